@@ -1,0 +1,12 @@
+//! A local Partner Center and a local Salesforce: real HTTP servers, seeded, scriptable and hard to please.
+//!
+//! Written from the two reference documents alone. It imports none of the product's other rooms and shares no wire
+//! type with its clients: a mistake in a client must not be mirrored by the server that judges it.
+//!
+//! Each platform is a [`Machine`]: a state machine behind a router, `handle(request, now) -> response`. The same
+//! machine answers over sockets ([`serve`]) and inside a simulation.
+
+pub mod exchange;
+pub mod partner_center;
+pub mod salesforce;
+pub mod world;

@@ -1,0 +1,1 @@
+//! Partner Center: referrals, engagements, webhooks.
