@@ -28,12 +28,91 @@ pub enum Kind {
 }
 
 /// A platform: a state machine behind a router.
+///
+/// [`kind`](Machine::kind) and [`handle`](Machine::handle) are the platform itself. The other methods are what the
+/// control surface under `/_sandbox/` shows and moves; each has a default, so that a platform plugs in only what it
+/// has. A machine keeps its own state behind its own lock, never waits, never reads the real clock and never draws
+/// randomness but from [`World`](crate::world::World).
 pub trait Machine: Send + Sync + 'static {
     /// What `request` would do. Looks, changes nothing.
     fn kind(&self, request: &Request<Bytes>) -> Kind;
 
     /// Answers one request at the instant `now`, with every side effect it has.
     fn handle(&self, request: Request<Bytes>, now: Timestamp) -> Response<Bytes>;
+
+    /// Every record of the platform as its own raw wire JSON, whoever owns it, unfiltered, unpaged and regardless of
+    /// read-lag knobs: what an independent oracle reads. `GET /_sandbox/state`.
+    fn state(&self, now: Timestamp) -> Value {
+        let _ = now;
+        Value::Null
+    }
+
+    /// The present setting of every knob, as one JSON object. `GET /_sandbox/knobs`.
+    fn knobs(&self) -> Value {
+        Value::Object(serde_json::Map::new())
+    }
+
+    /// Sets the knobs that `patch`, a JSON object, names, and leaves all others. `PATCH /_sandbox/knobs`.
+    ///
+    /// # Errors
+    /// A sentence naming the unknown knob or the unfit value; nothing is changed then.
+    fn set_knobs(&self, patch: &Value, now: Timestamp) -> Result<(), String> {
+        let _ = (patch, now);
+        Err("this platform has no knobs".to_owned())
+    }
+
+    /// Lets a scripted person or system act on the platform, past its API. `POST /_sandbox/actor/{actor}` with the
+    /// path after `actor/` as `actor` (for example `microsoft/accept`) and the body's JSON.
+    ///
+    /// # Errors
+    /// A sentence saying why the actor could not do it; nothing is changed then.
+    fn act(&self, actor: &str, body: &Value, now: Timestamp) -> Result<Value, String> {
+        let _ = (body, now);
+        Err(format!("this platform has no actor {actor}"))
+    }
+
+    /// The platform's URLs and ready-made credentials when it is served at `base_url` (no trailing slash), as one
+    /// JSON object: this platform's part of [`Ready`](crate::serve::Ready). Called once, before the first request,
+    /// so a machine that writes absolute URLs into its answers learns its address here.
+    fn credentials(&self, base_url: &str) -> Value {
+        let _ = base_url;
+        Value::Object(serde_json::Map::new())
+    }
+
+    /// Takes the calls that the platform itself makes (webhooks) and that are due at `now`. Each is taken once; its
+    /// outcome comes back through [`delivered`](Machine::delivered). At most 256 at a time.
+    fn take_due(&self, now: Timestamp) -> Vec<Outgoing> {
+        let _ = now;
+        Vec::new()
+    }
+
+    /// Learns the outcome of a call taken from [`take_due`](Machine::take_due).
+    fn delivered(&self, id: u64, outcome: &Outcome, now: Timestamp) {
+        let _ = (id, outcome, now);
+    }
+
+    /// The platform's own calls so far, with their results, newest last. `GET /_sandbox/webhooks`.
+    fn webhooks(&self) -> Value {
+        Value::Array(Vec::new())
+    }
+}
+
+/// A call that the platform makes to the outside.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The machine's own number for it.
+    pub id: u64,
+    /// The whole request, with an absolute URI.
+    pub request: Request<Bytes>,
+}
+
+/// What came of an [`Outgoing`] call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The other side answered with this status.
+    Answered(StatusCode),
+    /// No answer came; says why.
+    Failed(String),
 }
 
 /// A JSON response.

@@ -9,4 +9,5 @@
 pub mod exchange;
 pub mod partner_center;
 pub mod salesforce;
+pub mod serve;
 pub mod world;
