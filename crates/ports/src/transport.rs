@@ -86,7 +86,11 @@ impl TransportError {
 /// Wraps any infallible request service (an axum router, a stub in a test) as an [`HttpService`].
 pub fn http_service<S>(service: S) -> HttpService
 where
-    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
     S::Future: Send + 'static,
 {
     BoxCloneSyncService::new(service.map_err(|never| match never {}))

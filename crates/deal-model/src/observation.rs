@@ -1,0 +1,168 @@
+//! One side of a deal, as it was when last read.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{FieldId, Life, Observed, RecordId};
+
+/// Which state of a record was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The record's own stamp, by its server's clock.
+    pub stamp: Timestamp,
+    /// The opaque tag a conditional write must carry, where the side has one.
+    pub tag: Option<String>,
+}
+
+/// One field of one side: what it holds, and what it would send across.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// What the side holds.
+    pub held: Observed,
+    /// What the side would send: its value, else the mapping's default or expression.
+    pub sends: Observed,
+}
+
+impl Reading {
+    /// A reading that sends what it holds.
+    pub fn plain(held: Observed) -> Self {
+        Self { sends: held.clone(), held }
+    }
+}
+
+/// Who changed a record last, as far as the side tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// A person.
+    Person,
+    /// The user Cosell writes as: Cosell itself, or an automation that ran in its transaction.
+    Integration,
+    /// The side does not say.
+    Unknown,
+}
+
+/// What a seller answered on the opportunity to a received referral.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Response {
+    /// Accept.
+    Accept,
+    /// Decline.
+    Decline,
+}
+
+/// What only an opportunity says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CrmFacts {
+    /// Whether the opportunity is opted in. Read again for every irreversible effect.
+    pub opted_in: bool,
+    /// Whether the seller recorded the customer's consent (or the company's contract setting stands in for it).
+    pub consent: bool,
+    /// The response field.
+    pub response: Option<Response>,
+    /// The referral identifier the opportunity carries.
+    pub claims: Option<RecordId>,
+    /// The opportunity whose identifier this one's origin field holds; another's on a clone.
+    pub origin: Option<RecordId>,
+    /// The reason given for losing or declining, in the portal's words.
+    pub reason: Option<String>,
+    /// Whether the help field asks for Microsoft's help.
+    pub asks_help: bool,
+    /// The read's server date was under two seconds after the record's stamp: read again before writing.
+    pub unsettled: bool,
+}
+
+/// What only a referral says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PortalFacts {
+    /// When an unanswered referral expires.
+    pub expires: Option<Timestamp>,
+    /// The engagement that ties referrals together.
+    pub engagement: Option<RecordId>,
+    /// The opportunity that the referral names as its own.
+    pub external_reference: Option<RecordId>,
+    /// The other organisation's referral in the same engagement, if it is known.
+    pub companion: Option<RecordId>,
+}
+
+/// One side of a deal as last read. Expressions and defaults are already evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The record.
+    pub record: RecordId,
+    /// Its version.
+    pub version: Version,
+    /// The answer's own date, by its server's clock.
+    pub read_at: Timestamp,
+    /// Who changed it last.
+    pub actor: Actor,
+    /// Where the deal stands, as this side tells it.
+    pub life: Life,
+    /// The mapped fields. A field that is missing here is `Unknown`.
+    pub fields: BTreeMap<FieldId, Reading>,
+    /// What only this kind of record says.
+    pub facts: Facts,
+}
+
+/// What only one side's records say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Facts {
+    /// An opportunity's.
+    Crm(CrmFacts),
+    /// A referral's.
+    Portal(PortalFacts),
+}
+
+impl Observation {
+    /// The reading of `field`; `Unknown` when it was not read.
+    pub fn reading(&self, field: &FieldId) -> Reading {
+        self.fields
+            .get(field)
+            .cloned()
+            .unwrap_or(Reading { held: Observed::Unknown, sends: Observed::Unknown })
+    }
+
+    /// The opportunity's own facts; none on a referral.
+    pub fn crm(&self) -> Option<&CrmFacts> {
+        match &self.facts {
+            Facts::Crm(facts) => Some(facts),
+            Facts::Portal(_) => None,
+        }
+    }
+
+    /// The referral's own facts; none on an opportunity.
+    pub fn portal(&self) -> Option<&PortalFacts> {
+        match &self.facts {
+            Facts::Portal(facts) => Some(facts),
+            Facts::Crm(_) => None,
+        }
+    }
+}
+
+/// What was found where a side's record should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sight {
+    /// The deal has no record on this side yet.
+    Unlinked,
+    /// The record as read.
+    Seen(Box<Observation>),
+    /// The record was there once and is not now, or is hidden from us.
+    Gone,
+    /// It could not be read this time; nothing may be decided about this side.
+    Unread,
+}
+
+impl Sight {
+    /// The observation, if the record was read.
+    pub fn seen(&self) -> Option<&Observation> {
+        match self {
+            Self::Seen(observation) => Some(observation),
+            Self::Unlinked | Self::Gone | Self::Unread => None,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The compiled mapping, as the merge sees it: fields, groups, directions and policies.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{FieldId, GroupId, Irreversible, PerSide, Side};
+
+/// A field's canonical type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One line of text.
+    Text,
+    /// Text of many lines.
+    LongText,
+    /// An exact decimal.
+    Number,
+    /// A calendar date.
+    Date,
+    /// A yes or no.
+    Flag,
+    /// A code out of a list.
+    Choice,
+    /// Elements by key.
+    Set,
+}
+
+/// What both sides can hold of a field. `fit` projects onto it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fit {
+    /// Longest text, in characters.
+    pub max_chars: Option<usize>,
+    /// Most digits after the point.
+    pub scale: Option<u32>,
+    /// The field of the same group whose currency decides the digits after the point.
+    pub currency: Option<FieldId>,
+}
+
+/// One mapped field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldSpec {
+    /// Its name.
+    pub id: FieldId,
+    /// What a person calls it.
+    pub label: String,
+    /// Its canonical type.
+    pub kind: Kind,
+    /// What both sides can hold of it.
+    pub fit: Fit,
+    /// Whether the side cannot do without it at creation.
+    pub required: PerSide<bool>,
+}
+
+/// When a group may be written towards one side: direction, moment and capability in one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// When the record is created there.
+    pub create: bool,
+    /// When it changes later.
+    pub update: bool,
+    /// Only while the side's value is empty (a record shared by many deals is filled, never overwritten).
+    pub fill_only: bool,
+}
+
+/// Who wins when both sides changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conflict {
+    /// The later change, if the order is certain; else the owner.
+    Newest,
+    /// This side.
+    Always(Side),
+    /// A person decides; the field waits, all others go on.
+    Ask,
+}
+
+/// What an emptied field means for the other side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clear {
+    /// Nothing happens; a note says so.
+    #[default]
+    Ignore,
+    /// The other side is emptied too.
+    Propagate,
+    /// The other side's value is written back.
+    Refill,
+}
+
+/// Bounds of a set towards the portal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetBounds {
+    /// Fewest elements the portal accepts.
+    pub min: usize,
+    /// Most elements the portal accepts.
+    pub max: usize,
+    /// Whether an element that one side removed is removed on the other.
+    pub remove: PerSide<bool>,
+}
+
+/// Fields that are compared, merged, archived and written as one value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSpec {
+    /// Its name; a single field's own.
+    pub id: GroupId,
+    /// The members; the first leads: the group is empty when its lead is.
+    pub members: Vec<FieldSpec>,
+    /// When it is written towards each side.
+    pub to: PerSide<Route>,
+    /// Who wins when both sides changed.
+    pub conflict: Conflict,
+    /// Who wins under `newest` when the order is unknown.
+    pub owner: Side,
+    /// What an emptied group means, by the side that would be cleared.
+    pub clear: PerSide<Clear>,
+    /// The irreversible effect that sending this group is.
+    pub latch: Option<Irreversible>,
+    /// Drift on a side that may not be a source is put right again.
+    pub enforce: bool,
+    /// Never written to a referral that is new or closed.
+    pub active_only: bool,
+    /// Bounds, if it is a set.
+    pub set: Option<SetBounds>,
+}
+
+impl GroupSpec {
+    /// The member that decides whether the group is empty.
+    pub fn lead(&self) -> &FieldSpec {
+        self.members.first().expect("the mapping compiles no group without a member")
+    }
+}
+
+/// How long irreversible effects wait, and how many may leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardSettings {
+    /// Seconds before a close leaves.
+    pub close_grace_secs: u32,
+    /// Seconds before a decline leaves.
+    pub decline_grace_secs: u32,
+    /// Seconds before an accept by stage leaves. An accept by the response field does not wait.
+    pub accept_grace_secs: u32,
+    /// Irreversible effects of one kind within the brake's time before the brake holds.
+    pub brake_limit: u32,
+    /// The brake's time, in seconds.
+    pub brake_window_secs: u32,
+}
+
+impl Default for GuardSettings {
+    fn default() -> Self {
+        Self {
+            close_grace_secs: 600,
+            decline_grace_secs: 600,
+            accept_grace_secs: 60,
+            brake_limit: 20,
+            brake_window_secs: 600,
+        }
+    }
+}
+
+/// Microsoft's seven flows, as what they switch: which effects are allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switches {
+    /// Create referrals from opportunities.
+    pub create_referrals: bool,
+    /// Create opportunities from referrals.
+    pub create_opportunities: bool,
+    /// Write changed fields to referrals.
+    pub update_referrals: bool,
+    /// Write changed fields to opportunities.
+    pub update_opportunities: bool,
+    /// Write solutions to referrals.
+    pub solutions: bool,
+    /// Show what Microsoft's sellers did.
+    pub companion: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            create_referrals: true,
+            create_opportunities: true,
+            update_referrals: true,
+            update_opportunities: true,
+            solutions: true,
+            companion: true,
+        }
+    }
+}
+
+/// Everything about the mapping that a plan needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Specs {
+    /// The groups, in the mapping's order.
+    pub groups: Vec<GroupSpec>,
+    /// Digits after the point, by currency; 2 for a currency that is not listed.
+    pub minor_units: BTreeMap<String, u32>,
+    /// Sales stages known to the mapping, by the CRM stage group that they stand for.
+    pub sales_stages: Vec<String>,
+    /// The guard's numbers.
+    pub guard: GuardSettings,
+    /// Which effects are allowed.
+    pub switches: Switches,
+}
+
+impl Specs {
+    /// The group of this name.
+    pub fn group(&self, id: &GroupId) -> Option<&GroupSpec> {
+        self.groups.iter().find(|group| &group.id == id)
+    }
+}
