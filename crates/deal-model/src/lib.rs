@@ -3,18 +3,32 @@
 //! No IO, no async, no clock, no wire types, no platform names (ARCHITECTURE.md, invariant 1). Given the same input
 //! it returns the same plan.
 
+mod deal;
+mod fit;
+mod fuse;
 mod guard;
 mod ids;
 mod lifecycle;
 mod observation;
+mod plan;
+mod problem;
 mod spec;
 mod value;
+mod window;
 
+pub use deal::{
+    Deal, Decision, Fingerprint, Links, Memory, Phase, Rejection, Reported, Verdict, WaitingEffect,
+};
+pub use fit::{DEFAULT_MINOR_UNITS, digest, fingerprint, fit_group};
+pub use fuse::{CHAIN_LIMIT, CHAIN_TIME, Fuse};
 pub use guard::Irreversible;
 pub use ids::{DealId, FieldId, GroupId, PerSide, RecordId, Side};
 pub use lifecycle::Life;
 pub use observation::{Actor, CrmFacts, Facts, Observation, PortalFacts, Reading, Response, Sight, Version};
+pub use plan::{Archived, Content, Effect, ElementChange, GroupDecision, Plan, Why, Write};
+pub use problem::{Problem, ProblemClass};
 pub use spec::{
     Clear, Conflict, FieldSpec, Fit, GroupSpec, GuardSettings, Kind, Route, SetBounds, Specs, Switches,
 };
 pub use value::{Element, ElementKey, Elements, GroupHeld, Held, Observed, Value, display};
+pub use window::{CERTAIN_APART, Window};

@@ -1,9 +1,8 @@
 //! Named places around an effect at which a test may stop the program.
 
-use async_trait::async_trait;
-
 /// Which remote effect is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EffectKind {
     /// The partner's own referral is created.
     Create,
@@ -47,17 +46,17 @@ impl HoldPoint {
 }
 
 /// Reached by the engine and the store at each hold-point. In production it is [`NoHolds`].
-#[async_trait]
+///
+/// Blocking on purpose: the store reaches its point inside an open transaction, where nothing may be awaited.
 pub trait HoldPoints: Send + Sync + 'static {
     /// Called at `point` of an effect of `kind`. A test's implementation may never return.
-    async fn reach(&self, point: HoldPoint, kind: EffectKind);
+    fn reach(&self, point: HoldPoint, kind: EffectKind);
 }
 
 /// Holds nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoHolds;
 
-#[async_trait]
 impl HoldPoints for NoHolds {
-    async fn reach(&self, _: HoldPoint, _: EffectKind) {}
+    fn reach(&self, _: HoldPoint, _: EffectKind) {}
 }

@@ -1,1 +1,7 @@
-//! sync-engine
+//! The loop: marks, work, passes, births, retries, budgets, recovery, audit.
+//!
+//! Ports: `Side` and [`Store`]. No SQL, no HTTP, no wire type of either platform.
+
+mod store;
+
+pub use store::*;
