@@ -1,1 +1,45 @@
-//! salesforce
+//! The client of the Salesforce platform: login, queries, rows, composite calls, descriptions, limits.
+//!
+//! It speaks the REST API over a [`ports::HttpService`], takes time, chance and a place in the budget from `ports`,
+//! and says of every failure what it means for the next step ([`Error::class`]). It knows no deals.
+//!
+//! - [`Client`] is the entry; every call takes a [`CallContext`].
+//! - [`soql`] builds queries that no value can break.
+//! - [`Subrequest`]s go together in one [`Client::composite`] call, each with its own precondition.
+//! - [`Record`] is what is read; the server's own time of an answer comes with it, because only that clock may
+//!   decide whether a record is settled.
+
+mod client;
+mod collections;
+mod composite;
+mod config;
+mod describe;
+mod error;
+mod id;
+mod limits;
+mod login;
+mod name;
+mod query;
+mod record;
+mod refusal;
+mod rows;
+mod session;
+pub mod soql;
+mod stamp;
+
+pub use client::{CallContext, Client};
+pub use collections::{MAX_RETRIEVE, MAX_ROWS, RetrievedRows, RowResult};
+pub use composite::{
+    CompositeAnswer, MAX_COMPOSITE_QUERIES, MAX_SUBREQUESTS, ReferenceId, Subrequest, Subresponse,
+};
+pub use config::{ClientConfig, ClientLimits, DEFAULT_API_VERSION, LoginConfig};
+pub use describe::{ChildRelationship, Describe, FieldDescribe, FieldType, PicklistValue, RecordType};
+pub use error::{Error, Misuse, Result};
+pub use id::{InvalidId, OrgId, RecordId, UserId};
+pub use limits::{ApiUsage, OrgLimit};
+pub use name::{FieldName, FieldPath, InvalidName, ObjectName};
+pub use query::{Locator, QueryPage};
+pub use record::{Children, Fields, Record};
+pub use refusal::{ApiError, Refusal};
+pub use rows::RetrievedRecord;
+pub use stamp::{http_date, parse_datetime, parse_http_date};

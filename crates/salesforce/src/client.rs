@@ -1,0 +1,347 @@
+//! The entry: every call passes here, through session, budget, transport and the reading of its answer.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use jiff::Timestamp;
+use ports::{
+    Admission, Budget, CallLimits, Clock, HttpService, Lane, Platform, Rng, SendBefore, TransportError, Usage,
+};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::{
+    ApiUsage, ClientConfig, Error, Misuse, OrgId, Refusal, Result, UserId,
+    describe::Kept,
+    login::{Login, Session},
+    session::Sessions,
+    stamp,
+};
+
+/// Longest pause taken over from a `Retry-After`.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+/// Shortest wait for a place, so that a budget that says "no time" is not asked in a tight loop.
+const MIN_BUDGET_WAIT: Duration = Duration::from_millis(1);
+
+/// What a call is for, and until when it may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallContext {
+    /// Its lane in the budget.
+    pub lane: Lane,
+    /// The end of the lease under which it is sent: neither started nor continued later.
+    pub send_before: Option<Timestamp>,
+}
+
+impl CallContext {
+    /// A call without a lease, such as a read.
+    pub fn new(lane: Lane) -> Self {
+        Self { lane, send_before: None }
+    }
+
+    /// A call that may not be sent after `instant`.
+    pub fn send_before(self, instant: Timestamp) -> Self {
+        Self { send_before: Some(instant), ..self }
+    }
+}
+
+/// A client of one org. Cheap to clone; clones share the session and the kept descriptions.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    http: HttpService,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    budget: Arc<dyn Budget>,
+    login: Login,
+    config: ClientConfig,
+    version_root: String,
+    sessions: Arc<Sessions>,
+    describes: Mutex<Kept>,
+}
+
+impl Client {
+    /// Checks the configuration; calls nobody yet.
+    pub fn new(
+        http: HttpService,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+        budget: Arc<dyn Budget>,
+        config: ClientConfig,
+    ) -> Result<Self> {
+        let version = config.api_version.as_bytes();
+        if !matches!(version, [a, b, b'.', b'0'] if a.is_ascii_digit() && b.is_ascii_digit()) {
+            return Err(Misuse::Configuration("the API version has the form 66.0").into());
+        }
+        let tag = config.client_tag.as_bytes();
+        if tag.is_empty() || tag.len() > 40 || !tag.iter().all(u8::is_ascii_alphanumeric) {
+            return Err(Misuse::Configuration("the client tag has 1 to 40 letters and digits").into());
+        }
+        let login = Login::new(config.login.clone())?;
+        let version_root = format!("/services/data/v{}", config.api_version);
+        let (sessions, describes) = (Arc::default(), Mutex::default());
+        let shared = Shared { http, clock, rng, budget, login, config, version_root, sessions, describes };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The org that the login leads to. Asks only if there is no session yet.
+    pub async fn org_id(&self, context: CallContext) -> Result<OrgId> {
+        Ok(self.session(context, None).await?.org_id)
+    }
+
+    /// The user that the login stands for. Asks only if there is no session yet.
+    pub async fn user_id(&self, context: CallContext) -> Result<UserId> {
+        Ok(self.session(context, None).await?.user_id)
+    }
+
+    /// `/services/data/vXX.X`.
+    pub(crate) fn version_root(&self) -> &str {
+        &self.shared.version_root
+    }
+
+    pub(crate) fn client_tag(&self) -> &str {
+        &self.shared.config.client_tag
+    }
+
+    pub(crate) fn kept_describes(&self) -> MutexGuard<'_, Kept> {
+        self.shared.describes.lock().expect("no code panics while holding this lock")
+    }
+
+    async fn session(&self, context: CallContext, dead: Option<&Arc<Session>>) -> Result<Arc<Session>> {
+        let shared = Arc::clone(&self.shared);
+        let grant = move || {
+            let granting: futures::future::BoxFuture<'static, Result<Session>> =
+                Box::pin(async move { shared.grant(context.lane).await });
+            granting
+        };
+        self.shared.sessions.get(dead, grant).await
+    }
+
+    /// Sends a call, with one new session and one replay if the session turns out dead.
+    pub(crate) async fn call(&self, context: CallContext, call: Call) -> Result<Answer> {
+        let session = self.session(context, None).await?;
+        let refused = match self.once(context, &call, &session).await {
+            Err(Error::Refused(refusal)) if refusal.session_is_dead() => refusal,
+            result => return result,
+        };
+        tracing::debug!(status = refused.status(), "session is dead, logging in again");
+        let session = self.session(context, Some(&session)).await?;
+        self.once(context, &call, &session).await
+    }
+
+    async fn once(&self, context: CallContext, call: &Call, session: &Session) -> Result<Answer> {
+        let limits = &self.shared.config.limits;
+        let mut request = call.request(session, self.client_tag())?;
+        request
+            .extensions_mut()
+            .insert(CallLimits { deadline: limits.deadline, max_response_bytes: limits.max_response_bytes });
+        if let Some(instant) = context.send_before {
+            request.extensions_mut().insert(SendBefore(instant));
+        }
+        let answer = self.shared.send(context, request, call.write).await?;
+        let (head, body) = answer.into_parts();
+        let status = head.status.as_u16();
+        if head.status.is_success() || (status == 304 && !call.write) {
+            return Ok(Answer { status, headers: head.headers, body, write: call.write });
+        }
+        let after = retry_after(&head.headers);
+        let refusal = Refusal::read(status, &body, call.write).with_retry_after(after);
+        self.shared.heed(&refusal).await;
+        Err(refusal.into())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("api_version", &self.shared.config.api_version).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Asks the login host for a session.
+    async fn grant(&self, lane: Lane) -> Result<Session> {
+        let limits = &self.config.limits;
+        let mut request = self.login.request(self.clock.now())?;
+        request.extensions_mut().insert(CallLimits {
+            deadline: limits.login_deadline,
+            max_response_bytes: limits.max_response_bytes,
+        });
+        let answer = self.send(CallContext::new(lane), request, false).await?;
+        self.login.read(&answer)
+    }
+
+    /// Sends one request when the budget has a place; starts again only if no connection came about.
+    async fn send(
+        &self,
+        context: CallContext,
+        request: Request<Bytes>,
+        write: bool,
+    ) -> Result<Response<Bytes>> {
+        let limits = &self.config.limits;
+        let mut pause = limits.connect_pause;
+        let mut attempt = 1;
+        loop {
+            self.admit(context).await?;
+            match self.http.clone().oneshot(request.clone()).await {
+                Ok(answer) => {
+                    self.observe(answer.headers()).await;
+                    return Ok(answer);
+                }
+                Err(TransportError::Connect { .. }) if attempt < limits.connect_attempts => {
+                    self.clock.sleep(pause.mul_f64(self.rng.fraction())).await;
+                    attempt += 1;
+                    pause *= 2;
+                }
+                Err(error) => return Err(Error::Transport { error, write }),
+            }
+        }
+    }
+
+    /// Waits for a place in the budget, for a bounded time, and never past the lease's end.
+    async fn admit(&self, context: CallContext) -> Result<()> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let wait = match self.budget.admit(Platform::Salesforce, context.lane).await {
+                Admission::Granted => return Ok(()),
+                Admission::Wait(wait) => wait.max(MIN_BUDGET_WAIT),
+            };
+            let past_bound = waited.saturating_add(wait) > self.config.limits.budget_wait;
+            let past_lease = context.send_before.is_some_and(|end| {
+                let left = end.duration_since(self.clock.now());
+                Duration::try_from(left).map_or(true, |left| wait >= left)
+            });
+            if past_bound || past_lease {
+                return Err(Error::NoPlace { waited, again: wait });
+            }
+            self.clock.sleep(wait).await;
+            waited += wait;
+        }
+    }
+
+    /// Tells the budget what an answer says of the org's allowance.
+    async fn observe(&self, headers: &HeaderMap) {
+        if let (Some(usage), Some(at)) = (ApiUsage::of(headers), stamp::server_date(headers)) {
+            let usage = Usage { used: usage.used, allowed: usage.allowed, at };
+            self.budget.observe(Platform::Salesforce, usage).await;
+        }
+    }
+
+    /// Lets everybody pause when the server asks for it, or when the org's allowance is spent.
+    async fn heed(&self, refusal: &Refusal) {
+        let spent = refusal.allowance_is_spent().then_some(self.config.limits.limit_pause);
+        let asked = refusal.retry_after().filter(|_| matches!(refusal.status(), 429 | 503));
+        if let Some(pause) = asked.or(spent) {
+            // Counted from the answer's arrival by the clock that the wait is measured with.
+            let now = self.clock.now();
+            self.budget.pause_until(Platform::Salesforce, now.saturating_add(pause).unwrap_or(now)).await;
+        }
+    }
+}
+
+/// Reads `Retry-After`: seconds, or an HTTP date measured against the server's own.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let after = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let until = stamp::parse_http_date(text)?;
+            Duration::try_from(until.duration_since(stamp::server_date(headers)?)).unwrap_or_default()
+        }
+    };
+    Some(after.min(MAX_RETRY_AFTER))
+}
+
+/// One call before it is sent.
+pub(crate) struct Call {
+    method: Method,
+    path: String,
+    body: Bytes,
+    headers: Vec<(&'static str, String)>,
+    write: bool,
+}
+
+impl Call {
+    /// A reading call of `path`, relative to the instance.
+    pub(crate) fn new(method: Method, path: String) -> Self {
+        Self { method, path, body: Bytes::new(), headers: Vec::new(), write: false }
+    }
+
+    pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
+        self.body = serde_json::to_vec(body).expect("JSON values with text keys can be written").into();
+        self
+    }
+
+    /// Says that the call changes something, so that a lost answer is doubtful.
+    pub(crate) fn writing(self) -> Self {
+        Self { write: true, ..self }
+    }
+
+    /// Says that the call changes nothing, whatever its method.
+    pub(crate) fn reading(self) -> Self {
+        Self { write: false, ..self }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn request(&self, session: &Session, tag: &str) -> Result<Request<Bytes>> {
+        let mut bearer =
+            HeaderValue::try_from(format!("Bearer {}", session.token.expose_secret())).map_err(|_| {
+                Error::Unreadable { status: 200, reason: "the token is no header text", write: false }
+            })?;
+        bearer.set_sensitive(true);
+        let mut request = Request::builder()
+            .method(&self.method)
+            .uri(format!("{}{}", session.instance, self.path))
+            .header(header::AUTHORIZATION, bearer)
+            .header(header::ACCEPT, "application/json")
+            .header("Sforce-Call-Options", format!("client={tag}"));
+        if !self.body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        request
+            .body(self.body.clone())
+            .map_err(|_| Misuse::Configuration("the instance's address makes no request").into())
+    }
+}
+
+/// A good answer, not yet understood.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+    write: bool,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Result<Value> {
+        serde_json::from_slice(&self.body).map_err(|_| self.unreadable("not JSON, or cut"))
+    }
+
+    /// The server's own time. An answer without it cannot tell whether its records are settled.
+    pub(crate) fn server_date(&self) -> Result<Timestamp> {
+        stamp::server_date(&self.headers).ok_or_else(|| self.unreadable("no Date header"))
+    }
+
+    pub(crate) fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn unreadable(&self, reason: &'static str) -> Error {
+        Error::Unreadable { status: self.status, reason, write: self.write }
+    }
+}

@@ -1,0 +1,167 @@
+//! The one error of this crate, and what each of its kinds means for the next step.
+
+use std::time::Duration;
+
+use ports::{RetryClass, TransportError};
+
+use crate::{OrgId, RecordId, Refusal};
+
+/// Why a call gave no result.
+///
+/// `Display` and `Debug` show codes and field names only, never a record's content or a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No answer came.
+    #[error("{error}")]
+    Transport {
+        /// What the transport met.
+        error: TransportError,
+        /// Whether the call would have changed something.
+        write: bool,
+    },
+    /// An answer came and could not be read: cut, or not of the documented shape.
+    #[error("answer with status {status} cannot be read: {reason}")]
+    Unreadable {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it; never a part of it.
+        reason: &'static str,
+        /// Whether the call may have changed something.
+        write: bool,
+    },
+    /// The platform refused.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// No session was granted.
+    #[error("login refused with status {status}: {code}")]
+    Login {
+        /// The HTTP status.
+        status: u16,
+        /// OAuth's error code, such as `invalid_grant`; `ERROR_HTTP_<status>` if there was none.
+        code: String,
+        /// What to look at, for the codes and texts that are known.
+        advice: &'static str,
+    },
+    /// A login led to another org than before in this process: nothing more is sent.
+    #[error("the login now leads to org {found}, it led to org {expected} before")]
+    OrgChanged {
+        /// The org of the first login.
+        expected: OrgId,
+        /// The org of this one.
+        found: OrgId,
+    },
+    /// No place in the budget within the bound; nothing was sent.
+    #[error("no place in the call budget within {waited:?}")]
+    NoPlace {
+        /// How long was waited.
+        waited: Duration,
+        /// How long the budget asked to wait further.
+        again: Duration,
+    },
+    /// The caller asked for something that the platform is known to refuse; nothing was sent.
+    #[error("{0}")]
+    Misuse(#[from] Misuse),
+}
+
+/// What a caller must not ask for. Found before sending.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Misuse {
+    /// More parts than one call may carry.
+    #[error("{what}: {given} given, at most {most} fit into one call")]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// How many were given.
+        given: usize,
+        /// How many fit.
+        most: usize,
+    },
+    /// The query would make the address longer than the platform reads.
+    #[error("the query makes an address of {bytes} bytes, at most {most} are read: split it")]
+    AddressTooLong {
+        /// Length of the address.
+        bytes: usize,
+        /// The bound.
+        most: usize,
+    },
+    /// A result with more records than the caller allowed for.
+    #[error("the query found more than {most} records")]
+    TooManyRecords {
+        /// The caller's bound.
+        most: usize,
+    },
+    /// A reference id that the platform would refuse, or one used twice.
+    #[error(
+        "reference id {0:?} is used twice, or is no letter or digit followed by letters, digits, underscores"
+    )]
+    ReferenceId(String),
+    /// A header that a subrequest may not carry, or that is none.
+    #[error("a subrequest cannot carry the header {0:?}")]
+    Header(String),
+    /// A value with `@{` in it: inside a composite call the platform would take it for a reference. Write that
+    /// record in a call of its own.
+    #[error("subrequest {reference_id}: the value of {field} looks like a reference")]
+    LooksLikeReference {
+        /// The subrequest.
+        reference_id: String,
+        /// The field.
+        field: String,
+    },
+    /// A field that is named by the call itself and must not be among the values.
+    #[error("{0:?} cannot be among the values")]
+    ReservedField(String),
+    /// The configuration cannot work.
+    #[error("configuration: {0}")]
+    Configuration(&'static str),
+}
+
+impl Error {
+    /// What the error means for the next step; decided here and nowhere else.
+    pub fn class(&self) -> RetryClass {
+        match self {
+            Self::Transport { error, .. } if error.certainly_not_sent() => RetryClass::LATER,
+            Self::Transport { write: true, .. } | Self::Unreadable { write: true, .. } => {
+                RetryClass::Doubtful
+            }
+            // Asking again brings the same long answer.
+            Self::Transport { error: TransportError::TooLong { .. }, .. } => RetryClass::Bug,
+            Self::Transport { .. } | Self::Unreadable { .. } => RetryClass::LATER,
+            Self::Refused(refusal) => refusal.class(),
+            Self::Login { status, code, .. } => match *status {
+                429 | 420 | 500..=599 => RetryClass::LATER,
+                _ if code == "rate_limit_exceeded" => RetryClass::LATER,
+                _ => RetryClass::Person,
+            },
+            Self::OrgChanged { .. } | Self::Misuse(Misuse::Configuration(_)) => RetryClass::Person,
+            Self::NoPlace { again, .. } => RetryClass::Later { after: Some(*again) },
+            Self::Misuse(_) => RetryClass::Bug,
+        }
+    }
+
+    /// The refusal, if it is one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The holder of a unique value that was to be written again.
+    pub fn duplicate_of(&self) -> Option<RecordId> {
+        self.refusal()?.duplicate_of()
+    }
+
+    /// The fields that the platform names.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.refusal().into_iter().flat_map(Refusal::fields)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The result of every call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
