@@ -1,1 +1,37 @@
-//! partner-center
+//! Client of Partner Center's Referrals API and its webhooks.
+//!
+//! It knows referrals, engagements, tokens and signatures. It knows no deals, no mapping and no other platform:
+//! what is read is a [`Referral`] document, what is written is a [`NewReferral`] or a list of [`PatchOperation`]s.
+//! Two entry points: [`Client`] (calls out) and [`webhook::Verifier`] (calls in).
+//!
+//! Deliberately absent: retries other than a refused connection and one replay after a 401 (retrying is the
+//! engine's, durably); following links or redirects that a server hands out; full replacement of a referral (PUT is
+//! deprecated); deletion (the platform has none).
+
+mod answer;
+mod auth;
+mod client;
+mod config;
+mod envelope;
+mod error;
+mod exchange;
+mod flight;
+mod ids;
+mod list;
+mod names;
+mod open_enums;
+mod patch;
+mod referral;
+mod registration;
+pub mod webhook;
+
+pub use auth::{AuthError, TokenConfig, TokenSource};
+pub use client::{Client, Created, Fetched, NewReferral, Patched};
+pub use config::{Audience, CallContext, ClientConfig, Limits};
+pub use error::{ApiError, Error, ErrorCode, Operation};
+pub use ids::{CorrelationId, ETag, EngagementId, InvalidId, OrganizationId, ReferralId};
+pub use list::{Continuation, Filter, ListQuery, Order, Pager, ReferralPage};
+pub use open_enums::{Qualification, ReferralType, Status, Substatus};
+pub use patch::PatchOperation;
+pub use referral::{Referral, UnreadableReferral};
+pub use registration::{Attempt, Registration, RegistrationRequest, TestResult};

@@ -1,0 +1,190 @@
+//! One exchange with the platform: a place in the budget, a token, the headers, and the answer's first reading.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderName, HeaderValue, Method, Request, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+};
+use jiff::Timestamp;
+use ports::{Admission, Budget, CallLimits, Clock, HttpService, Platform, Rng, SendBefore, TransportError};
+use secrecy::{ExposeSecret as _, SecretString};
+use tower::ServiceExt as _;
+
+use crate::{
+    answer::Answer,
+    auth::TokenSource,
+    config::{Audience, CallContext, ClientConfig},
+    envelope::refusal,
+    error::{Error, Operation},
+};
+
+/// Longest single wait between two questions to the budget: its answer may improve meanwhile.
+const MAX_ADMISSION_NAP: Duration = Duration::from_secs(5);
+
+/// A request before it has a token.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) operation: Operation,
+    pub(crate) audience: Audience,
+    pub(crate) method: Method,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Bytes,
+    pub(crate) max_answer_bytes: usize,
+}
+
+/// Carries calls out.
+pub(crate) struct Exchange {
+    http: HttpService,
+    tokens: Arc<TokenSource>,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    budget: Arc<dyn Budget>,
+    pub(crate) config: ClientConfig,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        http: HttpService,
+        tokens: Arc<TokenSource>,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+        budget: Arc<dyn Budget>,
+        config: ClientConfig,
+    ) -> Self {
+        Self { http, tokens, clock, rng, budget, config }
+    }
+
+    /// Sends `call` and reads whether it succeeded. Repeats it only if no connection could be made, or once after
+    /// a 401 with a new token; in both cases the server did nothing.
+    pub(crate) async fn send(&self, context: CallContext, call: &Call) -> Result<Answer, Error> {
+        if call.body.len() > self.config.limits.max_request_bytes {
+            let reason = "the request is longer than the configured bound";
+            return Err(Error::Request { operation: call.operation, reason });
+        }
+        let mut connect_attempts = 1;
+        let mut replayed = false;
+        loop {
+            self.admit(context, call.operation).await?;
+            let token = self
+                .tokens
+                .token(call.audience)
+                .await
+                .map_err(|source| Error::Auth { operation: call.operation, source })?;
+            self.check_time(context, call.operation)?;
+            let request = self.request(context, call, &token)?;
+            let answer = match self.http.clone().oneshot(request).await {
+                Ok(answer) => answer,
+                Err(TransportError::Connect { .. })
+                    if connect_attempts < self.config.limits.connect_attempts =>
+                {
+                    connect_attempts += 1;
+                    self.clock.sleep(self.config.limits.connect_wait.mul_f64(self.rng.fraction())).await;
+                    continue;
+                }
+                Err(source) => return Err(Error::Transport { operation: call.operation, source }),
+            };
+            let (parts, body) = answer.into_parts();
+            let status = parts.status;
+            tracing::debug!(operation = ?call.operation, status = status.as_u16(), "partner center answered");
+            if status.is_success() {
+                return Ok(Answer { operation: call.operation, status, headers: parts.headers, body });
+            }
+            if status == StatusCode::UNAUTHORIZED {
+                self.tokens.refused(call.audience, &token);
+                if !replayed {
+                    replayed = true;
+                    continue;
+                }
+            }
+            let max = self.config.limits.max_retry_after;
+            let error = refusal(call.operation, status, &parts.headers, &body, max);
+            self.pause(status, error.retry_after()).await;
+            return Err(Error::Api(Box::new(error)));
+        }
+    }
+
+    /// Waits for a place in the budget, never longer than the configured bound or the call's own end.
+    async fn admit(&self, context: CallContext, operation: Operation) -> Result<(), Error> {
+        let mut left = self.config.limits.max_admission_wait;
+        loop {
+            self.check_time(context, operation)?;
+            match self.budget.admit(Platform::PartnerCenter, context.lane).await {
+                Admission::Granted => return Ok(()),
+                Admission::Wait(wait) if wait > left => return Err(Error::NotAdmitted { operation, wait }),
+                Admission::Wait(wait) => {
+                    // At least a millisecond, so that a budget that answers zero cannot make this spin for ever.
+                    let nap = wait.clamp(Duration::from_millis(1), MAX_ADMISSION_NAP);
+                    self.clock.sleep(nap).await;
+                    left = left.saturating_sub(nap);
+                }
+            }
+        }
+    }
+
+    fn check_time(&self, context: CallContext, operation: Operation) -> Result<(), Error> {
+        match context.send_before {
+            Some(end) if self.clock.now() >= end => Err(Error::TimePassed { operation }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the budget that the server asked everybody to be quiet.
+    async fn pause(&self, status: StatusCode, delay: Option<Duration>) {
+        let delay = match (status, delay) {
+            (StatusCode::TOO_MANY_REQUESTS, delay) => delay.unwrap_or(self.config.limits.throttle_pause),
+            (StatusCode::SERVICE_UNAVAILABLE, Some(delay)) => delay,
+            _ => return,
+        };
+        let until = self.clock.now().checked_add(delay).unwrap_or(Timestamp::MAX);
+        self.budget.pause_until(Platform::PartnerCenter, until).await;
+    }
+
+    fn request(
+        &self,
+        context: CallContext,
+        call: &Call,
+        token: &SecretString,
+    ) -> Result<Request<Bytes>, Error> {
+        let unfit = |reason| Error::Request { operation: call.operation, reason };
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+            .map_err(|_| unfit("the access token cannot stand in a header"))?;
+        bearer.set_sensitive(true);
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(&call.url)
+            .body(call.body.clone())
+            .map_err(|_| unfit("its address is not a valid URL; check the configured base addresses"))?;
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, bearer);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if !call.body.is_empty() {
+            // JSON Patch too is sent under the plain type in every sample (reference, section 2.2).
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        // A new identifier for every request on the wire: it identifies the attempt, not the intent.
+        let guid =
+            HeaderValue::try_from(self.rng.guid()).map_err(|_| unfit("its request id is malformed"))?;
+        headers.insert(HeaderName::from_static("client-request-id"), guid.clone());
+        headers.insert(HeaderName::from_static("ms-correlationid"), guid);
+        if let Some(caller) = &self.config.caller_id {
+            let caller =
+                HeaderValue::try_from(caller).map_err(|_| unfit("the configured caller id is malformed"))?;
+            headers.insert(HeaderName::from_static("x-caller-id"), caller);
+        }
+        for (name, value) in &call.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        let extensions = request.extensions_mut();
+        extensions.insert(CallLimits {
+            deadline: self.config.limits.deadline,
+            max_response_bytes: call.max_answer_bytes,
+        });
+        if let Some(end) = context.send_before {
+            extensions.insert(SendBefore(end));
+        }
+        Ok(request)
+    }
+}

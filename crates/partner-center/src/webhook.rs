@@ -1,0 +1,1 @@
+//! Events from Partner Center: who sent one is proven before it is believed.
