@@ -1,0 +1,168 @@
+//! How one field's value is written on each side, and read back: `decode(encode(v)) = v` for every `v` both can hold.
+
+mod choice;
+mod date;
+mod number;
+mod place;
+mod profile;
+mod range;
+mod record_id;
+mod text;
+
+use deal_model::{Held, Kind, Observed, Value};
+use serde_json::Value as Json;
+
+pub use choice::ChoiceTable;
+pub use range::{Range, RangeTable};
+pub use text::LinkTemplate;
+
+/// A field's codec. Portal and CRM halves read into, and write from, the same canonical value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Codec {
+    /// One line of text, trimmed.
+    Text,
+    /// Text of many lines, trimmed, line ends as `\n`.
+    LongText,
+    /// An exact decimal.
+    Number,
+    /// An exact decimal whose scale its currency decides.
+    Money,
+    /// A currency's three letters, in capitals.
+    Currency,
+    /// A country's two letters, in capitals; the CRM may hold its English ISO name instead.
+    Country,
+    /// A calendar date; midnight UTC at the portal.
+    Date {
+        /// Takes the nearest midnight instead of the one before.
+        nearest_midnight: bool,
+    },
+    /// A yes or a no.
+    Flag,
+    /// A code out of a list, under another name in the CRM.
+    Choice(ChoiceTable),
+    /// A code of the portal that stands for a range of the CRM's numbers.
+    Range(RangeTable),
+    /// An address built around the referral's identifier.
+    Link(LinkTemplate),
+    /// An opportunity's identifier, with 18 characters.
+    RecordId,
+    /// The identifier of one type in the customer's list of identifiers (partner-center reference, section 3.2).
+    ProfileId {
+        /// `Duns` or `External`.
+        profile_type: String,
+    },
+    /// People of the portal's list as lines of text. Read only.
+    Names,
+}
+
+impl Codec {
+    /// The canonical type.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Text | Self::Link(_) | Self::RecordId | Self::ProfileId { .. } => Kind::Text,
+            Self::LongText | Self::Names => Kind::LongText,
+            Self::Number | Self::Money => Kind::Number,
+            Self::Currency | Self::Country | Self::Choice(_) | Self::Range(_) => Kind::Choice,
+            Self::Date { .. } => Kind::Date,
+            Self::Flag => Kind::Flag,
+        }
+    }
+
+    /// Whether the portal half can be written.
+    pub fn writes_portal(&self) -> bool {
+        !matches!(self, Self::Link(_) | Self::Names)
+    }
+
+    /// The value of a member as the portal sent it. Null and "" are `Empty`; what cannot be parsed is `Unknown`.
+    pub fn read_portal(&self, member: &Json) -> Observed {
+        if is_empty(member) {
+            return Observed::Empty;
+        }
+        match self {
+            Self::Text => text::read(member),
+            Self::LongText => text::read_long(member),
+            Self::Number | Self::Money => number::read(member),
+            Self::Currency => place::read_currency(member),
+            Self::Country => place::read_country_code(member),
+            Self::Date { nearest_midnight } => date::read_portal(member, *nearest_midnight),
+            Self::Flag => read_flag(member),
+            Self::Choice(table) => table.read_portal(member),
+            Self::Range(table) => table.read_portal(member),
+            Self::Link(template) => template.read_portal(member),
+            Self::RecordId => record_id::read(member),
+            Self::ProfileId { profile_type } => profile::read_portal(member, profile_type),
+            Self::Names => profile::read_names(member),
+        }
+    }
+
+    /// The value of a field as Salesforce sent it. Null and "" are `Empty`; what cannot be parsed is `Unknown`.
+    pub fn read_crm(&self, field: &Json) -> Observed {
+        if is_empty(field) {
+            return Observed::Empty;
+        }
+        match self {
+            Self::Text | Self::Link(_) | Self::ProfileId { .. } => text::read(field),
+            Self::LongText | Self::Names => text::read_long(field),
+            Self::Number | Self::Money => number::read(field),
+            Self::Currency => place::read_currency(field),
+            Self::Country => place::read_country(field),
+            Self::Date { .. } => date::read_crm(field),
+            Self::Flag => read_flag(field),
+            Self::Choice(table) => table.read_crm(field),
+            Self::Range(table) => table.read_crm(field),
+            Self::RecordId => record_id::read(field),
+        }
+    }
+
+    /// What to put into the portal's member.
+    pub fn write_portal(&self, held: &Held) -> Json {
+        match (self, held) {
+            (Self::Choice(table), _) => table.write_portal(held),
+            (Self::Date { .. }, Held::Value(Value::Date(date))) => date::write_portal(*date),
+            (Self::ProfileId { profile_type }, Held::Value(Value::Text(id))) => {
+                profile::write_portal(profile_type, id)
+            }
+            (_, Held::Value(value)) => plain(value),
+            (_, Held::Empty) => Json::Null,
+        }
+    }
+
+    /// What to put into Salesforce's field.
+    pub fn write_crm(&self, held: &Held) -> Json {
+        match (self, held) {
+            (Self::Choice(table), Held::Value(Value::Choice(code))) => table.write_crm(code),
+            (Self::Range(table), Held::Value(Value::Choice(code))) => table.write_crm(code),
+            (_, Held::Value(value)) => plain(value),
+            (_, Held::Empty) => Json::Null,
+        }
+    }
+}
+
+/// What both platforms mean by nothing.
+fn is_empty(json: &Json) -> bool {
+    match json {
+        Json::Null => true,
+        Json::String(text) => text.trim().is_empty(),
+        _ => false,
+    }
+}
+
+fn read_flag(json: &Json) -> Observed {
+    match json {
+        Json::Bool(flag) => Observed::Value(Value::Flag(*flag)),
+        Json::String(text) if text.eq_ignore_ascii_case("true") => Observed::Value(Value::Flag(true)),
+        Json::String(text) if text.eq_ignore_ascii_case("false") => Observed::Value(Value::Flag(false)),
+        _ => Observed::Unknown,
+    }
+}
+
+/// A value in JSON's own terms: what a codec writes where it has no form of its own.
+fn plain(value: &Value) -> Json {
+    match value {
+        Value::Text(text) | Value::Choice(text) => Json::String(text.clone()),
+        Value::Number(number) => number::write(*number),
+        Value::Date(date) => Json::String(date.to_string()),
+        Value::Flag(flag) => Json::Bool(*flag),
+        Value::Set(_) => Json::Null,
+    }
+}
