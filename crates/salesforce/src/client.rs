@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Longest pause taken over from a `Retry-After`.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 /// Shortest wait for a place, so that a budget that says "no time" is not asked in a tight loop.
 const MIN_BUDGET_WAIT: Duration = Duration::from_millis(1);
 
@@ -250,12 +250,11 @@ impl Shared {
 /// Reads `Retry-After`: seconds, or an HTTP date measured against the server's own.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let after = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let until = stamp::parse_http_date(text)?;
-            Duration::try_from(until.duration_since(stamp::server_date(headers)?)).unwrap_or_default()
-        }
+    let after = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let until = stamp::parse_http_date(text)?;
+        Duration::try_from(until.duration_since(stamp::server_date(headers)?)).unwrap_or_default()
     };
     Some(after.min(MAX_RETRY_AFTER))
 }

@@ -309,7 +309,7 @@ impl Client {
         let write = asked.iter().any(|(_, kind)| *kind == Kind::Write);
         let parts: Vec<Value> = subrequests
             .into_iter()
-            .map(|subrequest| subrequest.into_json(&self.version_root(), self.client_tag()))
+            .map(|subrequest| subrequest.into_json(self.version_root(), self.client_tag()))
             .collect::<Result<_, Misuse>>()?;
         let body =
             json!({ "allOrNone": all_or_none, "collateSubrequests": false, "compositeRequest": parts });

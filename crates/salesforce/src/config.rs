@@ -98,7 +98,7 @@ impl Default for ClientLimits {
             connect_attempts: 3,
             connect_pause: Duration::from_millis(200),
             budget_wait: Duration::from_secs(30),
-            limit_pause: Duration::from_secs(60),
+            limit_pause: Duration::from_mins(1),
         }
     }
 }

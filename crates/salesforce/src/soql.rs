@@ -61,7 +61,8 @@ pub fn quote(text: &str) -> String {
             '\t' => literal.push_str("\\t"),
             '\u{8}' => literal.push_str("\\b"),
             '\u{c}' => literal.push_str("\\f"),
-            c if c.is_control() => literal.push_str(&format!("\\u{:04X}", u32::from(c))),
+            // All control characters lie below U+0100: four digits hold them.
+            c if c.is_control() => literal.extend(format!("\\u{:04X}", u32::from(c)).chars()),
             c => literal.push(c),
         }
     }
@@ -270,7 +271,8 @@ impl Select {
             text.push_str(&self.order.join(","));
         }
         if let Some(limit) = self.limit {
-            text.push_str(&format!(" LIMIT {limit}"));
+            text.push_str(" LIMIT ");
+            text.push_str(&limit.to_string());
         }
         Soql(text)
     }

@@ -1,0 +1,12 @@
+//! The client against a scripted server: each documented kind of answer, and what the client makes of it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod calls;
+mod composite;
+mod login;
+mod queries;
+mod refusals;
+mod rows;
+mod soql;
+mod stub;
