@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DealId, FieldId, Fuse, GroupHeld, GroupId, Irreversible, Life, Observation, PerSide, Problem, Reading,
-    RecordId, Side, Version, Window,
+    RecordId, Response, Side, Version, Window,
 };
 
 /// Whether the deal is worked on.
@@ -85,6 +85,8 @@ pub struct Memory {
     pub windows: BTreeMap<GroupId, PerSide<Option<Window>>>,
     /// Where each side stood when last reconciled.
     pub life: Option<PerSide<Life>>,
+    /// What the response field said when the records were linked; only a change from it is an answer.
+    pub answered: Option<Response>,
     /// The newest version seen of each side.
     pub versions: PerSide<Option<Version>>,
     /// Per group, the chain of our own writes in alternating directions.

@@ -26,10 +26,12 @@ pub struct Fuse {
 }
 
 impl Fuse {
-    /// The chain with one more write to `side`. A person's edit of the source begins a new chain.
-    pub fn extend(before: Option<&Self>, side: Side, at: Timestamp, by_person: bool) -> Self {
+    /// The chain with one more write to `side`. A person's edit of the source begins a new chain; putting the same
+    /// side right `again` does not.
+    pub fn extend(before: Option<&Self>, side: Side, at: Timestamp, by_person: bool, again: bool) -> Self {
+        let answers = |fuse: &Self| again || fuse.side != side;
         let length = match before {
-            Some(fuse) if !by_person && fuse.side != side && at.duration_since(fuse.at) <= CHAIN_TIME => {
+            Some(fuse) if !by_person && answers(fuse) && at.duration_since(fuse.at) <= CHAIN_TIME => {
                 fuse.length + 1
             }
             _ => 1,
@@ -38,8 +40,8 @@ impl Fuse {
     }
 
     /// Whether one more write to `side` would be one too many.
-    pub fn blows(before: Option<&Self>, side: Side, at: Timestamp, by_person: bool) -> bool {
-        Self::extend(before, side, at, by_person).length >= CHAIN_LIMIT
+    pub fn blows(before: Option<&Self>, side: Side, at: Timestamp, by_person: bool, again: bool) -> bool {
+        Self::extend(before, side, at, by_person, again).length >= CHAIN_LIMIT
     }
 }
 
@@ -53,17 +55,23 @@ mod tests {
 
     #[test]
     fn the_third_write_in_alternating_directions_blows_the_fuse() {
-        let first = Fuse::extend(None, Side::Crm, at(0), false);
-        assert!(!Fuse::blows(Some(&first), Side::Portal, at(1), false));
-        let second = Fuse::extend(Some(&first), Side::Portal, at(1), false);
-        assert!(Fuse::blows(Some(&second), Side::Crm, at(2), false));
+        let first = Fuse::extend(None, Side::Crm, at(0), false, false);
+        assert!(!Fuse::blows(Some(&first), Side::Portal, at(1), false, false));
+        let second = Fuse::extend(Some(&first), Side::Portal, at(1), false, false);
+        assert!(Fuse::blows(Some(&second), Side::Crm, at(2), false, false));
     }
 
     #[test]
     fn a_person_or_an_hour_or_the_same_direction_begins_a_new_chain() {
         let chain = Fuse { side: Side::Portal, at: at(0), length: 2 };
-        assert!(!Fuse::blows(Some(&chain), Side::Crm, at(1), true));
-        assert!(!Fuse::blows(Some(&chain), Side::Crm, at(61), false));
-        assert!(!Fuse::blows(Some(&chain), Side::Portal, at(1), false));
+        assert!(!Fuse::blows(Some(&chain), Side::Crm, at(1), true, false));
+        assert!(!Fuse::blows(Some(&chain), Side::Crm, at(61), false, false));
+        assert!(!Fuse::blows(Some(&chain), Side::Portal, at(1), false, false));
+    }
+
+    #[test]
+    fn putting_the_same_side_right_for_the_third_time_blows_the_fuse() {
+        let chain = Fuse { side: Side::Crm, at: at(0), length: 2 };
+        assert!(Fuse::blows(Some(&chain), Side::Crm, at(1), false, true));
     }
 }

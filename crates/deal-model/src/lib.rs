@@ -3,15 +3,21 @@
 //! No IO, no async, no clock, no wire types, no platform names (ARCHITECTURE.md, invariant 1). Given the same input
 //! it returns the same plan.
 
+mod births;
 mod deal;
 mod fit;
 mod fuse;
+mod groups;
 mod guard;
 mod ids;
 mod lifecycle;
+mod merge;
 mod observation;
 mod plan;
+mod planner;
 mod problem;
+mod sets;
+mod settle;
 mod spec;
 mod value;
 mod window;
@@ -21,12 +27,16 @@ pub use deal::{
 };
 pub use fit::{DEFAULT_MINOR_UNITS, digest, fingerprint, fit_group};
 pub use fuse::{CHAIN_LIMIT, CHAIN_TIME, Fuse};
-pub use guard::Irreversible;
+pub use guard::{BEFORE_EXPIRY, Irreversible};
 pub use ids::{DealId, FieldId, GroupId, PerSide, RecordId, Side};
 pub use lifecycle::Life;
+pub use merge::Row;
 pub use observation::{Actor, CrmFacts, Facts, Observation, PortalFacts, Reading, Response, Sight, Version};
 pub use plan::{Archived, Content, Effect, ElementChange, GroupDecision, Plan, Why, Write};
+pub use planner::{PlanInput, SETTLE, plan};
 pub use problem::{Problem, ProblemClass};
+pub use sets::{apply as apply_changes, text_of};
+pub use settle::{EffectEnd, SettleInput, companion_reading, settle};
 pub use spec::{
     Clear, Conflict, FieldSpec, Fit, GroupSpec, GuardSettings, Kind, Route, SetBounds, Specs, Switches,
 };

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Irreversible, PerSide, Response, Side};
+
 /// The canonical life of a deal. Both sides speak it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,4 +39,236 @@ pub enum Life {
         /// What it said.
         code: String,
     },
+}
+
+/// What a change of life means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LifeStep {
+    /// The sides stand alike: the lifecycle base takes both.
+    Agree,
+    /// Nothing to do and nothing to remember.
+    Keep,
+    /// The deal waits on the on-hold stage.
+    Waits { sentence: &'static str },
+    /// A referral may be created.
+    Create,
+    /// The referral moves; all steps leave together, in order.
+    Portal { kind: Irreversible, steps: Vec<(Life, Irreversible)> },
+    /// The opportunity's stage follows.
+    Crm { to: Life },
+    /// The sales stage of an active deal goes across.
+    SalesStage { to: Side, stage: String },
+    /// A person is needed.
+    Problem { sentence: String, next_step: &'static str },
+}
+
+/// Everything the lifecycle table looks at.
+pub(crate) struct LifeCase<'a> {
+    pub(crate) crm: &'a Life,
+    pub(crate) portal: Option<&'a Life>,
+    pub(crate) base: Option<&'a PerSide<Life>>,
+    /// The response field, and what it said when the records were linked.
+    pub(crate) response: Option<Response>,
+    pub(crate) answered: Option<Response>,
+    /// The reason field, in the portal's words.
+    pub(crate) reason: Option<&'a str>,
+    /// A person asked to bring the portal to what the opportunity says.
+    pub(crate) confirmed: bool,
+    /// A person asked for a referral of a closed opportunity.
+    pub(crate) push: bool,
+}
+
+impl Life {
+    /// Whether it is an end of a deal.
+    pub fn is_closed(&self) -> bool {
+        !matches!(self, Self::Received | Self::Active { .. } | Self::Unknown { .. })
+    }
+
+    fn same_outcome(&self, other: &Self) -> bool {
+        self.is_closed() && other.is_closed() && (*self == Self::Won) == (*other == Self::Won)
+    }
+
+    /// The word for a person.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Active { .. } => "active",
+            Self::Won => "won",
+            Self::Lost { .. } => "lost",
+            Self::Declined { .. } => "declined",
+            Self::Expired => "expired",
+            Self::Error { .. } => "closed as an error",
+            Self::Unknown { .. } => "in an unknown state",
+        }
+    }
+}
+
+const SHOW_BOTH: &str = "Look at both records and decide which is right; the opportunity is left as it is.";
+
+impl LifeCase<'_> {
+    /// Decides, row by row of the table.
+    pub(crate) fn rule(&self) -> LifeStep {
+        if let Life::Unknown { code } = self.crm {
+            return problem(
+                format!("The stage \"{code}\" means nothing to the mapping."),
+                "Add the stage to [stages] in the mapping, or choose another stage.",
+            );
+        }
+        match self.portal {
+            None => self.uncreated(),
+            Some(Life::Unknown { code }) => problem(
+                format!("The referral is in the state \"{code}\", which the mapping does not know."),
+                "Add the code to the code lists; until then the deal's stage is held.",
+            ),
+            Some(Life::Received) => self.received(),
+            Some(Life::Active { sales_stage }) => self.active(sales_stage.as_deref()),
+            Some(closed) => self.closed(closed),
+        }
+    }
+
+    fn uncreated(&self) -> LifeStep {
+        match self.crm {
+            Life::Received => LifeStep::Waits { sentence: "waiting: leave the on-hold stage" },
+            Life::Active { .. } => LifeStep::Create,
+            _ if self.push => LifeStep::Create,
+            _ => LifeStep::Waits { sentence: "closed before it was shared; push it to create a referral" },
+        }
+    }
+
+    /// Whether the opportunity moved, or was answered, since the deal was linked: nothing irreversible without.
+    fn crm_moved(&self) -> bool {
+        self.confirmed
+            || self.base.is_some_and(|base| {
+                base.crm != *self.crm || (self.response.is_some() && self.response != self.answered)
+            })
+    }
+
+    fn received(&self) -> LifeStep {
+        let answer = (self.response != self.answered).then_some(self.response).flatten();
+        let wanted = match answer {
+            Some(Response::Accept) => Life::Active { sales_stage: None },
+            Some(Response::Decline) => Life::Declined { reason: None },
+            None => self.crm.clone(),
+        };
+        match wanted {
+            Life::Received => LifeStep::Agree,
+            _ if !self.crm_moved() => self.difference(),
+            Life::Active { .. } => LifeStep::Portal {
+                kind: Irreversible::Accept,
+                steps: vec![(Life::Active { sales_stage: None }, Irreversible::Accept)],
+            },
+            Life::Won => LifeStep::Portal {
+                kind: Irreversible::Close,
+                steps: vec![
+                    (Life::Active { sales_stage: None }, Irreversible::Accept),
+                    (Life::Won, Irreversible::Close),
+                ],
+            },
+            _ => match self.reason {
+                Some(reason) => LifeStep::Portal {
+                    kind: Irreversible::Decline,
+                    steps: vec![(Life::Declined { reason: Some(reason.to_owned()) }, Irreversible::Decline)],
+                },
+                None => problem(
+                    "The referral cannot be declined without a reason.".to_owned(),
+                    "Choose a reason on the opportunity.",
+                ),
+            },
+        }
+    }
+
+    fn active(&self, portal_stage: Option<&str>) -> LifeStep {
+        match self.crm {
+            Life::Received => {
+                if self.base.is_some_and(|base| base.portal == Life::Received && base.crm == Life::Received) {
+                    LifeStep::Crm { to: Life::Active { sales_stage: portal_stage.map(str::to_owned) } }
+                } else {
+                    LifeStep::Agree
+                }
+            }
+            Life::Active { sales_stage } => self.sales_stage(sales_stage.as_deref(), portal_stage),
+            _ if !self.crm_moved() => self.difference(),
+            Life::Won => {
+                LifeStep::Portal { kind: Irreversible::Close, steps: vec![(Life::Won, Irreversible::Close)] }
+            }
+            _ => {
+                let lost = Life::Lost { reason: self.reason.map(str::to_owned) };
+                LifeStep::Portal { kind: Irreversible::Close, steps: vec![(lost, Irreversible::Close)] }
+            }
+        }
+    }
+
+    fn sales_stage(&self, crm: Option<&str>, portal: Option<&str>) -> LifeStep {
+        if crm == portal {
+            return LifeStep::Agree;
+        }
+        let before = |side: Side| match self.base.map(|base| base.at(side)) {
+            Some(Life::Active { sales_stage }) => sales_stage.as_deref(),
+            _ => None,
+        };
+        // A stage without a mapped sales stage says nothing about it.
+        let crm_changed = crm.filter(|stage| before(Side::Crm) != Some(stage));
+        let portal_changed = portal.filter(|stage| before(Side::Portal) != Some(stage));
+        match (crm_changed, portal_changed) {
+            (Some(stage), _) => LifeStep::SalesStage { to: Side::Portal, stage: stage.to_owned() },
+            (None, Some(stage)) => LifeStep::SalesStage { to: Side::Crm, stage: stage.to_owned() },
+            (None, None) if self.base.is_none() => LifeStep::Agree,
+            (None, None) => match self.base {
+                Some(base) if matches!(base.portal, Life::Active { .. }) => LifeStep::Keep,
+                _ => LifeStep::Agree,
+            },
+        }
+    }
+
+    fn closed(&self, outcome: &Life) -> LifeStep {
+        let newly = self.base.is_none_or(|base| !base.portal.is_closed());
+        match self.crm {
+            crm if crm.same_outcome(outcome) => LifeStep::Agree,
+            Life::Received => LifeStep::Crm { to: outcome.clone() },
+            Life::Active { .. } => match self.base {
+                Some(base) if matches!(base.crm, Life::Active { .. }) && newly => {
+                    LifeStep::Crm { to: outcome.clone() }
+                }
+                Some(base) if base.crm.is_closed() => problem(
+                    format!(
+                        "The opportunity was re-opened, and the referral is {}: that is final.",
+                        outcome.word()
+                    ),
+                    SHOW_BOTH,
+                ),
+                // The stage was written once and the opportunity kept another.
+                Some(base) if matches!(base.crm, Life::Active { .. }) => LifeStep::Keep,
+                _ => problem(
+                    format!(
+                        "The referral is {} since before the opportunity left the on-hold stage.",
+                        outcome.word()
+                    ),
+                    SHOW_BOTH,
+                ),
+            },
+            crm => problem(
+                format!(
+                    "The opportunity is {} and the referral is {}: the portal's end is final.",
+                    crm.word(),
+                    outcome.word()
+                ),
+                SHOW_BOTH,
+            ),
+        }
+    }
+
+    fn difference(&self) -> LifeStep {
+        let portal = self.portal.map_or("missing", Life::word);
+        problem(
+            format!(
+                "The opportunity is {} and the referral is {portal} since they were linked.",
+                self.crm.word()
+            ),
+            "Confirm the opportunity's state, or set its stage to what the referral says.",
+        )
+    }
+}
+
+fn problem(sentence: String, next_step: &'static str) -> LifeStep {
+    LifeStep::Problem { sentence, next_step }
 }

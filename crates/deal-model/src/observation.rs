@@ -86,6 +86,8 @@ pub struct PortalFacts {
     pub external_reference: Option<RecordId>,
     /// The other organisation's referral in the same engagement, if it is known.
     pub companion: Option<RecordId>,
+    /// The fields of that referral, if it was read this time.
+    pub companion_fields: Option<BTreeMap<FieldId, Reading>>,
 }
 
 /// One side of a deal as last read. Expressions and defaults are already evaluated.

@@ -173,6 +173,8 @@ pub struct Plan {
     pub effects: Vec<Effect>,
     /// What was decided, group by group.
     pub decisions: Vec<(GroupId, GroupDecision)>,
+    /// Which row of the merge table each compared group was in.
+    pub rows: Vec<(GroupId, crate::Row)>,
     /// What waits after this pass, whole.
     pub waiting: Vec<WaitingEffect>,
     /// Values that lose, to be committed before anything is sent.

@@ -195,8 +195,8 @@ pub struct Specs {
     pub groups: Vec<GroupSpec>,
     /// Digits after the point, by currency; 2 for a currency that is not listed.
     pub minor_units: BTreeMap<String, u32>,
-    /// Sales stages known to the mapping, by the CRM stage group that they stand for.
-    pub sales_stages: Vec<String>,
+    /// Groups that need a value before help can be asked for: the customer's contacts.
+    pub help_needs: Vec<GroupId>,
     /// The guard's numbers.
     pub guard: GuardSettings,
     /// Which effects are allowed.

@@ -1,0 +1,225 @@
+//! The three-way merge of a set, element by element (sync rules, section 3).
+
+use crate::{
+    Conflict, Element, ElementChange, ElementKey, Elements, GroupSpec, PerSide, SetBounds, Side, Value,
+    Window,
+};
+
+/// Everything the merge of a set looks at.
+pub(crate) struct SetCase<'a> {
+    pub(crate) spec: &'a GroupSpec,
+    pub(crate) bounds: SetBounds,
+    pub(crate) held: PerSide<&'a Elements>,
+    pub(crate) base: Option<&'a PerSide<Elements>>,
+    pub(crate) windows: PerSide<Option<&'a Window>>,
+    pub(crate) writable: PerSide<bool>,
+    pub(crate) born: Side,
+    pub(crate) decided: Option<Side>,
+}
+
+/// An element, or one attribute of it, whose other version won.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub(crate) side: Side,
+    pub(crate) key: ElementKey,
+    pub(crate) element: Element,
+    pub(crate) reason: &'static str,
+}
+
+/// What becomes of a set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SetRuling {
+    pub(crate) to: PerSide<Vec<(ElementKey, ElementChange)>>,
+    pub(crate) lost: Vec<Loss>,
+    /// Elements that a person must decide about.
+    pub(crate) ask: Vec<ElementKey>,
+    /// The portal's bounds would be broken.
+    pub(crate) breaks: Option<Broken>,
+}
+
+/// Which bound of the portal would be broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    TooFew(usize),
+    TooMany(usize),
+}
+
+impl SetCase<'_> {
+    pub(crate) fn rule(&self) -> SetRuling {
+        let mut ruling = SetRuling::default();
+        let empty = Elements::new();
+        let base = |side: Side| self.base.map_or(&empty, |base| base.at(side));
+        let mut keys: Vec<&ElementKey> = self.held.crm.keys().chain(self.held.portal.keys()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys {
+            let held = PerSide::new(self.held.portal.get(key), self.held.crm.get(key));
+            let known = PerSide::new(base(Side::Portal).get(key), base(Side::Crm).get(key));
+            match (held.portal, held.crm) {
+                (Some(portal), Some(crm)) => self.both(&mut ruling, key, PerSide::new(portal, crm), known),
+                (Some(element), None) => self.one(&mut ruling, key, Side::Portal, element, known),
+                (None, Some(element)) => self.one(&mut ruling, key, Side::Crm, element, known),
+                (None, None) => {}
+            }
+        }
+        self.check_bounds(&mut ruling);
+        ruling
+    }
+
+    /// The element is on `holder` only: new there, or removed across.
+    fn one(
+        &self,
+        ruling: &mut SetRuling,
+        key: &ElementKey,
+        holder: Side,
+        element: &Element,
+        known: PerSide<Option<&Element>>,
+    ) {
+        let across = holder.other();
+        let (Some(before), Some(_)) = (*known.at(holder), *known.at(across)) else {
+            if *self.writable.at(across) {
+                ruling.to.at_mut(across).push((key.clone(), ElementChange::Put(element.clone())));
+            }
+            return;
+        };
+        if element == before {
+            if *self.writable.at(holder) && *self.bounds.remove.at(holder) {
+                ruling.lost.push(Loss {
+                    side: holder,
+                    key: key.clone(),
+                    element: element.clone(),
+                    reason: "removed on the other side",
+                });
+                ruling.to.at_mut(holder).push((key.clone(), ElementChange::Remove));
+            }
+        } else if *self.writable.at(across) {
+            // Removed against edited: what a person typed is kept, the removal is written down.
+            ruling.lost.push(Loss {
+                side: across,
+                key: key.clone(),
+                element: Element::default(),
+                reason: "removed on one side while the other side edited it; the edit is kept",
+            });
+            ruling.to.at_mut(across).push((key.clone(), ElementChange::Put(element.clone())));
+        }
+    }
+
+    /// The element is on both sides: its attributes merge one by one.
+    fn both(
+        &self,
+        ruling: &mut SetRuling,
+        key: &ElementKey,
+        held: PerSide<&Element>,
+        known: PerSide<Option<&Element>>,
+    ) {
+        let mut next = PerSide::new(held.portal.clone(), held.crm.clone());
+        let mut lost = PerSide::new(Element::default(), Element::default());
+        let mut names: Vec<&String> = held.portal.0.keys().chain(held.crm.0.keys()).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let now = PerSide::new(held.portal.0.get(name), held.crm.0.get(name));
+            if now.portal == now.crm {
+                continue;
+            }
+            let before = |side: Side| known.at(side).map(|element| element.0.get(name));
+            let changed = |side: Side| before(side).is_some_and(|value| value != *now.at(side));
+            let has_base = before(Side::Portal).is_some() && before(Side::Crm).is_some();
+            let winner = match (changed(Side::Crm), changed(Side::Portal)) {
+                _ if !has_base && now.portal.is_none() => Side::Crm,
+                _ if !has_base && now.crm.is_none() => Side::Portal,
+                _ if !has_base => self.decided.unwrap_or(self.born),
+                (true, false) => Side::Crm,
+                (false, true) => Side::Portal,
+                (true, true) => match self.winner() {
+                    Some(winner) => winner,
+                    None => {
+                        ruling.ask.push(key.clone());
+                        continue;
+                    }
+                },
+                // Neither changed since they were reconciled: each side keeps what it made of the other's value.
+                (false, false) => continue,
+            };
+            let (Some(value), loser) = (now.at(winner).cloned(), winner.other()) else {
+                // An emptied attribute is not carried across: nothing is cleared without being asked.
+                continue;
+            };
+            if !*self.writable.at(loser) {
+                continue;
+            }
+            if let Some(old) = *now.at(loser)
+                && (!has_base || changed(loser))
+            {
+                lost.at_mut(loser).0.insert(name.clone(), old.clone());
+            }
+            next.at_mut(loser).0.insert(name.clone(), value);
+        }
+        for side in Side::BOTH {
+            if next.at(side) != *held.at(side) {
+                ruling.to.at_mut(side).push((key.clone(), ElementChange::Put(next.at(side).clone())));
+            }
+            if !lost.at(side).0.is_empty() {
+                ruling.lost.push(Loss {
+                    side,
+                    key: key.clone(),
+                    element: lost.at(side).clone(),
+                    reason: "changed on both sides; the other side's value won",
+                });
+            }
+        }
+    }
+
+    fn winner(&self) -> Option<Side> {
+        if self.decided.is_some() {
+            return self.decided;
+        }
+        match self.spec.conflict {
+            Conflict::Ask => None,
+            Conflict::Always(winner) => Some(winner),
+            Conflict::Newest => match (self.windows.crm, self.windows.portal) {
+                (Some(crm), Some(portal)) if crm.certainly_after(portal) => Some(Side::Crm),
+                (Some(crm), Some(portal)) if portal.certainly_after(crm) => Some(Side::Portal),
+                _ => Some(self.spec.owner),
+            },
+        }
+    }
+
+    fn check_bounds(&self, ruling: &mut SetRuling) {
+        let after = apply(self.held.portal, &ruling.to.portal).len();
+        if ruling.to.portal.is_empty() {
+            return;
+        }
+        if after < self.bounds.min && after < self.held.portal.len() {
+            ruling.breaks = Some(Broken::TooFew(self.bounds.min));
+        } else if after > self.bounds.max && after > self.held.portal.len() {
+            ruling.breaks = Some(Broken::TooMany(self.bounds.max));
+        }
+        if ruling.breaks.is_some() {
+            let put_only = |change: &(ElementKey, ElementChange)| {
+                matches!(change.1, ElementChange::Put(_)) && self.held.portal.contains_key(&change.0)
+            };
+            ruling.to.portal.retain(put_only);
+        }
+    }
+}
+
+/// `elements` with `changes` made; all others stay as they are.
+pub fn apply(elements: &Elements, changes: &[(ElementKey, ElementChange)]) -> Elements {
+    let mut next = elements.clone();
+    for (key, change) in changes {
+        match change {
+            ElementChange::Put(element) => next.insert(key.clone(), element.clone()),
+            ElementChange::Remove => next.remove(key),
+        };
+    }
+    next
+}
+
+/// One attribute of an element, as text.
+pub fn text_of<'a>(element: &'a Element, name: &str) -> Option<&'a str> {
+    match element.0.get(name) {
+        Some(Value::Text(text) | Value::Choice(text)) => Some(text),
+        _ => None,
+    }
+}
