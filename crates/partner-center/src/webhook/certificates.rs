@@ -1,0 +1,149 @@
+//! The certificates at hand, and when one may be fetched.
+//!
+//! A flood of forgeries must cost nothing: an address is fetched at most once an interval, all addresses together
+//! at most a few times, and what was proven good is never pushed out by what was not.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http::{Request, StatusCode};
+use jiff::Timestamp;
+use ports::{CallLimits, Clock, HttpService};
+use tower::ServiceExt as _;
+
+use crate::{
+    flight::Flights,
+    webhook::{Forged, certificate::SignerCertificate},
+};
+
+/// Most addresses remembered.
+const MAX_ADDRESSES: usize = 16;
+/// Most fetches in one interval, all addresses together.
+const MAX_FETCHES_PER_INTERVAL: usize = 4;
+
+type Fetched = Result<Arc<SignerCertificate>, Forged>;
+
+/// Certificates by the address they were fetched from.
+pub(super) struct Certificates {
+    http: HttpService,
+    clock: Arc<dyn Clock>,
+    limits: CallLimits,
+    interval: Duration,
+    memory: Arc<Mutex<Memory>>,
+    flights: Flights<String, Fetched>,
+}
+
+#[derive(Default)]
+struct Memory {
+    entries: BTreeMap<String, Entry>,
+    /// When the fetches of the present interval began, oldest first.
+    fetches: VecDeque<Timestamp>,
+}
+
+struct Entry {
+    certificate: Fetched,
+    fetched_at: Timestamp,
+    /// It has verified an event.
+    proven: bool,
+}
+
+impl Certificates {
+    pub(super) fn new(
+        http: HttpService,
+        clock: Arc<dyn Clock>,
+        limits: CallLimits,
+        interval: Duration,
+    ) -> Self {
+        Self { http, clock, limits, interval, memory: Arc::default(), flights: Flights::default() }
+    }
+
+    /// The certificate of `url` that is at hand, good or bad.
+    pub(super) fn at_hand(&self, url: &str) -> Option<Fetched> {
+        lock(&self.memory).entries.get(url).map(|entry| entry.certificate.clone())
+    }
+
+    /// Notes that the certificate of `url` has verified an event.
+    pub(super) fn proven(&self, url: &str) {
+        if let Some(entry) = lock(&self.memory).entries.get_mut(url) {
+            entry.proven = true;
+        }
+    }
+
+    /// Fetches the certificate of `url`, if it may be fetched now; callers at the same time share one fetch.
+    pub(super) async fn fetch(&self, url: &str) -> Fetched {
+        let (http, clock, limits) = (self.http.clone(), Arc::clone(&self.clock), self.limits);
+        let (memory, interval, url) = (Arc::clone(&self.memory), self.interval, url.to_owned());
+        let key = url.clone();
+        let work = async move {
+            let now = clock.now();
+            if !admit(&mut lock(&memory), &url, now, interval) {
+                return Err(Forged::CertificateUnavailable);
+            }
+            let fetched = fetch(http, &url, limits).await;
+            keep(&mut lock(&memory), url, fetched.clone(), now);
+            fetched
+        };
+        self.flights.join(key, || work.boxed()).await
+    }
+}
+
+fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
+    memory.lock().expect("no code panics while holding this lock")
+}
+
+/// Whether `instant` lies within the interval that ends now.
+fn within(instant: Timestamp, now: Timestamp, interval: Duration) -> bool {
+    // A clock that was put back makes the age negative: then too the interval is not over.
+    Duration::try_from(now.duration_since(instant)).map_or(true, |age| age < interval)
+}
+
+/// Takes a place for a fetch.
+fn admit(memory: &mut Memory, url: &str, now: Timestamp, interval: Duration) -> bool {
+    if memory.entries.get(url).is_some_and(|entry| within(entry.fetched_at, now, interval)) {
+        return false;
+    }
+    while memory.fetches.front().is_some_and(|fetch| !within(*fetch, now, interval)) {
+        memory.fetches.pop_front();
+    }
+    if memory.fetches.len() >= MAX_FETCHES_PER_INTERVAL {
+        return false;
+    }
+    memory.fetches.push_back(now);
+    true
+}
+
+async fn fetch(http: HttpService, url: &str, limits: CallLimits) -> Fetched {
+    let mut request = Request::get(url).body(Bytes::new()).map_err(|_| Forged::CertificateUrlForeign)?;
+    request.extensions_mut().insert(limits);
+    let answer = http.oneshot(request).await.map_err(|_| Forged::CertificateUnavailable)?;
+    // The transport bounds the answer too; this holds whatever carries the request.
+    if answer.status() != StatusCode::OK || answer.body().len() > limits.max_response_bytes {
+        return Err(Forged::CertificateUnavailable);
+    }
+    SignerCertificate::read(answer.body()).map(Arc::new)
+}
+
+/// Remembers an outcome. A certificate that was proven stays when its address fails to give another one.
+fn keep(memory: &mut Memory, url: String, fetched: Fetched, now: Timestamp) {
+    if let Some(entry) = memory.entries.get_mut(&url) {
+        entry.fetched_at = now;
+        let same = matches!((&entry.certificate, &fetched), (Ok(a), Ok(b)) if a.fingerprint == b.fingerprint);
+        if !same && (fetched.is_ok() || !entry.proven) {
+            entry.proven = false;
+            entry.certificate = fetched;
+        }
+        return;
+    }
+    if memory.entries.len() >= MAX_ADDRESSES {
+        let oldest = memory.entries.iter().min_by_key(|(_, entry)| (entry.proven, entry.fetched_at));
+        if let Some(oldest) = oldest.map(|(url, _)| url.clone()) {
+            memory.entries.remove(&oldest);
+        }
+    }
+    memory.entries.insert(url, Entry { certificate: fetched, fetched_at: now, proven: false });
+}

@@ -1,0 +1,171 @@
+//! What an event's headers claim: a signature, its algorithm, and where the certificate is.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::{HeaderMap, header::AUTHORIZATION};
+use rustls_pki_types::SignatureVerificationAlgorithm;
+use url::Url;
+
+use crate::webhook::Forged;
+
+/// Longest signature header: an RSA key of 8192 bits signs 1024 bytes, 1368 in base64.
+const MAX_SIGNATURE_CHARS: usize = 1400;
+/// Longest certificate address.
+const MAX_URL_CHARS: usize = 1024;
+
+/// How an event may be signed: RSA PKCS#1 v1.5 with one of these hashes. SHA-1 cannot be expressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// `rsa-sha256`.
+    RsaSha256,
+    /// `rsa-sha384`.
+    RsaSha384,
+    /// `rsa-sha512`.
+    RsaSha512,
+}
+
+impl Algorithm {
+    /// Every algorithm there is.
+    pub const ALL: [Self; 3] = [Self::RsaSha256, Self::RsaSha384, Self::RsaSha512];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::RsaSha256 => "rsa-sha256",
+            Self::RsaSha384 => "rsa-sha384",
+            Self::RsaSha512 => "rsa-sha512",
+        }
+    }
+
+    /// The check itself, for keys of 2048 to 8192 bits.
+    pub(super) fn verification(self) -> &'static dyn SignatureVerificationAlgorithm {
+        match self {
+            Self::RsaSha256 => webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256,
+            Self::RsaSha384 => webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384,
+            Self::RsaSha512 => webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512,
+        }
+    }
+}
+
+/// A configured place that certificates may be fetched from: scheme, host, port and the beginning of the path.
+#[derive(Debug, Clone)]
+pub(super) struct Place(Url);
+
+impl Place {
+    /// Reads a prefix. Nothing, unless it is an http or https address with a path that ends in a slash, and
+    /// nothing else.
+    pub(super) fn parse(prefix: &str) -> Option<Self> {
+        let url = Url::parse(prefix).ok()?;
+        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        let sound = matches!(url.scheme(), "https" | "http") && plain && url.fragment().is_none();
+        (sound && url.has_host() && url.path().ends_with('/')).then_some(Self(url))
+    }
+
+    fn holds(&self, url: &Url) -> bool {
+        let same = url.scheme() == self.0.scheme()
+            && url.host() == self.0.host()
+            && url.port_or_known_default() == self.0.port_or_known_default();
+        same && url.path().strip_prefix(self.0.path()).is_some_and(|rest| !rest.is_empty())
+    }
+}
+
+/// What the headers claim.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) signature: Vec<u8>,
+    pub(super) algorithm: Algorithm,
+    pub(super) certificate_url: String,
+}
+
+impl Claim {
+    /// Reads the headers in either of their documented forms (reference, section 6.2).
+    pub(super) fn read(
+        headers: &HeaderMap,
+        accepted: &[Algorithm],
+        places: &[Place],
+    ) -> Result<Self, Forged> {
+        let signature = read_signature(headers)?;
+        let name = single(headers, "x-ms-signature-algorithm").ok_or(Forged::AlgorithmMissing)?;
+        let algorithm = accepted.iter().copied().find(|known| known.name().eq_ignore_ascii_case(name));
+        let algorithm = algorithm.ok_or(Forged::AlgorithmRefused)?;
+        let url = single(headers, "x-ms-certificate-url").ok_or(Forged::CertificateUrlMissing)?;
+        let certificate_url = trusted_url(url, places).ok_or(Forged::CertificateUrlForeign)?;
+        Ok(Self { signature, algorithm, certificate_url })
+    }
+}
+
+/// A header that is there exactly once and holds text. One that is repeated is nobody's honest mistake.
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?.trim();
+    (values.next().is_none() && !value.is_empty()).then_some(value)
+}
+
+fn read_signature(headers: &HeaderMap) -> Result<Vec<u8>, Forged> {
+    let name = if headers.contains_key("x-ms-signature") { "x-ms-signature" } else { AUTHORIZATION.as_str() };
+    if !headers.contains_key(name) {
+        return Err(Forged::SignatureMissing);
+    }
+    let value = single(headers, name).ok_or(Forged::SignatureMalformed)?;
+    let scheme_and_rest =
+        value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("signature"));
+    let Some((_, signature)) = scheme_and_rest else {
+        // Another scheme in `Authorization` is no signature at all; in the other header it is a broken one.
+        let other_scheme = name == AUTHORIZATION.as_str();
+        return Err(if other_scheme { Forged::SignatureMissing } else { Forged::SignatureMalformed });
+    };
+    let signature = signature.trim();
+    if signature.is_empty() || signature.len() > MAX_SIGNATURE_CHARS {
+        return Err(Forged::SignatureMalformed);
+    }
+    BASE64_STANDARD.decode(signature).map_err(|_| Forged::SignatureMalformed)
+}
+
+/// The address in its one canonical form, if it lies in one of the places.
+fn trusted_url(text: &str, places: &[Place]) -> Option<String> {
+    if text.len() > MAX_URL_CHARS {
+        return None;
+    }
+    let url = Url::parse(text).ok()?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    // Nothing escaped in the path: what is compared here is what the server will see.
+    let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'-' | b'_');
+    let sound = plain && url.fragment().is_none() && url.path().bytes().all(sound);
+    (sound && places.iter().any(|place| place.holds(&url))).then(|| url.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_below_a_configured_place_are_trusted() {
+        let places = [Place::parse("https://store.example/cert/").unwrap()];
+        assert!(trusted_url("https://store.example:443/cert/a.cer", &places).is_some());
+        for url in [
+            "http://store.example/cert/a.cer",
+            "https://store.example/cert/",
+            "https://store.example/certificates/a.cer",
+            "https://store.example/cert/../other/a.cer",
+            "https://store.example/cert/%2e%2e/other/a.cer",
+            "https://store.example/cert/..%2fother/a.cer",
+            "https://store.example.evil.example/cert/a.cer",
+            "https://store.example@evil.example/cert/a.cer",
+            "https://me:pw@store.example/cert/a.cer",
+            "https://store.example:8443/cert/a.cer",
+            "https://store.example/cert/a.cer?x=1",
+            "https://127.0.0.1/cert/a.cer",
+            "file:///cert/a.cer",
+            "cert/a.cer",
+        ] {
+            assert_eq!(trusted_url(url, &places), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_an_address_that_ends_in_a_slash() {
+        for prefix in
+            ["https://store.example/cert", "https://store.example/cert/?x", "ftp://store.example/", "cert/"]
+        {
+            assert!(Place::parse(prefix).is_none(), "{prefix}");
+        }
+    }
+}

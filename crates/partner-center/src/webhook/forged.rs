@@ -1,0 +1,91 @@
+//! Why an event is not believed, one reason each, and how it is answered.
+
+use http::StatusCode;
+
+/// Why an event is not believed. Holds nothing of the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Forged {
+    /// The body is longer than the configured bound.
+    #[error("the body is too long")]
+    BodyTooLong,
+    /// No header carries a signature.
+    #[error("there is no signature")]
+    SignatureMissing,
+    /// The signature's header is repeated, of another scheme, too long, or no base64.
+    #[error("the signature cannot be read")]
+    SignatureMalformed,
+    /// The certificate's address is missing or given twice.
+    #[error("the certificate's address is missing")]
+    CertificateUrlMissing,
+    /// The certificate's address is not below a configured place.
+    #[error("the certificate's address is not one that is trusted")]
+    CertificateUrlForeign,
+    /// The algorithm is missing or given twice.
+    #[error("the signature's algorithm is missing")]
+    AlgorithmMissing,
+    /// The algorithm is unknown or no longer safe.
+    #[error("the signature's algorithm is not accepted")]
+    AlgorithmRefused,
+    /// The body is no notification of a change.
+    #[error("the body is no notification")]
+    BodyMalformed,
+    /// The body names no referral: its address does not end in a GUID.
+    #[error("the body names no referral")]
+    ResourceMalformed,
+    /// The certificate could not be fetched, or may not be fetched again yet. Nobody's forgery, maybe: the sender
+    /// is asked to try again.
+    #[error("the certificate cannot be fetched now")]
+    CertificateUnavailable,
+    /// What was fetched is no certificate.
+    #[error("the certificate cannot be read")]
+    CertificateMalformed,
+    /// The certificate has expired.
+    #[error("the certificate has expired")]
+    CertificateExpired,
+    /// The certificate is not valid yet.
+    #[error("the certificate is not valid yet")]
+    CertificateNotYetValid,
+    /// No chain leads from the certificate to a trusted anchor, or it is for another use.
+    #[error("the certificate is not trusted")]
+    ChainUntrusted,
+    /// The certificate's issuer belongs to another organisation.
+    #[error("the certificate's issuer is another organisation")]
+    IssuerForeign,
+    /// The certificate belongs to somebody else.
+    #[error("the certificate's subject is somebody else")]
+    SubjectForeign,
+    /// The signature does not fit body and certificate.
+    #[error("the signature does not fit")]
+    SignatureWrong,
+    /// A genuine event that was already taken.
+    #[error("the event was taken before")]
+    Replay,
+}
+
+impl Forged {
+    /// How the sender is answered. A replay is answered like the original, so that it is not sent again.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::BodyTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            // Missing certificate or algorithm: 400, missing signature: 401 (reference, section 6.3).
+            Self::SignatureMalformed
+            | Self::CertificateUrlMissing
+            | Self::CertificateUrlForeign
+            | Self::AlgorithmMissing
+            | Self::AlgorithmRefused
+            | Self::BodyMalformed
+            | Self::ResourceMalformed => StatusCode::BAD_REQUEST,
+            Self::SignatureMissing
+            | Self::CertificateMalformed
+            | Self::CertificateExpired
+            | Self::CertificateNotYetValid
+            | Self::ChainUntrusted
+            | Self::IssuerForeign
+            | Self::SubjectForeign
+            | Self::SignatureWrong => StatusCode::UNAUTHORIZED,
+            Self::CertificateUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Replay => StatusCode::OK,
+        }
+    }
+}
