@@ -94,13 +94,13 @@ impl Client {
     }
 
     /// The org that the login leads to. Asks only if there is no session yet.
-    pub async fn org_id(&self, context: CallContext) -> Result<OrgId> {
-        Ok(self.session(context, None).await?.org_id)
+    pub async fn org_id(&self) -> Result<OrgId> {
+        Ok(self.session(None).await?.org_id)
     }
 
     /// The user that the login stands for. Asks only if there is no session yet.
-    pub async fn user_id(&self, context: CallContext) -> Result<UserId> {
-        Ok(self.session(context, None).await?.user_id)
+    pub async fn user_id(&self) -> Result<UserId> {
+        Ok(self.session(None).await?.user_id)
     }
 
     /// `/services/data/vXX.X`.
@@ -116,11 +116,11 @@ impl Client {
         self.shared.describes.lock().expect("no code panics while holding this lock")
     }
 
-    async fn session(&self, context: CallContext, dead: Option<&Arc<Session>>) -> Result<Arc<Session>> {
+    async fn session(&self, dead: Option<&Arc<Session>>) -> Result<Arc<Session>> {
         let shared = Arc::clone(&self.shared);
         let grant = move || {
             let granting: futures::future::BoxFuture<'static, Result<Session>> =
-                Box::pin(async move { shared.grant(context.lane).await });
+                Box::pin(async move { shared.grant().await });
             granting
         };
         self.shared.sessions.get(dead, grant).await
@@ -128,13 +128,13 @@ impl Client {
 
     /// Sends a call, with one new session and one replay if the session turns out dead.
     pub(crate) async fn call(&self, context: CallContext, call: Call) -> Result<Answer> {
-        let session = self.session(context, None).await?;
+        let session = self.session(None).await?;
         let refused = match self.once(context, &call, &session).await {
             Err(Error::Refused(refusal)) if refusal.session_is_dead() => refusal,
             result => return result,
         };
         tracing::debug!(status = refused.status(), "session is dead, logging in again");
-        let session = self.session(context, Some(&session)).await?;
+        let session = self.session(Some(&session)).await?;
         self.once(context, &call, &session).await
     }
 
@@ -167,15 +167,15 @@ impl fmt::Debug for Client {
 }
 
 impl Shared {
-    /// Asks the login host for a session.
-    async fn grant(&self, lane: Lane) -> Result<Session> {
+    /// Asks the login host for a session. In the first of the lanes, because calls of every lane may wait for it.
+    async fn grant(&self) -> Result<Session> {
         let limits = &self.config.limits;
         let mut request = self.login.request(self.clock.now())?;
         request.extensions_mut().insert(CallLimits {
             deadline: limits.login_deadline,
             max_response_bytes: limits.max_response_bytes,
         });
-        let answer = self.send(CallContext::new(lane), request, false).await?;
+        let answer = self.send(CallContext::new(Lane::Guard), request, false).await?;
         self.login.read(&answer)
     }
 
@@ -199,7 +199,7 @@ impl Shared {
                 Err(TransportError::Connect { .. }) if attempt < limits.connect_attempts => {
                     self.clock.sleep(pause.mul_f64(self.rng.fraction())).await;
                     attempt += 1;
-                    pause *= 2;
+                    pause = pause.saturating_mul(2);
                 }
                 Err(error) => return Err(Error::Transport { error, write }),
             }

@@ -181,7 +181,9 @@ impl Subrequest {
         });
         let mut headers: Map<String, Value> =
             self.headers.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
-        if self.kind == Kind::Write && !headers.contains_key("Sforce-Call-Options") {
+        if self.kind == Kind::Write
+            && !headers.keys().any(|name| name.eq_ignore_ascii_case("Sforce-Call-Options"))
+        {
             // It is not documented that the outer call's tag reaches the change events.
             headers.insert("Sforce-Call-Options".to_owned(), format!("client={tag}").into());
         }

@@ -33,7 +33,7 @@ pub enum Error {
     #[error("{0}")]
     Refused(Refusal),
     /// No session was granted.
-    #[error("login refused with status {status}: {code}")]
+    #[error("login refused with status {status}, {code}: {advice}")]
     Login {
         /// The HTTP status.
         status: u16,

@@ -222,6 +222,7 @@ impl Refusal {
     /// The holder of the unique value, if this is a `DUPLICATE_VALUE` whose text names it.
     ///
     /// The text is translated into the user's language, so the identifier is looked for, not the words around it.
+    /// Read the record before trusting it.
     pub fn duplicate_of(&self) -> Option<RecordId> {
         let error = self.errors.iter().find(|error| error.code == "DUPLICATE_VALUE")?;
         error

@@ -196,7 +196,8 @@ impl Condition {
 #[derive(Clone)]
 pub struct Select {
     columns: Vec<String>,
-    object: String,
+    /// An object, or in a subquery a relationship.
+    source: String,
     condition: Option<Condition>,
     order: Vec<String>,
     limit: Option<u32>,
@@ -205,9 +206,18 @@ pub struct Select {
 impl Select {
     /// A query of `object`, with its identifier as the first column.
     pub fn from(object: &ObjectName) -> Self {
+        Self::of(object.as_str())
+    }
+
+    /// A subquery of the children that `relationship` names, such as `OpportunityContactRoles`.
+    pub fn from_children(relationship: &FieldName) -> Self {
+        Self::of(relationship.as_str())
+    }
+
+    fn of(source: &str) -> Self {
         Self {
             columns: vec!["Id".to_owned()],
-            object: object.to_string(),
+            source: source.to_owned(),
             condition: None,
             order: Vec::new(),
             limit: None,
@@ -224,9 +234,8 @@ impl Select {
         self
     }
 
-    /// Adds the children of a relationship as a column. Its object is ignored: the relationship's name stands in.
-    pub fn children(mut self, relationship: &FieldName, children: Select) -> Self {
-        let children = Self { object: relationship.to_string(), ..children };
+    /// Adds a subquery, made by [`Select::from_children`], as a column.
+    pub fn children(mut self, children: &Select) -> Self {
         self.columns.push(format!("({})", children.build().0));
         self
     }
@@ -261,7 +270,7 @@ impl Select {
 
     /// The finished query.
     pub fn build(&self) -> Soql {
-        let mut text = format!("SELECT {} FROM {}", self.columns.join(","), self.object);
+        let mut text = format!("SELECT {} FROM {}", self.columns.join(","), self.source);
         if let Some(condition) = &self.condition {
             text.push_str(" WHERE ");
             text.push_str(&condition.0);
@@ -323,10 +332,10 @@ mod tests {
     #[test]
     fn a_query_reads_as_it_was_built() {
         let stamp: Timestamp = "2026-11-22T06:00:00.5Z".parse().unwrap();
-        let rows = Select::from(&ObjectName::new("Row__c").unwrap()).fields([&path("Key__c")]);
+        let rows = Select::from_children(&FieldName::new("Rows__r").unwrap()).fields([&path("Key__c")]);
         let query = opportunities()
             .fields([&path("Name"), &path("id"), &path("Account.Name")])
-            .children(&FieldName::new("Rows__r").unwrap(), rows)
+            .children(&rows)
             .filter(Condition::compare(&path("Name"), Op::Eq, "O'Neil"))
             .filter(Condition::compare(&path("SystemModstamp"), Op::Ge, stamp))
             .by_keyset(&path("SystemModstamp"))

@@ -97,7 +97,7 @@ async fn a_call_carries_its_bounds_and_its_tag() {
 async fn a_full_budget_is_waited_for_and_not_for_ever() {
     let stub = Stub::new([answer(200, EMPTY_PAGE)]);
     let client = stub.client();
-    client.org_id(now()).await.unwrap();
+    client.org_id().await.unwrap();
     stub.admissions.lock().unwrap().push_back(Admission::Wait(Duration::from_secs(2)));
     client.query(now(), &soql()).await.unwrap();
     assert_eq!(*stub.slept.lock().unwrap(), [Duration::from_secs(2)]);
@@ -114,7 +114,7 @@ async fn a_full_budget_is_waited_for_and_not_for_ever() {
 async fn a_place_is_not_waited_for_past_the_end_of_the_lease() {
     let stub = Stub::new([]);
     let client = stub.client();
-    client.org_id(now()).await.unwrap();
+    client.org_id().await.unwrap();
     stub.admissions.lock().unwrap().push_back(Admission::Wait(Duration::from_secs(5)));
     let end: Timestamp = NOW.parse::<Timestamp>().unwrap() + Duration::from_secs(4);
     let error = client.query(now().send_before(end), &soql()).await.unwrap_err();

@@ -18,7 +18,7 @@ fn form(body: &[u8]) -> Vec<(String, String)> {
 #[tokio::test]
 async fn the_assertion_is_signed_with_our_key_and_lives_at_most_three_minutes() {
     let stub = Stub::new([]);
-    let org = stub.client().org_id(now()).await.unwrap();
+    let org = stub.client().org_id().await.unwrap();
     assert_eq!(org.as_str(), ORG);
 
     let seen = stub.seen.lock().unwrap();
@@ -47,7 +47,7 @@ async fn client_credentials_are_sent_to_the_my_domain_host() {
             client_secret: "s&cret".into(),
         };
     });
-    assert_eq!(client.user_id(now()).await.unwrap().as_str(), USER);
+    assert_eq!(client.user_id().await.unwrap().as_str(), USER);
     let seen = stub.seen.lock().unwrap();
     assert_eq!(seen[0].uri().host(), Some("acme.my.example"));
     let expected = [("grant_type", "client_credentials"), ("client_id", "id"), ("client_secret", "s&cret")];
@@ -69,7 +69,7 @@ async fn many_callers_with_a_dead_session_share_one_new_login() {
     let script = (0..10).map(|_| dead_session()).chain((0..10).map(|_| answer(200, EMPTY_PAGE)));
     let stub = Stub::new(script);
     let client = stub.client();
-    client.org_id(now()).await.unwrap();
+    client.org_id().await.unwrap();
     let soql = Soql::trusted("SELECT Id FROM User");
     let all = futures::future::join_all((0..10).map(|_| client.query(now(), &soql))).await;
     assert!(all.iter().all(Result::is_ok));
@@ -81,10 +81,10 @@ async fn a_login_given_up_by_its_caller_does_not_block_the_next() {
     let stub = Stub::new([]);
     let client = stub.client();
     {
-        let mut given_up = Box::pin(client.org_id(now()));
+        let mut given_up = Box::pin(client.org_id());
         assert!(futures::poll!(&mut given_up).is_pending());
     }
-    assert!(client.org_id(now()).await.is_ok());
+    assert!(client.org_id().await.is_ok());
 }
 
 #[tokio::test]
@@ -93,12 +93,15 @@ async fn a_refused_login_is_for_a_person_and_says_what_to_look_at() {
     let denial = r#"{"error":"invalid_grant","error_description":"user hasn't approved this consumer"}"#;
     stub.logins.lock().unwrap().push_back(answer(400, denial));
     let client = stub.client();
-    let error = client.org_id(now()).await.unwrap_err();
+    let error = client.org_id().await.unwrap_err();
     assert_eq!(error.class(), RetryClass::Person);
-    assert_eq!(error.to_string(), "login refused with status 400: invalid_grant");
-    assert!(matches!(&error, Error::Login { advice, .. } if advice.contains("pre-authorize")), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "login refused with status 400, invalid_grant: pre-authorize the integration user for the app (Admin \
+         approved users, permission set)"
+    );
     // A refused login is not remembered.
-    assert!(client.org_id(now()).await.is_ok());
+    assert!(client.org_id().await.is_ok());
 }
 
 #[tokio::test]
@@ -106,7 +109,7 @@ async fn a_login_host_in_trouble_is_tried_again_later() {
     for (status, body) in [(503, "<html>"), (400, r#"{"error":"rate_limit_exceeded"}"#)] {
         let stub = Stub::new([]);
         stub.logins.lock().unwrap().push_back(answer(status, body));
-        assert_eq!(stub.client().org_id(now()).await.unwrap_err().class(), RetryClass::LATER);
+        assert_eq!(stub.client().org_id().await.unwrap_err().class(), RetryClass::LATER);
     }
 }
 
@@ -114,7 +117,7 @@ async fn a_login_host_in_trouble_is_tried_again_later() {
 async fn a_login_that_leads_to_another_org_stops_everything() {
     let stub = Stub::new([dead_session()]);
     let client = stub.client();
-    client.org_id(now()).await.unwrap();
+    client.org_id().await.unwrap();
     stub.logins.lock().unwrap().push_back(grant(9, "00D000000000002"));
     let error = client.query(now(), &Soql::trusted("SELECT Id FROM User")).await.unwrap_err();
     assert!(matches!(error, Error::OrgChanged { .. }), "{error:?}");
@@ -129,7 +132,7 @@ async fn a_token_is_never_carried_without_tls_after_a_login_with_it() {
         r#"{{"access_token":"t","instance_url":"http://plain.example","id":"https://x/id/{ORG}/{USER}"}}"#
     );
     stub.logins.lock().unwrap().push_back(answer(200, body));
-    assert!(matches!(stub.client().org_id(now()).await, Err(Error::Unreadable { .. })));
+    assert!(matches!(stub.client().org_id().await, Err(Error::Unreadable { .. })));
 }
 
 #[test]

@@ -129,6 +129,7 @@ pub(crate) fn answer(status: u16, body: impl Into<Bytes>) -> Scripted {
     answer_with(status, body, &[])
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it stands in a script among failures")]
 pub(crate) fn answer_with(status: u16, body: impl Into<Bytes>, headers: &[(&str, &str)]) -> Scripted {
     let mut response = Response::builder().status(status).header("Date", SERVER_DATE);
     for (name, value) in headers {
