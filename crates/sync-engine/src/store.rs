@@ -7,9 +7,7 @@
 //! - a cursor moves only together with its marks.
 
 use async_trait::async_trait;
-use deal_model::{
-    Archived, Deal, DealId, Fingerprint, Irreversible, Phase, Problem, RecordId, Side, Verdict,
-};
+use deal_model::{Archived, Deal, DealId, Fingerprint, Phase, Problem, RecordId, Side, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use ports::EffectKind;
 use serde::{Deserialize, Serialize};
