@@ -86,6 +86,11 @@ pub trait Machine: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// When [`take_due`](Machine::take_due) next has something, if nothing else happens.
+    fn next_due(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// Learns the outcome of a call taken from [`take_due`](Machine::take_due).
     fn delivered(&self, id: u64, outcome: &Outcome, now: Timestamp) {
         let _ = (id, outcome, now);

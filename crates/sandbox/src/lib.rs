@@ -6,8 +6,13 @@
 //! Each platform is a [`Machine`]: a state machine behind a router, `handle(request, now) -> response`. The same
 //! machine answers over sockets ([`serve`]) and inside a simulation.
 
+pub mod control;
 pub mod exchange;
+pub mod faults;
+pub mod front;
+pub mod holds;
 pub mod partner_center;
 pub mod salesforce;
 pub mod serve;
+pub mod traffic;
 pub mod world;

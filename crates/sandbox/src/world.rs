@@ -20,7 +20,12 @@ pub struct World {
 impl World {
     /// A world whose random choices follow from `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { seed, drawn: AtomicU64::new(0), offset_ms: AtomicI64::new(0), last: Mutex::new(Timestamp::UNIX_EPOCH) }
+        Self {
+            seed,
+            drawn: AtomicU64::new(0),
+            offset_ms: AtomicI64::new(0),
+            last: Mutex::new(Timestamp::UNIX_EPOCH),
+        }
     }
 
     /// The next number of the seed's sequence.

@@ -1,0 +1,164 @@
+//! The control surface under `/_sandbox/`: what a test or a person sees and moves behind a platform's back.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /_sandbox/state` | every record as raw wire JSON |
+//! | `GET`, `PATCH /_sandbox/knobs` | shows the knobs, sets those named |
+//! | `GET /_sandbox/requests[?log=false]`, `DELETE` | tallies and log; forgets them |
+//! | `GET`, `POST /_sandbox/faults`, `DELETE /_sandbox/faults[/{id}]` | lists, adds, removes fault rules |
+//! | `POST /_sandbox/holds` | arms a hold, answers `{id}` |
+//! | `GET /_sandbox/holds/{id}?wait_ms=` | waits until it holds a request, answers `{held}` |
+//! | `DELETE /_sandbox/holds/{id}?action=proceed\|drop` | lets it go, answers `{held}` |
+//! | `GET /_sandbox/clock`, `POST {advance_ms}` | the platforms' time; moves it forward |
+//! | `POST /_sandbox/actor/{actor}` | a scripted actor acts |
+//! | `GET /_sandbox/webhooks` | deliveries with their results |
+//!
+//! A refusal is 400 (404 for an unknown path or hold) with `{"error": sentence}`.
+
+use std::{collections::HashMap, time::Duration};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use jiff::SignedDuration;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::{
+    exchange::{empty, json as answer, query, segments},
+    faults::Rule,
+    front::Front,
+    holds::{Arm, Release},
+};
+
+/// First segment of every control path.
+const ROOT: &str = "_sandbox";
+/// Longest wait of one long poll.
+pub const MAX_POLL: Duration = Duration::from_secs(60);
+/// Furthest the clock moves at once: ten years.
+const MAX_ADVANCE_MS: i64 = 10 * 366 * 86_400_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_ms: i64,
+}
+
+/// Whether the request is meant for the control surface.
+pub(crate) fn is_control(request: &Request<Bytes>) -> bool {
+    request
+        .uri()
+        .path()
+        .strip_prefix("/_sandbox")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Answers a control request.
+pub(crate) async fn handle(front: &Front, request: &Request<Bytes>) -> Response<Bytes> {
+    match respond(front, request).await {
+        Ok(response) => response,
+        Err((status, sentence)) => answer(status, &json!({ "error": sentence })),
+    }
+}
+
+type Answered = Result<Response<Bytes>, (StatusCode, String)>;
+
+async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
+    let path = segments(request);
+    let path: Vec<&str> = path.iter().map(String::as_str).filter(|segment| *segment != ROOT).collect();
+    let query: HashMap<String, String> = query(request).into_iter().collect();
+    let stage = &front.stage;
+    let method = request.method();
+    let get = method == Method::GET;
+    let post = method == Method::POST;
+    let delete = method == Method::DELETE;
+    match path.as_slice() {
+        ["state"] if get => ok(&front.machine.state(stage.now())),
+        ["knobs"] if get => ok(&front.machine.knobs()),
+        ["knobs"] if method == Method::PATCH || post => {
+            front.machine.set_knobs(&body(request)?, stage.now()).map_err(bad)?;
+            ok(&front.machine.knobs())
+        }
+        ["requests"] if get => {
+            ok(&front.traffic.report(query.get("log").is_none_or(|log| log != "false" && log != "0")))
+        }
+        ["requests"] if delete => {
+            front.traffic.reset();
+            Ok(empty(StatusCode::NO_CONTENT))
+        }
+        ["faults"] if get => ok(&json!(stage.rules.list())),
+        ["faults"] if post => {
+            let mut rule: Rule = body(request)?;
+            rule.platform = rule.platform.or(Some(front.platform));
+            created(&json!({ "id": stage.rules.add(rule).map_err(bad)? }))
+        }
+        ["faults"] if delete => {
+            stage.rules.remove(None);
+            Ok(empty(StatusCode::NO_CONTENT))
+        }
+        ["faults", id] if delete => {
+            stage.rules.remove(Some(number(id)?));
+            Ok(empty(StatusCode::NO_CONTENT))
+        }
+        ["holds"] if post => {
+            let mut arm: Arm = body(request)?;
+            arm.platform = arm.platform.or(Some(front.platform));
+            created(&json!({ "id": stage.holds.arm(arm).map_err(bad)? }))
+        }
+        ["holds", id] if get => {
+            let wait = query.get("wait_ms").map(|text| number(text)).transpose()?.unwrap_or_default();
+            let held = stage.holds.held(number(id)?, Duration::from_millis(wait).min(MAX_POLL)).await;
+            ok(&json!({ "held": held.ok_or_else(no_hold)? }))
+        }
+        ["holds", id] if delete => {
+            let release = match query.get("action").map(String::as_str) {
+                None | Some("proceed") => Release::Proceed,
+                Some("drop") => Release::Drop,
+                Some(_) => return Err(bad("action is proceed or drop".to_owned())),
+            };
+            ok(&json!({ "held": stage.holds.release(number(id)?, release).ok_or_else(no_hold)? }))
+        }
+        ["clock"] if get => ok(&json!({ "now": stage.now() })),
+        ["clock"] if post => {
+            let Advance { advance_ms } = body(request)?;
+            if !(0..=MAX_ADVANCE_MS).contains(&advance_ms) {
+                return Err(bad("the clock moves forward only, at most ten years at once".to_owned()));
+            }
+            stage.advance(SignedDuration::from_millis(advance_ms));
+            ok(&json!({ "now": stage.now() }))
+        }
+        ["webhooks"] if get => ok(&front.machine.webhooks()),
+        ["actor", actor @ ..] if post && !actor.is_empty() => {
+            let done = front.machine.act(&actor.join("/"), &body_or_empty(request)?, stage.now());
+            ok(&done.map_err(bad)?)
+        }
+        _ => Err((StatusCode::NOT_FOUND, format!("no {method} {} here", request.uri().path()))),
+    }
+}
+
+fn ok(body: &Value) -> Answered {
+    Ok(answer(StatusCode::OK, body))
+}
+
+fn created(body: &Value) -> Answered {
+    Ok(answer(StatusCode::CREATED, body))
+}
+
+fn body<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, (StatusCode, String)> {
+    serde_json::from_slice(request.body()).map_err(|error| bad(error.to_string()))
+}
+
+fn body_or_empty(request: &Request<Bytes>) -> Result<Value, (StatusCode, String)> {
+    if request.body().is_empty() { Ok(json!({})) } else { body(request) }
+}
+
+fn number(text: &str) -> Result<u64, (StatusCode, String)> {
+    text.parse().map_err(|_| bad(format!("{text} is not a number")))
+}
+
+fn bad(sentence: String) -> (StatusCode, String) {
+    (StatusCode::BAD_REQUEST, sentence)
+}
+
+fn no_hold() -> (StatusCode, String) {
+    (StatusCode::NOT_FOUND, "no such hold; it was released, or never armed".to_owned())
+}

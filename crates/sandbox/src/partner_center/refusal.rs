@@ -1,0 +1,117 @@
+//! How Partner Center says no: the error envelope of the Referrals API (reference, section 5).
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::exchange;
+
+/// Longest message, in characters (reference, section 5).
+const MAX_MESSAGE_CHARS: usize = 1024;
+
+/// A refused request.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    inner: Option<&'static str>,
+    message: String,
+    target: Option<String>,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, inner: None, message: message.into(), target: None, header: None }
+    }
+
+    /// 400: the request cannot be read or breaks a rule.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalidRequest", message)
+    }
+
+    /// 400: one member, named by its dotted path, breaks a rule. The inner code is this sandbox's own; Microsoft
+    /// publishes none.
+    pub(super) fn member(path: &str, inner: &'static str, what: &str) -> Self {
+        let mut refusal = Self::invalid(format!("{path} {what}"));
+        refusal.target = Some(path.to_owned());
+        refusal.inner = Some(inner);
+        refusal
+    }
+
+    /// 401: no token, or not one for this service.
+    pub(super) fn unauthenticated(message: &str) -> Self {
+        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", message);
+        refusal.header = Some((http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        refusal
+    }
+
+    /// 403.
+    pub(super) fn denied(message: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "accessDenied", message)
+    }
+
+    /// 404.
+    pub(super) fn not_found(message: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "itemNotFound", message)
+    }
+
+    /// 405, with what is allowed.
+    pub(super) fn method(allowed: &'static str) -> Self {
+        let mut refusal =
+            Self::new(StatusCode::METHOD_NOT_ALLOWED, "invalidRequest", "The method is not allowed here.");
+        refusal.header = Some((http::header::ALLOW, HeaderValue::from_static(allowed)));
+        refusal
+    }
+
+    /// 406, 413, 415: the request's form is not one the service deals with.
+    pub(super) fn form(status: StatusCode, message: &str) -> Self {
+        Self::new(status, "invalidRequest", message)
+    }
+
+    /// The referral is not the one the caller has read: 412 or, by knob, 409.
+    pub(super) fn stale(status: u16) -> Self {
+        if status == 409 {
+            let message = "The resource has changed since it was last read; usually an eTag mismatch.";
+            Self::new(StatusCode::CONFLICT, "resourceModified", message)
+        } else {
+            let message =
+                "A precondition provided in the request does not match the resource's current state.";
+            Self::new(StatusCode::PRECONDITION_FAILED, "preconditionFailed", message)
+        }
+    }
+
+    /// Names the inner code.
+    pub(super) fn because(mut self, inner: &'static str) -> Self {
+        self.inner = Some(inner);
+        self
+    }
+
+    /// Names the member.
+    pub(super) fn on(mut self, target: &str) -> Self {
+        self.target = Some(target.to_owned());
+        self
+    }
+
+    /// The sentence.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// As it goes over the wire. `whole_target` names the referral instead of the member.
+    pub(super) fn response(&self, whole_target: bool) -> Response<Bytes> {
+        let message: String = self.message.chars().take(MAX_MESSAGE_CHARS).collect();
+        let mut error = json!({ "code": self.code, "message": message });
+        if let Some(target) = &self.target {
+            error["target"] = Value::from(if whole_target { "referral" } else { target.as_str() });
+        }
+        if let Some(inner) = self.inner {
+            error["innerError"] = json!({ "code": inner, "message": message });
+        }
+        let mut response = exchange::json(self.status, &json!({ "error": error }));
+        if let Some((name, value)) = &self.header {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response
+    }
+}

@@ -1,0 +1,194 @@
+//! What a deal must hold to be accepted (reference, sections 3.1 and 4.5).
+
+use std::str::FromStr as _;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::{book::Document, knobs::Knobs, refusal::Refusal};
+
+/// Most solutions, and most team members, of one deal.
+pub(super) const MAX_MEMBERS: usize = 50;
+/// Smallest number of characters of a person's name, mail, phone: it must be there.
+const PERSON_MEMBERS: [&str; 4] = ["firstName", "lastName", "phoneNumber", "email"];
+
+/// Which of the two POSTs of a co-sell deal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The partner's own referral.
+    Own,
+    /// Microsoft's referral in the same engagement.
+    Microsoft,
+}
+
+/// Checks everything that holds for a referral whenever it is written by the partner.
+pub(super) fn content(document: &Document, knobs: &Knobs, now: Timestamp) -> Result<(), Refusal> {
+    let name = needed_text(document, "/name")?;
+    within(name, "name", knobs.max_name_chars)?;
+    if let Some(notes) = text(document, "/details/notes") {
+        within(notes, "details.notes", knobs.max_notes_chars)?;
+    }
+    let amount = at(document, "/details/dealValue").map(ToString::to_string);
+    let Some(amount) = amount.and_then(|text| Decimal::from_str(&text).ok()) else {
+        return Err(Refusal::member("details.dealValue", "missing", "is required."));
+    };
+    if amount.is_sign_negative() && !amount.is_zero() {
+        return Err(Refusal::member("details.dealValue", "outOfRange", "must not be negative."));
+    }
+    let currency = needed_text(document, "/details/currency")?;
+    if currency.parse::<iso_currency::Currency>().is_err() {
+        return Err(Refusal::member("details.currency", "currencyInvalid", "is not a valid ISO 4217 code."));
+    }
+    let closing = needed_text(document, "/details/closingDateTime")?;
+    if knobs.refuse_past_closing && closing.parse::<Timestamp>().is_ok_and(|closing| closing < now) {
+        return Err(Refusal::member("details.closingDateTime", "outOfRange", "must not be in the past."));
+    }
+    solutions(document, knobs)?;
+    people(document, "/team")?;
+    people(document, "/customerProfile/team")
+}
+
+/// Checks what is asked of a new referral besides its content.
+pub(super) fn birth(document: &Document, step: Step, knobs: &Knobs) -> Result<(), Refusal> {
+    for member in ["type", "customerProfile", "consent", "details"] {
+        if document.get(member).is_none_or(Value::is_null) {
+            return Err(Refusal::member(member, "missing", "is required."));
+        }
+    }
+    for consent in ["consentToToShareInfoWithOthers", "consentToContact"] {
+        consented(document, consent)?;
+    }
+    for path in
+        ["/customerProfile/name", "/customerProfile/address/addressLine1", "/customerProfile/address/city"]
+    {
+        needed_text(document, path)?;
+    }
+    let country = needed_text(document, "/customerProfile/address/country")?;
+    if rust_iso3166::from_alpha2(country).is_none() {
+        let path = "customerProfile.address.country";
+        return Err(Refusal::member(path, "countryInvalid", "is not a valid ISO 3166-1 alpha-2 code."));
+    }
+    if list(document, "/details/requirements/solutions").is_empty() {
+        return Err(Refusal::member("details.requirements.solutions", "missing", "Solution ID is required."));
+    }
+    match step {
+        Step::Own => own_birth(document, knobs),
+        Step::Microsoft => microsoft_birth(document),
+    }
+}
+
+fn own_birth(document: &Document, knobs: &Knobs) -> Result<(), Refusal> {
+    if list(document, "/team").is_empty() {
+        return Err(Refusal::member("team", "missing", "needs at least one member."));
+    }
+    let attributes = list(document, "/details/requirements/additionalRequirements/attributes");
+    let intent = attributes.iter().find(|attribute| attribute["type"] == "CustomerMarketplaceIntent");
+    let path = "details.requirements.additionalRequirements.attributes";
+    match intent {
+        None if knobs.require_marketplace_intent => {
+            Err(Refusal::member(path, "missing", "needs CustomerMarketplaceIntent."))
+        }
+        Some(intent) if !["HaveNotDecided", "Yes", "No"].iter().any(|known| intent["id"] == **known) => {
+            Err(Refusal::member(path, "intentInvalid", "has an unknown CustomerMarketplaceIntent."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn microsoft_birth(document: &Document) -> Result<(), Refusal> {
+    consented(document, "consentToShareReferralWithMicrosoftSellers")?;
+    if list(document, "/customerProfile/team").is_empty() {
+        let what = "needs a contact when Microsoft's help is asked for.";
+        return Err(Refusal::member("customerProfile.team", "missing", what));
+    }
+    let help = text(document, "/inviteContext/assistanceRequestCode");
+    if help.is_none_or(|help| help == "Unknown") {
+        let what = "must say which help is asked for.";
+        return Err(Refusal::member("inviteContext.assistanceRequestCode", "missing", what));
+    }
+    Ok(())
+}
+
+fn consented(document: &Document, consent: &str) -> Result<(), Refusal> {
+    if at(document, &format!("/consent/{consent}")) == Some(&Value::Bool(true)) {
+        return Ok(());
+    }
+    Err(Refusal::member(&format!("consent.{consent}"), "consentRequired", "must be true."))
+}
+
+fn solutions(document: &Document, knobs: &Knobs) -> Result<(), Refusal> {
+    let path = "details.requirements.solutions";
+    let solutions = list(document, "/details/requirements/solutions");
+    if solutions.len() > MAX_MEMBERS {
+        return Err(Refusal::member(path, "tooMany", "holds at most 50 entries."));
+    }
+    for (index, solution) in solutions.iter().enumerate() {
+        let id = solution["id"].as_str().unwrap_or_default();
+        let path = format!("{path}[{index}].id");
+        if id.trim().is_empty() {
+            return Err(Refusal::member(&path, "missing", "is required."));
+        }
+        if !knobs.known_solutions.is_empty() && !knobs.known_solutions.iter().any(|known| known == id) {
+            return Err(Refusal::member(&path, "solutionUnknown", "is not a co-sell ready solution."));
+        }
+    }
+    Ok(())
+}
+
+fn people(document: &Document, pointer: &str) -> Result<(), Refusal> {
+    let path = dotted(pointer);
+    let people = list(document, pointer);
+    if people.len() > MAX_MEMBERS {
+        return Err(Refusal::member(&path, "tooMany", "holds at most 50 entries."));
+    }
+    for (index, person) in people.iter().enumerate() {
+        for member in PERSON_MEMBERS {
+            let path = format!("{path}[{index}].{member}");
+            let value = person[member].as_str().unwrap_or_default();
+            if value.trim().is_empty() {
+                return Err(Refusal::member(&path, "missing", "is required."));
+            }
+            if member == "email" && !value.contains('@') {
+                return Err(Refusal::member(&path, "emailInvalid", "is not an e-mail address."));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn within(text: &str, path: &str, limit: Option<usize>) -> Result<(), Refusal> {
+    match limit {
+        Some(limit) if text.chars().count() > limit => {
+            Err(Refusal::member(path, "tooLong", &format!("holds at most {limit} characters.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn needed_text<'d>(document: &'d Document, pointer: &str) -> Result<&'d str, Refusal> {
+    match text(document, pointer) {
+        Some(text) if !text.trim().is_empty() => Ok(text),
+        _ => Err(Refusal::member(&dotted(pointer), "missing", "is required.")),
+    }
+}
+
+fn text<'d>(document: &'d Document, pointer: &str) -> Option<&'d str> {
+    at(document, pointer)?.as_str()
+}
+
+fn list<'d>(document: &'d Document, pointer: &str) -> &'d [Value] {
+    at(document, pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The value a pointer leads to.
+pub(super) fn at<'d>(document: &'d Document, pointer: &str) -> Option<&'d Value> {
+    let (first, rest) = pointer.strip_prefix('/')?.split_once('/').unwrap_or((&pointer[1..], ""));
+    let value = document.get(first)?;
+    if rest.is_empty() { Some(value) } else { value.pointer(&format!("/{rest}")) }
+}
+
+/// A pointer as errors name it.
+pub(super) fn dotted(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace('/', ".")
+}
