@@ -71,8 +71,8 @@ impl TokenConfig {
             store_name: "partner-center".to_owned(),
             referrals_scope: "https://api.partner.microsoft.com/.default offline_access".to_owned(),
             webhooks_scope: "https://api.partnercenter.microsoft.com/.default offline_access".to_owned(),
-            renew_before: Duration::from_secs(300),
-            refusal_hold: Duration::from_secs(60),
+            renew_before: Duration::from_mins(5),
+            refusal_hold: Duration::from_mins(1),
             deadline: Duration::from_secs(20),
         }
     }
@@ -186,7 +186,7 @@ impl Inner {
         match outcome {
             Ok(granted) => {
                 let early = self.config.renew_before.min(granted.lifetime / 2);
-                let until = now.checked_add(granted.lifetime - early).unwrap_or(now);
+                let until = now.checked_add(granted.lifetime.saturating_sub(early)).unwrap_or(now);
                 memory.refusal = None;
                 memory.tokens.insert(audience, Cached { token: granted.access_token.clone(), until });
                 Ok(granted.access_token)

@@ -220,7 +220,7 @@ fn read_page(answer: &Answer) -> Result<ReferralPage, Error> {
     let Value::Object(mut page) = answer.json()? else {
         return Err(answer.unreadable("it is no collection"));
     };
-    let count = member(&page, "@odata.count").and_then(|count| count.as_u64());
+    let count = member(&page, "@odata.count").and_then(Value::as_u64);
     let next = match member(&page, "@odata.nextLink") {
         None | Some(Value::Null) => None,
         Some(link) => {

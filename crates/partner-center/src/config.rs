@@ -95,7 +95,7 @@ impl Default for Limits {
             max_admission_wait: Duration::from_secs(20),
             connect_attempts: 2,
             connect_wait: Duration::from_millis(500),
-            max_retry_after: Duration::from_secs(3600),
+            max_retry_after: Duration::from_hours(1),
             throttle_pause: Duration::from_secs(5),
             max_pages: 10_000,
         }

@@ -162,7 +162,7 @@ mod tests {
     fn read(status: u16, body: &str) -> ApiError {
         let status = StatusCode::from_u16(status).unwrap();
         let headers = HeaderMap::new();
-        refusal(Operation::PatchReferral, status, &headers, body.as_bytes(), Duration::from_secs(3600))
+        refusal(Operation::PatchReferral, status, &headers, body.as_bytes(), Duration::from_hours(1))
     }
 
     #[test]

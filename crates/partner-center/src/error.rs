@@ -135,7 +135,6 @@ impl Error {
                 }
             }
             Self::NotAdmitted { wait, .. } => RetryClass::Later { after: Some(*wait) },
-            Self::TimePassed { .. } => RetryClass::LATER,
             Self::Auth { source, .. } => source.class(),
             Self::Api(error) => error.class(),
             Self::Unreadable { operation, .. } => {
@@ -146,7 +145,7 @@ impl Error {
                 }
             }
             Self::Request { .. } => RetryClass::Bug,
-            Self::Endless { .. } => RetryClass::LATER,
+            Self::TimePassed { .. } | Self::Endless { .. } => RetryClass::LATER,
         }
     }
 

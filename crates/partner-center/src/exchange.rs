@@ -22,6 +22,8 @@ use crate::{
 
 /// Longest single wait between two questions to the budget: its answer may improve meanwhile.
 const MAX_ADMISSION_NAP: Duration = Duration::from_secs(5);
+/// Shortest one.
+const MIN_ADMISSION_NAP: Duration = Duration::from_millis(1);
 
 /// A request before it has a token.
 #[derive(Debug)]
@@ -113,10 +115,13 @@ impl Exchange {
             self.check_time(context, operation)?;
             match self.budget.admit(Platform::PartnerCenter, context.lane).await {
                 Admission::Granted => return Ok(()),
-                Admission::Wait(wait) if wait > left => return Err(Error::NotAdmitted { operation, wait }),
                 Admission::Wait(wait) => {
-                    // At least a millisecond, so that a budget that answers zero cannot make this spin for ever.
-                    let nap = wait.clamp(Duration::from_millis(1), MAX_ADMISSION_NAP);
+                    // Each question costs something, so that a budget that answers zero cannot spin this for ever.
+                    let wait = wait.max(MIN_ADMISSION_NAP);
+                    if wait > left {
+                        return Err(Error::NotAdmitted { operation, wait });
+                    }
+                    let nap = wait.min(MAX_ADMISSION_NAP);
                     self.clock.sleep(nap).await;
                     left = left.saturating_sub(nap);
                 }

@@ -19,9 +19,9 @@ use crate::{
 /// Longest answer accepted, in bytes.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 /// Longest lifetime believed: a day.
-const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+const MAX_LIFETIME: Duration = Duration::from_hours(24);
 /// Longest delay believed.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 /// Most `AADSTS` numbers kept.
 const MAX_CODES: usize = 8;
 /// `AADSTS` numbers that ask for multi-factor authentication.

@@ -74,15 +74,21 @@ impl Certificates {
         }
     }
 
-    /// Fetches the certificate of `url`, if it may be fetched now; callers at the same time share one fetch.
+    /// Fetches the certificate of `url` if it may be fetched now, else gives what is at hand; callers at the same
+    /// time share one fetch.
     pub(super) async fn fetch(&self, url: &str) -> Fetched {
         let (http, clock, limits) = (self.http.clone(), Arc::clone(&self.clock), self.limits);
         let (memory, interval, url) = (Arc::clone(&self.memory), self.interval, url.to_owned());
         let key = url.clone();
         let work = async move {
             let now = clock.now();
-            if !admit(&mut lock(&memory), &url, now, interval) {
-                return Err(Forged::CertificateUnavailable);
+            {
+                let mut memory = lock(&memory);
+                if !admit(&mut memory, &url, now, interval) {
+                    // Another caller may have fetched it a moment ago.
+                    let at_hand = memory.entries.get(&url).map(|entry| entry.certificate.clone());
+                    return at_hand.unwrap_or(Err(Forged::CertificateUnavailable));
+                }
             }
             let fetched = fetch(http, &url, limits).await;
             keep(&mut lock(&memory), url, fetched.clone(), now);

@@ -59,7 +59,7 @@ impl VerifierConfig {
             max_body_bytes: 64 * 1024,
             max_certificate_bytes: 64 * 1024,
             fetch_deadline: Duration::from_secs(5),
-            fetch_interval: Duration::from_secs(60),
+            fetch_interval: Duration::from_mins(1),
             remembered_events: 4096,
         }
     }
@@ -169,11 +169,11 @@ impl Verifier {
             None => None,
         };
         // The sender may have a new certificate at the same address.
-        match (self.certificates.fetch(url).await, first) {
-            (Ok(certificate), _) => check(&certificate),
-            // It may not be fetched yet: what is at hand has the word.
-            (Err(Forged::CertificateUnavailable), Some(reason)) => Err(reason),
-            (Err(reason), _) => Err(reason),
+        match self.certificates.fetch(url).await {
+            Ok(certificate) => check(&certificate),
+            // Its address gives nothing: what is at hand has the word.
+            Err(reason @ Forged::CertificateUnavailable) => Err(first.unwrap_or(reason)),
+            Err(reason) => Err(reason),
         }
     }
 }

@@ -1,0 +1,10 @@
+//! The client against a scripted platform: every documented variant of an answer, every way of forging an event.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod platform;
+mod referrals;
+mod registration;
+mod signer;
+mod tokens;
+mod webhooks;
