@@ -1,7 +1,7 @@
 //! Access tokens from one refresh token, for both audiences.
 //!
 //! Contract: at most one refresh is under way at a time; whoever asks meanwhile for the same audience shares its
-//! outcome. A rotated refresh token is stored **before** the access token that came with it is handed out. The
+//! outcome, and it goes on when they stop waiting. A rotated refresh token is stored **before** the access token that came with it is handed out. The
 //! store's token wins over the configured one (the *seed*); the seed is used when the store is empty, and once more
 //! when the platform refuses the stored token as dead: that is how an operator hands in a new one.
 //!
@@ -142,7 +142,9 @@ impl TokenSource {
             return outcome;
         }
         let inner = Arc::clone(&self.inner);
-        self.flights.join(audience, move || async move { inner.renew(audience).await }.boxed()).await
+        let outcome =
+            self.flights.join(audience, move || async move { inner.renew(audience).await }.boxed()).await;
+        outcome.unwrap_or(Err(AuthError::BrokenOff))
     }
 
     /// Tells that the platform refused `token` with a 401: it is not handed out again.

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     answer::retry_after,
-    error::{ApiError, ErrorCode, Operation},
+    error::Operation,
     names::{canonical, member},
+    refusal::{ApiError, ErrorCode},
 };
 
 /// Deepest `innerError` that is followed.

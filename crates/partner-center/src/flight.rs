@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use futures::{
@@ -10,14 +10,14 @@ use futures::{
     future::{BoxFuture, Shared},
 };
 
-type Running<K, V> = BTreeMap<K, Shared<BoxFuture<'static, V>>>;
+type Running<K, V> = BTreeMap<K, Shared<BoxFuture<'static, Option<V>>>>;
 
 /// Work under way, by key. As many runs as there are keys in use, so the caller bounds the keys.
-pub(crate) struct Flights<K, V> {
+pub(crate) struct Flights<K: Ord, V> {
     running: Arc<Mutex<Running<K, V>>>,
 }
 
-impl<K, V> Default for Flights<K, V> {
+impl<K: Ord, V> Default for Flights<K, V> {
     fn default() -> Self {
         Self { running: Arc::default() }
     }
@@ -28,25 +28,43 @@ where
     K: Ord + Clone + Send + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Joins the run of `key`, or starts `work` as that run. A caller that stops waiting does not stop the others;
-    /// if all stop, the run rests until the next caller polls it on.
-    pub(crate) async fn join(&self, key: K, work: impl FnOnce() -> BoxFuture<'static, V>) -> V {
+    /// Joins the run of `key`, or starts `work` as that run.
+    ///
+    /// The run is a task of its own: it goes on to its end when those who wait for it stop waiting, so that nothing
+    /// is left half done in a caller that was cancelled. Nothing is returned only if the run was broken off.
+    pub(crate) async fn join(&self, key: K, work: impl FnOnce() -> BoxFuture<'static, V>) -> Option<V> {
         let run = {
-            let mut running = self.running.lock().expect("no code panics while holding this lock");
+            let mut running = lock(&self.running);
             if let Some(run) = running.get(&key) {
                 run.clone()
             } else {
-                let (map, own_key, work) = (Arc::clone(&self.running), key.clone(), work());
-                let run = async move {
-                    let value = work.await;
-                    map.lock().expect("no code panics while holding this lock").remove(&own_key);
-                    value
-                };
-                let run = run.boxed().shared();
+                let landed = Landed { running: Arc::clone(&self.running), key: key.clone() };
+                let work = work();
+                let task = tokio::spawn(async move {
+                    let _landed = landed;
+                    work.await
+                });
+                let run = task.map(Result::ok).boxed().shared();
                 running.insert(key, run.clone());
                 run
             }
         };
         run.await
     }
+}
+
+/// Takes a run off the list when it ends, in whatever way.
+struct Landed<K: Ord, V> {
+    running: Arc<Mutex<Running<K, V>>>,
+    key: K,
+}
+
+impl<K: Ord, V> Drop for Landed<K, V> {
+    fn drop(&mut self) {
+        lock(&self.running).remove(&self.key);
+    }
+}
+
+fn lock<K: Ord, V>(running: &Mutex<Running<K, V>>) -> MutexGuard<'_, Running<K, V>> {
+    running.lock().expect("no code panics while holding this lock")
 }

@@ -60,6 +60,8 @@ pub enum AuthError {
     },
     /// The rotated refresh token could not be stored: others kept changing the row.
     StoreContended,
+    /// The refresh was broken off, as when the program stops.
+    BrokenOff,
 }
 
 impl AuthError {
@@ -73,9 +75,11 @@ impl AuthError {
             | Self::ClientRefused { .. }
             | Self::Refused { .. } => RetryClass::Person,
             Self::Unavailable { after, .. } => RetryClass::Later { after: *after },
-            Self::Unreachable(_) | Self::Unreadable { .. } | Self::Store { .. } | Self::StoreContended => {
-                RetryClass::LATER
-            }
+            Self::Unreachable(_)
+            | Self::Unreadable { .. }
+            | Self::Store { .. }
+            | Self::StoreContended
+            | Self::BrokenOff => RetryClass::LATER,
         }
     }
 
@@ -116,7 +120,8 @@ impl AuthError {
             | Self::Unreachable(_)
             | Self::Unreadable { .. }
             | Self::Store { .. }
-            | Self::StoreContended => return None,
+            | Self::StoreContended
+            | Self::BrokenOff => return None,
         })
     }
 }
@@ -166,6 +171,7 @@ impl fmt::Display for AuthError {
                 write!(f, "the identity platform's answer cannot be used: {reason}")
             }
             Self::Store { reason } => write!(f, "the token store failed: {reason}"),
+            Self::BrokenOff => write!(f, "the refresh was broken off"),
             Self::StoreContended => write!(f, "the rotated refresh token could not be stored"),
         }
     }

@@ -94,7 +94,7 @@ impl Certificates {
             keep(&mut lock(&memory), url, fetched.clone(), now);
             fetched
         };
-        self.flights.join(key, || work.boxed()).await
+        self.flights.join(key, || work.boxed()).await.unwrap_or(Err(Forged::CertificateUnavailable))
     }
 }
 

@@ -158,3 +158,20 @@ async fn without_any_refresh_token_a_person_is_told_what_to_do() {
     assert_eq!((&error, error.class()), (&AuthError::NoRefreshToken, RetryClass::Person));
     assert!(login.asked().is_empty());
 }
+
+#[tokio::test]
+async fn a_refresh_goes_on_when_its_caller_is_cancelled_and_blocks_nobody() {
+    let (login, store, clock) = start();
+    login
+        .answer(200, r#"{"access_token":"a1","expires_in":3600,"refresh_token":"r1"}"#)
+        .answer(200, r#"{"access_token":"b1","expires_in":3600}"#);
+    let source = source(&login, store.clone(), &clock, Some("seed"));
+    {
+        let mut cancelled = Box::pin(source.token(Audience::Referrals));
+        assert!(futures::poll!(&mut cancelled).is_pending());
+    }
+    assert_eq!(source.token(Audience::Webhooks).await.unwrap().expose_secret(), "b1");
+    assert_eq!(stored(&*store).await, "r1", "the rotated token is not lost with the caller");
+    assert_eq!(source.token(Audience::Referrals).await.unwrap().expose_secret(), "a1");
+    assert_eq!(login.asked().len(), 2);
+}
