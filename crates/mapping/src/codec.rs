@@ -13,6 +13,8 @@ use deal_model::{Held, Kind, Observed, Value};
 use serde_json::Value as Json;
 
 pub use choice::ChoiceTable;
+pub(crate) use number::parse as parse_number;
+pub(crate) use place::minor_units;
 pub use range::{Range, RangeTable};
 pub use text::LinkTemplate;
 

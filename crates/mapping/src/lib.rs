@@ -5,8 +5,8 @@
 
 mod binding;
 mod codec;
-mod compile;
 mod error;
+mod file;
 mod inbound;
 mod mapping;
 mod names;

@@ -48,18 +48,17 @@ pub struct Mapping {
 impl Mapping {
     /// Compiles `sources`: the first is the default, each later one is merged over it. All mistakes come at once.
     pub fn compile(sources: &[Source<'_>]) -> Result<Self, Vec<MappingError>> {
-        crate::compile::compile(sources)
+        crate::file::compile(sources)
     }
 
     /// The shipped default, alone. It has no on-hold stage: the service refuses to run on it.
     pub fn shipped() -> Self {
-        Self::compile(&[crate::compile::DEFAULT])
-            .expect("the shipped default compiles; a test holds it to that")
+        Self::compile(&[crate::file::DEFAULT]).expect("the shipped default compiles; a test holds it to that")
     }
 
     /// The shipped default with a company's file merged over it.
     pub fn with_company(name: &str, text: &str) -> Result<Self, Vec<MappingError>> {
-        Self::compile(&[crate::compile::DEFAULT, Source { name, text }])
+        Self::compile(&[crate::file::DEFAULT, Source { name, text }])
     }
 
     /// What the merge needs.

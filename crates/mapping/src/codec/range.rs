@@ -37,6 +37,11 @@ impl RangeTable {
         (apart && forward).then_some(Self(ranges))
     }
 
+    /// Whether the table has `code`.
+    pub(crate) fn has(&self, code: &str) -> bool {
+        self.0.iter().any(|range| range.code == code)
+    }
+
     pub(super) fn read_portal(&self, json: &Json) -> Observed {
         match json {
             Json::String(code) => Observed::Value(Value::Choice(code.trim().to_owned())),

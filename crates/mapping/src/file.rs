@@ -1,0 +1,124 @@
+//! From the files' text to a compiled mapping.
+//!
+//! 1. Each text becomes a tree in which every key and value knows its place (`tree`).
+//! 2. The trees are merged by name, a company's over the default (`merge`).
+//! 3. Each section is read from the merged tree (`fields`, `stages`, ...). A reader that finds a mistake notes it and goes
+//!    on, so that all of them are told at once.
+
+mod creation;
+mod fields;
+mod groups;
+mod inbound;
+mod lists;
+mod merge;
+mod mistakes;
+mod names;
+mod place;
+mod sets;
+mod similar;
+mod stages;
+mod tree;
+mod typed;
+
+use deal_model::{GroupId, GuardSettings, Specs, Switches};
+use sha2::{Digest as _, Sha256};
+
+use crate::{Mapping, MappingError, Source, When, codec::minor_units};
+use mistakes::Mistakes;
+use tree::Table;
+
+/// The shipped default.
+pub(crate) const DEFAULT: Source<'static> =
+    Source { name: "default.toml", text: include_str!("../../../mappings/default.toml") };
+
+/// The sections of a file.
+const SECTIONS: &[&str] =
+    &["version", "extends", "stages", "reasons", "fields", "names", "inbound", "opt_in", "creation"];
+/// The format of the file.
+const VERSION: i64 = 1;
+/// What a file may extend.
+const BASES: &[&str] = &["default", "default@1"];
+/// Characters of the version that audit rows carry.
+const VERSION_DIGITS: usize = 12;
+
+pub(crate) fn compile(sources: &[Source<'_>]) -> Result<Mapping, Vec<MappingError>> {
+    let mut mistakes = Mistakes::new(sources);
+    if sources.is_empty() {
+        return Err(mistakes.into_errors());
+    }
+    let mut effective = Table::default();
+    for (index, source) in sources.iter().enumerate() {
+        if let Some(tree) = tree::parse(index, source.text, &mut mistakes) {
+            check_head(index, &tree, &mut mistakes);
+            merge::over(&mut effective, tree);
+        }
+    }
+    // A file that is no TOML would only cause more, and misleading, messages.
+    if mistakes.any_syntax() {
+        return Err(mistakes.into_errors());
+    }
+    let stages = stages::read(&effective, &mut mistakes);
+    let fields = fields::read(&effective, &mut mistakes);
+    let groups = groups::compile(fields, &mut mistakes);
+    let inbound = inbound::read(&effective, &mut mistakes);
+    let opt_in = inbound::read_opt_in(&effective, &mut mistakes);
+    let names = names::read(&effective, &mut mistakes);
+    let creation = creation::read(&effective, &mut mistakes);
+    match stages {
+        Some(stages) if mistakes.is_empty() => Ok(Mapping {
+            specs: Specs {
+                groups: groups.specs,
+                minor_units: minor_units(),
+                help_needs: groups
+                    .sets
+                    .iter()
+                    .filter(|set| set.when == When::Help)
+                    .map(|set| GroupId::new(set.field.as_str()))
+                    .collect(),
+                guard: GuardSettings::default(),
+                switches: Switches::default(),
+            },
+            bindings: groups.bindings,
+            sets: groups.sets,
+            stages,
+            inbound,
+            opt_in,
+            names,
+            creation,
+            version: version(&effective),
+        }),
+        _ => Err(mistakes.into_errors()),
+    }
+}
+
+/// What each file says of itself: its format and what it extends.
+fn check_head(index: usize, tree: &Table, mistakes: &mut Mistakes<'_>) {
+    typed::known_keys(tree, SECTIONS, "a mapping file", mistakes);
+    match tree.get("version") {
+        None => mistakes.at_start(
+            index,
+            "the file does not say its format",
+            "add the line `version = 1` at its top",
+        ),
+        Some(node) => {
+            if let Some(version) = typed::integer(node, mistakes)
+                && version != VERSION
+            {
+                mistakes.add(
+                    node.at,
+                    format!("format {version} is not known"),
+                    format!("write `version = {VERSION}`, or use the program that the file was written for"),
+                );
+            }
+        }
+    }
+    if let Some(node) = tree.get("extends") {
+        typed::one_of(node, BASES, mistakes);
+    }
+}
+
+fn version(effective: &Table) -> String {
+    let digest = Sha256::digest(effective.canonical().as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    hex.chars().take(VERSION_DIGITS).collect()
+}

@@ -1,0 +1,99 @@
+//! The list of what is wrong, kept by place until lines and columns are told.
+
+use crate::{MappingError, Source};
+
+/// Most mistakes told at once; whoever made more will start at the top.
+const MAX_MISTAKES: usize = 100;
+
+/// A place in one of the sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct At {
+    /// The source's place in the list.
+    pub(super) source: usize,
+    /// Bytes from its start.
+    pub(super) offset: usize,
+}
+
+struct Mistake {
+    at: At,
+    what: String,
+    todo: String,
+}
+
+/// What is wrong so far.
+pub(super) struct Mistakes<'s> {
+    sources: &'s [Source<'s>],
+    list: Vec<Mistake>,
+    syntax: bool,
+}
+
+impl<'s> Mistakes<'s> {
+    pub(super) fn new(sources: &'s [Source<'s>]) -> Self {
+        Self { sources, list: Vec::new(), syntax: false }
+    }
+
+    pub(super) fn add(&mut self, at: At, what: impl Into<String>, todo: impl Into<String>) {
+        if self.list.len() < MAX_MISTAKES {
+            self.list.push(Mistake { at, what: what.into(), todo: todo.into() });
+        }
+    }
+
+    /// A mistake that has no place of its own.
+    pub(super) fn at_start(&mut self, source: usize, what: &str, todo: &str) {
+        self.add(At { source, offset: 0 }, what, todo);
+    }
+
+    /// A section that no source has: told at the start of the last one.
+    pub(super) fn missing(&mut self, what: impl Into<String>, todo: impl Into<String>) {
+        self.add(At { source: self.sources.len().saturating_sub(1), offset: 0 }, what, todo);
+    }
+
+    pub(super) fn syntax(&mut self, at: At, what: impl Into<String>, todo: impl Into<String>) {
+        self.syntax = true;
+        self.add(at, what, todo);
+    }
+
+    pub(super) fn any_syntax(&self) -> bool {
+        self.syntax
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The mistakes with their lines and columns, by file and place. Never empty: it is only asked for on failure.
+    pub(super) fn into_errors(mut self) -> Vec<MappingError> {
+        self.list.sort_by_key(|mistake| mistake.at);
+        let mut errors: Vec<MappingError> = Vec::new();
+        for mistake in self.list {
+            let (name, text) =
+                self.sources.get(mistake.at.source).map_or(("", ""), |source| (source.name, source.text));
+            let (line, column) = line_and_column(text, mistake.at.offset);
+            let error =
+                MappingError { file: name.to_owned(), line, column, what: mistake.what, todo: mistake.todo };
+            if !errors.contains(&error) {
+                errors.push(error);
+            }
+        }
+        if errors.is_empty() {
+            errors.push(MappingError {
+                file: String::new(),
+                line: 1,
+                column: 1,
+                what: "there is no mapping".to_owned(),
+                todo: "give at least the shipped default".to_owned(),
+            });
+        }
+        errors
+    }
+}
+
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let mut end = offset.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let before = &text[..end];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}

@@ -1,0 +1,155 @@
+//! A file as a tree in which every key and value knows its place.
+
+use std::fmt::Write as _;
+
+use toml::de::{DeTable, DeValue};
+
+use super::mistakes::{At, Mistakes};
+
+/// Longest file. A mapping with every field customised is under a tenth of it.
+const MAX_BYTES: usize = 1 << 20;
+
+/// A value and its place.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) at: At,
+    pub(super) item: Item,
+}
+
+/// A value. Numbers and dates stay text: what they mean is decided by who reads them.
+#[derive(Debug, Clone)]
+pub(super) enum Item {
+    Text(String),
+    Integer { digits: String, radix: u32 },
+    Float(String),
+    Flag(bool),
+    Date(String),
+    List(Vec<Node>),
+    Table(Table),
+}
+
+/// A key, its place and its value.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) key_at: At,
+    pub(super) node: Node,
+}
+
+/// Entries in the file's order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Table {
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Table {
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+
+    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// One text for one content, whatever its blanks and comments.
+    pub(super) fn canonical(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) {
+        text.push('{');
+        for entry in &self.entries {
+            // The debug form quotes and escapes: no content can imitate structure.
+            let _ = write!(text, "{:?}=", entry.key);
+            entry.node.write(text);
+        }
+        text.push('}');
+    }
+}
+
+impl Node {
+    fn write(&self, text: &mut String) {
+        let _ = match &self.item {
+            Item::Text(content) => write!(text, "{content:?},"),
+            Item::Integer { digits, radix } => write!(text, "i{radix}:{digits},"),
+            Item::Float(digits) => write!(text, "f{digits},"),
+            Item::Flag(flag) => write!(text, "{flag},"),
+            Item::Date(date) => write!(text, "d{date},"),
+            Item::List(items) => {
+                text.push('[');
+                for item in items {
+                    item.write(text);
+                }
+                text.push(']');
+                Ok(())
+            }
+            Item::Table(table) => {
+                table.write(text);
+                Ok(())
+            }
+        };
+    }
+
+    /// What kind of thing this is, for messages.
+    pub(super) fn kind(&self) -> &'static str {
+        match &self.item {
+            Item::Text(_) => "a text",
+            Item::Integer { .. } => "a whole number",
+            Item::Float(_) => "a number with a point",
+            Item::Flag(_) => "true or false",
+            Item::Date(_) => "a date",
+            Item::List(_) => "a list",
+            Item::Table(_) => "a table",
+        }
+    }
+}
+
+/// The tree of `text`, or none after noting what is wrong with it.
+pub(super) fn parse(source: usize, text: &str, mistakes: &mut Mistakes<'_>) -> Option<Table> {
+    if text.len() > MAX_BYTES {
+        mistakes.syntax(
+            At { source, offset: 0 },
+            format!("the file is longer than {MAX_BYTES} bytes"),
+            "keep only what differs from the default",
+        );
+        return None;
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let offset = error.span().map_or(0, |span| span.start);
+        let what = error.message().replace('\n', " ");
+        mistakes.syntax(At { source, offset }, what, "write it as TOML has it");
+    }
+    errors.is_empty().then(|| table(source, document.get_ref()))
+}
+
+fn table(source: usize, content: &DeTable<'_>) -> Table {
+    let entries = content
+        .iter()
+        .map(|(key, value)| Entry {
+            key: key.get_ref().to_string(),
+            key_at: At { source, offset: key.span().start },
+            node: node(source, value.span().start, value.get_ref()),
+        })
+        .collect();
+    Table { entries }
+}
+
+fn node(source: usize, offset: usize, value: &DeValue<'_>) -> Node {
+    let item = match value {
+        DeValue::String(text) => Item::Text(text.to_string()),
+        DeValue::Integer(number) => {
+            Item::Integer { digits: number.as_str().to_owned(), radix: number.radix() }
+        }
+        DeValue::Float(number) => Item::Float(number.as_str().to_owned()),
+        DeValue::Boolean(flag) => Item::Flag(*flag),
+        DeValue::Datetime(date) => Item::Date(date.to_string()),
+        DeValue::Array(items) => {
+            Item::List(items.iter().map(|item| node(source, item.span().start, item.get_ref())).collect())
+        }
+        DeValue::Table(content) => Item::Table(table(source, content)),
+    };
+    Node { at: At { source, offset }, item }
+}

@@ -1,0 +1,185 @@
+//! Typed reading of a tree's values. A reader that meets another type notes it and gives nothing.
+
+use deal_model::PerSide;
+
+use super::{
+    mistakes::Mistakes,
+    similar,
+    tree::{Item, Node, Table},
+};
+use crate::{ApiName, CrmPath, PathError, PortalPath};
+
+/// The two directions, as the file calls them.
+pub(super) const DIRECTIONS: &[&str] = &["to_salesforce", "to_partner_center"];
+
+/// Notes every key that is not `known`. `owner` is what the keys belong to.
+pub(super) fn known_keys(table: &Table, known: &[&str], owner: &str, mistakes: &mut Mistakes<'_>) {
+    for entry in &table.entries {
+        if !known.contains(&entry.key.as_str()) {
+            let todo =
+                similar::hint(&entry.key, known, |known| format!("{owner} may hold {}", listed(known)));
+            mistakes.add(entry.key_at, format!("`{}` is not a key of {owner}", shown(&entry.key)), todo);
+        }
+    }
+}
+
+/// Names as a sentence has them.
+pub(super) fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A key as a message shows it: on one line, not too long.
+pub(super) fn shown(key: &str) -> String {
+    key.escape_debug().to_string().chars().take(80).collect()
+}
+
+fn wrong_type(node: &Node, wanted: &str, mistakes: &mut Mistakes<'_>) {
+    mistakes.add(node.at, format!("this is {}", node.kind()), format!("write {wanted}"));
+}
+
+pub(super) fn table<'n>(node: &'n Node, mistakes: &mut Mistakes<'_>) -> Option<&'n Table> {
+    match &node.item {
+        Item::Table(table) => Some(table),
+        _ => {
+            wrong_type(node, "a table", mistakes);
+            None
+        }
+    }
+}
+
+pub(super) fn list<'n>(node: &'n Node, mistakes: &mut Mistakes<'_>) -> Option<&'n [Node]> {
+    match &node.item {
+        Item::List(items) => Some(items),
+        _ => {
+            wrong_type(node, "a list in square brackets", mistakes);
+            None
+        }
+    }
+}
+
+/// Text that says something: an empty one is a mistake too.
+pub(super) fn text<'n>(node: &'n Node, mistakes: &mut Mistakes<'_>) -> Option<&'n str> {
+    match &node.item {
+        Item::Text(text) if text.trim().is_empty() => {
+            mistakes.add(node.at, "the text is empty", "fill it in or leave the key out");
+            None
+        }
+        Item::Text(text) => Some(text),
+        _ => {
+            wrong_type(node, "a text in quotes", mistakes);
+            None
+        }
+    }
+}
+
+pub(super) fn texts(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<String> {
+    let items = list(node, mistakes).unwrap_or_default();
+    items.iter().filter_map(|item| text(item, mistakes).map(str::to_owned)).collect()
+}
+
+pub(super) fn flag(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<bool> {
+    match &node.item {
+        Item::Flag(flag) => Some(*flag),
+        _ => {
+            wrong_type(node, "true or false", mistakes);
+            None
+        }
+    }
+}
+
+pub(super) fn integer(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<i64> {
+    let Item::Integer { digits, radix } = &node.item else {
+        wrong_type(node, "a whole number", mistakes);
+        return None;
+    };
+    let number = i64::from_str_radix(&digits.replace('_', ""), *radix).ok();
+    if number.is_none() {
+        mistakes.add(node.at, "the number is out of bounds", "write a smaller one");
+    }
+    number
+}
+
+/// A whole number of at least `least`.
+pub(super) fn count(node: &Node, least: usize, mistakes: &mut Mistakes<'_>) -> Option<usize> {
+    let number = integer(node, mistakes)?;
+    let count = usize::try_from(number).ok().filter(|count| *count >= least);
+    if count.is_none() {
+        mistakes.add(node.at, format!("{number} is out of bounds"), format!("write {least} or more"));
+    }
+    count
+}
+
+/// One of a few words.
+pub(super) fn one_of<'w>(node: &Node, words: &[&'w str], mistakes: &mut Mistakes<'_>) -> Option<&'w str> {
+    let text = text(node, mistakes)?;
+    let word = words.iter().copied().find(|word| *word == text);
+    if word.is_none() {
+        let todo = similar::hint(text, words, |words| format!("write one of {}", listed(words)));
+        mistakes.add(node.at, format!("`{}` is not known here", shown(text)), todo);
+    }
+    word
+}
+
+/// The same, with what each word means.
+pub(super) fn meaning<T: Copy>(node: &Node, words: &[(&str, T)], mistakes: &mut Mistakes<'_>) -> Option<T> {
+    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let word = one_of(node, &names, mistakes)?;
+    words.iter().find(|(known, _)| *known == word).map(|(_, meaning)| *meaning)
+}
+
+pub(super) fn api_name(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<ApiName> {
+    parsed(node, ApiName::parse, "write the API name that Salesforce's setup shows", mistakes)
+}
+
+pub(super) fn portal_path(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<PortalPath> {
+    parsed(node, PortalPath::parse, "write a pointer like `/details/dealValue`", mistakes)
+}
+
+pub(super) fn crm_path(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<CrmPath> {
+    parsed(
+        node,
+        CrmPath::parse,
+        "write a path like `Opportunity.Amount` or `Opportunity.Account.Name`",
+        mistakes,
+    )
+}
+
+fn parsed<T>(
+    node: &Node,
+    parse: fn(&str) -> Result<T, PathError>,
+    todo: &str,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<T> {
+    match parse(text(node, mistakes)?) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            mistakes.add(node.at, error.to_string(), todo);
+            None
+        }
+    }
+}
+
+/// A table of texts, in the file's order.
+pub(super) fn pairs(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<(String, String)> {
+    let Some(table) = table(node, mistakes) else { return Vec::new() };
+    let pairs = table.entries.iter().map(|entry| (&entry.key, text(&entry.node, mistakes)));
+    pairs.filter_map(|(key, text)| text.map(|text| (key.clone(), text.to_owned()))).collect()
+}
+
+/// A value for both directions, or a table with one for each: `on.to_salesforce = [...]`.
+pub(super) fn per_direction<'s, T>(
+    node: &Node,
+    mistakes: &mut Mistakes<'s>,
+    mut read: impl FnMut(&Node, &mut Mistakes<'s>) -> Option<T>,
+) -> PerSide<Option<T>> {
+    match &node.item {
+        Item::Table(table) => {
+            known_keys(table, DIRECTIONS, "a value by direction", mistakes);
+            PerSide {
+                portal: table.get("to_partner_center").and_then(|node| read(node, mistakes)),
+                crm: table.get("to_salesforce").and_then(|node| read(node, mistakes)),
+            }
+        }
+        _ => PerSide { portal: read(node, mistakes), crm: read(node, mistakes) },
+    }
+}

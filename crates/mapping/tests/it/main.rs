@@ -1,0 +1,8 @@
+//! The mapping as a whole: the shipped default, files merged over it, broken files, and what codecs keep.
+
+mod broken_files;
+mod codecs;
+mod default_mapping;
+mod merging;
+mod sets;
+mod stages;
