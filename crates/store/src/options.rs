@@ -1,0 +1,55 @@
+//! What a store is opened with.
+
+use std::{fmt, sync::Arc};
+
+use ports::{Clock, HoldPoints, NoHolds, Rng, SystemClock, SystemRng};
+use secrecy::{ExposeSecret as _, SecretBox};
+
+/// The key that seals tokens at rest: 256 bits, from the operator's own secret store.
+pub struct SealKey(SecretBox<[u8; SealKey::BYTES]>);
+
+impl SealKey {
+    /// Length of a key, in bytes.
+    pub const BYTES: usize = 32;
+
+    /// Takes the key's bytes.
+    pub fn new(bytes: [u8; Self::BYTES]) -> Self {
+        Self(SecretBox::new(Box::new(bytes)))
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; Self::BYTES] {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for SealKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("SealKey([hidden])")
+    }
+}
+
+/// What a store is opened with, apart from its place.
+pub struct Options {
+    /// Reached inside a commit's transaction, before it is committed.
+    pub holds: Arc<dyn HoldPoints>,
+    /// Draws the identifiers of new deals.
+    pub ids: Arc<dyn Rng>,
+    /// Dates stored tokens. Everything else is dated by its caller.
+    pub clock: Arc<dyn Clock>,
+    /// Seals tokens. Without it no token can be stored or read; everything else works.
+    pub seal_key: Option<SealKey>,
+    /// Largest size of the database file, in bytes; `None` leaves the bound to the disk.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            holds: Arc::new(NoHolds),
+            ids: Arc::new(SystemRng),
+            clock: Arc::new(SystemClock),
+            seal_key: None,
+            max_bytes: None,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The end of a pass, or of one of its rounds: one transaction, fenced.
+
+use deal_model::Deal;
+use ports::{HoldPoint, HoldPoints};
+use rusqlite::{Connection, params};
+use sync_engine::{AuditLine, Commit, StoreError, Subject};
+
+use super::{
+    columns::{Json, Micros, Word},
+    deal_rows, decisions,
+    fault::Outcome,
+    intents, referrals,
+    work::{self, HeldRow},
+};
+
+pub(super) fn commit(sql: &Connection, holds: &dyn HoldPoints, commit: &Commit) -> Outcome<()> {
+    let mut row = work::held(sql, &commit.claim.fence)?;
+    if let Some(deal) = &commit.deal {
+        row = save(sql, row, deal, commit)?;
+    }
+    for line in &commit.audit {
+        write_line(sql, &row.subject, line)?;
+    }
+    for (id, outcome) in &commit.intents {
+        intents::end(sql, id, outcome, commit.now)?;
+    }
+    for entry in &commit.index {
+        referrals::learn(sql, entry)?;
+    }
+    for decision in &commit.consumed {
+        decisions::consume(sql, *decision, commit.now)?;
+    }
+    work::dispose(sql, &row, commit.claim.generation, &commit.disposition)?;
+    if let Some(kind) = commit.effect {
+        holds.reach(HoldPoint::InCommit, kind);
+    }
+    Ok(())
+}
+
+/// Writes the deal of the claimed row. A deal that is born of a claimed referral takes the referral's row over.
+fn save(sql: &Connection, row: HeldRow, deal: &Deal, commit: &Commit) -> Outcome<HeldRow> {
+    match &row.subject {
+        Subject::Deal(claimed) if *claimed == deal.id => {
+            deal_rows::save(sql, deal, commit.now)?;
+            Ok(row)
+        }
+        Subject::Deal(_) => {
+            Err(StoreError::Failed("commit of a deal that was not claimed".to_owned()).into())
+        }
+        Subject::Referral(_) => {
+            deal_rows::insert(sql, deal, commit.now)?;
+            work::move_to_deal(sql, &row, &deal.id)
+        }
+    }
+}
+
+fn write_line(sql: &Connection, subject: &Subject, line: &AuditLine) -> Outcome<()> {
+    let (deal, referral) = match subject {
+        Subject::Deal(id) => (Some(id.as_str()), None),
+        Subject::Referral(id) => (None, Some(id.as_str())),
+    };
+    sql.prepare_cached(
+        "INSERT INTO audit (deal, referral, at, what, side, groups, sentence, took_ms, mapping)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        deal,
+        referral,
+        Micros(line.at),
+        line.what,
+        line.side.map(Word),
+        Json(&line.groups),
+        line.sentence,
+        line.took_ms,
+        line.mapping,
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Deals: read whole in chunks, written whole.
+
+use std::collections::BTreeMap;
+
+use deal_model::{Deal, DealId, Decision, Links, Memory, RecordId, WaitingEffect};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::{
+    columns::{Json, Micros, Word, id_list},
+    fault::Outcome,
+};
+
+/// Deals that one statement reads.
+const CHUNK: usize = 1_000;
+
+pub(super) fn exists(sql: &Connection, id: &DealId) -> Outcome<bool> {
+    Ok(sql.prepare_cached("SELECT 1 FROM deal WHERE id = ?1")?.exists([id.as_str()])?)
+}
+
+/// The deals in the order of `ids`; unknown ids are left out, doubled ones come once.
+pub(super) fn load(sql: &Connection, ids: &[DealId]) -> Outcome<Vec<Deal>> {
+    let mut deals = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(CHUNK) {
+        let mut found = load_chunk(sql, chunk)?;
+        deals.extend(chunk.iter().filter_map(|id| found.remove(id)));
+    }
+    Ok(deals)
+}
+
+fn load_chunk(sql: &Connection, ids: &[DealId]) -> Outcome<BTreeMap<DealId, Deal>> {
+    let wanted = id_list(ids.iter().map(DealId::as_str));
+    let mut deals: BTreeMap<DealId, Deal> = sql
+        .prepare_cached(
+            "SELECT id, born, phase, crm_id, portal_id, companion, engagement, problems,
+                    base, windows, life, versions, fuse, rejected, reported, companion_fields, stand_in,
+                    answered
+             FROM deal WHERE id IN (SELECT value FROM json_each(?1))",
+        )?
+        .query_map([&wanted], |row| deal(row).map(|deal| (deal.id.clone(), deal)))?
+        .collect::<Result<_, _>>()?;
+
+    let mut waiting = sql.prepare_cached(
+        "SELECT deal, kind, target, since, not_before FROM waiting_effect
+         WHERE deal IN (SELECT value FROM json_each(?1)) ORDER BY deal, place",
+    )?;
+    let mut rows = waiting.query([&wanted])?;
+    while let Some(row) = rows.next()? {
+        if let Some(deal) = deals.get_mut(&DealId::new(row.get::<_, String>(0)?)) {
+            deal.waiting.push(WaitingEffect {
+                kind: row.get::<_, Word<_>>(1)?.0,
+                target: row.get(2)?,
+                since: row.get::<_, Micros>(3)?.0,
+                not_before: row.get::<_, Micros>(4)?.0,
+            });
+        }
+    }
+
+    let mut decisions = sql.prepare_cached(
+        "SELECT deal, id, verdict FROM decision
+         WHERE consumed IS NULL AND deal IN (SELECT value FROM json_each(?1)) ORDER BY id",
+    )?;
+    let mut rows = decisions.query([&wanted])?;
+    while let Some(row) = rows.next()? {
+        if let Some(deal) = deals.get_mut(&DealId::new(row.get::<_, String>(0)?)) {
+            deal.decisions.push(Decision { id: row.get(1)?, verdict: row.get::<_, Json<_>>(2)?.0 });
+        }
+    }
+    Ok(deals)
+}
+
+fn deal(row: &Row<'_>) -> rusqlite::Result<Deal> {
+    Ok(Deal {
+        id: DealId::new(row.get::<_, String>(0)?),
+        born: row.get::<_, Word<_>>(1)?.0,
+        phase: row.get::<_, Word<_>>(2)?.0,
+        links: Links {
+            crm: record(row, 3)?,
+            portal: record(row, 4)?,
+            companion: record(row, 5)?,
+            engagement: record(row, 6)?,
+        },
+        problems: row.get::<_, Json<_>>(7)?.0,
+        memory: Memory {
+            base: row.get::<_, Json<_>>(8)?.0,
+            windows: row.get::<_, Json<_>>(9)?.0,
+            life: row.get::<_, Json<_>>(10)?.0,
+            versions: row.get::<_, Json<_>>(11)?.0,
+            fuse: row.get::<_, Json<_>>(12)?.0,
+            rejected: row.get::<_, Json<_>>(13)?.0,
+            reported: row.get::<_, Json<_>>(14)?.0,
+            companion: row.get::<_, Json<_>>(15)?.0,
+            stand_in: row.get::<_, Json<_>>(16)?.0,
+            answered: row.get::<_, Json<_>>(17)?.0,
+        },
+        waiting: Vec::new(),
+        decisions: Vec::new(),
+    })
+}
+
+/// A record's identifier in a column that may be null.
+pub(super) fn record(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<RecordId>> {
+    Ok(row.get::<_, Option<String>>(column)?.map(RecordId::new))
+}
+
+/// Inserts a deal that must not be there yet.
+pub(super) fn insert(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<()> {
+    let statement =
+        "INSERT INTO deal (id, born, phase, crm_id, portal_id, companion, engagement, problems, base,
+                           windows, life, versions, fuse, rejected, reported, companion_fields, stand_in,
+                           answered, updated, created)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?19)";
+    write(sql, statement, deal, now)?;
+    write_waiting(sql, deal)
+}
+
+/// Writes a deal's row, inserted if it is new. A referral that it no longer has becomes a former link.
+pub(super) fn save(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<()> {
+    let before: Option<Option<String>> = sql
+        .prepare_cached("SELECT portal_id FROM deal WHERE id = ?1")?
+        .query_row([deal.id.as_str()], |row| row.get(0))
+        .optional()?;
+    let Some(portal_before) = before else {
+        return insert(sql, deal, now);
+    };
+    if let Some(former) = portal_before
+        && deal.links.portal.as_ref().is_none_or(|present| present.as_str() != former)
+    {
+        sql.prepare_cached(
+            "INSERT INTO former_link (portal_id, deal, until) VALUES (?1, ?2, ?3)
+             ON CONFLICT (portal_id, deal) DO UPDATE SET until = excluded.until",
+        )?
+        .execute(params![former, deal.id.as_str(), Micros(now)])?;
+    }
+    let statement = "UPDATE deal SET born = ?2, phase = ?3, crm_id = ?4, portal_id = ?5, companion = ?6,
+                engagement = ?7, problems = ?8, base = ?9, windows = ?10, life = ?11, versions = ?12, fuse = ?13,
+                rejected = ?14, reported = ?15, companion_fields = ?16, stand_in = ?17,
+                answered = ?18, updated = ?19
+         WHERE id = ?1";
+    write(sql, statement, deal, now)?;
+    sql.prepare_cached("DELETE FROM waiting_effect WHERE deal = ?1")?.execute([deal.id.as_str()])?;
+    write_waiting(sql, deal)
+}
+
+fn write(sql: &Connection, statement: &'static str, deal: &Deal, now: Timestamp) -> Outcome<()> {
+    // Taken apart whole: a part that is added to the model cannot be forgotten here.
+    let Deal { id, born, links, phase, memory, waiting: _, decisions: _, problems } = deal;
+    let Links { crm, portal, companion, engagement } = links;
+    let Memory {
+        base,
+        windows,
+        life,
+        answered,
+        versions,
+        fuse,
+        rejected,
+        reported,
+        companion: companion_fields,
+        stand_in,
+    } = memory;
+    sql.prepare_cached(statement)?.execute(params![
+        id.as_str(),
+        Word(born),
+        Word(phase),
+        crm.as_ref().map(RecordId::as_str),
+        portal.as_ref().map(RecordId::as_str),
+        companion.as_ref().map(RecordId::as_str),
+        engagement.as_ref().map(RecordId::as_str),
+        Json(problems),
+        Json(base),
+        Json(windows),
+        Json(life),
+        Json(versions),
+        Json(fuse),
+        Json(rejected),
+        Json(reported),
+        Json(companion_fields),
+        Json(stand_in),
+        Json(answered),
+        Micros(now),
+    ])?;
+    Ok(())
+}
+
+fn write_waiting(sql: &Connection, deal: &Deal) -> Outcome<()> {
+    let mut statement = sql.prepare_cached(
+        "INSERT INTO waiting_effect (deal, place, kind, target, since, not_before)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for (place, effect) in (0_i64..).zip(&deal.waiting) {
+        statement.execute(params![
+            deal.id.as_str(),
+            place,
+            Word(effect.kind),
+            effect.target,
+            Micros(effect.since),
+            Micros(effect.not_before),
+        ])?;
+    }
+    Ok(())
+}

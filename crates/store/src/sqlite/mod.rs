@@ -1,0 +1,86 @@
+//! The store on SQLite: one file, one owner, write-ahead log, every commit on disk before it is answered.
+//!
+//! A topic is a file; each holds its own SQL. `port.rs` is the table of contents: every method of the port is one
+//! transaction around one function of a topic.
+
+mod brake;
+mod columns;
+mod commit;
+mod connections;
+mod deal_rows;
+mod decisions;
+mod fault;
+mod intents;
+mod leases;
+mod lifetime;
+mod links;
+mod marks;
+mod open;
+mod overview;
+mod port;
+mod referrals;
+mod schema;
+mod tokens;
+mod work;
+
+use std::{
+    fs::File,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use fault::Outcome;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+pub use schema::SCHEMA;
+use sync_engine::StoreResult;
+
+use crate::Options;
+
+/// The store on one SQLite file.
+pub struct SqliteStore {
+    connection: Mutex<Connection>,
+    options: Options,
+    /// Held for as long as the store is open for writing; `None` for a reader.
+    lock: Option<File>,
+}
+
+impl SqliteStore {
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic while the lock was held rolled its transaction back while unwinding: the connection is sound.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `work` in one transaction that takes the write lock at its beginning.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> StoreResult<T> {
+        self.transact(TransactionBehavior::Immediate, work)
+    }
+
+    /// Runs `work` on one unchanging picture of the store.
+    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> StoreResult<T> {
+        self.transact(TransactionBehavior::Deferred, work)
+    }
+
+    fn transact<T>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Outcome<T>,
+    ) -> StoreResult<T> {
+        let mut connection = self.connection();
+        let attempt = || -> Outcome<T> {
+            let transaction = connection.transaction_with_behavior(behavior)?;
+            let answer = work(&transaction)?;
+            transaction.commit()?;
+            Ok(answer)
+        };
+        Ok(attempt()?)
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        if self.lock.is_some()
+            && let Err(error) = self.checkpoint()
+        {
+            tracing::warn!(%error, "the write-ahead log could not be folded into the store; it stays beside it");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Opening and closing: the file, its lock, its settings.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+use sync_engine::{StoreError, StoreResult};
+
+use super::{
+    SqliteStore,
+    fault::{Fault, Outcome},
+    schema,
+};
+use crate::Options;
+
+/// How long a statement waits for a lock that another program (a reader, a backup) holds on the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most memory for pages, in KiB.
+const CACHE_KIB: i64 = 16 * 1024;
+
+/// Length to which the write-ahead log is cut back after it was folded in, in bytes.
+const WAL_BYTES: i64 = 16 << 20;
+
+/// Most prepared statements kept; more than there are in this crate.
+const STATEMENTS: usize = 160;
+
+/// SQLite's page size, in bytes.
+const PAGE_BYTES: u64 = 4096;
+
+impl SqliteStore {
+    /// Opens the store at `path` for the one process that owns it; makes the file, readable by its owner only, if
+    /// there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] while another process has it open, [`StoreError::Schema`] if a newer program wrote it,
+    /// [`StoreError::Damaged`] if it is no store, [`StoreError::Failed`] if it cannot be read or written.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> StoreResult<Self> {
+        let path = real_path(path.as_ref());
+        let lock = lock(&path)?;
+        create_private(&path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = at(&path, || open_for_writing(&path, flags, options.max_bytes))?;
+        Ok(Self { connection: Mutex::new(connection), options, lock: Some(lock) })
+    }
+
+    /// Opens the store at `path` for reading, also while a service owns it. Every write fails.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], but never [`StoreError::InUse`]; [`StoreError::Schema`] also if the store is older
+    /// than this program.
+    pub fn open_read_only(path: impl AsRef<Path>) -> StoreResult<Self> {
+        let path = real_path(path.as_ref());
+        if !path.exists() {
+            return Err(failed(&path, &"there is no such file; start the service once, or correct the path"));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = at(&path, || {
+            let connection = Connection::open_with_flags(&path, flags)?;
+            settings(&connection)?;
+            connection.pragma_update(None, "query_only", true)?;
+            schema::require(&connection)?;
+            Ok(connection)
+        })?;
+        Ok(Self { connection: Mutex::new(connection), options: Options::default(), lock: None })
+    }
+
+    /// Folds the write-ahead log into the file and cuts it to nothing. Dropping the store does it too.
+    pub fn checkpoint(&self) -> StoreResult<()> {
+        let fold = || -> Outcome<()> {
+            let connection = self.connection();
+            // The first column says whether a reader stood in the way; then the log stays, and nothing is lost.
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            Ok(())
+        };
+        Ok(fold()?)
+    }
+}
+
+fn open_for_writing(path: &Path, flags: OpenFlags, max_bytes: Option<u64>) -> Outcome<Connection> {
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    settings(&connection)?;
+    // A cleared value must not linger in a free page, nor in a temporary file.
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
+    schema::migrate(&mut connection)?;
+    if let Some(bytes) = max_bytes {
+        let pages = i64::try_from(bytes / PAGE_BYTES).unwrap_or(i64::MAX);
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
+    Ok(connection)
+}
+
+fn settings(connection: &Connection) -> Outcome<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    Ok(())
+}
+
+/// Two spellings of one file share one lock.
+fn real_path(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Takes the process lock beside the store. The operating system ends it with the process, however that ends.
+fn lock(path: &Path) -> StoreResult<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = private().open(&name).map_err(|error| failed(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(failed(path, &error)),
+    }
+}
+
+fn create_private(path: &Path) -> StoreResult<()> {
+    private().open(path).map(drop).map_err(|error| failed(path, &error))
+}
+
+/// Made if missing, never cut, for its owner's eyes only: the store holds personal data and tokens.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn failed(path: &Path, reason: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Failed(format!("{}: {reason}", path.display()))
+}
+
+/// Runs `open`, naming the file in what went wrong.
+fn at<T>(path: &Path, open: impl FnOnce() -> Outcome<T>) -> StoreResult<T> {
+    open().map_err(|fault: Fault| match StoreError::from(fault) {
+        StoreError::Failed(reason) => StoreError::Failed(format!("{}: {reason}", path.display())),
+        StoreError::Damaged(reason) => StoreError::Damaged(format!("{}: {reason}", path.display())),
+        other => other,
+    })
+}

@@ -1,0 +1,88 @@
+//! What people look at: lists, histories, numbers.
+
+use deal_model::DealId;
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use sync_engine::{AuditLine, Counts, DealSummary};
+
+use super::{
+    columns::{Count, Json, Micros, Word},
+    deal_rows,
+    fault::Outcome,
+};
+
+pub(super) fn list(sql: &Connection, after: Option<&DealId>, most: usize) -> Outcome<Vec<DealSummary>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT id, crm_id, portal_id, companion, phase, problems, updated,
+                (SELECT count(*) FROM waiting_effect WHERE waiting_effect.deal = deal.id)
+         FROM deal WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    // Every identifier comes after the empty text.
+    let after = after.map_or("", DealId::as_str);
+    let rows = statement.query_map(params![after, Count(most as u64)], |row| {
+        Ok(DealSummary {
+            id: DealId::new(row.get::<_, String>(0)?),
+            opportunity: deal_rows::record(row, 1)?,
+            referral: deal_rows::record(row, 2)?,
+            companion: deal_rows::record(row, 3)?,
+            phase: row.get::<_, Word<_>>(4)?.0,
+            problems: row.get::<_, Json<_>>(5)?.0,
+            updated: row.get::<_, Micros>(6)?.0,
+            waiting: usize::try_from(row.get::<_, Count>(7)?.0).unwrap_or(usize::MAX),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn history(sql: &Connection, deal: &DealId, most: usize) -> Outcome<Vec<AuditLine>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT at, what, side, groups, sentence, took_ms, mapping FROM audit
+         WHERE deal = ?1 ORDER BY id DESC LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![deal.as_str(), Count(most as u64)], |row| {
+        Ok(AuditLine {
+            at: row.get::<_, Micros>(0)?.0,
+            what: row.get(1)?,
+            side: row.get::<_, Option<Word<_>>>(2)?.map(|side| side.0),
+            groups: row.get::<_, Json<_>>(3)?.0,
+            sentence: row.get(4)?,
+            took_ms: row.get(5)?,
+            mapping: row.get(6)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn propagation(sql: &Connection, most: usize) -> Outcome<Vec<i64>> {
+    let mut statement =
+        sql.prepare_cached("SELECT took_ms FROM audit WHERE took_ms IS NOT NULL ORDER BY id DESC LIMIT ?1")?;
+    let rows = statement.query_map([Count(most as u64)], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn counts(sql: &Connection, now: Timestamp) -> Outcome<Counts> {
+    let mut statement = sql.prepare_cached(
+        "SELECT (SELECT count(*) FROM deal),
+                (SELECT count(*) FROM deal WHERE crm_id IS NOT NULL AND portal_id IS NOT NULL),
+                (SELECT count(*) FROM deal WHERE problems <> '[]'),
+                (SELECT count(*) FROM waiting_effect),
+                (SELECT count(*) FROM deal WHERE phase <> 'live' AND phase = 'paused'),
+                (SELECT count(*) FROM deal WHERE phase <> 'live' AND phase = 'finished'),
+                (SELECT count(*) FROM work WHERE state = 'ready')
+                    + (SELECT count(*) FROM work WHERE state IN ('waiting', 'leased') AND wake <= ?1),
+                (SELECT count(*) FROM intent WHERE outcome IS NULL)",
+    )?;
+    let number = |row: &rusqlite::Row<'_>, column| row.get::<_, Count>(column).map(|count| count.0);
+    Ok(statement.query_row([Micros(now)], |row| {
+        Ok(Counts {
+            deals: number(row, 0)?,
+            pairs: number(row, 1)?,
+            problems: number(row, 2)?,
+            waiting: number(row, 3)?,
+            paused: number(row, 4)?,
+            finished: number(row, 5)?,
+            due: number(row, 6)?,
+            open_intents: number(row, 7)?,
+        })
+    })?)
+}

@@ -1,0 +1,149 @@
+//! The port's table of contents: every method is one transaction around one function of a topic.
+
+use async_trait::async_trait;
+use deal_model::{Deal, DealId, Fingerprint, RecordId, Side, Verdict};
+use jiff::{SignedDuration, Timestamp};
+use sync_engine::{
+    ArchivedRow, AuditLine, BrakeHold, Claim, ClaimRequest, Commit, ConnectionProblem, Counts, Cursor,
+    DealSummary, Fence, IndexEntry, Intent, Mark, Prepared, Store, StoreResult, WriteAhead,
+};
+
+use super::{
+    SqliteStore, brake, commit, connections, deal_rows, decisions, intents, leases, lifetime, links, marks,
+    overview, referrals, work,
+};
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn bind(&self, org_id: &str, tenant_id: &str) -> StoreResult<()> {
+        self.write(|sql| lifetime::bind(sql, org_id, tenant_id))
+    }
+
+    async fn start(&self, owner: &str, now: Timestamp) -> StoreResult<SignedDuration> {
+        self.write(|sql| lifetime::start(sql, owner, now))
+    }
+
+    async fn heartbeat(&self, now: Timestamp) -> StoreResult<()> {
+        self.write(|sql| lifetime::heartbeat(sql, now))
+    }
+
+    async fn lease(
+        &self,
+        name: &str,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> StoreResult<Option<Fence>> {
+        self.write(|sql| leases::lease(sql, name, owner, now, until))
+    }
+
+    async fn end_lease(&self, fence: &Fence) -> StoreResult<()> {
+        self.write(|sql| leases::end_lease(sql, fence))
+    }
+
+    async fn mark(
+        &self,
+        marks: &[Mark],
+        index: &[IndexEntry],
+        cursors: &[Cursor],
+        fence: Option<&Fence>,
+    ) -> StoreResult<usize> {
+        self.write(|sql| marks::mark(sql, &*self.options.ids, marks, index, cursors, fence))
+    }
+
+    async fn cursor(&self, source: &str) -> StoreResult<Option<String>> {
+        self.read(|sql| marks::cursor(sql, source))
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> StoreResult<Vec<Claim>> {
+        self.write(|sql| work::claim(sql, request))
+    }
+
+    async fn next_due(&self) -> StoreResult<Option<Timestamp>> {
+        self.read(|sql| work::next_due(sql))
+    }
+
+    async fn deals(&self, ids: &[DealId]) -> StoreResult<Vec<Deal>> {
+        self.read(|sql| deal_rows::load(sql, ids))
+    }
+
+    async fn deal_of(&self, side: Side, record: &RecordId) -> StoreResult<Option<DealId>> {
+        self.read(|sql| links::deal_of(sql, side, record))
+    }
+
+    async fn deal_of_engagement(&self, engagement: &RecordId) -> StoreResult<Option<DealId>> {
+        self.read(|sql| links::deal_of_engagement(sql, engagement))
+    }
+
+    async fn seen(
+        &self,
+        side: Side,
+        records: &[RecordId],
+    ) -> StoreResult<Vec<(RecordId, Option<Timestamp>)>> {
+        self.read(|sql| links::seen(sql, side, records))
+    }
+
+    async fn referrals_with(&self, external: &Fingerprint) -> StoreResult<Vec<IndexEntry>> {
+        self.read(|sql| referrals::with_external(sql, external))
+    }
+
+    async fn referrals_in(&self, engagement: &RecordId) -> StoreResult<Vec<IndexEntry>> {
+        self.read(|sql| referrals::in_engagement(sql, engagement))
+    }
+
+    async fn was_linked(&self, referral: &RecordId) -> StoreResult<bool> {
+        self.read(|sql| links::was_linked(sql, referral))
+    }
+
+    async fn write_ahead(&self, ahead: &WriteAhead) -> StoreResult<Prepared> {
+        self.write(|sql| intents::write_ahead(sql, ahead))
+    }
+
+    async fn commit(&self, commit: &Commit) -> StoreResult<()> {
+        self.write(|sql| commit::commit(sql, &*self.options.holds, commit))
+    }
+
+    async fn open_intents(&self, deal: &DealId) -> StoreResult<Vec<Intent>> {
+        self.read(|sql| intents::open(sql, deal))
+    }
+
+    async fn decide(&self, deal: &DealId, verdict: &Verdict, by: &str, now: Timestamp) -> StoreResult<i64> {
+        self.write(|sql| decisions::decide(sql, deal, verdict, by, now))
+    }
+
+    async fn brakes(&self) -> StoreResult<Vec<BrakeHold>> {
+        self.read(|sql| brake::all(sql))
+    }
+
+    async fn release_brake(&self, kind: &str, by: &str, now: Timestamp) -> StoreResult<bool> {
+        self.write(|sql| brake::release(sql, kind, by, now))
+    }
+
+    async fn connection_problem(&self, key: &str, problem: Option<&ConnectionProblem>) -> StoreResult<()> {
+        self.write(|sql| connections::set(sql, key, problem))
+    }
+
+    async fn connection_problems(&self) -> StoreResult<Vec<ConnectionProblem>> {
+        self.read(|sql| connections::all(sql))
+    }
+
+    async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>> {
+        self.read(|sql| overview::list(sql, after, most))
+    }
+
+    async fn history(&self, deal: &DealId, most: usize) -> StoreResult<Vec<AuditLine>> {
+        self.read(|sql| overview::history(sql, deal, most))
+    }
+
+    async fn archive(&self, deal: &DealId, most: usize) -> StoreResult<Vec<ArchivedRow>> {
+        self.read(|sql| intents::archive(sql, deal, most))
+    }
+
+    async fn propagation(&self, most: usize) -> StoreResult<Vec<i64>> {
+        self.read(|sql| overview::propagation(sql, most))
+    }
+
+    async fn counts(&self, now: Timestamp) -> StoreResult<Counts> {
+        self.read(|sql| overview::counts(sql, now))
+    }
+}

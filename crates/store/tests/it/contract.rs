@@ -1,0 +1,20 @@
+//! The port's contract, sentence by sentence. Written against `dyn Store`: each implementation runs it whole.
+
+mod marks;
+mod work;
+
+/// Runs each case of a topic on a fresh store of every implementation.
+macro_rules! on_every_store {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let ground = crate::ground::Ground::new();
+                    super::$case(&ground.open()).await;
+                }
+            )+
+        }
+    };
+}
+use on_every_store;

@@ -1,0 +1,134 @@
+//! Marks are durable, coalesced per deal, and committed with their cursor.
+
+use deal_model::Side;
+use sync_engine::{Cursor, Hints, Mark, Store, StoreError, Subject, Target, WorkLane};
+
+use super::on_every_store;
+use crate::ground::{at, claim, claim_one, claimed_deal, ending, entry, mark, opportunity, put, referral};
+
+on_every_store![
+    an_opted_in_opportunity_begets_a_deal,
+    a_mark_without_deal_and_birth_leaves_no_trace,
+    a_mark_of_an_unknown_deal_leaves_no_trace,
+    marks_of_one_deal_add_up_to_one_row,
+    a_companions_referral_marks_its_deal_with_the_companion_hint,
+    an_engagement_finds_the_deal_of_an_unknown_companion,
+    the_index_finds_the_engagement_that_an_event_did_not_name,
+    a_referral_without_a_deal_is_work_of_its_own,
+    a_cursor_moves_together_with_its_marks,
+    a_reader_that_lost_its_lease_moves_nothing,
+    the_index_keeps_the_newest_entry,
+];
+
+async fn an_opted_in_opportunity_begets_a_deal(store: &dyn Store) {
+    assert_eq!(put(store, &[mark(opportunity("006A", true), 5)]).await, 1);
+    let id = store.deal_of(Side::Crm, &"006A".into()).await.unwrap().expect("a deal was begotten");
+    let deal = crate::ground::load(store, &id).await;
+    assert_eq!((deal.born, deal.links.crm), (Side::Crm, Some("006A".into())));
+    assert_eq!(claim_one(store, 5).await.subject, Subject::Deal(id));
+}
+
+async fn a_mark_without_deal_and_birth_leaves_no_trace(store: &dyn Store) {
+    let marks = [mark(opportunity("006A", false), 0), mark(referral("r1", false), 0)];
+    assert_eq!(put(store, &marks).await, 0);
+    assert_eq!(store.counts(at(9)).await.unwrap(), sync_engine::Counts::default());
+    assert_eq!(store.next_due().await.unwrap(), None);
+}
+
+async fn a_mark_of_an_unknown_deal_leaves_no_trace(store: &dyn Store) {
+    assert_eq!(put(store, &[mark(Target::Deal("nobody".into()), 0)]).await, 0);
+    assert_eq!(store.next_due().await.unwrap(), None);
+}
+
+async fn marks_of_one_deal_add_up_to_one_row(store: &dyn Store) {
+    let slow = Mark {
+        target: opportunity("006A", true),
+        hints: Hints::of(Side::Crm),
+        lane: WorkLane::Background,
+        due: at(50),
+        heard: at(10),
+    };
+    let urgent = Mark {
+        hints: Hints::of(Side::Portal),
+        lane: WorkLane::Now,
+        due: at(20),
+        heard: at(12),
+        ..slow.clone()
+    };
+    assert_eq!(put(store, &[slow, urgent]).await, 2);
+    assert_eq!(store.next_due().await.unwrap(), Some(at(20)), "the earliest due counts");
+    let claim = claim_one(store, 20).await;
+    assert_eq!(claim.hints, Hints { crm: true, portal: true, companion: false });
+    assert_eq!((claim.lane, claim.heard), (WorkLane::Now, at(10)));
+}
+
+async fn a_companions_referral_marks_its_deal_with_the_companion_hint(store: &dyn Store) {
+    let (claim, mut deal) = claimed_deal(store, "006A").await;
+    deal.links.companion = Some("ms1".into());
+    let done =
+        sync_engine::Commit { deal: Some(deal.clone()), ..ending(&claim, sync_engine::Disposition::Done, 1) };
+    store.commit(&done).await.unwrap();
+    let event = Mark { hints: Hints::of(Side::Portal), ..mark(referral("ms1", true), 2) };
+    assert_eq!(put(store, &[event]).await, 1);
+    let claim = claim_one(store, 2).await;
+    assert_eq!(claim.subject, Subject::Deal(deal.id));
+    assert_eq!(claim.hints, Hints { crm: false, portal: false, companion: true });
+}
+
+async fn linked_by_engagement(store: &dyn Store) -> deal_model::DealId {
+    let (claim, mut deal) = claimed_deal(store, "006A").await;
+    deal.links.engagement = Some("e1".into());
+    let done =
+        sync_engine::Commit { deal: Some(deal.clone()), ..ending(&claim, sync_engine::Disposition::Done, 1) };
+    store.commit(&done).await.unwrap();
+    deal.id
+}
+
+async fn an_engagement_finds_the_deal_of_an_unknown_companion(store: &dyn Store) {
+    let deal = linked_by_engagement(store).await;
+    let target = Target::Referral { id: "ms1".into(), engagement: Some("e1".into()), birth: false };
+    assert_eq!(put(store, &[mark(target, 2)]).await, 1);
+    assert_eq!(claim_one(store, 2).await.subject, Subject::Deal(deal));
+}
+
+async fn the_index_finds_the_engagement_that_an_event_did_not_name(store: &dyn Store) {
+    let deal = linked_by_engagement(store).await;
+    let traces = store.mark(&[mark(referral("ms1", false), 2)], &[entry("ms1", 1)], &[], None).await.unwrap();
+    assert_eq!(traces, 1);
+    assert_eq!(claim_one(store, 2).await.subject, Subject::Deal(deal));
+}
+
+async fn a_referral_without_a_deal_is_work_of_its_own(store: &dyn Store) {
+    assert_eq!(put(store, &[mark(referral("r1", true), 0), mark(referral("r1", true), 1)]).await, 2);
+    assert_eq!(claim_one(store, 1).await.subject, Subject::Referral("r1".into()));
+}
+
+fn cursor(position: &str) -> [Cursor; 1] {
+    [Cursor { source: "crm.opportunity".to_owned(), position: position.to_owned() }]
+}
+
+async fn a_cursor_moves_together_with_its_marks(store: &dyn Store) {
+    assert_eq!(store.cursor("crm.opportunity").await.unwrap(), None);
+    let fence = store.lease("reader", "a", at(0), at(60)).await.unwrap().unwrap();
+    let marks = [mark(opportunity("006A", true), 0)];
+    store.mark(&marks, &[], &cursor("page 2"), Some(&fence)).await.unwrap();
+    assert_eq!(store.cursor("crm.opportunity").await.unwrap().as_deref(), Some("page 2"));
+    assert_eq!(claim(store, "worker", 0, 10).await.len(), 1);
+}
+
+async fn a_reader_that_lost_its_lease_moves_nothing(store: &dyn Store) {
+    let old = store.lease("reader", "a", at(0), at(60)).await.unwrap().unwrap();
+    store.lease("reader", "b", at(61), at(120)).await.unwrap().expect("the lease had ended");
+    let marks = [mark(opportunity("006A", true), 0)];
+    let answer = store.mark(&marks, &[entry("r1", 0)], &cursor("page 2"), Some(&old)).await;
+    assert!(matches!(answer, Err(StoreError::Fenced(_))), "{answer:?}");
+    assert_eq!(store.cursor("crm.opportunity").await.unwrap(), None);
+    assert_eq!(store.deal_of(Side::Crm, &"006A".into()).await.unwrap(), None);
+    assert_eq!(store.referrals_in(&"e1".into()).await.unwrap(), []);
+}
+
+async fn the_index_keeps_the_newest_entry(store: &dyn Store) {
+    let newer = sync_engine::IndexEntry { open: false, ..entry("r1", 20) };
+    store.mark(&[], &[newer.clone(), entry("r1", 10)], &[], None).await.unwrap();
+    assert_eq!(store.referrals_in(&"e1".into()).await.unwrap(), [newer]);
+}
