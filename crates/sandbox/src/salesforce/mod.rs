@@ -1,1 +1,348 @@
-//! Salesforce: objects, rows, queries.
+//! A local Salesforce org: sign-in, objects, rows, queries and composites, strictly as the reference says.
+//!
+//! [`Salesforce`] is the machine: it finds out who calls, counts the call, and lets the org answer it. Everything
+//! below is synchronous and knows no clock but the `now` it is handed.
+
+mod actors;
+mod auth;
+mod automations;
+mod call;
+mod checks;
+mod collections;
+mod composite;
+mod conditional;
+mod cursors;
+mod derived;
+mod describe;
+mod errors;
+mod id;
+mod knobs;
+mod limits;
+mod org;
+mod references;
+mod replication;
+mod routes;
+mod rows;
+mod schema;
+mod schema_tables;
+mod seed;
+mod soql;
+mod stages;
+mod tables;
+mod values;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use self::{
+    auth::Gate,
+    call::{Answer, Call},
+    errors::Fault,
+    id::Id,
+    org::{Caller, Org},
+};
+use crate::{
+    exchange::{self, Kind, Machine},
+    world::World,
+};
+
+/// Longest request line (salesforce reference, section 2.3).
+const MAX_URI: usize = 16_384;
+
+/// The org's state behind the machine's lock.
+#[derive(Debug)]
+struct State {
+    org: Org,
+    gate: Gate,
+    /// The rows of a fresh org are put in at the first instant anybody tells.
+    seeded: bool,
+}
+
+/// A local Salesforce org.
+#[derive(Debug)]
+pub struct Salesforce {
+    state: Mutex<State>,
+}
+
+impl Salesforce {
+    /// An org without business data, whose ids, keys and tokens follow from the world's seed.
+    pub fn new(world: &Arc<World>) -> Self {
+        let draw = world.draw();
+        let pod = [id::digit(draw), id::digit(draw / 62)];
+        let mut org = Org::bare(pod, draw / 3_844 % 10_000_000_000);
+        org.seed(Timestamp::UNIX_EPOCH);
+        let gate = Gate::new(world, &org);
+        Self { state: Mutex::new(State { org, gate, seeded: false }) }
+    }
+
+    fn state(&self, now: Timestamp) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if !state.seeded {
+            state.seeded = true;
+            state.org.restamp(now);
+        }
+        state.org.run_due(now);
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while answering leaves a half-done row; going on would judge by it.
+        self.state.lock().expect("no code panics while holding this lock")
+    }
+}
+
+impl Machine for Salesforce {
+    fn kind(&self, request: &Request<Bytes>) -> Kind {
+        let path = request.uri().path();
+        if path.starts_with("/services/oauth2/token") {
+            return Kind::Token;
+        }
+        let reads = match request.method().as_str() {
+            "GET" | "HEAD" => true,
+            "POST" => only_reads(&exchange::segments(request), request.body()),
+            _ => false,
+        };
+        if reads || !path.starts_with("/services/data") { Kind::Read } else { Kind::CrmWrite }
+    }
+
+    fn handle(&self, request: Request<Bytes>, now: Timestamp) -> Response<Bytes> {
+        let mut state = self.state(now);
+        if state.org.base_url.is_empty()
+            && let Some(host) = request.headers().get(header::HOST).and_then(|host| host.to_str().ok())
+        {
+            state.org.base_url = format!("http://{host}");
+        }
+        let State { org, gate, .. } = &mut *state;
+        let mut response = answer(org, gate, &request, now);
+        if let Ok(date) = HeaderValue::from_str(&conditional::http_date(now)) {
+            response.headers_mut().insert(header::DATE, date);
+        }
+        response
+    }
+
+    fn state(&self, now: Timestamp) -> Value {
+        self.state(now).org.dump()
+    }
+
+    fn knobs(&self) -> Value {
+        serde_json::to_value(&self.lock().org.knobs).unwrap_or_default()
+    }
+
+    fn set_knobs(&self, patch: &Value, now: Timestamp) -> Result<(), String> {
+        let mut state = self.state(now);
+        let knobs = state.org.knobs.patched(patch)?;
+        state.org.set_knobs(knobs)?;
+        state.org.schema_changed = values::to_second(now);
+        if let Some(admin) = state.org.people.first().map(|person| person.id) {
+            state.org.seed_currencies(admin, now);
+            state.org.tables.settle();
+        }
+        Ok(())
+    }
+
+    /// `clone`, `delete` and `undelete` take `{id, user?}`, `revoke` takes `{user}`.
+    fn act(&self, actor: &str, body: &Value, now: Timestamp) -> Result<Value, String> {
+        let mut state = self.state(now);
+        let State { org, gate, .. } = &mut *state;
+        let username = body.get("user").and_then(Value::as_str).unwrap_or(seed::SELLERS[0]);
+        let person = org.people.iter().find(|person| person.username.eq_ignore_ascii_case(username)).cloned();
+        let person = person.ok_or_else(|| format!("no user {username}"))?;
+        let caller = Caller { user: person.id, role: person.role, version: 66, allow_duplicates: false, now };
+        let done = match actor.trim_start_matches("salesforce/") {
+            "clone" => org.clone_row(&caller, body),
+            "delete" => org.bin_row(&caller, body, true),
+            "undelete" => org.bin_row(&caller, body, false),
+            "revoke" => {
+                gate.revoke_user(person.id);
+                Ok(json!({"user": person.username}))
+            }
+            _ => Err(format!("Salesforce has no actor {actor}: clone, delete, undelete, revoke")),
+        };
+        org.tables.settle();
+        done
+    }
+
+    fn credentials(&self, base_url: &str) -> Value {
+        let mut state = self.lock();
+        base_url.trim_end_matches('/').clone_into(&mut state.org.base_url);
+        let State { org, gate, .. } = &*state;
+        gate.credentials(org)
+    }
+}
+
+/// Whether a POST changes nothing: a retrieve, or a composite of reads.
+fn only_reads(path: &[String], body: &Bytes) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let reads = |requests: Option<&Value>| {
+        requests.and_then(Value::as_array).is_some_and(|requests| {
+            requests.iter().all(|sub| {
+                let method = sub.get("method").and_then(Value::as_str).unwrap_or_default();
+                method.eq_ignore_ascii_case("GET")
+            })
+        })
+    };
+    match path.as_slice() {
+        ["services", "data", _, "composite", "sobjects", _] => true,
+        ["services", "data", _, "composite"] => {
+            serde_json::from_slice::<Value>(body).is_ok_and(|body| reads(body.get("compositeRequest")))
+        }
+        ["services", "data", _, "composite", "batch"] => {
+            serde_json::from_slice::<Value>(body).is_ok_and(|body| reads(body.get("batchRequests")))
+        }
+        _ => false,
+    }
+}
+
+fn answer(org: &mut Org, gate: &mut Gate, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
+    let segments = exchange::segments(request);
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI) {
+        return wire(Answer::fault(&Fault::new(StatusCode::URI_TOO_LONG, "URI_TOO_LONG", "URI too long")));
+    }
+    match path.as_slice() {
+        ["services", "oauth2", "token"] => return token(org, gate, request, now),
+        ["services", "oauth2", "revoke"] => {
+            let form = form(request);
+            let token = form.get("token").cloned().or_else(|| parameter(request, "token"));
+            return if token.is_some_and(|token| gate.revoke(&token)) {
+                exchange::empty(StatusCode::OK)
+            } else {
+                exchange::json(
+                    StatusCode::BAD_REQUEST,
+                    &json!({"error": "unsupported_token_type", "error_description": "this token type is not supported"}),
+                )
+            };
+        }
+        ["services", "data"] if request.method() == Method::GET => {
+            return exchange::json(StatusCode::OK, &routes::versions());
+        }
+        _ => {}
+    }
+    let caller = match caller(org, gate, request, now) {
+        Ok(caller) => caller,
+        Err(fault) => return wire(Answer::fault(&fault)),
+    };
+    match path.as_slice() {
+        ["services", "oauth2", "userinfo"] => exchange::json(StatusCode::OK, &org.identity(caller.user)),
+        ["id", owner, user] => {
+            let known = Id::parse(owner) == Some(org.id);
+            match Id::parse(user).filter(|user| known && org.people.iter().any(|person| person.id == *user)) {
+                Some(user) => exchange::json(StatusCode::OK, &org.identity(user)),
+                None => wire(Answer::fault(&Fault::not_found())),
+            }
+        }
+        ["services", "data", version, ..] => {
+            let limit = org.knobs.daily_limit;
+            let counted = org.usage.spend(limit, now);
+            let answer = match counted.and_then(|()| routes::version(version)) {
+                Ok(version) => {
+                    let call = call(request, segments.get(3..).unwrap_or_default());
+                    let answer = org.answer(&Caller { version, ..caller }, &call);
+                    org.tables.settle();
+                    answer
+                }
+                Err(fault) => Answer::fault(&fault),
+            };
+            wire(answer.header("Sforce-Limit-Info", org.usage.header(limit, now)))
+        }
+        _ => wire(Answer::fault(&Fault::not_found())),
+    }
+}
+
+fn token(org: &Org, gate: &mut Gate, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
+    let refuse = |error: &str, text: &str| {
+        exchange::json(StatusCode::BAD_REQUEST, &json!({"error": error, "error_description": text}))
+    };
+    if request.method() != Method::POST {
+        return refuse("invalid_request", "must use HTTP POST");
+    }
+    let kind =
+        request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/x-www-form-urlencoded") {
+        return refuse("unsupported_grant_type", "grant type not supported");
+    }
+    let basic = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Basic "))
+        .and_then(|text| String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok())
+        .and_then(|pair| pair.split_once(':').map(|(id, secret)| (id.to_owned(), secret.to_owned())));
+    match gate.token(org, &form(request), basic, now) {
+        Ok(body) => exchange::json(StatusCode::OK, &body),
+        Err((status, body)) => exchange::json(status, &body),
+    }
+}
+
+fn form(request: &Request<Bytes>) -> BTreeMap<String, String> {
+    url::form_urlencoded::parse(request.body()).into_owned().collect()
+}
+
+fn parameter(request: &Request<Bytes>, name: &str) -> Option<String> {
+    exchange::query(request).into_iter().find(|(own, _)| own == name).map(|(_, value)| value)
+}
+
+/// Who calls: the token's user, unless the token is dead or the user shut out.
+fn caller(org: &Org, gate: &Gate, request: &Request<Bytes>, now: Timestamp) -> Result<Caller, Fault> {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = given
+        .and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            (scheme.eq_ignore_ascii_case("Bearer") || scheme.eq_ignore_ascii_case("OAuth"))
+                .then(|| token.trim().to_owned())
+        })
+        .or_else(|| parameter(request, "oauth_token").filter(|_| request.uri().path().starts_with("/id/")));
+    let user = token.and_then(|token| gate.user(&token, now)).ok_or_else(Fault::no_session)?;
+    let person = org.people.iter().find(|person| person.id == user).ok_or_else(Fault::no_session)?;
+    let listed = |list: &[String]| list.iter().any(|name| name.eq_ignore_ascii_case(person.username));
+    if listed(&org.knobs.revoked_users) {
+        return Err(Fault::no_session());
+    }
+    if listed(&org.knobs.deny_users) {
+        let text = "API is not enabled for this Organization or Partner";
+        return Err(Fault::new(StatusCode::FORBIDDEN, "API_DISABLED_FOR_ORG", text));
+    }
+    let allow = request
+        .headers()
+        .get("sforce-duplicate-rule-header")
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(routes::allows_duplicates);
+    Ok(Caller { user, role: person.role, version: 66, allow_duplicates: allow, now })
+}
+
+fn call(request: &Request<Bytes>, path: &[String]) -> Call {
+    let headers = request
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let body = (!request.body().is_empty())
+        .then(|| serde_json::from_slice(request.body()).map_err(|error| format!("Unexpected JSON: {error}")));
+    Call {
+        method: request.method().clone(),
+        path: path.to_vec(),
+        query: exchange::query(request),
+        headers,
+        body,
+    }
+}
+
+fn wire(answer: Answer) -> Response<Bytes> {
+    let mut response = match &answer.body {
+        Some(body) => exchange::json(answer.status, body),
+        None => exchange::empty(answer.status),
+    };
+    for (name, value) in &answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_str(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,59 @@
+//! What a person does in Salesforce's own user interface, beyond what tests do over REST.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    id::Id,
+    knobs::CloneUnique,
+    org::{Caller, Org},
+    schema::{Kind, system},
+};
+
+fn wanted(org: &Org, body: &Value) -> Result<(usize, Id), String> {
+    let text = body.get("id").and_then(Value::as_str).ok_or("id is required")?;
+    let id = Id::parse(text).ok_or_else(|| format!("no id: {text}"))?;
+    let object = org.object_of(id).ok_or_else(|| format!("no object has ids like {text}"))?;
+    Ok((object, id))
+}
+
+impl Org {
+    /// The Clone button: a new row with every field copied that can be written on create.
+    ///
+    /// # Errors
+    /// A sentence with the platform's refusal.
+    pub(crate) fn clone_row(&mut self, caller: &Caller, body: &Value) -> Result<Value, String> {
+        let (object, id) = wanted(self, body)?;
+        let row = self.live(object, id).map_err(|fault| fault.message)?;
+        let shape = self.schema.object(object);
+        let mut copy = Map::new();
+        for (at, field) in shape.fields.iter().enumerate() {
+            let written = field.enabled && field.createable && !row.cell(at).is_null();
+            // The primary contact is a role row, which a plain clone does not copy.
+            if !written || at == system::ID || matches!(field.kind, Kind::Id) || field.name == "ContactId" {
+                continue;
+            }
+            if field.unique && self.knobs.clone_unique == CloneUnique::Empty {
+                continue;
+            }
+            copy.insert(field.name.to_owned(), row.cell(at).json(&field.kind));
+        }
+        if let Some(changes) = body.get("changes").and_then(Value::as_object) {
+            copy.extend(changes.clone());
+        }
+        let clone = self
+            .insert(caller, object, &copy)
+            .map_err(|fault| format!("{}: {}", fault.code, fault.message))?;
+        Ok(json!({"id": clone.to_string()}))
+    }
+
+    /// The Delete button, and the recycle bin's Undelete.
+    ///
+    /// # Errors
+    /// A sentence with the platform's refusal.
+    pub(crate) fn bin_row(&mut self, caller: &Caller, body: &Value, delete: bool) -> Result<Value, String> {
+        let (object, id) = wanted(self, body)?;
+        let done = if delete { self.delete(caller, object, id) } else { self.undelete(caller, object, id) };
+        done.map(|()| json!({"id": id.to_string()}))
+            .map_err(|fault| format!("{}: {}", fault.code, fault.message))
+    }
+}

@@ -1,0 +1,440 @@
+//! From a path below `/services/data` to what answers it (salesforce reference, sections 2.1, 2.4, 2.6, 2.8).
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{
+    call::{Answer, Call},
+    conditional::{etag, http_date, since},
+    cursors::Page,
+    errors::Fault,
+    id::Id,
+    org::{Caller, Org},
+    rows::Upserted,
+    schema::system,
+    soql::eval::{self, Found},
+    tables::Row,
+};
+
+/// Versions answered, oldest and newest; those from 21 up to the oldest are retired.
+const OLDEST: u32 = 31;
+const NEWEST: u32 = 68;
+/// Rows on a query page unless the caller asks for fewer.
+const PAGE: usize = 2_000;
+const SMALLEST_PAGE: usize = 200;
+/// Versions from which an upsert that changes a row answers with a body.
+const UPSERT_BODY_SINCE: u32 = 46;
+
+/// `GET /services/data`.
+pub(crate) fn versions() -> Value {
+    let seasons = ["Winter", "Spring", "Summer"];
+    let list: Vec<Value> = (OLDEST..=NEWEST)
+        .map(|version| {
+            // Winter '27 is 68; three releases a year.
+            let releases = version - 29;
+            let (season, year) = (releases % 3, 14 + releases / 3);
+            let season = seasons.get(usize::try_from(season).unwrap_or_default()).copied().unwrap_or("Winter");
+            json!({"label": format!("{season} '{year}"), "url": format!("/services/data/v{version}.0"), "version": format!("{version}.0")})
+        })
+        .collect();
+    Value::Array(list)
+}
+
+/// The whole number of `vXX.X`.
+///
+/// # Errors
+/// 410 for a retired version, 404 for one that never was.
+pub(crate) fn version(segment: &str) -> Result<u32, Fault> {
+    let number =
+        segment.strip_prefix('v').and_then(|text| text.strip_suffix(".0")).and_then(|text| text.parse().ok());
+    match number {
+        Some(version) if (OLDEST..=NEWEST).contains(&version) => Ok(version),
+        Some(21..OLDEST) => Err(Fault::new(
+            StatusCode::GONE,
+            "UNSUPPORTED_API_VERSION",
+            format!("API version {segment} is retired"),
+        )),
+        _ => Err(Fault::not_found()),
+    }
+}
+
+/// Path segments and query pairs of a relative url, decoded. A plus sign is a space only in the query.
+pub(crate) fn split_url(url: &str) -> (Vec<String>, Vec<(String, String)>) {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let decode = |part: &str| {
+        let kept = format!("x={}", part.replace('+', "%2B").replace('&', "%26"));
+        url::form_urlencoded::parse(kept.as_bytes())
+            .next()
+            .map(|(_, value)| value.into_owned())
+            .unwrap_or_default()
+    };
+    let path = path.split('/').filter(|part| !part.is_empty()).map(decode).collect();
+    (path, url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+}
+
+/// Whether a duplicate-rule header lets alerts pass.
+pub(crate) fn allows_duplicates(header: &str) -> bool {
+    header.split([';', ',']).any(|part| part.trim().eq_ignore_ascii_case("allowSave=true"))
+}
+
+fn saved(id: Id) -> Value {
+    json!({"id": id.to_string(), "success": true, "errors": []})
+}
+
+impl Org {
+    /// Answers a call; a refusal becomes its body, and nothing of it stays.
+    pub(crate) fn answer(&mut self, caller: &Caller, call: &Call) -> Answer {
+        let mark = self.mark();
+        match self.route(caller, call) {
+            Ok(answer) => answer,
+            Err(fault) => {
+                self.roll_back(mark);
+                Answer::fault(&fault)
+            }
+        }
+    }
+
+    fn route(&mut self, caller: &Caller, call: &Call) -> Result<Answer, Fault> {
+        let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
+        let get = call.method == Method::GET || call.method == Method::HEAD;
+        let only_get = || if get { Ok(()) } else { Err(Fault::method(call.method.as_str(), "GET,HEAD")) };
+        let only_post = || {
+            if call.method == Method::POST {
+                Ok(())
+            } else {
+                Err(Fault::method(call.method.as_str(), "POST"))
+            }
+        };
+        match path.as_slice() {
+            [] => {
+                only_get()?;
+                Ok(Answer::ok(self.resources(caller)))
+            }
+            ["limits"] => {
+                only_get()?;
+                Ok(Answer::ok(self.usage.json(self.knobs.daily_limit, caller.now)))
+            }
+            ["limits", "recordCount"] => {
+                only_get()?;
+                self.record_count(call)
+            }
+            ["query" | "queryAll"] => {
+                only_get()?;
+                let text = call
+                    .param("q")
+                    .ok_or_else(|| Fault::bad("MALFORMED_QUERY", "A query string has to be specified"))?;
+                self.query(caller, call, text, path == ["queryAll"])
+            }
+            ["query" | "queryAll", locator] => {
+                only_get()?;
+                let page = self.cursors.next(locator, caller.user, caller.now);
+                let page =
+                    page.ok_or_else(|| Fault::bad("INVALID_QUERY_LOCATOR", "invalid query locator"))?;
+                Ok(Answer::ok(page_json(caller, page)))
+            }
+            ["composite"] => {
+                only_post()?;
+                self.composite(caller, call)
+            }
+            ["composite", "graph"] => {
+                only_post()?;
+                self.graphs(caller, call)
+            }
+            ["composite", "batch"] => {
+                only_post()?;
+                self.batch(caller, call)
+            }
+            ["composite", "sobjects", ..] => {
+                let rest: Vec<String> = call.path.iter().skip(2).cloned().collect();
+                self.collections(caller, call, &rest)
+            }
+            ["sobjects"] => {
+                only_get()?;
+                since(call, self.schema_changed)?;
+                Ok(Answer::ok(self.describe_global(caller.version)))
+            }
+            ["sobjects", name] => self.object_resource(caller, call, name),
+            ["sobjects", name, "describe"] => {
+                only_get()?;
+                let object = self.object(name)?;
+                since(call, self.schema_changed)?;
+                let changed = http_date(self.schema_changed);
+                Ok(Answer::ok(self.describe(caller, object)).header("Last-Modified", changed))
+            }
+            ["sobjects", name, which @ ("updated" | "deleted")] => {
+                only_get()?;
+                let object = self.object(name)?;
+                self.replicate(caller, call, object, *which == "deleted")
+            }
+            ["sobjects", name, "Id"] if call.method == Method::POST => {
+                let object = self.object(name)?;
+                self.create(caller, call, object)
+            }
+            ["sobjects", name, id] => {
+                let object = self.object(name)?;
+                let id = self.row_id(object, id)?;
+                self.row(caller, call, object, id)
+            }
+            ["sobjects", name, key, value] => {
+                let object = self.object(name)?;
+                match Id::parse(key).filter(|id| self.object_of(*id) == Some(object)) {
+                    Some(id) => {
+                        only_get()?;
+                        self.related(caller, call, object, id, value)
+                    }
+                    None => self.by_external_id(caller, call, object, key, value),
+                }
+            }
+            _ => Err(Fault::not_found()),
+        }
+    }
+
+    fn resources(&self, caller: &Caller) -> Value {
+        let base = format!("/services/data/v{}.0", caller.version);
+        let mut all = serde_json::Map::new();
+        for name in ["sobjects", "query", "queryAll", "composite", "limits"] {
+            all.insert(name.into(), json!(format!("{base}/{name}")));
+        }
+        all.insert("identity".into(), json!(format!("{}/id/{}/{}", self.base_url, self.id, caller.user)));
+        Value::Object(all)
+    }
+
+    fn record_count(&self, call: &Call) -> Result<Answer, Fault> {
+        let mut counts = Vec::new();
+        for name in call.param("sObjects").unwrap_or_default().split(',').filter(|name| !name.is_empty()) {
+            let object = self.object(name.trim())?;
+            let count = self.tables.all(object).filter(|row| !row.deleted()).count();
+            counts.push(json!({"name": self.schema.object(object).name, "count": count}));
+        }
+        Ok(Answer::ok(json!({"sObjects": counts})))
+    }
+
+    fn query(&mut self, caller: &Caller, call: &Call, text: &str, all_rows: bool) -> Result<Answer, Fault> {
+        match eval::run(self, caller, text, all_rows)? {
+            Found::Count(count) => Ok(Answer::ok(json!({"totalSize": count, "done": true, "records": []}))),
+            Found::Records(records) => {
+                let asked = call.header("sforce-query-options").and_then(|options| {
+                    options
+                        .split(',')
+                        .find_map(|option| option.trim().strip_prefix("batchSize=")?.trim().parse().ok())
+                });
+                let size =
+                    self.knobs.page_size.unwrap_or_else(|| asked.unwrap_or(PAGE).clamp(SMALLEST_PAGE, PAGE));
+                let id = self.new_id("01g");
+                let page = self.cursors.first(id, caller.user, caller.now, records, size);
+                Ok(Answer::ok(page_json(caller, page)))
+            }
+        }
+    }
+
+    fn object_resource(&mut self, caller: &Caller, call: &Call, name: &str) -> Result<Answer, Fault> {
+        let object = self.object(name)?;
+        match call.method {
+            Method::GET => Ok(Answer::ok(json!({
+                "objectDescribe": self.outline(object, caller.version),
+                "recentItems": [],
+            }))),
+            Method::POST => self.create(caller, call, object),
+            _ => Err(Fault::method(call.method.as_str(), "GET,HEAD,POST")),
+        }
+    }
+
+    fn create(&mut self, caller: &Caller, call: &Call, object: usize) -> Result<Answer, Fault> {
+        let body = call.object()?;
+        if body.keys().any(|name| name.eq_ignore_ascii_case("Id")) {
+            return Err(Fault::bad(
+                "INVALID_FIELD",
+                "The Id field should not be specified in the sobject data.",
+            ));
+        }
+        let id = self.insert(caller, object, body)?;
+        let url =
+            format!("/services/data/v{}.0/sobjects/{}/{id}", caller.version, self.schema.object(object).name);
+        Ok(Answer::with(StatusCode::CREATED, saved(id)).header("Location", url))
+    }
+
+    /// A row id in a path; what is none, or another object's, is simply not found.
+    fn row_id(&self, object: usize, text: &str) -> Result<Id, Fault> {
+        Id::parse(text).filter(|id| self.object_of(*id) == Some(object)).ok_or_else(Fault::not_found)
+    }
+
+    fn row(&mut self, caller: &Caller, call: &Call, object: usize, id: Id) -> Result<Answer, Fault> {
+        let method = match (&call.method, call.param("_HttpMethod")) {
+            (&Method::POST, Some(other)) if other.eq_ignore_ascii_case("PATCH") => Method::PATCH,
+            (method, _) => method.clone(),
+        };
+        match method {
+            Method::GET | Method::HEAD => self.read(caller, call, object, id),
+            Method::PATCH => {
+                let row = self.live(object, id)?;
+                self.check_conditions(call, object, &row)?;
+                let body = call.object()?;
+                if body.keys().any(|name| name.eq_ignore_ascii_case("Id")) {
+                    return Err(Fault::bad(
+                        "INVALID_FIELD",
+                        "The Id field should not be specified in the sobject data.",
+                    ));
+                }
+                self.update(caller, object, id, body)?;
+                Ok(Answer::bare(StatusCode::NO_CONTENT))
+            }
+            Method::DELETE => {
+                self.delete(caller, object, id)?;
+                Ok(Answer::bare(StatusCode::NO_CONTENT))
+            }
+            _ => Err(Fault::method(call.method.as_str(), "GET,HEAD,PATCH,DELETE")),
+        }
+    }
+
+    fn read(&self, caller: &Caller, call: &Call, object: usize, id: Id) -> Result<Answer, Fault> {
+        let row = self.tables.see(object, id, self.lens(caller.now)).ok_or_else(Fault::not_found)?;
+        if row.deleted() {
+            return Err(Fault::deleted());
+        }
+        self.check_conditions(call, object, row)?;
+        let chosen = self.chosen(caller, call, object)?;
+        Ok(self.shown(caller, object, row, chosen.as_deref()))
+    }
+
+    fn shown(&self, caller: &Caller, object: usize, row: &Row, chosen: Option<&[usize]>) -> Answer {
+        let answer = Answer::ok(self.record_json(caller, object, row, chosen));
+        let changed = row.cell(system::MODIFIED_DATE).as_time().map(http_date).unwrap_or_default();
+        let answer = answer.header("Last-Modified", changed);
+        if self.schema.object(object).name == "Account" { answer.header("ETag", etag(row)) } else { answer }
+    }
+
+    /// The positions in `?fields=`, with the id.
+    fn chosen(&self, caller: &Caller, call: &Call, object: usize) -> Result<Option<Vec<usize>>, Fault> {
+        let Some(names) = call.param("fields") else { return Ok(None) };
+        let mut chosen = vec![system::ID];
+        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let at = self.position(caller.role, object, name);
+            let at = at.ok_or_else(|| Fault::no_column(name, self.schema.object(object).name))?;
+            if !chosen.contains(&at) {
+                chosen.push(at);
+            }
+        }
+        Ok(Some(chosen))
+    }
+
+    fn by_external_id(
+        &mut self,
+        caller: &Caller,
+        call: &Call,
+        object: usize,
+        key: &str,
+        value: &str,
+    ) -> Result<Answer, Fault> {
+        if key.eq_ignore_ascii_case("Id") {
+            let id = self.row_id(object, value)?;
+            return self.row(caller, call, object, id);
+        }
+        let at = self
+            .position(caller.role, object, key)
+            .filter(|at| self.tables.keyed(object, *at))
+            .ok_or_else(Fault::not_found)?;
+        let name = self.schema.object(object).fields.get(at).map_or("", |field| field.name);
+        let found = self.tables.by_key(object, at, &value.trim().to_lowercase());
+        if call.method == Method::PATCH {
+            let body = call.object()?;
+            if body.keys().any(|own| own.eq_ignore_ascii_case("Id") || own.eq_ignore_ascii_case(name)) {
+                return Err(Fault::bad(
+                    "INVALID_FIELD",
+                    format!("The {name} field should not be specified in the sobject data."),
+                ));
+            }
+            if let [one] = found.as_slice() {
+                let row = self.live(object, *one)?;
+                self.check_conditions(call, object, &row)?;
+            }
+            let update_only = call.param("updateOnly").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+            let done = self.upsert(caller, object, at, value, body, update_only)?;
+            return Ok(self.upserted(caller, object, &done));
+        }
+        let id = match found.as_slice() {
+            [] => return Err(Fault::not_found()),
+            [one] => *one,
+            several => return Ok(self.upserted(caller, object, &Upserted::Several(several.to_vec()))),
+        };
+        match call.method {
+            Method::GET | Method::HEAD => self.read(caller, call, object, id),
+            Method::DELETE => {
+                self.delete(caller, object, id)?;
+                Ok(Answer::bare(StatusCode::NO_CONTENT))
+            }
+            _ => Err(Fault::method(call.method.as_str(), "GET,HEAD,PATCH,DELETE")),
+        }
+    }
+
+    fn upserted(&self, caller: &Caller, object: usize, done: &Upserted) -> Answer {
+        let url = |id: &Id| {
+            format!("/services/data/v{}.0/sobjects/{}/{id}", caller.version, self.schema.object(object).name)
+        };
+        let body = |id: Id, created: bool| json!({"id": id.to_string(), "success": true, "errors": [], "created": created});
+        match done {
+            Upserted::Created(id) => {
+                Answer::with(StatusCode::CREATED, body(*id, true)).header("Location", url(id))
+            }
+            Upserted::Updated(_) if caller.version < UPSERT_BODY_SINCE => {
+                Answer::bare(StatusCode::NO_CONTENT)
+            }
+            Upserted::Updated(id) => Answer::ok(body(*id, false)),
+            Upserted::Several(ids) => {
+                Answer::with(StatusCode::MULTIPLE_CHOICES, json!(ids.iter().map(url).collect::<Vec<_>>()))
+            }
+        }
+    }
+
+    /// `GET /sobjects/X/{id}/{relationship}`: one parent, or the children as a query result.
+    fn related(
+        &mut self,
+        caller: &Caller,
+        call: &Call,
+        object: usize,
+        id: Id,
+        name: &str,
+    ) -> Result<Answer, Fault> {
+        let schema = std::sync::Arc::clone(&self.schema);
+        let lens = self.lens(caller.now);
+        let row = self
+            .tables
+            .see(object, id, lens)
+            .filter(|row| !row.deleted())
+            .cloned()
+            .ok_or_else(Fault::not_found)?;
+        if let Some((at, reference)) = schema.object(object).parent(name) {
+            let target = reference.to.first().and_then(|to| schema.find(to)).ok_or_else(Fault::not_found)?;
+            let parent = row.cell(at).as_id().and_then(|parent| self.tables.see(target, parent, lens));
+            let parent = parent.filter(|parent| !parent.deleted()).ok_or_else(Fault::not_found)?;
+            let chosen = self.chosen(caller, call, target)?;
+            return Ok(self.shown(caller, target, parent, chosen.as_deref()));
+        }
+        let link = schema
+            .children(schema.object(object).name)
+            .into_iter()
+            .find(|link| link.reference.children.is_some_and(|own| own.eq_ignore_ascii_case(name)))
+            .ok_or_else(Fault::not_found)?;
+        let chosen = self.chosen(caller, call, link.object)?;
+        let records: Vec<Value> = self
+            .tables
+            .scan(link.object, lens)
+            .filter(|child| !child.deleted() && child.cell(link.field).as_id() == Some(id))
+            .map(|child| self.record_json(caller, link.object, child, chosen.as_deref()))
+            .collect();
+        let cursor = self.new_id("01g");
+        let size = self.knobs.page_size.unwrap_or(PAGE);
+        let page = self.cursors.first(cursor, caller.user, caller.now, records, size);
+        Ok(Answer::ok(page_json(caller, page)))
+    }
+}
+
+fn page_json(caller: &Caller, page: Page) -> Value {
+    let mut body = json!({"totalSize": page.total, "done": page.next.is_none(), "records": page.records});
+    if let (Some(next), Value::Object(body)) = (page.next, &mut body) {
+        body.insert(
+            "nextRecordsUrl".into(),
+            json!(format!("/services/data/v{}.0/query/{next}", caller.version)),
+        );
+    }
+    body
+}

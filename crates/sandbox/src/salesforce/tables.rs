@@ -1,0 +1,279 @@
+//! Rows in memory: maps by id, unique value, parent and stamp, an undo journal, and what lagging readers still see.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    id::Id,
+    knobs::MAX_READ_LAG_MS,
+    schema::{Schema, system},
+    values::Cell,
+};
+
+/// One row: its id and one cell a field, in schema order.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) id: Id,
+    pub(crate) cells: Vec<Cell>,
+}
+
+impl Row {
+    pub(crate) fn cell(&self, at: usize) -> &Cell {
+        self.cells.get(at).unwrap_or(&Cell::Null)
+    }
+
+    pub(crate) fn set(&mut self, at: usize, cell: Cell) {
+        if let Some(place) = self.cells.get_mut(at) {
+            *place = cell;
+        }
+    }
+
+    pub(crate) fn deleted(&self) -> bool {
+        self.cell(system::IS_DELETED).is_true()
+    }
+}
+
+/// A row's place: what it is, what it was, and when it appears.
+#[derive(Debug, Clone)]
+struct Slot {
+    current: Arc<Row>,
+    /// Former states with the instant each was superseded, oldest first.
+    former: Vec<(Timestamp, Option<Arc<Row>>)>,
+    visible_from: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    slots: BTreeMap<Id, Slot>,
+    /// Live rows by the lower-case value of each external id.
+    keys: HashMap<usize, BTreeMap<String, BTreeSet<Id>>>,
+    /// Rows by the row that a reference points to.
+    parents: HashMap<usize, BTreeMap<Id, BTreeSet<Id>>>,
+    stamps: BTreeSet<(Timestamp, Id)>,
+}
+
+/// What a reader sees: everything, or everything as it was at an instant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lens {
+    pub(crate) now: Timestamp,
+    pub(crate) lag_ms: u64,
+}
+
+/// What undoes one step.
+#[derive(Debug)]
+enum Undo {
+    Slot { object: usize, id: Id, before: Option<Box<Slot>> },
+}
+
+/// Every table of the org.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    tables: Vec<Table>,
+    journal: Vec<Undo>,
+    /// Rows written by the present request: its own reads see them at once.
+    own: HashSet<Id>,
+}
+
+impl Tables {
+    pub(crate) fn new(schema: &Schema) -> Self {
+        let tables = schema
+            .objects
+            .iter()
+            .map(|object| {
+                let mut table = Table::default();
+                for (at, field) in object.fields.iter().enumerate() {
+                    if field.external_id || field.unique {
+                        table.keys.insert(at, BTreeMap::new());
+                    }
+                    if field.reference().is_some() && at != system::CREATED_BY && at != system::MODIFIED_BY {
+                        table.parents.insert(at, BTreeMap::new());
+                    }
+                }
+                table
+            })
+            .collect();
+        Self { tables, journal: Vec::new(), own: HashSet::new() }
+    }
+
+    /// A point to come back to.
+    pub(crate) fn mark(&self) -> usize {
+        self.journal.len()
+    }
+
+    /// Undoes everything after `mark`.
+    pub(crate) fn roll_back(&mut self, mark: usize) {
+        while self.journal.len() > mark {
+            let Some(Undo::Slot { object, id, before }) = self.journal.pop() else { break };
+            let Some(table) = self.tables.get_mut(object) else { continue };
+            if let Some(slot) = table.slots.remove(&id) {
+                table.unlist(&slot.current);
+            }
+            if let Some(slot) = before {
+                table.list(&slot.current);
+                table.slots.insert(id, *slot);
+            }
+        }
+    }
+
+    /// Ends the request: nothing before this can be undone.
+    pub(crate) fn settle(&mut self) {
+        self.journal.clear();
+        self.own.clear();
+    }
+
+    /// Stores a row, new or changed, at the instant `now`.
+    pub(crate) fn put(&mut self, object: usize, row: Row, now: Timestamp, visible_from: Option<Timestamp>) {
+        let Some(table) = self.tables.get_mut(object) else { return };
+        let id = row.id;
+        let before = table.slots.get(&id).cloned();
+        let mut slot = match &before {
+            Some(slot) => {
+                table.unlist(&slot.current);
+                let mut slot = slot.clone();
+                if !self.own.contains(&id) {
+                    slot.former.push((now, Some(Arc::clone(&slot.current))));
+                }
+                slot
+            }
+            None => Slot { current: Arc::new(row.clone()), former: vec![(now, None)], visible_from },
+        };
+        let horizon = now
+            .checked_sub(SignedDuration::from_millis(i64::try_from(MAX_READ_LAG_MS).unwrap_or(i64::MAX)))
+            .unwrap_or(now);
+        slot.former.retain(|(until, _)| *until >= horizon);
+        slot.current = Arc::new(row);
+        table.list(&slot.current);
+        table.slots.insert(id, slot);
+        self.own.insert(id);
+        self.journal.push(Undo::Slot { object, id, before: before.map(Box::new) });
+    }
+
+    /// The row as it is, deleted ones included.
+    pub(crate) fn get(&self, object: usize, id: Id) -> Option<&Arc<Row>> {
+        self.tables.get(object)?.slots.get(&id).map(|slot| &slot.current)
+    }
+
+    /// The row as a reader sees it.
+    pub(crate) fn see(&self, object: usize, id: Id, lens: Lens) -> Option<&Arc<Row>> {
+        let slot = self.tables.get(object)?.slots.get(&id)?;
+        self.look(slot, lens)
+    }
+
+    fn look<'a>(&self, slot: &'a Slot, lens: Lens) -> Option<&'a Arc<Row>> {
+        if self.own.contains(&slot.current.id) {
+            return Some(&slot.current);
+        }
+        if slot.visible_from.is_some_and(|from| lens.now < from) {
+            return None;
+        }
+        if lens.lag_ms == 0 {
+            return Some(&slot.current);
+        }
+        let lag = SignedDuration::from_millis(i64::try_from(lens.lag_ms).unwrap_or(i64::MAX));
+        let at = lens.now.checked_sub(lag).unwrap_or(lens.now);
+        match slot.former.iter().find(|(until, _)| *until > at) {
+            Some((_, state)) => state.as_ref(),
+            None => Some(&slot.current),
+        }
+    }
+
+    /// All rows as a reader sees them, in id order, deleted ones included.
+    pub(crate) fn scan(&self, object: usize, lens: Lens) -> impl Iterator<Item = &Arc<Row>> {
+        self.tables
+            .get(object)
+            .into_iter()
+            .flat_map(|table| table.slots.values())
+            .filter_map(move |slot| self.look(slot, lens))
+    }
+
+    /// All rows as they are.
+    pub(crate) fn all(&self, object: usize) -> impl Iterator<Item = &Arc<Row>> {
+        self.tables.get(object).into_iter().flat_map(|table| table.slots.values()).map(|slot| &slot.current)
+    }
+
+    /// Live rows whose external id reads like `key` (lower case).
+    pub(crate) fn by_key(&self, object: usize, field: usize, key: &str) -> Vec<Id> {
+        self.tables
+            .get(object)
+            .and_then(|table| table.keys.get(&field))
+            .and_then(|keys| keys.get(key))
+            .map(|ids| ids.iter().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether `by_key` answers for this field.
+    pub(crate) fn keyed(&self, object: usize, field: usize) -> bool {
+        self.tables.get(object).is_some_and(|table| table.keys.contains_key(&field))
+    }
+
+    /// Whether `by_parent` answers for this field.
+    pub(crate) fn linked(&self, object: usize, field: usize) -> bool {
+        self.tables.get(object).is_some_and(|table| table.parents.contains_key(&field))
+    }
+
+    /// Rows whose reference points to `parent`, deleted ones included.
+    pub(crate) fn by_parent(&self, object: usize, field: usize, parent: Id) -> Vec<Id> {
+        self.tables
+            .get(object)
+            .and_then(|table| table.parents.get(&field))
+            .and_then(|parents| parents.get(&parent))
+            .map(|ids| ids.iter().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// Rows stamped at `from` or later.
+    pub(crate) fn since(&self, object: usize, from: Timestamp) -> Vec<Id> {
+        let Some(table) = self.tables.get(object) else { return Vec::new() };
+        table.stamps.range((from, Id::new("", [b'0'; 2], 0))..).map(|(_, id)| *id).collect()
+    }
+}
+
+impl Table {
+    fn list(&mut self, row: &Row) {
+        if !row.deleted() {
+            for (at, keys) in &mut self.keys {
+                if let Some(key) = row.cell(*at).key() {
+                    keys.entry(key).or_default().insert(row.id);
+                }
+            }
+        }
+        for (at, parents) in &mut self.parents {
+            if let Some(parent) = row.cell(*at).as_id() {
+                parents.entry(parent).or_default().insert(row.id);
+            }
+        }
+        if let Some(stamp) = row.cell(system::MODSTAMP).as_time() {
+            self.stamps.insert((stamp, row.id));
+        }
+    }
+
+    fn unlist(&mut self, row: &Row) {
+        for (at, keys) in &mut self.keys {
+            if let Some(key) = row.cell(*at).key()
+                && let Some(ids) = keys.get_mut(&key)
+            {
+                ids.remove(&row.id);
+                if ids.is_empty() {
+                    keys.remove(&key);
+                }
+            }
+        }
+        for (at, parents) in &mut self.parents {
+            if let Some(parent) = row.cell(*at).as_id()
+                && let Some(ids) = parents.get_mut(&parent)
+            {
+                ids.remove(&row.id);
+                if ids.is_empty() {
+                    parents.remove(&parent);
+                }
+            }
+        }
+        if let Some(stamp) = row.cell(system::MODSTAMP).as_time() {
+            self.stamps.remove(&(stamp, row.id));
+        }
+    }
+}
