@@ -141,6 +141,15 @@ pub(super) struct Policy {
     pub(super) said: Vec<(&'static str, At)>,
 }
 
+impl Policy {
+    /// The place in the latest file that decides when and where the field is written, or `at` if that is later.
+    pub(super) fn blame(&self, at: At) -> At {
+        let routes =
+            self.said.iter().filter(|(key, _)| matches!(*key, "direction" | "on")).map(|(_, at)| *at);
+        routes.fold(at, |latest, each| if each.source > latest.source { each } else { latest })
+    }
+}
+
 /// Where a field lives and how it is written.
 #[derive(Debug)]
 pub(super) enum Shape {
@@ -183,10 +192,16 @@ pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Vec<Field> {
     let Some(section) = file.get("fields").and_then(|node| typed::table(node, mistakes)) else {
         return Vec::new();
     };
-    section.entries.iter().filter_map(|entry| field(entry, mistakes)).collect()
+    let typed_names: Vec<&str> = section
+        .entries
+        .iter()
+        .filter(|entry| matches!(&entry.node.item, Item::Table(table) if table.get("type").is_some()))
+        .map(|entry| entry.key.as_str())
+        .collect();
+    section.entries.iter().filter_map(|entry| field(entry, &typed_names, mistakes)).collect()
 }
 
-fn field(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<Field> {
+fn field(entry: &Entry, typed_names: &[&str], mistakes: &mut Mistakes<'_>) -> Option<Field> {
     let id = &entry.key;
     let well_named = id.starts_with(|first: char| first.is_ascii_lowercase())
         && id.chars().all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '_')
@@ -203,12 +218,11 @@ fn field(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<Field> {
     check_keys(table, mistakes);
     let Some(type_node) = table.get("type") else {
         // The commonest cause is a slip in the name of a field that the default has.
-        let what = format!("the field `{}` has no type", typed::shown(id));
-        mistakes.add(
-            entry.key_at,
-            what,
-            "add `type = \"text\"` or the like, or correct the name to a default field's",
+        let todo = similar::nearest(id, typed_names.iter().copied()).map_or_else(
+            || "add `type = \"text\"` or the like, or correct the name to a field of the default".to_owned(),
+            |near| format!("did you mean `{near}`? A new field needs a `type`"),
         );
+        mistakes.add(entry.key_at, format!("the field `{}` has no type", typed::shown(id)), todo);
         return None;
     };
     let types: Vec<&'static str> = SCALARS.iter().chain(SETS).copied().collect();

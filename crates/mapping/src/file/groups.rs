@@ -7,7 +7,7 @@ use deal_model::{
 };
 
 use super::{
-    fields::{Direction, Field, Moments, Shape},
+    fields::{Direction, Field, Moments, Policy, Shape},
     mistakes::Mistakes,
     place,
 };
@@ -29,8 +29,8 @@ pub(super) fn compile(fields: Vec<Field>, mistakes: &mut Mistakes<'_>) -> Groups
             continue;
         }
         let spec = spec(id, direction, &members, mistakes);
+        check_places(&members, &spec.to, mistakes);
         for member in members {
-            check_places(&member, &spec.to, mistakes);
             targets.claim(&member, &spec.to, mistakes);
             match member.shape {
                 Shape::Scalar { portal, companion, crm, codec, absent, default } => {
@@ -107,7 +107,7 @@ fn spec(id: GroupId, direction: Direction, members: &[Field], mistakes: &mut Mis
         Route { create: moments.create, update: moments.update, fill_only: side == Side::Crm && fill_only }
     };
     let to = PerSide { portal: route(Side::Portal), crm: route(Side::Crm) };
-    check_required(members, &to, mistakes);
+    check_required(members, policy, &to, mistakes);
     let currency =
         members.iter().find(|member| member.type_name == "currency").map(|member| member.id.clone());
     GroupSpec {
@@ -156,12 +156,12 @@ fn field_spec(field: &Field, currency: Option<&FieldId>) -> FieldSpec {
     }
 }
 
-fn check_required(members: &[Field], to: &PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+fn check_required(members: &[Field], policy: &Policy, to: &PerSide<Route>, mistakes: &mut Mistakes<'_>) {
     for member in members {
         for side in Side::BOTH {
             if *member.required.at(side) && !to.at(side).create {
                 mistakes.add(
-                    member.required_at.unwrap_or(member.at),
+                    policy.blame(member.required_at.unwrap_or(member.at)),
                     format!(
                         "`{}` is required by {}, but not written there at creation",
                         member.id,
@@ -175,10 +175,16 @@ fn check_required(members: &[Field], to: &PerSide<Route>, mistakes: &mut Mistake
 }
 
 /// A field needs a place on each side that it is read from or written to.
-fn check_places(field: &Field, to: &PerSide<Route>, mistakes: &mut Mistakes<'_>) {
-    let Shape::Scalar { portal, companion, crm, codec, .. } = &field.shape else {
-        return;
-    };
+fn check_places(members: &[Field], to: &PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+    let Some(lead) = members.first() else { return };
+    for field in members {
+        check_place(field, &lead.policy, to, mistakes);
+    }
+}
+
+fn check_place(field: &Field, policy: &Policy, to: &PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+    let Shape::Scalar { portal, companion, crm, codec, .. } = &field.shape else { return };
+    let portal_at = policy.blame(field.places.portal.unwrap_or(field.at));
     if portal.is_none() && companion.is_none() && field.places.portal.is_none() {
         let what = format!("`{}` has no place at Partner Center", field.id);
         mistakes.add(field.at, what, "add `partner_center`, or set `direction = \"off\"`");
@@ -190,17 +196,17 @@ fn check_places(field: &Field, to: &PerSide<Route>, mistakes: &mut Mistakes<'_>)
     let outward = to.portal.create || to.portal.update;
     if outward && field.portal_decides {
         mistakes.add(
-            field.places.portal.unwrap_or(field.at),
+            portal_at,
             "the portal decides this member; it cannot be written",
             "set `direction = \"to_salesforce\"`",
         );
     } else if outward && !codec.writes_portal() {
         let what = format!("the type `{}` cannot be written to the portal", field.type_name);
-        mistakes.add(field.at, what, "set `direction = \"to_salesforce\"`");
+        mistakes.add(policy.blame(field.at), what, "set `direction = \"to_salesforce\"`");
     }
     if companion.is_some() && to.portal.update {
         mistakes.add(
-            field.places.portal.unwrap_or(field.at),
+            portal_at,
             "Microsoft's referral is ours to fill only while it is created",
             "set `on.to_partner_center = [\"create\"]`",
         );
@@ -208,7 +214,7 @@ fn check_places(field: &Field, to: &PerSide<Route>, mistakes: &mut Mistakes<'_>)
     let inward = to.crm.create || to.crm.update;
     let identifier = crm.as_ref().and_then(|path| path.own_field()) == Some("Id");
     if inward && identifier {
-        let at = field.places.crm.unwrap_or(field.at);
+        let at = policy.blame(field.places.crm.unwrap_or(field.at));
         mistakes.add(
             at,
             "Salesforce decides a record's identifier",

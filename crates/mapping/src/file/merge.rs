@@ -22,7 +22,9 @@ fn merge(base: &mut Table, upper: Table, path: &mut Vec<String>) {
                 match (&mut present.node.item, entry.node.item) {
                     (Item::Table(below), Item::Table(above)) if deep => {
                         merge(below, above, path);
+                        // A mistake in the merged table is the upper file's doing.
                         present.node.at = entry.node.at;
+                        present.key_at = entry.key_at;
                     }
                     (_, item) => {
                         entry.node.item = item;
