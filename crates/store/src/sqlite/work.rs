@@ -186,29 +186,23 @@ pub(super) fn dispose(
             release(sql, kind, id, 0, "coalesce(due_since, due)")?;
         }
         Disposition::Again { at, hints, attempts } => {
-            if !marked_meanwhile {
-                sql.prepare_cached(
-                    "UPDATE work SET crm = ?3, portal = ?4, companion = ?5, due = ?6, due_since = NULL,
-                                     heard_since = NULL
-                     WHERE kind = ?1 AND id = ?2",
-                )?
-                .execute(params![
-                    kind,
-                    id,
-                    hints.crm,
-                    hints.portal,
-                    hints.companion,
-                    Micros(*at)
-                ])?;
-            } else {
+            let statement = if marked_meanwhile {
                 // The change of the claim is still under way, so its hearing stays the oldest.
-                sql.prepare_cached(
-                    "UPDATE work SET crm = crm | ?3, portal = portal | ?4, companion = companion | ?5,
-                                     due = min(coalesce(due_since, due), ?6), due_since = NULL, heard_since = NULL
-                     WHERE kind = ?1 AND id = ?2",
-                )?
-                .execute(params![kind, id, hints.crm, hints.portal, hints.companion, Micros(*at)])?;
-            }
+                "UPDATE work SET crm = crm | ?3, portal = portal | ?4, companion = companion | ?5,
+                                 due = min(coalesce(due_since, due), ?6), heard_since = NULL
+                 WHERE kind = ?1 AND id = ?2"
+            } else {
+                "UPDATE work SET crm = ?3, portal = ?4, companion = ?5, due = ?6, heard_since = NULL
+                 WHERE kind = ?1 AND id = ?2"
+            };
+            sql.prepare_cached(statement)?.execute(params![
+                kind,
+                id,
+                hints.crm,
+                hints.portal,
+                hints.companion,
+                Micros(*at)
+            ])?;
             release(sql, kind, id, *attempts, "due")?;
         }
     }

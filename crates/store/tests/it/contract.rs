@@ -1,6 +1,10 @@
 //! The port's contract, sentence by sentence. Written against `dyn Store`: each implementation runs it whole.
 
+mod brake;
+mod commit;
+mod leases;
 mod marks;
+mod rows;
 mod work;
 
 /// Runs each case of a topic on a fresh store of every implementation.

@@ -1,0 +1,170 @@
+//! Rows come back as they were written, and lists and numbers agree with them.
+
+use deal_model::{
+    Actor, Deal, Facts, Fingerprint, Fuse, Held, Irreversible, Life, Observation, Observed, PerSide, Phase,
+    PortalFacts, Problem, ProblemClass, Reading, Rejection, Response, Side, Value, Version, WaitingEffect,
+    Window,
+};
+use sync_engine::{Commit, ConnectionProblem, Counts, Disposition, Store};
+
+use super::on_every_store;
+use crate::ground::{at, claimed_deal, ending, entry, load, mark, opportunity, put};
+
+on_every_store![
+    a_deal_comes_back_as_it_was_written,
+    unknown_deals_are_left_out_and_the_order_is_kept,
+    many_deals_are_read_at_once,
+    the_list_goes_on_after_an_id,
+    numbers_count_the_rows,
+    seen_tells_the_newest_version_of_linked_records_only,
+    own_referrals_are_found_by_their_external_reference,
+    a_connections_problem_is_as_old_as_when_it_was_told_first,
+];
+
+fn value(text: &str) -> Held {
+    Held::Value(Value::Text(text.to_owned()))
+}
+
+/// Every part of a deal holds something.
+fn full(mut deal: Deal) -> Deal {
+    let version =
+        Version { stamp: "2026-11-22T10:00:00.123456789Z".parse().unwrap(), tag: Some("W/\"1\"".to_owned()) };
+    deal.links.portal = Some("r1".into());
+    deal.links.companion = Some("ms1".into());
+    deal.links.engagement = Some("e1".into());
+    deal.phase = Phase::Paused;
+    let held = [("notes".into(), value("Größe \"x\""))];
+    deal.memory.base =
+        [("notes".into(), PerSide::new(held.into(), [("notes".into(), Held::Empty)].into()))].into();
+    let window = Window::observe(None, Fingerprint("f".to_owned()), at(3));
+    deal.memory.windows = [("notes".into(), PerSide::new(Some(window), None))].into();
+    deal.memory.life = Some(PerSide::new(Life::Won, Life::Lost { reason: Some("price".to_owned()) }));
+    deal.memory.answered = Some(Response::Accept);
+    deal.memory.versions = PerSide::new(Some(version.clone()), None);
+    deal.memory.fuse = [("notes".into(), Fuse { side: Side::Crm, at: at(1), length: 2 })].into();
+    deal.memory.rejected = vec![Rejection {
+        group: "money".into(),
+        side: Side::Portal,
+        sent: Fingerprint("a".to_owned()),
+        held: Fingerprint("b".to_owned()),
+        mapping: "1".to_owned(),
+        message: "no".to_owned(),
+    }];
+    deal.memory.reported.at = Some(at(4));
+    let reading = Reading::plain(Observed::Value(Value::Number("1234567.891".parse().unwrap())));
+    deal.memory.companion = [("status".into(), reading.clone())].into();
+    deal.memory.stand_in = Some(Box::new(Observation {
+        record: "r1".into(),
+        version,
+        read_at: at(5),
+        actor: Actor::Person,
+        life: Life::Active { sales_stage: None },
+        fields: [("amount".into(), reading)].into(),
+        facts: Facts::Portal(PortalFacts::default()),
+    }));
+    deal.waiting = ["won", "lost"]
+        .map(|target| WaitingEffect {
+            kind: Irreversible::Close,
+            target: target.to_owned(),
+            since: at(1),
+            not_before: at(600),
+        })
+        .into();
+    deal.problems = vec![Problem {
+        class: ProblemClass::Data,
+        field: Some("notes".into()),
+        sentence: "Too long.".to_owned(),
+        next_step: "Shorten it.".to_owned(),
+        since: at(2),
+    }];
+    deal
+}
+
+async fn written(store: &dyn Store) -> Deal {
+    let (claim, deal) = claimed_deal(store, "006A").await;
+    let deal = full(deal);
+    let commit = Commit { deal: Some(deal.clone()), ..ending(&claim, Disposition::Done, 7) };
+    store.commit(&commit).await.unwrap();
+    deal
+}
+
+async fn a_deal_comes_back_as_it_was_written(store: &dyn Store) {
+    let deal = written(store).await;
+    assert_eq!(load(store, &deal.id).await, deal);
+}
+
+async fn unknown_deals_are_left_out_and_the_order_is_kept(store: &dyn Store) {
+    let (_, first) = claimed_deal(store, "006A").await;
+    let (_, second) = claimed_deal(store, "006B").await;
+    let ids = [second.id.clone(), "nobody".into(), first.id.clone()];
+    assert_eq!(store.deals(&ids).await.unwrap(), [second, first]);
+}
+
+async fn many_deals_are_read_at_once(store: &dyn Store) {
+    let marks: Vec<_> = (0..2_500).map(|id| mark(opportunity(&format!("006{id}"), true), 0)).collect();
+    assert_eq!(put(store, &marks).await, 2_500);
+    let mut listed = Vec::new();
+    loop {
+        let page = store.list(listed.last(), 999).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page.into_iter().map(|deal| deal.id));
+    }
+    let deals = store.deals(&listed).await.unwrap();
+    assert_eq!(deals.into_iter().map(|deal| deal.id).collect::<Vec<_>>(), listed);
+    assert_eq!(listed.len(), 2_500);
+}
+
+async fn the_list_goes_on_after_an_id(store: &dyn Store) {
+    let deal = written(store).await;
+    let page = store.list(None, 10).await.unwrap();
+    assert_eq!(page.len(), 1);
+    let summary = &page[0];
+    assert_eq!((&summary.opportunity, &summary.referral), (&deal.links.crm, &deal.links.portal));
+    assert_eq!((&summary.companion, summary.phase), (&deal.links.companion, Phase::Paused));
+    assert_eq!((summary.waiting, &summary.problems, summary.updated), (2, &deal.problems, at(7)));
+    assert_eq!(store.list(Some(&deal.id), 10).await.unwrap(), []);
+}
+
+async fn numbers_count_the_rows(store: &dyn Store) {
+    written(store).await;
+    put(store, &[mark(opportunity("006B", true), 5), mark(opportunity("006C", true), 50)]).await;
+    let expected =
+        Counts { deals: 3, pairs: 1, problems: 1, waiting: 2, paused: 1, due: 1, ..Counts::default() };
+    assert_eq!(store.counts(at(10)).await.unwrap(), expected);
+}
+
+async fn seen_tells_the_newest_version_of_linked_records_only(store: &dyn Store) {
+    let deal = written(store).await;
+    let stamp = deal.memory.versions.portal.map(|version| version.stamp);
+    let asked = ["r1".into(), "ms1".into(), "r9".into()];
+    let mut seen = store.seen(Side::Portal, &asked).await.unwrap();
+    seen.sort();
+    assert_eq!(seen, [("ms1".into(), None), ("r1".into(), stamp)]);
+    assert_eq!(store.seen(Side::Crm, &["006A".into()]).await.unwrap(), [("006A".into(), None)]);
+    assert_eq!(store.deal_of(Side::Portal, &"ms1".into()).await.unwrap(), Some(deal.id.clone()));
+    assert_eq!(store.deal_of_engagement(&"e1".into()).await.unwrap(), Some(deal.id));
+}
+
+async fn own_referrals_are_found_by_their_external_reference(store: &dyn Store) {
+    let external = Some(Fingerprint("x".to_owned()));
+    let own = sync_engine::IndexEntry { external: external.clone(), ..entry("r1", 1) };
+    let theirs = sync_engine::IndexEntry { ours: false, external, ..entry("r2", 1) };
+    store.mark(&[], &[own.clone(), theirs], &[], None).await.unwrap();
+    assert_eq!(store.referrals_with(&Fingerprint("x".to_owned())).await.unwrap(), [own]);
+}
+
+async fn a_connections_problem_is_as_old_as_when_it_was_told_first(store: &dyn Store) {
+    let problem = |since| ConnectionProblem {
+        key: "k".to_owned(),
+        sentence: "No access.".to_owned(),
+        next_step: "Grant it.".to_owned(),
+        since: at(since),
+    };
+    store.connection_problem("k", Some(&problem(1))).await.unwrap();
+    store.connection_problem("k", Some(&problem(9))).await.unwrap();
+    assert_eq!(store.connection_problems().await.unwrap(), [problem(1)]);
+    store.connection_problem("k", None).await.unwrap();
+    assert_eq!(store.connection_problems().await.unwrap(), []);
+}
