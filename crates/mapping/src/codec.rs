@@ -89,7 +89,7 @@ impl Codec {
             Self::Date { nearest_midnight } => date::read_portal(member, *nearest_midnight),
             Self::Flag => read_flag(member),
             Self::Choice(table) => table.read_portal(member),
-            Self::Range(table) => table.read_portal(member),
+            Self::Range(_) => RangeTable::read_portal(member),
             Self::Link(template) => template.read_portal(member),
             Self::RecordId => record_id::read(member),
             Self::ProfileId { profile_type } => profile::read_portal(member, profile_type),

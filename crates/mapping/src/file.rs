@@ -5,6 +5,7 @@
 //! 3. Each section is read from the merged tree (`fields`, `stages`, ...). A reader that finds a mistake notes it and goes
 //!    on, so that all of them are told at once.
 
+mod codecs;
 mod creation;
 mod fields;
 mod groups;
@@ -14,11 +15,14 @@ mod merge;
 mod mistakes;
 mod names;
 mod place;
+mod policy;
 mod sets;
 mod similar;
 mod stages;
 mod tree;
 mod typed;
+
+use std::fmt::Write as _;
 
 use deal_model::{GroupId, GuardSettings, Specs, Switches};
 use sha2::{Digest as _, Sha256};
@@ -119,6 +123,9 @@ fn check_head(index: usize, tree: &Table, mistakes: &mut Mistakes<'_>) {
 
 fn version(effective: &Table) -> String {
     let digest = Sha256::digest(effective.canonical().as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.chars().take(VERSION_DIGITS).collect()
+    let mut version = String::with_capacity(VERSION_DIGITS);
+    for byte in digest.iter().take(VERSION_DIGITS / 2) {
+        write!(version, "{byte:02x}").expect("writing to a string does not fail");
+    }
+    version
 }

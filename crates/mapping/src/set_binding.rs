@@ -121,7 +121,7 @@ impl SetBinding {
             Json::Array(items) => items,
             _ => return Observed::Unknown,
         };
-        self.read(items, |item| {
+        read(items, |item| {
             let key = self.key_form.key(item.get(&self.key_member));
             key.map(|key| (key, self.portal_attributes(item)))
         })
@@ -130,7 +130,7 @@ impl SetBinding {
     /// The elements of the rows. A row without a key is not read; a column that is missing from a row, or cannot be
     /// parsed, makes the whole set `Unknown`.
     pub fn read_crm(&self, rows: &[Json]) -> Observed {
-        self.read(rows, |row| match &self.crm {
+        read(rows, |row| match &self.crm {
             SetSource::Children { key_column, .. } => match row.get(key_column.as_str()) {
                 None => Some((ElementKey(String::new()), None)),
                 key => self.key_form.key(key).map(|key| (key, self.crm_attributes(row))),
@@ -146,13 +146,13 @@ impl SetBinding {
 
     /// The key of the element that the seller marked as primary, if exactly one row is.
     pub fn primary(&self, rows: &[Json]) -> Option<ElementKey> {
-        let (flag, key_at): (&str, fn(&Self, &Json) -> Option<ElementKey>) = match &self.crm {
-            SetSource::Children { primary_column, .. } => (primary_column.as_ref()?.as_str(), Self::row_key),
-            SetSource::ContactRoles => (ROLE_PRIMARY, Self::row_key),
+        let flag = match &self.crm {
+            SetSource::Children { primary_column, .. } => primary_column.as_ref()?.as_str(),
+            SetSource::ContactRoles => ROLE_PRIMARY,
         };
         let mut marked = rows.iter().filter(|row| row.get(flag) == Some(&Json::Bool(true)));
         match (marked.next(), marked.next()) {
-            (Some(row), None) => key_at(self, row),
+            (Some(row), None) => self.row_key(row),
             _ => None,
         }
     }
@@ -232,16 +232,6 @@ impl SetBinding {
         members
     }
 
-    fn read(&self, items: &[Json], one: impl Fn(&Json) -> Option<(ElementKey, Option<Element>)>) -> Observed {
-        let mut elements = Elements::new();
-        for (key, element) in items.iter().filter_map(one) {
-            let Some(element) = element else { return Observed::Unknown };
-            // A key that comes twice is one element; the first is the one that is written back.
-            elements.entry(key).or_insert(element);
-        }
-        Observed::Value(Value::Set(elements))
-    }
-
     fn portal_attributes(&self, item: &Json) -> Option<Element> {
         self.element(|attribute| {
             Some(attribute.read_portal(item.get(&attribute.portal_member).unwrap_or(&Json::Null)))
@@ -287,6 +277,18 @@ impl Attribute {
             (_, observed) => observed,
         }
     }
+}
+
+/// The set of what `one` makes of each item: nothing for an item that is no element, a key without an element for one
+/// that cannot be known.
+fn read(items: &[Json], one: impl Fn(&Json) -> Option<(ElementKey, Option<Element>)>) -> Observed {
+    let mut elements = Elements::new();
+    for (key, element) in items.iter().filter_map(one) {
+        let Some(element) = element else { return Observed::Unknown };
+        // A key that comes twice is one element; the first is the one that is written back.
+        elements.entry(key).or_insert(element);
+    }
+    Observed::Value(Value::Set(elements))
 }
 
 fn held(element: &Element, name: &str) -> Held {

@@ -1,6 +1,6 @@
 //! Codes the world agrees on: currencies by ISO 4217, countries by ISO 3166-1 alpha-2.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use deal_model::{Observed, Value};
 use iso_currency::Currency;
@@ -44,6 +44,12 @@ pub(super) fn read_country(json: &Json) -> Observed {
 
 /// The currencies whose digits after the point are not 2.
 pub(crate) fn minor_units() -> BTreeMap<String, u32> {
+    static UNITS: LazyLock<BTreeMap<String, u32>> = LazyLock::new(list_minor_units);
+    UNITS.clone()
+}
+
+/// The crate names no list of its currencies: every code of three letters is tried, once in the program's life.
+fn list_minor_units() -> BTreeMap<String, u32> {
     let letters = || (b'A'..=b'Z').map(char::from);
     let mut units = BTreeMap::new();
     for first in letters() {

@@ -42,7 +42,8 @@ impl RangeTable {
         self.0.iter().any(|range| range.code == code)
     }
 
-    pub(super) fn read_portal(&self, json: &Json) -> Observed {
+    /// Any code is kept as it came.
+    pub(super) fn read_portal(json: &Json) -> Observed {
         match json {
             Json::String(code) => Observed::Value(Value::Choice(code.trim().to_owned())),
             _ => Observed::Unknown,

@@ -7,9 +7,10 @@ use deal_model::{
 };
 
 use super::{
-    fields::{Direction, Field, Moments, Policy, Shape},
+    fields::{Field, Shape},
     mistakes::Mistakes,
     place,
+    policy::{Direction, Moments, Policy},
 };
 use crate::{Binding, Codec, SetBinding};
 
@@ -29,9 +30,9 @@ pub(super) fn compile(fields: Vec<Field>, mistakes: &mut Mistakes<'_>) -> Groups
             continue;
         }
         let spec = spec(id, direction, &members, mistakes);
-        check_places(&members, &spec.to, mistakes);
+        check_places(&members, spec.to, mistakes);
         for member in members {
-            targets.claim(&member, &spec.to, mistakes);
+            targets.claim(&member, spec.to, mistakes);
             match member.shape {
                 Shape::Scalar { portal, companion, crm, codec, absent, default } => {
                     groups.bindings.push(Binding {
@@ -107,7 +108,7 @@ fn spec(id: GroupId, direction: Direction, members: &[Field], mistakes: &mut Mis
         Route { create: moments.create, update: moments.update, fill_only: side == Side::Crm && fill_only }
     };
     let to = PerSide { portal: route(Side::Portal), crm: route(Side::Crm) };
-    check_required(members, policy, &to, mistakes);
+    check_required(members, policy, to, mistakes);
     let currency =
         members.iter().find(|member| member.type_name == "currency").map(|member| member.id.clone());
     GroupSpec {
@@ -156,7 +157,7 @@ fn field_spec(field: &Field, currency: Option<&FieldId>) -> FieldSpec {
     }
 }
 
-fn check_required(members: &[Field], policy: &Policy, to: &PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+fn check_required(members: &[Field], policy: &Policy, to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
     for member in members {
         for side in Side::BOTH {
             if *member.required.at(side) && !to.at(side).create {
@@ -175,14 +176,14 @@ fn check_required(members: &[Field], policy: &Policy, to: &PerSide<Route>, mista
 }
 
 /// A field needs a place on each side that it is read from or written to.
-fn check_places(members: &[Field], to: &PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+fn check_places(members: &[Field], to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
     let Some(lead) = members.first() else { return };
     for field in members {
         check_place(field, &lead.policy, to, mistakes);
     }
 }
 
-fn check_place(field: &Field, policy: &Policy, to: &PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+fn check_place(field: &Field, policy: &Policy, to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
     let Shape::Scalar { portal, companion, crm, codec, .. } = &field.shape else { return };
     let portal_at = policy.blame(field.places.portal.unwrap_or(field.at));
     if portal.is_none() && companion.is_none() && field.places.portal.is_none() {
@@ -228,7 +229,7 @@ fn check_place(field: &Field, policy: &Policy, to: &PerSide<Route>, mistakes: &m
 struct Targets(BTreeMap<String, FieldId>);
 
 impl Targets {
-    fn claim(&mut self, field: &Field, to: &PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+    fn claim(&mut self, field: &Field, to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
         let (portal, crm) = match &field.shape {
             Shape::Scalar { portal, companion, crm, .. } => {
                 let own = portal.as_ref().map(|path| format!("the referral's `{path}`"));

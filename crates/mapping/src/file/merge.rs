@@ -50,10 +50,11 @@ fn merge(base: &mut Table, upper: Table, path: &mut Vec<String>) {
 
 /// Tables that are merged key by key.
 fn by_key(path: &[String]) -> bool {
-    match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [_] | ["fields", _] | ["fields", _, "attributes" | "rows"] | ["fields", _, "attributes", _] => true,
-        _ => false,
-    }
+    let names: Vec<&str> = path.iter().map(String::as_str).collect();
+    matches!(
+        names[..],
+        [_] | ["fields", _] | ["fields", _, "attributes" | "rows"] | ["fields", _, "attributes", _]
+    )
 }
 
 /// Tables in which the first of several matching lines is the one that is written: a company's come first.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use deal_model::{FieldId, PerSide};
 
 use super::{
-    fields::{self, Shape},
+    codecs,
+    fields::Shape,
     mistakes::{At, Mistakes},
     tree::{Entry, Table},
     typed,
@@ -100,16 +101,16 @@ fn rows(table: &Table, at: At, mistakes: &mut Mistakes<'_>) -> Option<SetSource>
     };
     let rows = typed::table(node, mistakes)?;
     typed::known_keys(rows, ROW_KEYS, "`rows`", mistakes);
-    let mut name = |key: &str| match rows.get(key) {
-        Some(node) => typed::api_name(node, mistakes),
-        None => {
+    let mut name = |key: &str| {
+        let Some(node) = rows.get(key) else {
             mistakes.add(
                 node.at,
                 format!("`rows` does not name `{key}`"),
                 format!("add `{key}` with an API name"),
             );
-            None
-        }
+            return None;
+        };
+        typed::api_name(node, mistakes)
     };
     let [relationship, object, parent_field, key_column, unique_key_column] =
         ["relationship", "object", "parent", "key", "unique_key"].map(&mut name);
@@ -140,6 +141,6 @@ fn attribute(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<Attribute> {
         portal_member: typed::text(member, mistakes)?.to_owned(),
         crm_column: typed::api_name(column, mistakes)?,
         max_chars: table.get("max_length").and_then(|node| typed::count(node, 1, mistakes)),
-        codec: fields::codec(type_name, table, entry.key_at, mistakes)?,
+        codec: codecs::read(type_name, table, entry.key_at, mistakes)?,
     })
 }

@@ -24,16 +24,16 @@ pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Option<Stages> 
         return None;
     };
     let section = typed::table(node, mistakes)?;
-    let mut target = |key: &str| match section.get(key) {
-        Some(node) => typed::text(node, mistakes).map(str::to_owned),
-        None => {
+    let mut target = |key: &str| {
+        let Some(node) = section.get(key) else {
             mistakes.add(
                 node.at,
                 format!("[stages] does not name the stage `{key}`"),
                 "name it, or extend the default",
             );
-            None
-        }
+            return None;
+        };
+        typed::text(node, mistakes).map(str::to_owned)
     };
     let [on_hold, active, declined, expired, error] =
         ["on_hold", "active", "declined", "expired", "error"].map(&mut target);
@@ -100,11 +100,10 @@ fn listed(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<ListedStage> {
         "declined" => Meaning::Declined,
         "expired" => Meaning::Expired,
         "error" => Meaning::Error,
-        _ => match text.strip_prefix(ACTIVE_WITH).map(str::trim).filter(|stage| !stage.is_empty()) {
-            Some(sales_stage) => Meaning::Active(Some(sales_stage.to_owned())),
-            None => {
-                let as_target = similar::nearest(&entry.key, TARGETS.iter().copied());
-                let todo = match as_target {
+        _ => {
+            let sales_stage = text.strip_prefix(ACTIVE_WITH).map(str::trim).filter(|stage| !stage.is_empty());
+            let Some(sales_stage) = sales_stage else {
+                let todo = match similar::nearest(&entry.key, TARGETS.iter().copied()) {
                     Some(target) => format!("did you mean the key `{target}`?"),
                     None => similar::hint(text, MEANINGS, |known| {
                         format!("write one of {}", typed::listed(known))
@@ -112,8 +111,9 @@ fn listed(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<ListedStage> {
                 };
                 mistakes.add(word.at, format!("`{}` is not what a stage can mean", typed::shown(text)), todo);
                 return None;
-            }
-        },
+            };
+            Meaning::Active(Some(sales_stage.to_owned()))
+        }
     };
     Some(ListedStage { name: entry.key.clone(), meaning, reason })
 }

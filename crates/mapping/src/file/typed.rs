@@ -38,23 +38,19 @@ fn wrong_type(node: &Node, wanted: &str, mistakes: &mut Mistakes<'_>) {
 }
 
 pub(super) fn table<'n>(node: &'n Node, mistakes: &mut Mistakes<'_>) -> Option<&'n Table> {
-    match &node.item {
-        Item::Table(table) => Some(table),
-        _ => {
-            wrong_type(node, "a table", mistakes);
-            None
-        }
-    }
+    let Item::Table(table) = &node.item else {
+        wrong_type(node, "a table", mistakes);
+        return None;
+    };
+    Some(table)
 }
 
 pub(super) fn list<'n>(node: &'n Node, mistakes: &mut Mistakes<'_>) -> Option<&'n [Node]> {
-    match &node.item {
-        Item::List(items) => Some(items),
-        _ => {
-            wrong_type(node, "a list in square brackets", mistakes);
-            None
-        }
-    }
+    let Item::List(items) = &node.item else {
+        wrong_type(node, "a list in square brackets", mistakes);
+        return None;
+    };
+    Some(items)
 }
 
 /// Text that says something: an empty one is a mistake too.
@@ -78,13 +74,11 @@ pub(super) fn texts(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<String> {
 }
 
 pub(super) fn flag(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<bool> {
-    match &node.item {
-        Item::Flag(flag) => Some(*flag),
-        _ => {
-            wrong_type(node, "true or false", mistakes);
-            None
-        }
-    }
+    let Item::Flag(flag) = &node.item else {
+        wrong_type(node, "true or false", mistakes);
+        return None;
+    };
+    Some(*flag)
 }
 
 pub(super) fn integer(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<i64> {

@@ -338,7 +338,8 @@ proptest! {
             0..20,
         )
     ) {
-        let text: String = lines.iter().map(|(key, equals, value)| format!("{key}{equals}{value}\n")).collect();
+        let lines: Vec<String> = lines.iter().map(|(key, equals, value)| format!("{key}{equals}{value}")).collect();
+        let text = lines.join("\n");
         let _ = Mapping::with_company("any.toml", &text);
     }
 

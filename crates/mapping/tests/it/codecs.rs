@@ -61,7 +61,7 @@ fn what_cannot_be_parsed_is_unknown_and_never_empty() {
         (Codec::Currency, json!("EURO")),
         (Codec::Country, json!("Deutschland")),
         (DATE, json!("soon")),
-        (DATE, json!(20270331)),
+        (DATE, json!(20_270_331)),
         (Codec::Flag, json!("maybe")),
         (Codec::Names, json!("Ada")),
         (Codec::ProfileId { profile_type: "Duns".into() }, json!("123")),

@@ -1,0 +1,169 @@
+//! The codec that a field's type and its own keys make, and literals of that codec.
+
+use deal_model::Value;
+
+use super::{
+    lists,
+    mistakes::{At, Mistakes},
+    tree::{Item, Node, Table},
+    typed,
+};
+use crate::{ChoiceTable, Codec, LinkTemplate, Range, RangeTable, codec::parse_number};
+
+const EXPRESSION_MARK: &str = "{{";
+/// The codec of a single-valued type.
+pub(super) fn read(type_name: &str, table: &Table, at: At, mistakes: &mut Mistakes<'_>) -> Option<Codec> {
+    let list = table.get("list").and_then(|node| lists::named(node, mistakes));
+    Some(match type_name {
+        "text" => Codec::Text,
+        "long_text" => Codec::LongText,
+        "number" => Codec::Number,
+        "money" => Codec::Money,
+        "currency" => Codec::Currency,
+        "country" => Codec::Country,
+        "flag" => Codec::Flag,
+        "record_id" => Codec::RecordId,
+        "names" => Codec::Names,
+        "date" => Codec::Date {
+            nearest_midnight: table
+                .get("nearest_midnight")
+                .and_then(|node| typed::flag(node, mistakes))
+                .unwrap_or_default(),
+        },
+        "choice" => {
+            let values = table.get("values");
+            let none = table.get("none");
+            if let Some(list) = list {
+                values.inspect(|node| list.check_table(node, mistakes));
+                if let Some(Node { item: Item::Text(code), .. }) = none {
+                    none.inspect(|node| list.check(code, node, mistakes));
+                }
+            }
+            let pairs = values.map(|node| typed::pairs(node, mistakes)).unwrap_or_default();
+            let none = none.and_then(|node| typed::text(node, mistakes)).map(str::to_owned);
+            if let (Some(none), Some(node)) = (&none, values)
+                && pairs.iter().any(|(_, code)| code == none)
+            {
+                mistakes.add(
+                    node.at,
+                    format!("`{}` stands for no choice, and is one", typed::shown(none)),
+                    "leave it out of one of the two",
+                );
+            }
+            Codec::Choice(ChoiceTable::new(pairs, none))
+        }
+        "range" => {
+            let Some(node) = table.get("ranges") else {
+                mistakes.add(at, "a range field needs its ranges", "add `ranges = { code = [from, to] }`");
+                return None;
+            };
+            Codec::Range(ranges(node, list.as_ref(), mistakes)?)
+        }
+        "link" => {
+            let Some(node) = table.get("template") else {
+                mistakes.add(at, "a link needs a template", "add `template = \"https://...{id}\"`");
+                return None;
+            };
+            let template = LinkTemplate::parse(typed::text(node, mistakes)?);
+            if template.is_none() {
+                mistakes.add(
+                    node.at,
+                    "this is not a link's template",
+                    "write an https address that holds `{id}` once",
+                );
+            }
+            Codec::Link(template?)
+        }
+        "profile_id" => {
+            let Some(node) = table.get("profile") else {
+                mistakes.add(
+                    at,
+                    "the identifier's type is missing",
+                    "add `profile = \"Duns\"` or `\"External\"`",
+                );
+                return None;
+            };
+            let profile = typed::one_of(node, &["Duns", "External"], mistakes)?;
+            Codec::ProfileId { profile_type: profile.to_owned() }
+        }
+        _ => return None,
+    })
+}
+
+fn ranges(node: &Node, list: Option<&lists::CodeList>, mistakes: &mut Mistakes<'_>) -> Option<RangeTable> {
+    let mut ranges = Vec::new();
+    for entry in &typed::table(node, mistakes)?.entries {
+        if let Some(list) = list {
+            list.check(&entry.key, &Node { at: entry.key_at, item: Item::Flag(true) }, mistakes);
+        }
+        let ends: Vec<i64> = typed::list(&entry.node, mistakes)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|item| typed::integer(item, mistakes))
+            .collect();
+        match ends[..] {
+            [from] => ranges.push(Range { code: entry.key.clone(), from, to: None }),
+            [from, to] => ranges.push(Range { code: entry.key.clone(), from, to: Some(to) }),
+            _ => mistakes.add(
+                entry.node.at,
+                "a range has one or two ends",
+                "write `[1, 9]`, or `[20001]` for no end",
+            ),
+        }
+    }
+    let table = RangeTable::new(ranges);
+    if table.is_none() {
+        mistakes.add(
+            node.at,
+            "two ranges overlap, or one ends before it begins",
+            "let each number belong to one code",
+        );
+    }
+    table
+}
+
+/// A literal of the codec's type.
+pub(super) fn literal(node: &Node, codec: &Codec, mistakes: &mut Mistakes<'_>) -> Option<Value> {
+    if let Item::Text(text) = &node.item
+        && text.contains(EXPRESSION_MARK)
+    {
+        not_yet(node.at, mistakes);
+        return None;
+    }
+    let value = match (codec, &node.item) {
+        (Codec::Flag, Item::Flag(flag)) => Some(Value::Flag(*flag)),
+        (Codec::Number | Codec::Money, Item::Integer { .. }) => {
+            typed::integer(node, mistakes).map(|number| Value::Number(number.into()))
+        }
+        (Codec::Number | Codec::Money, Item::Float(text) | Item::Text(text)) => {
+            parse_number(&text.replace('_', "")).map(Value::Number)
+        }
+        (Codec::Date { .. }, Item::Date(text) | Item::Text(text)) => text.parse().ok().map(Value::Date),
+        (Codec::Text | Codec::LongText, Item::Text(text)) => {
+            codec.read_crm(&serde_json::Value::String(text.clone())).value().cloned()
+        }
+        (Codec::Currency, Item::Text(code)) => {
+            iso_currency::Currency::from_code(code).map(|_| Value::Choice(code.clone()))
+        }
+        (Codec::Country, Item::Text(code)) => {
+            rust_iso3166::from_alpha2(code).map(|_| Value::Choice(code.clone()))
+        }
+        (Codec::Choice(table), Item::Text(text)) => {
+            let known = table.pairs().iter().find(|(name, code)| name == text || code == text);
+            let code = if table.pairs().is_empty() { Some(text) } else { known.map(|(_, code)| code) };
+            code.map(|code| Value::Choice(code.clone()))
+        }
+        (Codec::Range(table), Item::Text(code)) => table.has(code).then(|| Value::Choice(code.clone())),
+        _ => None,
+    };
+    if value.is_none() {
+        let what = format!("{} cannot be the default of this field", node.kind());
+        mistakes.add(node.at, what, "write a value of the field's type, one of its codes if it has a table");
+    }
+    value
+}
+
+/// Notes that a later version will read this.
+pub(super) fn not_yet(at: At, mistakes: &mut Mistakes<'_>) {
+    mistakes.add(at, "expressions are not supported yet", "use a path on each side, or a literal `default`");
+}
