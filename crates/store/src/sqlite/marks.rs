@@ -99,10 +99,13 @@ fn deal_of_other(
     if let Some(deal) = links::deal_of_companion(sql, referral)? {
         return Ok(Some(deal));
     }
-    let engagement = match engagement {
-        Some(engagement) => Some(engagement.clone()),
-        None => referrals::engagement_of(sql, referral)?,
-    };
+    let known = referrals::known(sql, referral)?;
+    if known.as_ref().is_some_and(|entry| entry.ours) {
+        // A second referral of our own in the engagement is no companion: whether a deal begins with it is decided
+        // by who looks at it.
+        return Ok(None);
+    }
+    let engagement = engagement.cloned().or(known.and_then(|entry| entry.engagement));
     match engagement {
         Some(engagement) => links::deal_of_engagement(sql, &engagement),
         None => Ok(None),

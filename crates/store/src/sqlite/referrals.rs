@@ -1,7 +1,7 @@
 //! The births' index: every referral that was heard of, without a value that a person typed.
 
 use deal_model::{Fingerprint, RecordId};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use sync_engine::IndexEntry;
 
 use super::{columns::Micros, deal_rows, fault::Outcome};
@@ -62,11 +62,13 @@ fn entries(sql: &Connection, statement: &'static str, value: &str) -> Outcome<Ve
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The engagement that the index knows of a referral.
-pub(super) fn engagement_of(sql: &Connection, referral: &RecordId) -> Outcome<Option<RecordId>> {
-    let engagement: Option<Option<RecordId>> = sql
-        .prepare_cached("SELECT engagement FROM referral_index WHERE referral = ?1")?
-        .query_row([referral.as_str()], |row| deal_rows::record(row, 0))
-        .optional()?;
-    Ok(engagement.flatten())
+/// What the index knows of a referral.
+pub(super) fn known(sql: &Connection, referral: &RecordId) -> Outcome<Option<IndexEntry>> {
+    let found = entries(
+        sql,
+        "SELECT referral, engagement, ours, external, open, created, updated FROM referral_index
+         WHERE referral = ?1",
+        referral.as_str(),
+    )?;
+    Ok(found.into_iter().next())
 }

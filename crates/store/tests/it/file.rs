@@ -206,6 +206,22 @@ fn the_file_is_for_its_owners_eyes_only() {
 }
 
 #[tokio::test]
+async fn a_cleared_value_lingers_in_no_file() {
+    const PLANTED: &str = "a sentence that somebody wants forgotten";
+    let ground = Ground::new();
+    let store = ground.open();
+    let (claim, mut deal) = claimed_deal(&store, "006A").await;
+    for (text, found) in [(PLANTED, true), ("", false)] {
+        // Long enough for pages of its own, which become free ones.
+        deal.links.companion = Some(text.repeat(500).as_str().into());
+        let commit = Commit { deal: Some(deal.clone()), ..ending(&claim, Disposition::Keep, 1) };
+        store.commit(&commit).await.unwrap();
+        store.checkpoint().unwrap();
+        assert_eq!(ground.contains(PLANTED.as_bytes()), found, "{text:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_idle_claim_writes_nothing_to_the_disk() {
     let ground = Ground::new();
     let store = ground.open();

@@ -1,7 +1,7 @@
 //! Marks are durable, coalesced per deal, and committed with their cursor.
 
 use deal_model::Side;
-use sync_engine::{Cursor, Hints, Mark, Store, StoreError, Subject, Target, WorkLane};
+use sync_engine::{Cursor, Hints, IndexEntry, Mark, Store, StoreError, Subject, Target, WorkLane};
 
 use super::on_every_store;
 use crate::ground::{at, claim, claim_one, claimed_deal, ending, entry, mark, opportunity, put, referral};
@@ -14,6 +14,7 @@ on_every_store![
     a_companions_referral_marks_its_deal_with_the_companion_hint,
     an_engagement_finds_the_deal_of_an_unknown_companion,
     the_index_finds_the_engagement_that_an_event_did_not_name,
+    a_second_referral_of_our_own_in_an_engagement_is_no_companion,
     a_referral_without_a_deal_is_work_of_its_own,
     a_cursor_moves_together_with_its_marks,
     a_reader_that_lost_its_lease_moves_nothing,
@@ -93,9 +94,16 @@ async fn an_engagement_finds_the_deal_of_an_unknown_companion(store: &dyn Store)
 
 async fn the_index_finds_the_engagement_that_an_event_did_not_name(store: &dyn Store) {
     let deal = linked_by_engagement(store).await;
-    let traces = store.mark(&[mark(referral("ms1", false), 2)], &[entry("ms1", 1)], &[], None).await.unwrap();
+    let theirs = IndexEntry { ours: false, ..entry("ms1", 1) };
+    let traces = store.mark(&[mark(referral("ms1", false), 2)], &[theirs], &[], None).await.unwrap();
     assert_eq!(traces, 1);
     assert_eq!(claim_one(store, 2).await.subject, Subject::Deal(deal));
+}
+
+async fn a_second_referral_of_our_own_in_an_engagement_is_no_companion(store: &dyn Store) {
+    linked_by_engagement(store).await;
+    store.mark(&[mark(referral("r2", true), 2)], &[entry("r2", 1)], &[], None).await.unwrap();
+    assert_eq!(claim_one(store, 2).await.subject, Subject::Referral("r2".into()));
 }
 
 async fn a_referral_without_a_deal_is_work_of_its_own(store: &dyn Store) {
@@ -128,7 +136,7 @@ async fn a_reader_that_lost_its_lease_moves_nothing(store: &dyn Store) {
 }
 
 async fn the_index_keeps_the_newest_entry(store: &dyn Store) {
-    let newer = sync_engine::IndexEntry { open: false, ..entry("r1", 20) };
+    let newer = IndexEntry { open: false, ..entry("r1", 20) };
     store.mark(&[], &[newer.clone(), entry("r1", 10)], &[], None).await.unwrap();
     assert_eq!(store.referrals_in(&"e1".into()).await.unwrap(), [newer]);
 }
