@@ -2,8 +2,19 @@
 //!
 //! Ports: `Side` and [`Store`]. No SQL, no HTTP, no wire type of either platform.
 
+mod engine;
+mod pass;
+mod report;
+mod settings;
 mod side;
+mod sources;
 mod store;
+mod verify;
 
+pub use engine::{Engine, Parts};
+pub use settings::{
+    BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, PAGES_A_TURN, REMEMBERED_KEYS, ROUNDS,
+};
 pub use side::*;
 pub use store::*;
+pub use verify::{Difference, Preview, Proof, Standing};

@@ -1,0 +1,333 @@
+//! The loop: claims due work, works on it in batches, reads the sources, and stops when told.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use deal_model::Specs;
+use jiff::{SignedDuration, Timestamp};
+use ports::{Clock, HoldPoints, Rng};
+use tokio::sync::Notify;
+
+use crate::{
+    CallScope, Claim, ClaimRequest, ConnectionProblem, Cursor, EngineSettings, IndexEntry, Mark, Side, Store,
+    StoreError, StoreResult, sources::Reader,
+};
+
+/// Everything the loop works with.
+pub struct Parts {
+    /// The state that lasts.
+    pub store: Arc<dyn Store>,
+    /// The opportunities' side.
+    pub crm: Arc<dyn Side>,
+    /// The referrals' side.
+    pub portal: Arc<dyn Side>,
+    /// The compiled mapping.
+    pub specs: Arc<Specs>,
+    /// The mapping's version, for audit lines.
+    pub mapping: String,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Jitter and identifiers.
+    pub rng: Arc<dyn Rng>,
+    /// Where a test may stop the program.
+    pub holds: Arc<dyn HoldPoints>,
+    /// The numbers.
+    pub settings: EngineSettings,
+}
+
+/// The engine. Cheap to share; all its state is in the store.
+pub struct Engine {
+    pub(crate) parts: Parts,
+    /// Something was marked.
+    work: Notify,
+    /// A birth waits for a fresh poll.
+    pub(crate) poll: Notify,
+    /// When the newest finished poll of each source began; births want it fresh.
+    polled: Mutex<BTreeMap<&'static str, Timestamp>>,
+    /// Whether a source has listed everything once.
+    pub(crate) complete: Mutex<BTreeMap<&'static str, bool>>,
+}
+
+/// How long an idle worker sleeps at the most; marks of other processes are found by this.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How long a loop waits after the store failed.
+const STORE_AWAY: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// An engine over these parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            parts,
+            work: Notify::new(),
+            poll: Notify::new(),
+            polled: Mutex::default(),
+            complete: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    pub(crate) fn in_(&self, duration: Duration) -> Timestamp {
+        let signed = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+        self.now().checked_add(signed).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(crate) fn side(&self, side: deal_model::Side) -> &dyn Side {
+        match side {
+            deal_model::Side::Portal => self.parts.portal.as_ref(),
+            deal_model::Side::Crm => self.parts.crm.as_ref(),
+        }
+    }
+
+    /// Serves until `stop` is told: workers, source readers and the heartbeat. Returns when all of them have ended; a
+    /// pass that is under way is finished first.
+    pub async fn run(self: &Arc<Self>, stop: &Notify) -> StoreResult<()> {
+        let stopped = Arc::new(Stop::default());
+        let mut tasks = tokio::task::JoinSet::new();
+        let away = self.parts.store.start(&self.parts.settings.owner, self.now()).await?;
+        tracing::info!(away = %away, "service begins");
+        for _ in 0..self.parts.settings.workers.max(1) {
+            let (engine, stopped) = (Arc::clone(self), Arc::clone(&stopped));
+            tasks.spawn(async move { engine.work(&stopped).await });
+        }
+        for reader in self.readers() {
+            let (engine, stopped) = (Arc::clone(self), Arc::clone(&stopped));
+            tasks.spawn(async move { engine.read(reader, &stopped).await });
+        }
+        let (engine, beats) = (Arc::clone(self), Arc::clone(&stopped));
+        tasks.spawn(async move { engine.heartbeat(&beats).await });
+        stop.notified().await;
+        stopped.set();
+        while tasks.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    /// Works until every source is read to its end and nothing is due any more: `sync --once`. Work that waits for a
+    /// later time (a grace, a back-off beyond `patience`) is left for later.
+    pub async fn run_until_idle(self: &Arc<Self>, patience: Duration) -> StoreResult<()> {
+        self.parts.store.start(&self.parts.settings.owner, self.now()).await?;
+        let mut readers = self.readers();
+        let mut quiet_turns = 0;
+        while quiet_turns < 2 {
+            let mut heard = 0;
+            for reader in &mut readers {
+                heard += self.read_turn(reader).await?;
+            }
+            let mut worked = false;
+            loop {
+                worked |= self.work_off().await?;
+                match self.parts.store.next_due().await? {
+                    Some(due) if due <= self.in_(patience) => {
+                        let wait = due.duration_since(self.now()).max(SignedDuration::from_millis(20));
+                        self.parts.clock.sleep(wait.unsigned_abs()).await;
+                        // A birth waits for a poll that begins after it was asked for.
+                        for reader in &mut readers {
+                            heard += self.read_turn(reader).await?;
+                        }
+                        worked = true;
+                    }
+                    _ => break,
+                }
+            }
+            quiet_turns = if heard == 0 && !worked { quiet_turns + 1 } else { 0 };
+        }
+        Ok(())
+    }
+
+    fn readers(&self) -> Vec<Reader> {
+        let side = |side: deal_model::Side| {
+            self.side(side).sources().into_iter().map(move |source| Reader::new(side, source))
+        };
+        side(deal_model::Side::Portal).chain(side(deal_model::Side::Crm)).collect()
+    }
+
+    async fn heartbeat(&self, stopped: &Stop) {
+        while !stopped.told() {
+            if let Err(error) = self.parts.store.heartbeat(self.now()).await {
+                tracing::warn!(%error, "heartbeat failed");
+            }
+            stopped.or(self.parts.clock.sleep(self.parts.settings.heartbeat)).await;
+        }
+    }
+
+    /// One worker: batch after batch, then asleep until something is due.
+    async fn work(&self, stopped: &Stop) {
+        while !stopped.told() {
+            let wait = match self.work_off_until(stopped).await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::error!(%error, "the store failed; trying again");
+                    STORE_AWAY
+                }
+            };
+            let asleep = async {
+                tokio::select! {
+                    () = self.parts.clock.sleep(wait) => {}
+                    () = self.work.notified() => {}
+                }
+            };
+            stopped.or(asleep).await;
+        }
+    }
+
+    async fn work_off_until(&self, stopped: &Stop) -> StoreResult<Duration> {
+        while !stopped.told() {
+            let claims = self.claim().await?;
+            if claims.is_empty() {
+                break;
+            }
+            self.pass(claims).await?;
+        }
+        let due = self.parts.store.next_due().await?;
+        let wait = due.map_or(SignedDuration::MAX, |due| due.duration_since(self.now()));
+        Ok(wait.max(SignedDuration::ZERO).unsigned_abs().min(IDLE))
+    }
+
+    /// Works off what is due now. Whether there was anything.
+    async fn work_off(&self) -> StoreResult<bool> {
+        let mut worked = false;
+        loop {
+            let claims = self.claim().await?;
+            if claims.is_empty() {
+                return Ok(worked);
+            }
+            worked = true;
+            self.pass(claims).await?;
+        }
+    }
+
+    async fn claim(&self) -> StoreResult<Vec<Claim>> {
+        let request = ClaimRequest {
+            owner: self.parts.settings.owner.clone(),
+            now: self.now(),
+            lease_until: self.in_(self.parts.settings.lease),
+            most: self.parts.settings.batch,
+        };
+        self.parts.store.claim(&request).await
+    }
+
+    /// Takes marks from outside (a webhook, a person) and wakes a worker. When this returns, they are durable.
+    pub async fn mark(&self, marks: &[Mark]) -> StoreResult<usize> {
+        let taken = self.parts.store.mark(marks, &[], &[], None).await?;
+        self.woken();
+        Ok(taken)
+    }
+
+    pub(crate) async fn commit_page(
+        &self,
+        marks: &[Mark],
+        index: &[IndexEntry],
+        cursors: &[Cursor],
+        fence: &crate::Fence,
+    ) -> StoreResult<usize> {
+        let taken = self.parts.store.mark(marks, index, cursors, Some(fence)).await?;
+        if taken > 0 {
+            self.woken();
+        }
+        Ok(taken)
+    }
+
+    pub(crate) fn woken(&self) {
+        self.work.notify_one();
+    }
+
+    pub(crate) fn note_poll(&self, source: &'static str, began: Timestamp, complete: bool) {
+        let lock = "no code panics while holding this lock";
+        self.polled.lock().expect(lock).insert(source, began);
+        self.complete.lock().expect(lock).insert(source, complete);
+    }
+
+    /// Whether births may look: everything was listed once, and the newest poll is fresh.
+    pub(crate) fn may_look(&self) -> bool {
+        let lock = "no code panics while holding this lock";
+        let polled = self.polled.lock().expect(lock);
+        let complete = self.complete.lock().expect(lock);
+        let fresh = SignedDuration::try_from(self.parts.settings.fresh).unwrap_or(SignedDuration::MAX);
+        self.parts.portal.sources().iter().all(|source| {
+            complete.get(source.name).copied().unwrap_or(false)
+                && polled.get(source.name).is_some_and(|began| self.now().duration_since(*began) <= fresh)
+        })
+    }
+
+    pub(crate) fn scope(&self, lane: ports::Lane, lease_until: Timestamp) -> CallScope {
+        CallScope { lane, send_before: Some(lease_until) }
+    }
+
+    /// Keeps the connections' problems as the connectors see them.
+    pub(crate) async fn note_blind(&self) -> StoreResult<()> {
+        let known = self.parts.store.connection_problems().await?;
+        let mut now_blind = BTreeMap::new();
+        for side in deal_model::Side::BOTH {
+            now_blind.extend(self.side(side).blind());
+        }
+        for (key, sentence) in &now_blind {
+            if !known.iter().any(|problem| problem.key == *key) {
+                let problem = ConnectionProblem {
+                    key: key.clone(),
+                    sentence: sentence.clone(),
+                    next_step:
+                        "Give the integration user access to the field again, or take it out of the mapping."
+                            .to_owned(),
+                    since: self.now(),
+                };
+                tracing::warn!(field = %key, "a mapped field cannot be read");
+                self.parts.store.connection_problem(key, Some(&problem)).await?;
+            }
+        }
+        for gone in known
+            .iter()
+            .filter(|problem| problem.key.starts_with("field.") && !now_blind.contains_key(&problem.key))
+        {
+            self.parts.store.connection_problem(&gone.key, None).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Told once, seen by every loop.
+#[derive(Default)]
+pub(crate) struct Stop {
+    told: std::sync::atomic::AtomicBool,
+    notify: Notify,
+}
+
+impl Stop {
+    pub(crate) fn set(&self) {
+        self.told.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.notify.notify_waiters();
+    }
+
+    pub(crate) fn told(&self) -> bool {
+        self.told.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// Waits for `other`, or until told.
+    pub(crate) async fn or(&self, other: impl Future<Output = ()>) {
+        let told = self.notify.notified();
+        if self.told() {
+            return;
+        }
+        tokio::select! {
+            () = told => {}
+            () = other => {}
+        }
+    }
+}
+
+/// Whether a commit failed because the lease was lost: then somebody else has the deal, and nothing is to be done.
+pub(crate) fn fenced(result: StoreResult<()>) -> StoreResult<bool> {
+    match result {
+        Ok(()) => Ok(false),
+        Err(StoreError::Fenced(lease)) => {
+            tracing::warn!(%lease, "lease lost; another worker goes on");
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,200 @@
+//! One pass over a batch of deals: observe, plan, apply, commit; and again, where a round taught something new.
+
+mod apply;
+mod birth;
+mod finish;
+mod observe;
+mod stranger;
+
+pub(crate) use birth::COMPANIONS_SEEN;
+use deal_model::{Deal, EffectEnd, Observation, PerSide, Plan, PlanInput, Side, Sight, plan};
+use futures::{FutureExt as _, StreamExt as _, stream};
+use jiff::Timestamp;
+use ports::{EffectKind, RetryClass};
+
+use crate::{
+    AuditLine, Claim, Engine, Hints, IntentOutcome, SideError, StoreResult, Subject, settings::ROUNDS,
+};
+
+/// One deal in a pass.
+pub(crate) struct Item {
+    claim: Claim,
+    deal: Deal,
+    sights: PerSide<Sight>,
+    /// What is to be read before the next plan.
+    read: Hints,
+    /// The portal's sight is the stored stand-in, not a read.
+    stood_in: bool,
+    claimed_elsewhere: bool,
+    round: Round,
+    /// The pass is over for this deal.
+    ended: bool,
+}
+
+/// What one round did.
+#[derive(Default)]
+struct Round {
+    plan: Plan,
+    ends: Vec<EffectEnd>,
+    after: PerSide<Option<Box<Observation>>>,
+    audit: Vec<AuditLine>,
+    intents: Vec<(String, IntentOutcome)>,
+    index: Vec<crate::IndexEntry>,
+    /// The worst thing that happened, if something did.
+    failure: Option<SideError>,
+    /// Something is to be tried at this time, whatever the plan says.
+    retry_at: Option<Timestamp>,
+    effect: Option<EffectKind>,
+    /// The report that was written, by its fingerprint.
+    reported: Option<deal_model::Fingerprint>,
+    /// When a report is due that could not ride along.
+    report_due: Option<Timestamp>,
+}
+
+impl Item {
+    fn new(claim: Claim, deal: Deal) -> Self {
+        let read = claim.hints;
+        Self {
+            claim,
+            deal,
+            sights: PerSide::new(Sight::Unread, Sight::Unread),
+            read,
+            stood_in: false,
+            claimed_elsewhere: false,
+            round: Round::default(),
+            ended: false,
+        }
+    }
+
+    fn seen(&self, side: Side) -> Option<&Observation> {
+        self.sights.at(side).seen()
+    }
+}
+
+impl Engine {
+    /// Works on leased work until every piece of it is committed or handed back.
+    pub(crate) async fn pass(&self, claims: Vec<Claim>) -> StoreResult<()> {
+        let mut wanted = Vec::new();
+        let mut strangers = Vec::new();
+        for claim in claims {
+            match &claim.subject {
+                Subject::Deal(id) => wanted.push((id.clone(), claim)),
+                Subject::Referral(record) => strangers.push((record.clone(), claim)),
+            }
+        }
+        let mut met = stream::iter(strangers)
+            .map(|(record, claim)| self.meet(claim, record))
+            .buffer_unordered(self.parts.settings.portal_concurrency);
+        while let Some(result) = met.next().await {
+            result?;
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = wanted.iter().map(|(id, _)| id.clone()).collect();
+        let mut deals = self.parts.store.deals(&ids).await?;
+        let mut items = Vec::new();
+        for (id, claim) in wanted {
+            match deals.iter().position(|deal| deal.id == id) {
+                Some(at) => items.push(Item::new(claim, deals.swap_remove(at))),
+                None => self.forget_work(claim).await?,
+            }
+        }
+        for _ in 0..ROUNDS {
+            let mut open: Vec<&mut Item> = items.iter_mut().filter(|item| !item.ended).collect();
+            if open.is_empty() {
+                return Ok(());
+            }
+            self.round(&mut open).await?;
+        }
+        for item in items.iter_mut().filter(|item| !item.ended) {
+            self.put_off(item).await?;
+        }
+        Ok(())
+    }
+
+    async fn round(&self, items: &mut [&mut Item]) -> StoreResult<()> {
+        for item in items.iter_mut() {
+            item.round = Round::default();
+        }
+        self.observe(items).await?;
+        for item in open(items) {
+            self.decide(item).await?;
+        }
+        let mut ready = Vec::new();
+        for item in open(items) {
+            if self.write_down(item).await? {
+                ready.push(item);
+            }
+        }
+        let mut sending = Vec::new();
+        for item in ready {
+            sending.push(self.send_portal_effects(item).boxed());
+        }
+        let mut ready = Vec::new();
+        let mut running = stream::iter(sending).buffer_unordered(self.parts.settings.portal_concurrency);
+        while let Some(item) = running.next().await {
+            ready.push(item?);
+        }
+        drop(running);
+        self.apply_crm(&mut ready).await?;
+        for item in ready {
+            self.close_round(item).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_portal_effects<'i>(&self, item: &'i mut Item) -> StoreResult<&'i mut Item> {
+        self.apply_portal(item).await?;
+        Ok(item)
+    }
+
+    /// Plans; reads the portal by id first if an irreversible effect would leave from a stand-in.
+    async fn decide(&self, item: &mut Item) -> StoreResult<()> {
+        item.claimed_elsewhere = self.claimed_elsewhere(item).await?;
+        item.round.plan = self.plan_for(item);
+        let irreversible = item.round.plan.effects.iter().any(|effect| !effect.irreversible().is_empty());
+        if irreversible && item.stood_in {
+            item.read = Hints { portal: true, ..Hints::default() };
+            item.stood_in = false;
+            self.observe(&mut [item]).await?;
+            if !item.ended {
+                item.round.plan = self.plan_for(item);
+            }
+        }
+        Ok(())
+    }
+
+    fn plan_for(&self, item: &Item) -> Plan {
+        plan(&PlanInput {
+            deal: &item.deal,
+            crm: &item.sights.crm,
+            portal: &item.sights.portal,
+            specs: &self.parts.specs,
+            mapping: &self.parts.mapping,
+            now: self.now(),
+            claimed_elsewhere: item.claimed_elsewhere,
+        })
+    }
+
+    async fn claimed_elsewhere(&self, item: &Item) -> StoreResult<bool> {
+        let Some(claims) = item.seen(Side::Crm).and_then(|seen| seen.crm()?.claims.clone()) else {
+            return Ok(false);
+        };
+        if item.deal.links.portal.as_ref() == Some(&claims) {
+            return Ok(false);
+        }
+        let holder = self.parts.store.deal_of(Side::Portal, &claims).await?;
+        Ok(holder.is_some_and(|holder| holder != item.deal.id))
+    }
+}
+
+/// Items whose pass goes on.
+fn open<'a, 'b>(items: &'a mut [&'b mut Item]) -> impl Iterator<Item = &'a mut Item> + use<'a, 'b> {
+    items.iter_mut().map(|item| &mut **item).filter(|item| !item.ended)
+}
+
+/// Whether a failure only means that the record moved.
+fn is_changed(error: &SideError) -> bool {
+    error.class == RetryClass::Changed
+}

@@ -1,0 +1,141 @@
+//! Reading both sides of a batch, in as few calls as the sides allow.
+
+use deal_model::{Phase, Side, Sight};
+use jiff::SignedDuration;
+use ports::RetryClass;
+
+use super::{Item, open};
+use crate::{CallScope, Engine, Hints, SideError, StoreResult, Wanted, WorkLane};
+
+/// How long after an inadmissible read the record is read again: 1, 2, 4 seconds (sync rules, section 1).
+const LAGGING: SignedDuration = SignedDuration::from_secs(1);
+
+impl Engine {
+    pub(super) async fn observe(&self, items: &mut [&mut Item]) -> StoreResult<()> {
+        // A paused deal's flag is read first: nothing else of it is read while it is off.
+        let (mut paused, mut live): (Vec<_>, Vec<_>) =
+            open(items).partition(|item| item.deal.phase == Phase::Paused);
+        self.observe_side(Side::Crm, &mut paused).await?;
+        for item in paused {
+            let opted_in =
+                item.seen(Side::Crm).and_then(|seen| seen.crm()).is_some_and(|facts| facts.opted_in);
+            if opted_in {
+                item.read.portal = true;
+                live.push(item);
+            } else if !item.ended {
+                item.sights.portal = stand_in(item).unwrap_or(Sight::Unlinked);
+            }
+        }
+        let mut live: Vec<&mut Item> = live.into_iter().filter(|item| !item.ended).collect();
+        self.observe_side(Side::Crm, &mut live).await?;
+        let mut live: Vec<&mut Item> = live.into_iter().filter(|item| !item.ended).collect();
+        self.observe_side(Side::Portal, &mut live).await
+    }
+
+    async fn observe_side(&self, side: Side, items: &mut [&mut Item]) -> StoreResult<()> {
+        let mut asked = Vec::new();
+        let mut wanted = Vec::new();
+        let mut until = None;
+        for (at, item) in items.iter_mut().enumerate() {
+            let Some(record) = item.deal.links.at(side).cloned() else {
+                *item.sights.at_mut(side) = Sight::Unlinked;
+                continue;
+            };
+            if !must_read(item, side) {
+                if side == Side::Portal && *item.sights.at(side) == Sight::Unread {
+                    item.sights.portal = stand_in(item).unwrap_or(Sight::Unread);
+                    item.stood_in = true;
+                }
+                continue;
+            }
+            asked.push(at);
+            until =
+                Some(until.map_or(item.claim.lease_until, |until: jiff::Timestamp| {
+                    until.min(item.claim.lease_until)
+                }));
+            wanted.push(Wanted {
+                record,
+                engagement: item.deal.links.engagement.clone(),
+                companion: item.deal.links.companion.clone(),
+                read_companion: item.read.companion && side == Side::Portal,
+            });
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let lane = if items.iter().any(|item| item.claim.lane == WorkLane::Now) {
+            ports::Lane::Now
+        } else {
+            ports::Lane::Background
+        };
+        let scope = CallScope { lane, send_before: until };
+        let answers = self.side(side).observe(&wanted, scope).await;
+        for (at, answer) in asked.into_iter().zip(answers) {
+            let item = &mut *items[at];
+            match answer {
+                Ok(sight) if lags(item, side, &sight) => {
+                    let wait = LAGGING * (1 << item.claim.attempts.min(2));
+                    self.retry(item, Some(wait.unsigned_abs())).await?;
+                }
+                Ok(sight) => self.take(item, side, sight),
+                Err(error) => self.unread(item, error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&self, item: &mut Item, side: Side, sight: Sight) {
+        match side {
+            Side::Crm => item.read.crm = false,
+            Side::Portal => {
+                item.stood_in = false;
+                item.read.portal = false;
+                item.read.companion = false;
+                if let Some(facts) = sight.seen().and_then(|seen| seen.portal()) {
+                    if let Some(companion) = &facts.companion {
+                        item.deal.links.companion = Some(companion.clone());
+                    }
+                    if let Some(engagement) = &facts.engagement {
+                        item.deal.links.engagement = Some(engagement.clone());
+                    }
+                }
+            }
+        }
+        *item.sights.at_mut(side) = sight;
+    }
+
+    async fn unread(&self, item: &mut Item, error: SideError) -> StoreResult<()> {
+        let after = match &error.class {
+            RetryClass::Later { after } => *after,
+            RetryClass::Person | RetryClass::Bug => Some(crate::settings::LOOK_AT_PROBLEMS_AGAIN),
+            RetryClass::Authenticate | RetryClass::Changed | RetryClass::Doubtful => None,
+        };
+        tracing::warn!(deal = %item.deal.id, error = %error.what, "could not read");
+        self.retry(item, after).await
+    }
+}
+
+/// Whether the side has to be read for this plan. The one stand-in for a read is the stored portal observation.
+fn must_read(item: &Item, side: Side) -> bool {
+    let unread = *item.sights.at(side) == Sight::Unread;
+    match side {
+        // A write to the CRM always follows a read of it.
+        Side::Crm => unread || item.read.crm,
+        Side::Portal => {
+            let Hints { portal, companion, .. } = item.read;
+            let waits = !item.deal.waiting.is_empty() || !item.deal.decisions.is_empty();
+            portal || companion || (unread && (waits || item.deal.memory.stand_in.is_none()))
+        }
+    }
+}
+
+fn stand_in(item: &Item) -> Option<Sight> {
+    let stored = item.deal.memory.stand_in.clone()?;
+    (Some(&stored.record) == item.deal.links.portal.as_ref()).then_some(Sight::Seen(stored))
+}
+
+/// Whether the read is older than what the deal has already seen.
+fn lags(item: &Item, side: Side, sight: &Sight) -> bool {
+    let known = item.deal.memory.versions.at(side).as_ref();
+    matches!((sight.seen(), known), (Some(seen), Some(known)) if seen.version.stamp < known.stamp)
+}

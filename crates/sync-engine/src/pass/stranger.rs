@@ -1,0 +1,88 @@
+//! A referral that no deal has: what it is, and whether a deal begins with it.
+
+use deal_model::{Deal, DealId, RecordId, Side};
+use ports::RetryClass;
+
+use crate::{
+    CallScope, Claim, Commit, Disposition, Engine, Hints, Mark, StoreError, StoreResult, Stranger, Target,
+    WorkLane, engine::fenced, settings::LOOK_AT_PROBLEMS_AGAIN,
+};
+
+impl Engine {
+    pub(super) async fn meet(&self, claim: Claim, record: RecordId) -> StoreResult<()> {
+        let scope = CallScope { lane: ports::Lane::Now, send_before: Some(claim.lease_until) };
+        let stranger = match self.parts.portal.stranger(&record, scope).await {
+            Ok(stranger) => stranger,
+            Err(error) => {
+                tracing::warn!(error = %error.what, "could not read a referral");
+                let wait = match error.class {
+                    RetryClass::Later { after: Some(after) } => after,
+                    RetryClass::Person | RetryClass::Bug => LOOK_AT_PROBLEMS_AGAIN,
+                    _ => self.parts.settings.back_off(claim.attempts, self.parts.rng.fraction()),
+                };
+                let again = Disposition::Again {
+                    at: self.in_(wait),
+                    hints: claim.hints,
+                    attempts: claim.attempts + 1,
+                };
+                return self.hand_back(claim, again).await;
+            }
+        };
+        match stranger {
+            Stranger::Born(referral) => self.begin(claim, referral.record).await,
+            Stranger::Companion { engagement } => {
+                let deal = self.parts.store.deal_of_engagement(&engagement).await?;
+                self.point_at(&claim, deal, Hints { companion: true, ..Hints::default() }).await?;
+                self.hand_back(claim, Disposition::Done).await
+            }
+            Stranger::Claims { opportunity, .. } => {
+                // An open intent's match, or a link: the opportunity's own deal looks. Not opted in: nothing.
+                let deal = self.parts.store.deal_of(Side::Crm, &opportunity).await?;
+                self.point_at(&claim, deal, Hints { crm: true, portal: true, companion: false }).await?;
+                self.hand_back(claim, Disposition::Done).await
+            }
+            Stranger::Nothing => self.hand_back(claim, Disposition::Done).await,
+        }
+    }
+
+    /// A deal begins with this referral, unless it has one or had one.
+    async fn begin(&self, claim: Claim, record: RecordId) -> StoreResult<()> {
+        let store = &self.parts.store;
+        if store.deal_of(Side::Portal, &record).await?.is_some() || store.was_linked(&record).await? {
+            return self.hand_back(claim, Disposition::Done).await;
+        }
+        let deal = Deal::born(DealId::new(self.parts.rng.guid()), Side::Portal, record);
+        let commit = Commit {
+            disposition: Disposition::Again { at: self.now(), hints: Hints::ALL, attempts: 0 },
+            claim: claim.clone(),
+            deal: Some(deal),
+            audit: Vec::new(),
+            intents: Vec::new(),
+            index: Vec::new(),
+            consumed: Vec::new(),
+            now: self.now(),
+            effect: None,
+        };
+        match fenced(store.commit(&commit).await) {
+            Ok(_) => {
+                self.woken();
+                Ok(())
+            }
+            // Another event of the same referral was faster.
+            Err(StoreError::Duplicate(_)) => self.hand_back(claim, Disposition::Done).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn point_at(&self, claim: &Claim, deal: Option<DealId>, hints: Hints) -> StoreResult<()> {
+        let Some(deal) = deal else { return Ok(()) };
+        let mark = Mark {
+            target: Target::Deal(deal),
+            hints,
+            lane: WorkLane::Now,
+            due: self.now(),
+            heard: claim.heard,
+        };
+        self.mark(&[mark]).await.map(drop)
+    }
+}

@@ -1,0 +1,78 @@
+//! The engine's numbers. Every bound has its name here.
+
+use std::time::Duration;
+
+/// How often one pass plans a deal anew before it backs off (ARCHITECTURE.md, invariant 7), the first time included.
+pub const ROUNDS: usize = 5;
+
+/// Most calls that finding one bad field may cost (sync rules, section 3).
+pub const BISECT_CALLS: usize = 8;
+
+/// A birth is sent only if its lease outlasts the call's deadline by this much (sync rules, section 6).
+pub const BIRTH_MARGIN: Duration = Duration::from_secs(5);
+
+/// Most keys of an overlap that are remembered per source, so that repeats cost nothing.
+pub const REMEMBERED_KEYS: usize = 100_000;
+
+/// Most pages that one turn of a source reads before it lets others at the store.
+pub const PAGES_A_TURN: usize = 50;
+
+/// How long a problem that only an admin can end is left alone.
+pub const LOOK_AT_PROBLEMS_AGAIN: Duration = Duration::from_secs(15 * 60);
+
+/// The engine's settings.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// The name under which this process holds leases.
+    pub owner: String,
+    /// How many batches are worked on at once.
+    pub workers: usize,
+    /// Most deals in one batch.
+    pub batch: usize,
+    /// Most referrals written at once within a batch.
+    pub portal_concurrency: usize,
+    /// How long a claim lasts.
+    pub lease: Duration,
+    /// The deadline of a remote write.
+    pub deadline: Duration,
+    /// How long after its `send_before` a doubtful creation is left to show up.
+    pub settling: Duration,
+    /// How old the last poll of the portal may be when a referral is born.
+    pub fresh: Duration,
+    /// Shortest wait after a failure.
+    pub retry_first: Duration,
+    /// Longest wait after a failure.
+    pub retry_most: Duration,
+    /// Reports of one deal that travel alone are this far apart.
+    pub report_every: Duration,
+    /// How often the store is told that the service is alive.
+    pub heartbeat: Duration,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            owner: "cosell".to_owned(),
+            workers: 2,
+            batch: 24,
+            portal_concurrency: 8,
+            lease: Duration::from_secs(90),
+            deadline: Duration::from_secs(20),
+            settling: Duration::from_secs(300),
+            fresh: Duration::from_secs(180),
+            retry_first: Duration::from_secs(1),
+            retry_most: Duration::from_secs(900),
+            report_every: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(5),
+        }
+    }
+}
+
+impl EngineSettings {
+    /// The wait after the `attempts`-th failure in a row: doubling, with full jitter above the first half.
+    pub fn back_off(&self, attempts: u32, fraction: f64) -> Duration {
+        let doubled = self.retry_first.saturating_mul(1_u32 << attempts.min(16));
+        let capped = doubled.min(self.retry_most);
+        capped.mul_f64(0.5 + fraction / 2.0)
+    }
+}

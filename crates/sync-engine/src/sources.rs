@@ -1,0 +1,158 @@
+//! Reading the sources: a page, its marks and its cursor in one transaction, under the reader's lease.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use deal_model::RecordId;
+use jiff::Timestamp;
+
+use crate::{
+    Changes, Cursor, Engine, Mark, Seen, Source, StoreResult, Target, WorkLane,
+    engine::Stop,
+    pass::COMPANIONS_SEEN,
+    settings::{PAGES_A_TURN, REMEMBERED_KEYS},
+};
+
+/// Reads one source.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    side: deal_model::Side,
+    source: Source,
+    recent: Recent,
+    /// Failures in a row.
+    failed: u32,
+}
+
+/// The keys of an overlap that were marked already.
+#[derive(Debug, Default)]
+struct Recent {
+    order: VecDeque<String>,
+    keys: HashSet<String>,
+}
+
+impl Recent {
+    fn contains(&self, key: &str) -> bool {
+        self.keys.contains(key)
+    }
+
+    fn remember(&mut self, key: String) {
+        if self.keys.insert(key.clone()) {
+            self.order.push_back(key);
+        }
+        while self.order.len() > REMEMBERED_KEYS {
+            if let Some(old) = self.order.pop_front() {
+                self.keys.remove(&old);
+            }
+        }
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(side: deal_model::Side, source: Source) -> Self {
+        Self { side, source, recent: Recent::default(), failed: 0 }
+    }
+}
+
+impl Engine {
+    /// Reads one source until told to stop.
+    pub(crate) async fn read(&self, mut reader: Reader, stopped: &Stop) {
+        while !stopped.told() {
+            let wait = match self.read_turn(&mut reader).await {
+                Ok(_) if reader.failed == 0 => reader.source.every,
+                Ok(_) => self.parts.settings.back_off(reader.failed, self.parts.rng.fraction()),
+                Err(error) => {
+                    tracing::error!(source = reader.source.name, %error, "the store failed; reading again later");
+                    reader.source.every
+                }
+            };
+            let asleep = async {
+                tokio::select! {
+                    () = self.parts.clock.sleep(wait) => {}
+                    () = self.poll.notified(), if reader.side == deal_model::Side::Portal => {}
+                }
+            };
+            stopped.or(asleep).await;
+        }
+    }
+
+    /// Reads a source to its present end. Returns how many marks it left.
+    pub(crate) async fn read_turn(&self, reader: &mut Reader) -> StoreResult<usize> {
+        let mut heard = 0;
+        for _ in 0..PAGES_A_TURN {
+            let began = self.now();
+            let until = self.in_(self.parts.settings.lease);
+            let name = reader.source.name;
+            let lease = format!("reader.{name}");
+            let store = &self.parts.store;
+            let Some(fence) = store.lease(&lease, &self.parts.settings.owner, began, until).await? else {
+                return Ok(heard);
+            };
+            let position = store.cursor(name).await?;
+            let scope = self.scope(ports::Lane::Background, until);
+            let page = match self.side(reader.side).changes(name, position.as_deref(), scope).await {
+                Ok(page) => page,
+                Err(error) => {
+                    reader.failed = reader.failed.saturating_add(1);
+                    tracing::warn!(source = name, error = %error.what, "could not read a source; trying again");
+                    return Ok(heard);
+                }
+            };
+            reader.failed = 0;
+            let first_load = position.is_none() || !page.complete && reader.side == deal_model::Side::Portal;
+            let marks = self.marks(reader, &page, began, first_load).await?;
+            let mut cursors = vec![Cursor { source: name.to_owned(), position: page.position.clone() }];
+            if page.index.iter().any(|entry| !entry.ours) {
+                cursors.push(Cursor { source: COMPANIONS_SEEN.to_owned(), position: "yes".to_owned() });
+            }
+            heard += self.commit_page(&marks, &page.index, &cursors, &fence).await?;
+            for seen in page.seen {
+                reader.recent.remember(seen.key);
+            }
+            if !page.more {
+                self.note_poll(name, began, page.complete);
+                self.note_blind().await?;
+                break;
+            }
+        }
+        Ok(heard)
+    }
+
+    /// What of a page is news: neither a repeat of the overlap nor a state that the deal has seen.
+    async fn marks(
+        &self,
+        reader: &Reader,
+        page: &Changes,
+        heard: Timestamp,
+        first_load: bool,
+    ) -> StoreResult<Vec<Mark>> {
+        let records: Vec<RecordId> = page.seen.iter().filter_map(record).cloned().collect();
+        let seen: HashMap<RecordId, Option<Timestamp>> =
+            self.parts.store.seen(reader.side, &records).await?.into_iter().collect();
+        let lane = if first_load { WorkLane::Background } else { WorkLane::Now };
+        Ok(page
+            .seen
+            .iter()
+            .filter(|change| !reader.recent.contains(&change.key))
+            .filter(|change| !known_state(change, &seen))
+            .map(|change| Mark {
+                target: change.target.clone(),
+                hints: hints(change),
+                lane,
+                due: heard,
+                heard,
+            })
+            .collect())
+    }
+}
+
+fn record(change: &Seen) -> Option<&RecordId> {
+    match &change.target {
+        Target::Deal(_) => None,
+        Target::Opportunity { id, .. } | Target::Referral { id, .. } => Some(id),
+    }
+}
+
+/// An event is dropped at the mark only on content: the deal has seen this very state (sync rules, section 7).
+fn known_state(change: &Seen, seen: &HashMap<RecordId, Option<Timestamp>>) -> bool {
+    let (Some(stamp), Some(record)) = (change.stamp, record(change)) else { return false };
+    seen.get(record).copied().flatten().is_some_and(|known| known >= stamp)
+}

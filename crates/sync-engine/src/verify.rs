@@ -1,0 +1,243 @@
+//! Looking without touching: what a pass would do, and whether the two sides are equal now.
+
+use deal_model::{
+    Deal, DealId, GroupDecision, GroupHeld, GroupId, GroupSpec, Held, Life, Observation, Phase, Plan,
+    PlanInput, Side, Sight, Value, display, fit_group, plan,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{CallScope, Engine, SideError, StoreResult, Wanted};
+
+/// A deal, both sides as they are now, and what a pass would do. Nothing was claimed, written or sent.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// The deal.
+    pub deal: Deal,
+    /// The opportunity.
+    pub crm: Sight,
+    /// The referral.
+    pub portal: Sight,
+    /// What a pass would do.
+    pub plan: Plan,
+    /// Why a side could not be read, if one could not.
+    pub unread: Option<SideError>,
+}
+
+/// How a deal stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Every two-way field is equal.
+    Equal,
+    /// They differ, and a write is due or waits for its time.
+    Waiting,
+    /// They differ, or cannot go on, and a problem says why.
+    Problem,
+    /// Opted out, on hold, or without a second half yet.
+    PausedOrOnHold,
+    /// They differ only in fields that the portal fixed when the referral was created.
+    FixedByPortal,
+    /// They differ, and nothing says why: a defect.
+    Different,
+    /// A side could not be read.
+    Unread,
+}
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The group; `stage` for the lifecycle.
+    pub field: GroupId,
+    /// What the opportunity says.
+    pub opportunity: String,
+    /// What the referral says.
+    pub referral: String,
+    /// Whether it cannot be written any more.
+    pub fixed: bool,
+}
+
+/// The proof for one deal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The deal.
+    pub deal: DealId,
+    /// How it stands.
+    pub standing: Standing,
+    /// What differs.
+    pub differences: Vec<Difference>,
+}
+
+impl Engine {
+    /// Reads these deals by id and plans them, without a claim and without any write.
+    pub async fn preview(&self, ids: &[DealId]) -> StoreResult<Vec<Preview>> {
+        let deals = self.parts.store.deals(ids).await?;
+        let crm = self.look_at(Side::Crm, &deals).await;
+        let portal = self.look_at(Side::Portal, &deals).await;
+        let mut previews = Vec::with_capacity(deals.len());
+        for ((deal, crm), portal) in deals.into_iter().zip(crm).zip(portal) {
+            let unread = crm.as_ref().err().or(portal.as_ref().err()).cloned();
+            let (crm, portal) = (crm.unwrap_or(Sight::Unread), portal.unwrap_or(Sight::Unread));
+            let claims = crm.seen().and_then(|seen| seen.crm()?.claims.clone());
+            let claimed_elsewhere = match claims {
+                Some(claims) if deal.links.portal.as_ref() != Some(&claims) => {
+                    let holder = self.parts.store.deal_of(Side::Portal, &claims).await?;
+                    holder.is_some_and(|holder| holder != deal.id)
+                }
+                _ => false,
+            };
+            let input = PlanInput {
+                deal: &deal,
+                crm: &crm,
+                portal: &portal,
+                specs: &self.parts.specs,
+                mapping: &self.parts.mapping,
+                now: self.now(),
+                claimed_elsewhere,
+            };
+            let plan = plan(&input);
+            previews.push(Preview { deal, crm, portal, plan, unread });
+        }
+        Ok(previews)
+    }
+
+    async fn look_at(&self, side: Side, deals: &[Deal]) -> Vec<Result<Sight, SideError>> {
+        let wanted: Vec<Wanted> = deals
+            .iter()
+            .filter_map(|deal| {
+                Some(Wanted {
+                    record: deal.links.at(side)?.clone(),
+                    engagement: deal.links.engagement.clone(),
+                    companion: deal.links.companion.clone(),
+                    read_companion: side == Side::Portal && deal.links.engagement.is_some(),
+                })
+            })
+            .collect();
+        let scope = CallScope { lane: ports::Lane::Background, send_before: None };
+        let answers =
+            if wanted.is_empty() { Vec::new() } else { self.side(side).observe(&wanted, scope).await };
+        let mut answers = answers.into_iter();
+        deals
+            .iter()
+            .map(|deal| match deal.links.at(side) {
+                None => Ok(Sight::Unlinked),
+                Some(_) => answers.next().unwrap_or_else(|| Err(SideError::bug("the side gave no answer"))),
+            })
+            .collect()
+    }
+
+    /// Reads these deals by id and says of each whether its sides are equal.
+    pub async fn verify(&self, ids: &[DealId]) -> StoreResult<Vec<Proof>> {
+        let previews = self.preview(ids).await?;
+        Ok(previews.iter().map(|preview| self.prove(preview)).collect())
+    }
+
+    fn prove(&self, preview: &Preview) -> Proof {
+        let deal = preview.deal.id.clone();
+        let proof = |standing, differences| Proof { deal: deal.clone(), standing, differences };
+        let (Some(crm), Some(portal)) = (preview.crm.seen(), preview.portal.seen()) else {
+            let unread = preview.unread.is_some();
+            let standing = match (unread, preview.plan.problems.is_empty(), preview.plan.is_quiet()) {
+                (true, ..) => Standing::Unread,
+                (_, false, _) => Standing::Problem,
+                (_, _, false) => Standing::Waiting,
+                _ => Standing::PausedOrOnHold,
+            };
+            return proof(standing, Vec::new());
+        };
+        if preview.plan.phase == Some(Phase::Paused) {
+            return proof(Standing::PausedOrOnHold, Vec::new());
+        }
+        let mut differences: Vec<Difference> = self
+            .parts
+            .specs
+            .groups
+            .iter()
+            .filter_map(|spec| self.difference(preview, spec, crm, portal))
+            .collect();
+        if !lives_alike(&crm.life, &portal.life) {
+            differences.push(Difference {
+                field: "stage".into(),
+                opportunity: crm.life.word().to_owned(),
+                referral: portal.life.word().to_owned(),
+                fixed: false,
+            });
+        }
+        let waits = |decision: &GroupDecision| {
+            matches!(
+                decision,
+                GroupDecision::Pending { .. } | GroupDecision::Write { .. } | GroupDecision::Merge
+            )
+        };
+        let due = !preview.plan.is_quiet()
+            || !preview.plan.waiting.is_empty()
+            || preview.plan.decisions.iter().any(|(_, decision)| waits(decision));
+        let standing = if differences.is_empty() {
+            if preview.plan.problems.is_empty() { Standing::Equal } else { Standing::Problem }
+        } else if !preview.plan.problems.is_empty() {
+            Standing::Problem
+        } else if due {
+            Standing::Waiting
+        } else if differences.iter().all(|difference| difference.fixed) {
+            Standing::FixedByPortal
+        } else if portal.life == Life::Received {
+            Standing::PausedOrOnHold
+        } else {
+            Standing::Different
+        };
+        proof(standing, differences)
+    }
+
+    fn difference(
+        &self,
+        preview: &Preview,
+        spec: &GroupSpec,
+        crm: &Observation,
+        portal: &Observation,
+    ) -> Option<Difference> {
+        let memory = &preview.deal.memory;
+        let held = |observation: &Observation| -> Option<GroupHeld> {
+            spec.members
+                .iter()
+                .map(|field| {
+                    let reading = deal_model::companion_reading(observation, &field.id, memory);
+                    Some((field.id.clone(), reading.held.held()?))
+                })
+                .collect()
+        };
+        let minor_units = &self.parts.specs.minor_units;
+        let (crm, portal) = (held(crm)?, held(portal)?);
+        let (fit_crm, fit_portal) =
+            (fit_group(spec, minor_units, &crm), fit_group(spec, minor_units, &portal));
+        let empty = |group: &GroupHeld| {
+            let lead = group.get(&spec.lead().id);
+            lead.is_none_or(|lead| match lead {
+                Held::Empty | Held::Value(Value::Flag(false)) => true,
+                Held::Value(Value::Set(elements)) => elements.is_empty(),
+                Held::Value(_) => false,
+            })
+        };
+        if fit_crm == fit_portal || (empty(&fit_crm) && empty(&fit_portal)) {
+            return None;
+        }
+        Some(Difference {
+            field: spec.id.clone(),
+            opportunity: display(&crm),
+            referral: display(&portal),
+            fixed: !(spec.to.portal.update && spec.to.crm.update),
+        })
+    }
+}
+
+/// Whether both sides stand at the same point; a sales stage counts only where both have one.
+fn lives_alike(crm: &Life, portal: &Life) -> bool {
+    match (crm, portal) {
+        (Life::Active { sales_stage: Some(crm) }, Life::Active { sales_stage: Some(portal) }) => {
+            crm == portal
+        }
+        (Life::Active { .. } | Life::Received, Life::Active { .. }) | (Life::Received, Life::Received) => {
+            true
+        }
+        (Life::Won, Life::Won) => true,
+        (crm, portal) => crm.is_closed() && portal.is_closed() && *crm != Life::Won && *portal != Life::Won,
+    }
+}
