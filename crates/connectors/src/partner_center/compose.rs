@@ -1,0 +1,289 @@
+//! From canonical values to what is sent: the operations of a change, the document of a creation.
+
+use deal_model::{Content, ElementChange, ElementKey, FieldId, GroupHeld, Held, Write};
+use mapping::{Binding, Codec, Mapping, SetBinding, When};
+use partner_center::PatchOperation;
+use serde_json::{Map, Value as Json, json};
+
+use super::{PortalSettings, TeamMember};
+
+/// Which of the two documents of a co-sell deal is made (partner-center reference, section 4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Birth {
+    /// Our own referral.
+    Own {
+        /// Whether the other organisation will be invited next.
+        asks_help: bool,
+    },
+    /// The other organisation's.
+    Companion,
+}
+
+/// Whether these writes can only be made from the document: a list goes back whole.
+pub(super) fn needs_document(writes: &[Write], mapping: &Mapping) -> bool {
+    let from_list = |field: &FieldId| {
+        mapping.set(field).is_some()
+            || mapping.binding(field).is_some_and(|binding| matches!(binding.codec, Codec::ProfileId { .. }))
+    };
+    writes.iter().any(|write| match &write.content {
+        Content::Elements(_) => true,
+        Content::Whole(group) => group.keys().any(from_list),
+    })
+}
+
+/// The operations that make `writes`, on a referral whose document is `current` if that is at hand. Members that live in
+/// the other organisation's referral are left out: it cannot be written.
+pub(super) fn operations(writes: &[Write], current: Option<&Json>, mapping: &Mapping) -> Vec<PatchOperation> {
+    let mut operations = Vec::new();
+    for write in writes {
+        match &write.content {
+            Content::Whole(group) => {
+                for (field, held) in group {
+                    operations.extend(whole(field, held, current, mapping));
+                }
+            }
+            Content::Elements(changes) => {
+                let members = mapping.specs().group(&write.group).map(|spec| spec.members.as_slice());
+                let set = members.unwrap_or_default().iter().find_map(|member| mapping.set(&member.id));
+                operations.extend(set.map(|set| {
+                    put(set.portal_array.as_str(), changed_array(set, current, changes), current)
+                }));
+            }
+        }
+    }
+    operations
+}
+
+fn whole(field: &FieldId, held: &Held, current: Option<&Json>, mapping: &Mapping) -> Option<PatchOperation> {
+    if let Some(set) = mapping.set(field) {
+        return Some(put(set.portal_array.as_str(), replaced_array(set, current, held), current));
+    }
+    let binding = mapping.binding(field)?;
+    let path = binding.portal.as_ref()?;
+    let present = current.and_then(|document| path.read(document));
+    binding.codec.writes_portal().then(|| put(path.patch_path(), member(binding, held, present), current))
+}
+
+/// A member that the document lacks can only be added; all others are replaced.
+fn put(path: &str, value: Json, current: Option<&Json>) -> PatchOperation {
+    match current {
+        Some(document) if document.pointer(path).is_none() => PatchOperation::add(path, value),
+        _ => PatchOperation::replace(path, value),
+    }
+}
+
+/// What goes into a single member. `present` is what stands there.
+fn member(binding: &Binding, held: &Held, present: Option<&Json>) -> Json {
+    match (&binding.codec, held) {
+        // A flag has no third state, and the portal takes no null for one.
+        (Codec::Flag, Held::Empty) => Json::Bool(false),
+        // One identifier among others of other types.
+        (Codec::ProfileId { profile_type }, _) => {
+            let others = present.and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+            let others = others.iter().filter(|id| id["profileType"].as_str() != Some(profile_type));
+            let ours = match held {
+                Held::Value(_) => binding.codec.write_portal(held),
+                Held::Empty => Json::Null,
+            };
+            Json::Array(others.cloned().chain(ours.as_array().cloned().unwrap_or_default()).collect())
+        }
+        _ => binding.codec.write_portal(held),
+    }
+}
+
+/// The portal's own array with our changes made: foreign elements, their order and unknown members stay.
+fn changed_array(set: &SetBinding, current: Option<&Json>, changes: &[(ElementKey, ElementChange)]) -> Json {
+    let change_of =
+        |key: &ElementKey| changes.iter().find(|(changed, _)| changed == key).map(|(_, change)| change);
+    let mut array = Vec::new();
+    let mut present = Vec::new();
+    for item in items(set, current) {
+        let key = set.member_key(item);
+        // A key that comes twice is one element, the first (as it is read): the second goes back untouched.
+        let fresh = key.as_ref().filter(|key| !present.contains(*key)).cloned();
+        match fresh.as_ref().and_then(|key| change_of(key).map(|change| (key, change))) {
+            Some((_, ElementChange::Remove)) => {}
+            Some((key, ElementChange::Put(element))) => {
+                array.push(set.portal_element(key, Some(item), element))
+            }
+            None if key.as_ref().is_some_and(|key| change_of(key) == Some(&ElementChange::Remove)) => {}
+            None => array.push(item.clone()),
+        }
+        present.extend(fresh);
+    }
+    for (key, change) in changes {
+        if let ElementChange::Put(element) = change
+            && !present.contains(key)
+        {
+            array.push(set.portal_element(key, None, element));
+        }
+    }
+    Json::Array(array)
+}
+
+/// The portal's own array with exactly `held` as its readable elements.
+fn replaced_array(set: &SetBinding, current: Option<&Json>, held: &Held) -> Json {
+    let elements = held.elements();
+    let mut changes: Vec<(ElementKey, ElementChange)> =
+        elements.iter().map(|(key, element)| (key.clone(), ElementChange::Put(element.clone()))).collect();
+    for key in items(set, current).iter().filter_map(|item| set.member_key(item)) {
+        if !elements.contains_key(&key) {
+            changes.push((key, ElementChange::Remove));
+        }
+    }
+    changed_array(set, current, &changes)
+}
+
+fn items<'d>(set: &SetBinding, current: Option<&'d Json>) -> &'d [Json] {
+    let array = current.and_then(|document| set.portal_array.read(document)).and_then(Json::as_array);
+    array.map_or(&[], Vec::as_slice)
+}
+
+/// The document of a referral that is to be created from an opportunity (partner-center reference, section 3.9).
+pub(super) struct Draft<'a> {
+    pub(super) birth: Birth,
+    pub(super) writes: &'a [Write],
+    /// Whether the customer's consent is recorded.
+    pub(super) consent: bool,
+    /// The opportunity's identifier in its long form.
+    pub(super) reference: String,
+    /// The engagement of a companion.
+    pub(super) engagement: Option<String>,
+}
+
+impl Draft<'_> {
+    /// The document to be posted. It has no server-assigned member.
+    pub(super) fn document(&self, mapping: &Mapping, settings: &PortalSettings) -> Json {
+        let mut document = Json::Object(Map::new());
+        for write in self.writes {
+            let Content::Whole(group) = &write.content else { continue };
+            self.fill(&mut document, group, mapping);
+        }
+        self.consents(&mut document);
+        set_default(&mut document, "/qualification", json!(mapping.creation().qualification));
+        match self.birth {
+            Birth::Own { asks_help } => self.own(&mut document, asks_help, mapping, settings),
+            Birth::Companion => self.companion(&mut document, settings),
+        }
+        document
+    }
+
+    fn fill(&self, document: &mut Json, group: &GroupHeld, mapping: &Mapping) {
+        for (field, held) in group {
+            if let Some(set) = mapping.set(field) {
+                if set.when == When::Always || self.sends_contacts() {
+                    set_at(document, set.portal_array.as_str(), replaced_array(set, None, held));
+                }
+                continue;
+            }
+            let Some(binding) = mapping.binding(field).filter(|binding| binding.codec.writes_portal()) else {
+                continue;
+            };
+            let place = match self.birth {
+                Birth::Own { .. } => binding.portal.as_ref(),
+                Birth::Companion => binding.companion.as_ref().or(binding.portal.as_ref()),
+            };
+            if let Some(path) = place.filter(|_| *held != Held::Empty) {
+                let value = member(binding, held, path.read(document));
+                set_at(document, path.as_str(), value);
+            }
+        }
+    }
+
+    /// Contacts leave only where help is asked for (sync rules, section 5).
+    fn sends_contacts(&self) -> bool {
+        self.birth != Birth::Own { asks_help: false }
+    }
+
+    /// What the mapping does not say of the consents follows from the recorded one; it is never asserted without.
+    fn consents(&self, document: &mut Json) {
+        for consent in ["consentToToShareInfoWithOthers", "consentToContact"] {
+            set_default(document, &format!("/consent/{consent}"), json!(self.consent));
+        }
+        let share = "/consent/consentToShareReferralWithMicrosoftSellers";
+        // Asking for help is sharing: the portal has no deal with help that its sellers may not see (section 4.3).
+        if self.birth == (Birth::Own { asks_help: false }) {
+            set_default(document, share, json!(false));
+        } else {
+            set_at(document, share, json!(self.consent));
+        }
+    }
+
+    fn own(&self, document: &mut Json, asks_help: bool, mapping: &Mapping, settings: &PortalSettings) {
+        set_at(document, "/externalReferenceId", json!(self.reference));
+        let solution = document.pointer("/details/requirements/solutions/0/id").cloned();
+        match solution.filter(|_| asks_help) {
+            Some(id) => {
+                set_at(document, "/type", json!("Shared"));
+                set_at(document, "/target", json!([{ "type": "SolutionProfile", "id": id }]));
+            }
+            None => {
+                set_at(document, "/type", json!("Independent"));
+                set_at(document, "/target", json!([]));
+            }
+        }
+        if let Some(partner) = &mapping.creation().partner_id {
+            set_default(document, "/mpnId", json!(partner));
+        }
+        let alone = document.pointer("/team").and_then(Json::as_array).is_none_or(Vec::is_empty);
+        if let Some(member) = settings.default_team_member.as_ref().filter(|_| alone) {
+            set_at(document, "/team", json!([seller(member)]));
+        }
+        if let Some(intent) = &settings.marketplace_intent {
+            let attributes = "/details/requirements/additionalRequirements/attributes";
+            let intent = json!([{ "type": "CustomerMarketplaceIntent", "id": intent }]);
+            set_default(document, attributes, intent);
+        }
+    }
+
+    fn companion(&self, document: &mut Json, settings: &PortalSettings) {
+        if let Some(members) = document.as_object_mut() {
+            // Our own identifiers, sellers and account of the deal are none of the other organisation's.
+            for own in ["externalReferenceId", "mpnId", "campaignId", "team"] {
+                members.remove(own);
+            }
+        }
+        let target = json!([{
+            "type": "BusinessProfileLocation",
+            "id": settings.companion_organization.as_str(),
+        }]);
+        for (path, value) in [
+            ("/engagementId", json!(self.engagement)),
+            ("/type", json!("Shared")),
+            ("/status", json!("New")),
+            ("/substatus", json!("Pending")),
+            ("/target", target),
+            ("/team", json!([])),
+        ] {
+            set_at(document, path, value);
+        }
+    }
+}
+
+fn seller(member: &TeamMember) -> Json {
+    json!({
+        "firstName": member.first_name,
+        "lastName": member.last_name,
+        "email": member.email,
+        "phoneNumber": member.phone,
+    })
+}
+
+fn set_default(document: &mut Json, pointer: &str, value: Json) {
+    if document.pointer(pointer).is_none() {
+        set_at(document, pointer, value);
+    }
+}
+
+/// Puts `value` where the pointer leads, making the objects on the way. Something else on the way gives way.
+fn set_at(document: &mut Json, pointer: &str, value: Json) {
+    let mut place = document;
+    for segment in pointer.split('/').skip(1) {
+        let name = segment.replace("~1", "/").replace("~0", "~");
+        if !place.is_object() {
+            *place = Json::Object(Map::new());
+        }
+        place = place.as_object_mut().expect("it was just made an object").entry(name).or_insert(Json::Null);
+    }
+    *place = value;
+}

@@ -1,0 +1,137 @@
+//! What a refusal of the portal means for the engine: classed once, here.
+
+use deal_model::GroupId;
+use http::StatusCode;
+use mapping::Mapping;
+use partner_center::{Error, ErrorCode, Operation};
+use ports::RetryClass;
+use sync_engine::SideError;
+
+/// The engine's error for `error`. The groups are those whose members the server names.
+pub(super) fn side_error(error: &Error, mapping: &Mapping) -> SideError {
+    let refusal = error.api();
+    let fields = refusal.map_or(&[][..], |refusal| refusal.fields());
+    SideError {
+        class: class(error),
+        what: error.to_string(),
+        told: refusal.and_then(|refusal| refusal.server_text()).unwrap_or_default().to_owned(),
+        groups: groups(fields, mapping),
+        certainly_not_done: certainly_not_done(error),
+    }
+}
+
+/// Whether the answer says that the caller may not see this very referral. Another 403 (a proxy, a claims challenge) says
+/// something about the connection, and nothing about the referral.
+pub(super) fn is_hidden(error: &Error) -> bool {
+    error.api().is_some_and(|refusal| {
+        refusal.status() == StatusCode::FORBIDDEN && refusal.code() == Some(&ErrorCode::AccessDenied)
+    })
+}
+
+/// A record that is not what the plan was made on. Nothing was sent.
+pub(super) fn changed(what: &str) -> SideError {
+    own(RetryClass::Changed, what)
+}
+
+/// A mistake of the program's own. Nothing was sent.
+pub(super) fn bug(what: &str) -> SideError {
+    own(RetryClass::Bug, what)
+}
+
+/// An answer that cannot be used this time. Nothing was changed.
+pub(super) fn unusable(what: &str) -> SideError {
+    own(RetryClass::LATER, what)
+}
+
+/// Something that a person has to mend. Nothing was sent.
+pub(super) fn person(what: &str) -> SideError {
+    own(RetryClass::Person, what)
+}
+
+fn own(class: RetryClass, what: &str) -> SideError {
+    SideError {
+        class,
+        what: what.to_owned(),
+        told: String::new(),
+        groups: Vec::new(),
+        certainly_not_done: true,
+    }
+}
+
+fn class(error: &Error) -> RetryClass {
+    match error.api() {
+        // Whether a stale version is a 412 or a 409 is not documented (partner-center reference, section 5).
+        Some(refusal)
+            if refusal.operation() == Operation::PatchReferral
+                && matches!(refusal.status(), StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED) =>
+        {
+            RetryClass::Changed
+        }
+        _ => error.class(),
+    }
+}
+
+fn certainly_not_done(error: &Error) -> bool {
+    match error {
+        Error::Api(refusal) => refusal.status().is_client_error() || !refusal.operation().has_effect(),
+        Error::Transport { operation, source } => !operation.has_effect() || source.certainly_not_sent(),
+        Error::Unreadable { operation, .. } => !operation.has_effect(),
+        Error::NotAdmitted { .. }
+        | Error::TimePassed { .. }
+        | Error::Auth { .. }
+        | Error::Request { .. }
+        | Error::Endless { .. } => true,
+        _ => false,
+    }
+}
+
+/// The groups that live at, below or right above the named members. `/details` alone names half the document, and
+/// nothing that could be left out.
+fn groups(fields: &[String], mapping: &Mapping) -> Vec<GroupId> {
+    let named = |path: &str| fields.iter().any(|field| touches(field, path));
+    let places = |field: &deal_model::FieldId| {
+        let binding = mapping.binding(field);
+        let set = mapping.set(field);
+        [
+            binding.and_then(|binding| binding.portal.as_ref()),
+            binding.and_then(|binding| binding.companion.as_ref()),
+            set.map(|set| &set.portal_array),
+        ]
+    };
+    let specs = mapping.specs().groups.iter();
+    specs
+        .filter(|spec| {
+            spec.members
+                .iter()
+                .any(|member| places(&member.id).into_iter().flatten().any(|path| named(path.as_str())))
+        })
+        .map(|spec| spec.id.clone())
+        .collect()
+}
+
+fn touches(named: &str, path: &str) -> bool {
+    let below = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let deep = named.matches('/').count() > 1;
+    below(named, path) || (deep && below(path, named))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_reaches_the_groups_at_below_and_above_its_place() {
+        let mapping = Mapping::shipped();
+        let found = |field: &str| {
+            groups(&[field.to_owned()], &mapping).iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found("/details/currency"), ["money"]);
+        assert_eq!(found("/details/requirements/solutions/0/id"), ["solutions"]);
+        assert_eq!(found("/customerProfile/address"), ["customer_address"]);
+        assert_eq!(found("/inviteContext/notes"), ["help"]);
+        assert!(found("/details").is_empty());
+        assert!(found("/registrations/0/id").is_empty());
+    }
+}

@@ -1,0 +1,168 @@
+//! From a referral's document to what the engine knows: observations, index entries, and whose referral it is.
+
+use std::collections::BTreeMap;
+
+use deal_model::{
+    Actor, Facts, FieldId, Life, Observation, Observed, PortalFacts, Reading, RecordId, Value, Version,
+    digest,
+};
+use jiff::Timestamp;
+use mapping::{Binding, Codec, Mapping, portal_life};
+use partner_center::{OrganizationId, Qualification, Referral, ReferralType};
+use serde_json::Value as Json;
+use sync_engine::IndexEntry;
+
+use super::PortalSettings;
+
+/// What an opportunity's identifier begins with (salesforce reference, record identifiers).
+const OPPORTUNITY_PREFIX: &str = "006";
+/// Its length in the long form.
+const LONG_ID: usize = 18;
+
+/// An external reference in its one form: a record identifier of 15 characters becomes one of 18, anything else is
+/// trimmed and kept.
+pub fn normalise_reference(text: &str) -> String {
+    match Codec::RecordId.read_portal(&Json::String(text.to_owned())) {
+        Observed::Value(Value::Text(reference)) => reference,
+        _ => text.trim().to_owned(),
+    }
+}
+
+/// What a referral's owner and its kind make of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// Our own organisation's.
+    Ours,
+    /// The companion organisation's, or another partner's.
+    Others,
+}
+
+pub(super) fn ownership(referral: &Referral, settings: &PortalSettings) -> Ownership {
+    if is_of(referral, &settings.organization_id) { Ownership::Ours } else { Ownership::Others }
+}
+
+/// Whether `organization` owns it.
+pub(super) fn is_of(referral: &Referral, organization: &OrganizationId) -> bool {
+    referral.organization_id().is_some_and(|owner| owner.as_str().eq_ignore_ascii_case(organization.as_str()))
+}
+
+/// Whether a referral is a lead and no deal (partner-center reference, section 4.4). A shared one is a deal whoever
+/// invited.
+pub(super) fn is_lead(referral: &Referral) -> bool {
+    if referral.referral_type() != Some(ReferralType::Independent) {
+        return false;
+    }
+    match referral.qualification() {
+        Some(Qualification::Direct) => true,
+        Some(Qualification::SalesQualified | Qualification::MarketingQualified) => {
+            referral.invited_by().is_some_and(|inviter| inviter.is_microsoft())
+        }
+        _ => false,
+    }
+}
+
+/// Whether a deal may be born of it, as far as the document tells: ours, unanswered or under way, no lead, and within the
+/// inbound filter.
+pub(super) fn may_be_born(referral: &Referral, mapping: &Mapping, settings: &PortalSettings) -> bool {
+    ownership(referral, settings) == Ownership::Ours
+        && matches!(portal_life(referral.document()), Life::Received | Life::Active { .. })
+        && !is_lead(referral)
+        && mapping.inbound().admits(referral.document())
+}
+
+/// The opportunity that the referral names as its own, if what it names looks like one.
+pub(super) fn claimed_opportunity(referral: &Referral) -> Option<RecordId> {
+    let reference = normalise_reference(referral.external_reference_id()?);
+    let looks = reference.len() == LONG_ID
+        && reference.starts_with(OPPORTUNITY_PREFIX)
+        && reference.bytes().all(|each| each.is_ascii_alphanumeric());
+    looks.then(|| RecordId::new(reference))
+}
+
+pub(super) fn record_id(referral: &Referral) -> RecordId {
+    RecordId::new(referral.id().to_string())
+}
+
+pub(super) fn engagement(referral: &Referral) -> Option<RecordId> {
+    referral.engagement_id().map(|id| RecordId::new(id.to_string()))
+}
+
+/// What the births' index learns. `read_at` stands in where the document has no date.
+pub(super) fn index_entry(
+    referral: &Referral,
+    settings: &PortalSettings,
+    read_at: Option<Timestamp>,
+) -> IndexEntry {
+    // The newest date there is: an undated referral must not be ruled out as too old to be the one looked for.
+    let undated = read_at.unwrap_or(Timestamp::MAX);
+    let updated = referral.updated().unwrap_or(undated);
+    IndexEntry {
+        referral: record_id(referral),
+        engagement: engagement(referral),
+        ours: ownership(referral, settings) == Ownership::Ours,
+        external: referral.external_reference_id().map(|text| digest(&normalise_reference(text))),
+        open: !portal_life(referral.document()).is_closed(),
+        created: referral.created().unwrap_or(updated),
+        updated,
+    }
+}
+
+/// The companion, as far as it was read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Companion<'d> {
+    /// Its record, if it is known.
+    pub(super) record: Option<RecordId>,
+    /// What was read: nothing (not asked, or hidden), that there is none, or its document.
+    pub(super) read: Option<Option<&'d Json>>,
+}
+
+/// The referral as an observation. None, if it does not tell when it last changed: then it has no version.
+pub(super) fn observation(
+    referral: &Referral,
+    server_date: Option<Timestamp>,
+    companion: &Companion<'_>,
+    mapping: &Mapping,
+) -> Option<Observation> {
+    let document = referral.document();
+    let stamp = referral.updated()?;
+    let mut fields = BTreeMap::new();
+    for binding in mapping.bindings().iter().filter(|binding| binding.portal.is_some()) {
+        fields.insert(binding.field.clone(), reading(binding, binding.observe_portal(document)));
+    }
+    for set in mapping.sets() {
+        fields.insert(set.field.clone(), Reading::plain(set.observe_portal(document)));
+    }
+    let facts = PortalFacts {
+        expires: referral.expires(),
+        engagement: engagement(referral),
+        external_reference: referral
+            .external_reference_id()
+            .map(|text| RecordId::new(normalise_reference(text))),
+        companion: companion.record.clone(),
+        companion_fields: companion.read.map(|document| companion_fields(document, mapping)),
+    };
+    Some(Observation {
+        record: record_id(referral),
+        version: Version { stamp, tag: referral.etag().map(|etag| etag.as_str().to_owned()) },
+        read_at: server_date.unwrap_or(stamp),
+        actor: Actor::Unknown,
+        life: portal_life(document),
+        fields,
+        facts: Facts::Portal(facts),
+    })
+}
+
+fn companion_fields(companion: Option<&Json>, mapping: &Mapping) -> BTreeMap<FieldId, Reading> {
+    let bindings = mapping.bindings().iter().filter(|binding| binding.companion.is_some());
+    bindings
+        .map(|binding| (binding.field.clone(), reading(binding, binding.observe_companion(companion))))
+        .collect()
+}
+
+/// What the portal holds, and what it would send to the CRM: the default, where it holds nothing.
+fn reading(binding: &Binding, held: Observed) -> Reading {
+    match (&held, &binding.default.crm) {
+        (Observed::Empty, Some(default)) => Reading { held, sends: Observed::Value(default.clone()) },
+        _ => Reading::plain(held),
+    }
+}
