@@ -29,6 +29,8 @@ mod seed;
 mod soql;
 mod stages;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::{
@@ -83,7 +85,7 @@ impl Salesforce {
         Self { state: Mutex::new(State { org, gate, seeded: false }) }
     }
 
-    fn state(&self, now: Timestamp) -> MutexGuard<'_, State> {
+    fn open(&self, now: Timestamp) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         if !state.seeded {
             state.seeded = true;
@@ -114,7 +116,7 @@ impl Machine for Salesforce {
     }
 
     fn handle(&self, request: Request<Bytes>, now: Timestamp) -> Response<Bytes> {
-        let mut state = self.state(now);
+        let mut state = self.open(now);
         if state.org.base_url.is_empty()
             && let Some(host) = request.headers().get(header::HOST).and_then(|host| host.to_str().ok())
         {
@@ -129,7 +131,7 @@ impl Machine for Salesforce {
     }
 
     fn state(&self, now: Timestamp) -> Value {
-        self.state(now).org.dump()
+        self.open(now).org.dump()
     }
 
     fn knobs(&self) -> Value {
@@ -137,7 +139,7 @@ impl Machine for Salesforce {
     }
 
     fn set_knobs(&self, patch: &Value, now: Timestamp) -> Result<(), String> {
-        let mut state = self.state(now);
+        let mut state = self.open(now);
         let knobs = state.org.knobs.patched(patch)?;
         state.org.set_knobs(knobs)?;
         state.org.schema_changed = values::to_second(now);
@@ -150,7 +152,7 @@ impl Machine for Salesforce {
 
     /// `clone`, `delete` and `undelete` take `{id, user?}`, `revoke` takes `{user}`.
     fn act(&self, actor: &str, body: &Value, now: Timestamp) -> Result<Value, String> {
-        let mut state = self.state(now);
+        let mut state = self.open(now);
         let State { org, gate, .. } = &mut *state;
         let username = body.get("user").and_then(Value::as_str).unwrap_or(seed::SELLERS[0]);
         let person = org.people.iter().find(|person| person.username.eq_ignore_ascii_case(username)).cloned();
