@@ -135,7 +135,7 @@ impl Engine {
             .filter(|change| !known_state(change, &seen))
             .map(|change| Mark {
                 target: change.target.clone(),
-                hints: hints(change),
+                hints: change.hints,
                 lane,
                 due: heard,
                 heard,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use deal_model::{
-    Deal, Effect, EffectEnd, GroupDecision, PerSide, Phase, Problem, ProblemClass, SettleInput, Side, Sight,
-    settle,
+    Deal, Effect, EffectEnd, GroupDecision, PerSide, Phase, Problem, ProblemClass, SETTLE, SettleInput, Side,
+    Sight, settle,
 };
 use jiff::Timestamp;
 use ports::RetryClass;
