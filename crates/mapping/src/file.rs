@@ -24,10 +24,10 @@ mod typed;
 
 use std::fmt::Write as _;
 
-use deal_model::{GroupId, GuardSettings, Specs, Switches};
+use deal_model::{GuardSettings, Specs, Switches};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Mapping, MappingError, Source, When, codec::minor_units};
+use crate::{Mapping, MappingError, Source, codec::minor_units};
 use mistakes::Mistakes;
 use tree::Table;
 
@@ -71,14 +71,9 @@ pub(crate) fn compile(sources: &[Source<'_>]) -> Result<Mapping, Vec<MappingErro
     match stages {
         Some(stages) if mistakes.is_empty() => Ok(Mapping {
             specs: Specs {
-                groups: groups.specs,
                 minor_units: minor_units(),
-                help_needs: groups
-                    .sets
-                    .iter()
-                    .filter(|set| set.when == When::Help)
-                    .map(|set| GroupId::new(set.field.as_str()))
-                    .collect(),
+                help_needs: groups.needed_for_help(),
+                groups: groups.specs,
                 guard: GuardSettings::default(),
                 switches: Switches::default(),
             },

@@ -12,13 +12,21 @@ use super::{
     place,
     policy::{Direction, Moments, Policy},
 };
-use crate::{Binding, Codec, SetBinding};
+use crate::{Binding, Codec, SetBinding, When};
 
 /// What the fields compile to.
 pub(super) struct Groups {
     pub(super) specs: Vec<GroupSpec>,
     pub(super) bindings: Vec<Binding>,
     pub(super) sets: Vec<SetBinding>,
+}
+
+impl Groups {
+    /// The groups that leave only when help is asked: without a value in them it cannot be.
+    pub(super) fn needed_for_help(&self) -> Vec<GroupId> {
+        let waits = |id: &FieldId| self.sets.iter().any(|set| &set.field == id && set.when == When::Help);
+        self.specs.iter().filter(|group| waits(&group.lead().id)).map(|group| group.id.clone()).collect()
+    }
 }
 
 pub(super) fn compile(fields: Vec<Field>, mistakes: &mut Mistakes<'_>) -> Groups {

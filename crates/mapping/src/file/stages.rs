@@ -50,11 +50,14 @@ pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Option<Stages> 
     }
     let entries = section.entries.iter().filter(|entry| !TARGETS.contains(&entry.key.as_str()));
     let listed: Vec<ListedStage> = entries.filter_map(|entry| listed(entry, mistakes)).collect();
-    if let Some(entry) = on_hold.as_ref().and_then(|name| section.entry(name)) {
+    if let Some(name) = &on_hold
+        && listed.iter().any(|stage| &stage.name == name)
+        && let Some(node) = section.get("on_hold")
+    {
         mistakes.add(
-            entry.key_at,
-            "the on-hold stage has a meaning already",
-            "leave this line out, or choose another stage for on_hold",
+            node.at,
+            format!("the stage `{}` has a meaning of its own already", typed::shown(name)),
+            "choose another stage for received referrals, or set that stage's line to \"off\"",
         );
     }
     for (meaning, word) in [(Meaning::Won, "won"), (Meaning::Lost, "lost")] {

@@ -236,6 +236,14 @@ fn an_on_hold_stage_that_is_the_active_one_is_told() {
 }
 
 #[test]
+fn an_on_hold_stage_that_is_listed_is_told() {
+    told(
+        "[stages]\non_hold = \"Closed Lost\"\n",
+        &["3:11 the stage `Closed Lost` has a meaning of its own already; choose another stage"],
+    );
+}
+
+#[test]
 fn stages_without_an_outcome_are_told() {
     told(
         "[stages]\n\"Closed Won\" = \"off\"\n",

@@ -1,6 +1,6 @@
 //! The shipped default, as data.
 
-use deal_model::{Conflict, FieldId, GroupId, Irreversible, Kind, Route, Side};
+use deal_model::{Conflict, FieldId, GroupId, Irreversible, Kind, Observed, Route, Side, Value};
 use mapping::{Mapping, SetSource, StageError, When};
 use serde_json::json;
 
@@ -138,4 +138,72 @@ fn the_version_is_twelve_digits_and_stable() {
     let version = Mapping::shipped().version().to_owned();
     assert_eq!(version.len(), 12);
     assert_eq!(version, Mapping::shipped().version());
+}
+
+/// An inbound referral before acceptance (partner-center reference, section 3.9 c), shortened to what is mapped.
+const INBOUND: &str = r#"{
+ "id":"7a1c0000-0000-4000-8000-0000000000a1","name":"Contoso ERP modernisation","externalReferenceId":null,
+ "createdDateTime":"2026-11-02T09:14:07.1234567Z","expirationDateTime":"2026-11-16T00:00:00Z",
+ "status":"New","substatus":"Pending","statusReason":null,"campaignId":null,"salesStage":null,"referralProgram":null,
+ "customerProfile":{"name":"Contoso AG","size":"",
+  "address":{"addressLine1":"Ring 1","addressLine2":null,"city":"Zurich","state":null,"postalCode":"8001","country":"CH"},
+  "team":[{"firstName":"Mia","lastName":"Frei","email":"mia@contoso.example","phoneNumber":"+41440000","title":null}],
+  "ids":[{"profileType":"External","id":"6-ABCDEFGHI"}]},
+ "consent":{"consentToToShareInfoWithOthers":true,"consentToContact":true,
+  "consentToShareReferralWithMicrosoftSellers":true},
+ "details":{"notes":null,"dealValue":250000,"currency":"CHF","closingDateTime":"2027-06-30T00:00:00Z",
+  "requirements":{"solutions":[{"id":"SOL-12345-ABC","name":"Fabrikam Insight","type":"Name"}]}}}"#;
+
+fn shown(observed: &Observed) -> String {
+    match observed {
+        Observed::Value(Value::Text(text) | Value::Choice(text)) => text.clone(),
+        Observed::Value(Value::Number(number)) => number.to_string(),
+        Observed::Value(Value::Date(date)) => date.to_string(),
+        Observed::Value(Value::Flag(flag)) => flag.to_string(),
+        Observed::Value(Value::Set(elements)) => {
+            elements.keys().map(|key| key.0.as_str()).collect::<Vec<_>>().join(" ")
+        }
+        Observed::Empty => "empty".to_owned(),
+        Observed::Unknown => "unknown".to_owned(),
+    }
+}
+
+#[test]
+fn the_documented_inbound_referral_is_read_field_by_field() {
+    let mapping = Mapping::shipped();
+    let referral = serde_json::from_str(INBOUND).unwrap();
+    let scalars = mapping.bindings().iter().filter(|binding| binding.portal.is_some());
+    let mut read: Vec<String> = scalars
+        .map(|binding| format!("{}: {}", binding.field, shown(&binding.observe_portal(&referral))))
+        .collect();
+    read.extend(
+        mapping.sets().iter().map(|set| format!("{}: {}", set.field, shown(&set.observe_portal(&referral)))),
+    );
+    let expected = [
+        "referral_identifier: 7a1c0000-0000-4000-8000-0000000000a1",
+        "referral_link: https://partner.microsoft.com/referrals/v2/inbox?id=7a1c0000-0000-4000-8000-0000000000a1",
+        "external_reference: empty",
+        "deal_name: Contoso ERP modernisation",
+        "deal_value: 250000",
+        "deal_currency: CHF",
+        "closing_date: 2027-06-30",
+        "notes: empty",
+        "share: true",
+        "consent_share: true",
+        "consent_contact: true",
+        "consent_microsoft: empty",
+        "customer_name: Contoso AG",
+        "customer_street: Ring 1",
+        "customer_city: Zurich",
+        "customer_state: empty",
+        "customer_postal_code: 8001",
+        "customer_country: CH",
+        "customer_duns: empty",
+        "customer_size: empty",
+        "referral_expires: 2026-11-16",
+        "referral_program: empty",
+        "solutions: SOL-12345-ABC",
+        "contacts: mia@contoso.example",
+    ];
+    assert_eq!(read, expected);
 }
