@@ -11,7 +11,7 @@
 //! | `DELETE /_sandbox/holds/{id}?action=proceed\|drop` | lets it go, answers `{held}` |
 //! | `GET /_sandbox/clock`, `POST {advance_ms}` | the platforms' time; moves it forward |
 //! | `POST /_sandbox/actor/{actor}` | a scripted actor acts |
-//! | `GET /_sandbox/webhooks` | deliveries with their results |
+//! | `GET /_sandbox/webhooks`, `POST` | deliveries with their results; sets knobs, as `PATCH /_sandbox/knobs` does |
 //!
 //! A refusal is 400 (404 for an unknown path or hold) with `{"error": sentence}`.
 
@@ -33,7 +33,7 @@ use crate::{
 /// First segment of every control path.
 const ROOT: &str = "_sandbox";
 /// Longest wait of one long poll.
-pub const MAX_POLL: Duration = Duration::from_secs(60);
+pub const MAX_POLL: Duration = Duration::from_mins(1);
 /// Furthest the clock moves at once: ten years.
 const MAX_ADVANCE_MS: i64 = 10 * 366 * 86_400_000;
 
@@ -71,10 +71,10 @@ async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
     let get = method == Method::GET;
     let post = method == Method::POST;
     let delete = method == Method::DELETE;
-    match path.as_slice() {
+    let response = match path.as_slice() {
         ["state"] if get => ok(&front.machine.state(stage.now())),
         ["knobs"] if get => ok(&front.machine.knobs()),
-        ["knobs"] if method == Method::PATCH || post => {
+        ["knobs" | "webhooks"] if method == Method::PATCH || post => {
             front.machine.set_knobs(&body(request)?, stage.now()).map_err(bad)?;
             ok(&front.machine.knobs())
         }
@@ -83,7 +83,7 @@ async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
         }
         ["requests"] if delete => {
             front.traffic.reset();
-            Ok(empty(StatusCode::NO_CONTENT))
+            empty(StatusCode::NO_CONTENT)
         }
         ["faults"] if get => ok(&json!(stage.rules.list())),
         ["faults"] if post => {
@@ -93,11 +93,11 @@ async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
         }
         ["faults"] if delete => {
             stage.rules.remove(None);
-            Ok(empty(StatusCode::NO_CONTENT))
+            empty(StatusCode::NO_CONTENT)
         }
         ["faults", id] if delete => {
             stage.rules.remove(Some(number(id)?));
-            Ok(empty(StatusCode::NO_CONTENT))
+            empty(StatusCode::NO_CONTENT)
         }
         ["holds"] if post => {
             let mut arm: Arm = body(request)?;
@@ -131,16 +131,17 @@ async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
             let done = front.machine.act(&actor.join("/"), &body_or_empty(request)?, stage.now());
             ok(&done.map_err(bad)?)
         }
-        _ => Err((StatusCode::NOT_FOUND, format!("no {method} {} here", request.uri().path()))),
-    }
+        _ => return Err((StatusCode::NOT_FOUND, format!("no {method} {} here", request.uri().path()))),
+    };
+    Ok(response)
 }
 
-fn ok(body: &Value) -> Answered {
-    Ok(answer(StatusCode::OK, body))
+fn ok(body: &Value) -> Response<Bytes> {
+    answer(StatusCode::OK, body)
 }
 
-fn created(body: &Value) -> Answered {
-    Ok(answer(StatusCode::CREATED, body))
+fn created(body: &Value) -> Response<Bytes> {
+    answer(StatusCode::CREATED, body)
 }
 
 fn body<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, (StatusCode, String)> {

@@ -12,9 +12,9 @@ use crate::{exchange::Kind, world::World};
 /// Most rules that can stand at once.
 pub const MAX_RULES: usize = 256;
 /// How long a timed-out exchange is kept open before it is cut, unless the rule says otherwise.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(2);
 /// Longest latency or time-out a rule may ask for.
-pub const MAX_WAIT: Duration = Duration::from_secs(600);
+pub const MAX_WAIT: Duration = Duration::from_mins(10);
 
 /// One of the two platforms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::{
     control,
-    exchange::{Kind, Machine},
+    exchange::{Kind, Machine, Outcome},
     faults::{Platform, Point, Rules, Spoil},
     holds::{Holds, Release},
     traffic::{Exchange, Traffic},
@@ -90,6 +90,12 @@ impl Front {
     /// request held before its effect still has it when released after the client's death.
     pub async fn answer(self: Arc<Self>, request: Request<Bytes>) -> Answer {
         tokio::spawn(self.exchange(request)).await.unwrap_or(Answer::Cut)
+    }
+
+    /// Notes the outcome of a call that the platform made.
+    pub fn delivered(&self, id: u64, outcome: &Outcome) {
+        self.machine.delivered(id, outcome, self.stage.now());
+        self.stage.stir();
     }
 
     async fn exchange(self: Arc<Self>, request: Request<Bytes>) -> Answer {

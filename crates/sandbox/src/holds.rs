@@ -13,7 +13,7 @@ use crate::{
 /// Most holds that can be armed or holding at once.
 pub const MAX_HOLDS: usize = 64;
 /// Longest time a request is held; then it goes on as if dropped.
-pub const MAX_HELD: Duration = Duration::from_secs(600);
+pub const MAX_HELD: Duration = Duration::from_mins(10);
 
 /// Which request is held, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

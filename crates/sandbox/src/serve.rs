@@ -1,5 +1,281 @@
-//! The sandbox over sockets: a listener for each platform.
+//! The sandbox over sockets: a listener for each platform, and a courier for the calls each platform makes itself.
 
-/// What a started sandbox tells its user.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Ready {}
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    exchange::{self, Machine, Outcome, Outgoing},
+    faults::Platform,
+    front::{Answer, Front, Stage},
+    partner_center::PartnerCenter,
+    salesforce::Salesforce,
+    world::World,
+};
+
+/// Most connections open at once on one listener; more wait.
+pub const MAX_CONNECTIONS: usize = 1024;
+/// Most calls of one platform under way at once.
+pub const MAX_COURIER_CALLS: usize = 32;
+/// How long the other side of a platform's call may take.
+pub const COURIER_DEADLINE: Duration = Duration::from_secs(10);
+/// How long connections get to finish when the sandbox shuts down; then they are dropped.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+/// Longest sleep of a courier with nothing to do.
+const COURIER_REST: Duration = Duration::from_mins(1);
+
+/// How a sandbox is started.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Where Partner Center listens. Port 0: any free one.
+    pub partner_center: SocketAddr,
+    /// Where Salesforce listens. Port 0: any free one.
+    pub salesforce: SocketAddr,
+    /// From which every identifier, secret and random choice follows.
+    pub seed: u64,
+    /// Longest request body read, in bytes; longer ones are answered with 413. A platform's own bound may be lower.
+    pub max_body_bytes: usize,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { partner_center: any, salesforce: any, seed: 0, max_body_bytes: 16 << 20 }
+    }
+}
+
+/// What a started sandbox tells its user: URLs and ready-made credentials of both platforms. Serialises to one JSON
+/// object.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ready {
+    /// Partner Center: `api_url`, `webhooks_url`, `token_url`, `control_url`, `certificate_url`, `tenant_id`,
+    /// `organization_id`, `client_id`, `client_secret`, `refresh_token`, `portal_user_token`,
+    /// `webhook_trust_anchor_pem`, `webhook_intermediate_pem` and more.
+    pub partner_center: Value,
+    /// Salesforce, as its machine says.
+    pub salesforce: Value,
+    /// The seed it was started with.
+    pub seed: u64,
+}
+
+/// A running sandbox. Dropping it stops it at once; [`Sandbox::shutdown`] lets exchanges finish.
+#[derive(Debug)]
+pub struct Sandbox {
+    ready: Ready,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    fronts: [Arc<Front>; 2],
+}
+
+impl Sandbox {
+    /// Starts both platforms.
+    ///
+    /// # Errors
+    /// A listener could not be bound.
+    pub async fn start(config: SandboxConfig) -> io::Result<Self> {
+        let world = Arc::new(World::new(config.seed));
+        let stage = Stage::new(world, Arc::new(Timestamp::now));
+        Self::start_on(config, stage).await
+    }
+
+    /// Starts both platforms on a stage that the caller made, with its own clock.
+    ///
+    /// # Errors
+    /// A listener could not be bound.
+    pub async fn start_on(config: SandboxConfig, stage: Stage) -> io::Result<Self> {
+        let (world, now) = (&stage.world, stage.now());
+        let portal: Arc<dyn Machine> = Arc::new(PartnerCenter::new(Arc::clone(world), now));
+        let crm: Arc<dyn Machine> = Arc::new(Salesforce::new(world));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let mut opened = Vec::with_capacity(2);
+        for (platform, machine, address) in [
+            (Platform::PartnerCenter, portal, config.partner_center),
+            (Platform::Salesforce, crm, config.salesforce),
+        ] {
+            let listener = TcpListener::bind(address).await?;
+            let credentials = machine.credentials(&format!("http://{}", reachable(listener.local_addr()?)));
+            opened.push((listener, credentials, Arc::new(Front::new(platform, machine, stage.clone()))));
+        }
+        // Both are bound before either answers: a client that reads `Ready` can call either.
+        let [(portal_listener, portal_ready, portal), (crm_listener, crm_ready, crm)] =
+            <[_; 2]>::try_from(opened).expect("two platforms were opened");
+        for (listener, front) in [(portal_listener, &portal), (crm_listener, &crm)] {
+            tasks.spawn(listen(
+                listener,
+                Arc::clone(front),
+                config.max_body_bytes,
+                stop.clone(),
+                tasks.clone(),
+            ));
+            tasks.spawn(courier(Arc::clone(front), stop.clone()));
+        }
+        let ready = Ready { partner_center: portal_ready, salesforce: crm_ready, seed: config.seed };
+        Ok(Self { ready, stop, tasks, fronts: [portal, crm] })
+    }
+
+    /// URLs and credentials.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// A platform's front: the same exchanges without a socket.
+    pub fn front(&self, platform: Platform) -> &Arc<Front> {
+        &self.fronts[usize::from(platform == Platform::Salesforce)]
+    }
+
+    /// Takes no more connections, lets running exchanges finish for [`SHUTDOWN_GRACE`], and ends.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        let finished = tokio::time::timeout(SHUTDOWN_GRACE, self.tasks.wait()).await;
+        if finished.is_err() {
+            tracing::debug!("connections were still open when the sandbox shut down");
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// A wildcard address is listened on, but cannot be called.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    address
+}
+
+async fn listen(
+    listener: TcpListener,
+    front: Arc<Front>,
+    max_body_bytes: usize,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, most likely: they come back as connections end.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+        };
+        let (front, stop) = (Arc::clone(&front), stop.clone());
+        tasks.spawn(async move {
+            connection(stream, front, max_body_bytes, stop).await;
+            drop(slot);
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, front: Arc<Front>, max_body_bytes: usize, stop: CancellationToken) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| serve(Arc::clone(&front), request, max_body_bytes));
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new());
+    builder.http2().timer(TokioTimer::new());
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        // A broken or deliberately cut connection is not news.
+        _ = connection.as_mut() => {}
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(SHUTDOWN_GRACE, connection).await;
+        }
+    }
+}
+
+/// One exchange. An error closes the connection with nothing sent.
+async fn serve(
+    front: Arc<Front>,
+    request: Request<Incoming>,
+    max_body_bytes: usize,
+) -> Result<Response<Full<Bytes>>, io::Error> {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, max_body_bytes).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let body =
+                json!({ "error": { "code": "invalidRequest", "message": "The request body is too long." } });
+            return Ok(exchange::json(StatusCode::PAYLOAD_TOO_LARGE, &body).map(Full::new));
+        }
+        Err(_) => return Err(io::ErrorKind::ConnectionAborted.into()),
+    };
+    match front.answer(Request::from_parts(head, body)).await {
+        Answer::Response(response) => Ok(response.map(Full::new)),
+        Answer::Cut => Err(io::ErrorKind::ConnectionAborted.into()),
+    }
+}
+
+/// Makes a platform's own calls when they are due.
+async fn courier(front: Arc<Front>, stop: CancellationToken) {
+    let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let slots = Arc::new(Semaphore::new(MAX_COURIER_CALLS));
+    let mut stirs = front.stage.stirs();
+    while !stop.is_cancelled() {
+        stirs.mark_unchanged();
+        let taken = front.machine.take_due(front.stage.now());
+        let idle = taken.is_empty();
+        for outgoing in taken {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            let (front, client) = (Arc::clone(&front), client.clone());
+            tokio::spawn(async move {
+                let Outgoing { id, request } = outgoing;
+                let outcome = call(&client, request).await;
+                front.delivered(id, &outcome);
+                drop(slot);
+            });
+        }
+        if idle {
+            let rest = front.machine.next_due().map_or(COURIER_REST, |due| {
+                let left = due.duration_since(front.stage.now());
+                Duration::try_from(left).unwrap_or_default().clamp(Duration::from_millis(1), COURIER_REST)
+            });
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = stirs.changed() => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+    }
+}
+
+async fn call(client: &Client<HttpConnector, Full<Bytes>>, request: Request<Bytes>) -> Outcome {
+    match tokio::time::timeout(COURIER_DEADLINE, client.request(request.map(Full::new))).await {
+        Ok(Ok(response)) => Outcome::Answered(response.status()),
+        Ok(Err(error)) => Outcome::Failed(error.to_string()),
+        Err(_) => Outcome::Failed("no answer in time".to_owned()),
+    }
+}

@@ -172,13 +172,17 @@ impl State {
         }
         let mut outgoing = Vec::with_capacity(taken.len());
         for notification in taken {
-            outgoing.extend(self.signed(&registration, &notification));
-            self.hooks.flying.insert(notification.id, notification);
+            if let Some(request) = self.signed(&registration, &notification) {
+                outgoing.push(Outgoing { id: notification.id, request });
+                self.hooks.flying.insert(notification.id, notification);
+            } else {
+                self.hooks.finish(Notification { fate: Fate::Lost, ..notification });
+            }
         }
         outgoing
     }
 
-    fn signed(&self, registration: &Registration, notification: &Notification) -> Option<Outgoing> {
+    fn signed(&self, registration: &Registration, notification: &Notification) -> Option<Request<Bytes>> {
         let signer = self.knobs.webhook_signer;
         let body = Bytes::from(notification.body.clone());
         let signature = match signer {
@@ -193,7 +197,7 @@ impl State {
             let name = if registration.ms_header { "X-MS-Signature" } else { "Authorization" };
             request = request.header(name, format!("Signature {signature}"));
         }
-        request.body(body).ok().map(|request| Outgoing { id: notification.id, request })
+        request.body(body).ok()
     }
 
     /// Where the certificate of `signer` is served.

@@ -59,7 +59,7 @@ impl State {
         let mut found: Vec<(Position, &Document)> = Vec::new();
         let mut total = 0;
         for (number, record) in self.book.all().iter().enumerate() {
-            let Some((updated, document)) = self.listed(record, seen_at, now, lag.is_zero()) else {
+            let Some((updated, document)) = listed(record, seen_at, now, lag.is_zero()) else {
                 continue;
             };
             if !self.shows(record, &wanted) {
@@ -104,22 +104,6 @@ impl State {
             body["@odata.nextLink"] = self.next_link(&token).into();
         }
         Ok(body)
-    }
-
-    fn listed<'r>(
-        &self,
-        record: &'r Record,
-        seen_at: Timestamp,
-        now: Timestamp,
-        fresh: bool,
-    ) -> Option<(Timestamp, &'r Document)> {
-        if record.listed_from > now {
-            return None;
-        }
-        if fresh {
-            return Some((record.updated, &record.document));
-        }
-        record.version_at(seen_at).map(|(updated, document)| (*updated, &**document))
     }
 
     fn shows(&self, record: &Record, wanted: &Wanted) -> bool {
@@ -207,6 +191,22 @@ impl State {
         wanted.options = options;
         Ok(wanted)
     }
+}
+
+/// The version of a record that lists show, and when it was written.
+fn listed(
+    record: &Record,
+    seen_at: Timestamp,
+    now: Timestamp,
+    fresh: bool,
+) -> Option<(Timestamp, &Document)> {
+    if record.listed_from > now {
+        return None;
+    }
+    if fresh {
+        return Some((record.updated, &record.document));
+    }
+    record.version_at(seen_at).map(|(updated, document)| (*updated, &**document))
 }
 
 /// The members that a GET of one referral selects, if it selects.

@@ -76,6 +76,7 @@ struct Identity {
 #[derive(Debug)]
 struct State {
     world: Arc<World>,
+    born: Timestamp,
     identity: Identity,
     base: String,
     knobs: Knobs,
@@ -110,6 +111,7 @@ impl PartnerCenter {
         tokens.admit_refresh(identity.refresh_token.clone(), now);
         let state = State {
             world,
+            born: now,
             identity,
             base: REAL_BASE.to_owned(),
             knobs: Knobs::default(),
@@ -177,7 +179,8 @@ impl Machine for PartnerCenter {
     fn credentials(&self, base_url: &str) -> Value {
         let mut state = self.lock();
         base_url.trim_end_matches('/').clone_into(&mut state.base);
-        let portal_user_token = state.ready_token(Timestamp::now());
+        let born = state.born;
+        let portal_user_token = state.ready_token(born);
         let State { identity, base, .. } = &*state;
         json!({
             "api_url": state.api(),

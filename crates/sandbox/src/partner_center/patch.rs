@@ -274,6 +274,14 @@ fn difference(given: &Value, present: &Value, path: &str) -> Option<String> {
             let full = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             difference(value, present.get(name).unwrap_or(&Value::Null), &full)
         }),
-        (given, present) => (given != present && path != "@odata.context").then(|| path.to_owned()),
+        (given, present) => {
+            let same = given == present || instant(given).is_some_and(|at| instant(present) == Some(at));
+            (!same && path != "@odata.context").then(|| path.to_owned())
+        }
     }
+}
+
+/// An instant, however many digits it is written with.
+fn instant(value: &Value) -> Option<Timestamp> {
+    value.as_str()?.parse().ok()
 }

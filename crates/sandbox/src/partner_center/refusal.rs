@@ -17,7 +17,7 @@ pub(super) struct Refusal {
     inner: Option<&'static str>,
     message: String,
     target: Option<String>,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<(&'static str, &'static str)>,
 }
 
 impl Refusal {
@@ -42,7 +42,7 @@ impl Refusal {
     /// 401: no token, or not one for this service.
     pub(super) fn unauthenticated(message: &str) -> Self {
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", message);
-        refusal.header = Some((http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        refusal.header = Some(("www-authenticate", "Bearer"));
         refusal
     }
 
@@ -60,7 +60,7 @@ impl Refusal {
     pub(super) fn method(allowed: &'static str) -> Self {
         let mut refusal =
             Self::new(StatusCode::METHOD_NOT_ALLOWED, "invalidRequest", "The method is not allowed here.");
-        refusal.header = Some((http::header::ALLOW, HeaderValue::from_static(allowed)));
+        refusal.header = Some(("allow", allowed));
         refusal
     }
 
@@ -109,8 +109,8 @@ impl Refusal {
             error["innerError"] = json!({ "code": inner, "message": message });
         }
         let mut response = exchange::json(self.status, &json!({ "error": error }));
-        if let Some((name, value)) = &self.header {
-            response.headers_mut().insert(name.clone(), value.clone());
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         response
     }

@@ -301,7 +301,6 @@ pub(super) fn read(value: Value, shape: Shape, path: &str, reading: Reading) -> 
     match (shape, value) {
         (_, Value::Null) => Ok(Value::Null),
         (Shape::Text, Value::String(text)) => Ok(Value::String(text)),
-        (Shape::Text, _) => wrong("must be a string."),
         (Shape::Flag, Value::Bool(flag)) => Ok(Value::Bool(flag)),
         (Shape::Flag, _) => wrong("must be true or false."),
         (Shape::Number, Value::Number(number)) => Ok(Value::Number(number)),
@@ -318,7 +317,7 @@ pub(super) fn read(value: Value, shape: Shape, path: &str, reading: Reading) -> 
             Some(known) => Ok(Value::String((*known).to_owned())),
             None => wrong("is not one of the permitted values."),
         },
-        (Shape::OneOf(_), _) => wrong("must be a string."),
+        (Shape::Text | Shape::OneOf(_), _) => wrong("must be a string."),
         // Samples show `"ids": {}` where an array belongs.
         (Shape::List(_), Value::Object(members)) if members.is_empty() => Ok(Value::Array(Vec::new())),
         (Shape::List(item), Value::Array(items)) => {

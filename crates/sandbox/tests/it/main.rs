@@ -1,0 +1,12 @@
+//! Conformance of the sandbox: what the reference says, asked of the machines as a client would.
+
+mod bodies;
+mod breaking;
+mod creating;
+mod desk;
+mod forms;
+mod listing;
+mod notifying;
+mod patching;
+mod serving;
+mod tokens;
