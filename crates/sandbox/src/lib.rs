@@ -3,8 +3,11 @@
 //! Written from the two reference documents alone. It imports none of the product's other rooms and shares no wire
 //! type with its clients: a mistake in a client must not be mirrored by the server that judges it.
 //!
-//! Each platform is a [`Machine`]: a state machine behind a router, `handle(request, now) -> response`. The same
-//! machine answers over sockets ([`serve`]) and inside a simulation.
+//! Each platform is a [`Machine`](exchange::Machine): a state machine behind a router, `handle(request, now) ->
+//! response`. The same machine answers over sockets ([`serve`]) and inside a simulation. Before it stands a
+//! [`Front`](front::Front), where a test makes things go wrong ([`faults`]), stops them ([`holds`]) and counts them
+//! ([`traffic`]); beside it the [`control`] surface, which shows every record and moves the clock, the knobs and the
+//! scripted people.
 
 pub mod control;
 pub mod exchange;

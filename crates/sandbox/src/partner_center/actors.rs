@@ -2,7 +2,7 @@
 //!
 //! | actor | body |
 //! |---|---|
-//! | `microsoft/accept` | `id` or `engagementId`; `sellers`: members; `microsoftMsxId` |
+//! | `microsoft/accept` | `id` or `engagementId`; `sellers`: members, `microsoftMsxId`: made up when absent |
 //! | `microsoft/decline`, `microsoft/lose` | `id` or `engagementId`; `reason` |
 //! | `microsoft/win` | `id` or `engagementId` |
 //! | `microsoft/edit` | `id` or `engagementId`; `set`: pointer → value |
@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     State,
-    book::{Document, Owner, text},
+    book::{self, Document, Owner, text},
     create::MICROSOFT,
     lifecycle::{self, Mover},
     refusal::Refusal,
@@ -47,10 +47,9 @@ impl State {
         match actor {
             "microsoft/accept" => {
                 let mut set = json!({ "/status": "Active", "/substatus": "Accepted" });
-                if let Some(sellers) = body.get("sellers") {
-                    set["/team"] = sellers.clone();
-                }
-                set["/trackingInfo"] = json!({ "microsoftMsxId": body.get("microsoftMsxId") });
+                set["/team"] = body.get("sellers").cloned().unwrap_or_else(seller);
+                let msx = body.get("microsoftMsxId").cloned().unwrap_or_else(|| self.msx_id().into());
+                set["/trackingInfo"] = json!({ "microsoftMsxId": msx });
                 self.set(self.microsofts_of(body)?, &set, now)
             }
             "microsoft/decline" => self.set(self.microsofts_of(body)?, &close("Declined"), now),
@@ -194,12 +193,21 @@ impl State {
             return Err(Refusal::invalid("A referral with this id exists already."));
         }
         // An example from the past must not expire before anybody could answer it.
-        let expires = text(&document, "expirationDateTime").parse::<Timestamp>();
-        if expires.is_ok_and(|expires| expires <= now) {
+        let instant = |member| text(&document, member).parse::<Timestamp>().ok();
+        let created = instant("createdDateTime").unwrap_or(now);
+        let expires = instant("expirationDateTime").unwrap_or_else(|| book::expiry(created));
+        if text(&document, "status") == "New" && expires <= now {
             document.remove("expirationDateTime");
             document.remove("createdDateTime");
         }
         Ok(document)
+    }
+
+    /// An id of Microsoft's own CRM, from the seed: `7-1ABCDEFG`.
+    fn msx_id(&self) -> String {
+        let letters =
+            (0..7).map(|_| char::from(b'A' + u8::try_from(self.world.draw() % 26).unwrap_or_default()));
+        format!("7-1{}", letters.collect::<String>())
     }
 
     fn named(&self, body: &Value) -> Result<usize, Refusal> {
@@ -225,6 +233,14 @@ impl State {
             None => self.of(body, Owner::Microsoft),
         }
     }
+}
+
+/// Who answers for Microsoft when nobody is named.
+fn seller() -> Value {
+    json!([{
+        "firstName": "Mika", "lastName": "Seller", "email": "mika.seller@microsoft.example",
+        "phoneNumber": "+14255550100",
+    }])
 }
 
 fn default(document: &mut Map<String, Value>, member: &str, value: &str) {

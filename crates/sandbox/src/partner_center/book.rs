@@ -67,6 +67,11 @@ impl Record {
     }
 }
 
+/// When an invitation made at `created` expires if nobody answers.
+pub(super) fn expiry(created: Timestamp) -> Timestamp {
+    stamp::midnight_after(created, EXPIRES_AFTER_DAYS)
+}
+
 /// A text member at the top of a document, or nothing.
 pub(super) fn text<'d>(document: &'d Document, member: &str) -> &'d str {
     document.get(member).and_then(Value::as_str).unwrap_or_default()
@@ -137,8 +142,7 @@ impl Book {
         let created = given(&whole, "createdDateTime").unwrap_or(stamped);
         whole.insert("createdDateTime".to_owned(), stamp::server(created).into());
         if text(&whole, "status") == "New" {
-            let expires = given(&whole, "expirationDateTime")
-                .unwrap_or_else(|| stamp::midnight_after(created, EXPIRES_AFTER_DAYS));
+            let expires = given(&whole, "expirationDateTime").unwrap_or_else(|| expiry(created));
             whole.insert("expirationDateTime".to_owned(), stamp::caller(expires).into());
             self.expiries.insert((expires, self.records.len()));
         }

@@ -236,3 +236,14 @@ impl Desk {
         self.machine.act(actor, body, self.now.get()).is_err()
     }
 }
+
+#[test]
+fn an_invitation_given_from_the_past_can_still_be_answered() {
+    let desk = Desk::new();
+    for (number, given) in ["2026-11-02T09:14:07Z", "2026-01-02T09:14:07Z"].into_iter().enumerate() {
+        let referral = json!({"name": "Old", "createdDateTime": given, "customerProfile": {"name": "X"}});
+        let made = desk.act("microsoft/invite", &referral);
+        let read = desk.get(&format!("{REFERRALS}/{}", text(&made, "id"))).expect(200);
+        assert_eq!((number, text(&read, "status")), (number, "New"));
+    }
+}
