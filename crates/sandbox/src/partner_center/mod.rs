@@ -27,6 +27,7 @@ mod schema;
 mod signing;
 mod stamp;
 mod token;
+mod wire;
 
 use std::{
     collections::VecDeque,
@@ -36,7 +37,7 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, DATE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER},
+    header::{CONTENT_TYPE, DATE, IF_MATCH, LOCATION, RETRY_AFTER},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -48,6 +49,7 @@ use self::{
     refusal::Refusal,
     rules::Step,
     token::{Audience, Tokens},
+    wire::{accepts_json, body, prefers_representation, tag},
 };
 use crate::{
     exchange::{self, Kind, Machine, Outcome, Outgoing, query, segments},
@@ -448,42 +450,4 @@ fn certificate(path: &[&str], request: &Request<Bytes>) -> Response<Bytes> {
     *response.body_mut() =
         if chain { signing::chain_pem(signer).into() } else { signing::leaf_der(signer).into() };
     response
-}
-
-fn body(request: &Request<Bytes>) -> Result<Value, Refusal> {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
-        let message = "The body must be application/json.";
-        return Err(Refusal::form(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
-    }
-    serde_json::from_slice(request.body())
-        .map_err(|_| Refusal::invalid("The body is not JSON.").because("malformed"))
-}
-
-fn accepts_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(accept) = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()) else { return Ok(()) };
-    let accepted = |range: &str| {
-        let range = range.split(';').next().unwrap_or_default().trim();
-        matches!(range, "*/*" | "application/*" | "application/json" | "")
-    };
-    if accept.split(',').any(accepted) {
-        return Ok(());
-    }
-    Err(Refusal::form(StatusCode::NOT_ACCEPTABLE, "The service answers in application/json only."))
-}
-
-fn prefers_representation(headers: &HeaderMap) -> bool {
-    headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split([',', ';']))
-        .any(|preference| preference.trim().eq_ignore_ascii_case("return=representation"))
-}
-
-fn tag(response: &mut Response<Bytes>, document: &Document) {
-    if let Ok(tag) = HeaderValue::from_str(text(document, "eTag")) {
-        response.headers_mut().insert(ETAG, tag);
-    }
 }
