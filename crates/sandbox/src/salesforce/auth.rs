@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     id::{Id, digit},
-    org::{Org, Person},
+    org::{Org, Person, value_of},
     seed::{INTEGRATION, SELLERS},
 };
 use crate::world::World;
@@ -235,7 +235,7 @@ impl Org {
         let row = index.and_then(|index| self.tables.get(index, user));
         let text = |field: &str| {
             let (Some(index), Some(row)) = (index, row) else { return String::new() };
-            self.cell(self.schema.object(index), row, field).as_text().unwrap_or_default().to_owned()
+            value_of(self.schema.object(index), row, field).as_text().unwrap_or_default().to_owned()
         };
         let id = format!("{}/id/{}/{user}", self.base_url, self.id);
         let service = |path: &str| format!("{}/services/{path}", self.base_url);

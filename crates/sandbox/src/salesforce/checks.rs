@@ -6,7 +6,7 @@ use super::{
     errors::Fault,
     id::Id,
     knobs::{Condition, OnDuplicate},
-    org::{Caller, Org},
+    org::{Caller, Org, value_of},
     rows::Draft,
     schema::{OnDelete, system},
     values::Cell,
@@ -119,7 +119,7 @@ impl Org {
             let row = self.tables.get(target, id).filter(|row| !row.deleted()).ok_or_else(|| {
                 Fault::bad("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").on(field.name)
             })?;
-            if field.name == "OwnerId" && !self.cell(self.schema.object(target), row, "IsActive").is_true() {
+            if field.name == "OwnerId" && !value_of(self.schema.object(target), row, "IsActive").is_true() {
                 return Err(Fault::bad(
                     "INACTIVE_OWNER_OR_USER",
                     "operation performed with inactive user".to_owned() + &format!(" [{}]", id.short()),

@@ -70,7 +70,8 @@ pub(crate) fn since(call: &Call, changed: Timestamp) -> Result<(), Fault> {
 }
 
 fn date(text: &str, header: &str) -> Result<Timestamp, Fault> {
-    parse_http_date(text).ok_or_else(|| Fault::bad("INVALID_HEADER", format!("{header} is no HTTP date")))
+    parse_http_date(text)
+        .ok_or_else(|| Fault::bad("INVALID_DATE_FORMAT", format!("{header} is no HTTP date")))
 }
 
 fn failed() -> Fault {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     errors::Fault,
     id::Id,
-    org::{Caller, Org},
+    org::{Caller, Org, value_of},
     rows::Draft,
     schema::{Object, system},
     stages,
@@ -24,17 +24,17 @@ impl Org {
             "Opportunity" => self.derive_opportunity(object, draft),
             "Contact" | "Lead" => {
                 let part =
-                    |field| self.cell(object, &draft.row, field).as_text().unwrap_or_default().to_owned();
+                    |field| value_of(object, &draft.row, field).as_text().unwrap_or_default().to_owned();
                 let name = format!("{} {}", part("FirstName"), part("LastName"));
                 draft.set(object, "Name", Cell::text(name.trim()));
             }
             "OpportunityTeamMember" => {
-                let user = self.cell(object, &draft.row, "UserId").as_id();
+                let user = value_of(object, &draft.row, "UserId").as_id();
                 let name = user.map_or(Cell::Null, |user| self.name_of(user));
                 draft.set(object, "Name", name);
             }
             "PricebookEntry" => {
-                let product = self.cell(object, &draft.row, "Product2Id").as_id();
+                let product = value_of(object, &draft.row, "Product2Id").as_id();
                 let name = product.map_or(Cell::Null, |product| self.name_of(product));
                 draft.set(object, "Name", name);
             }
@@ -52,13 +52,13 @@ impl Org {
     }
 
     fn derive_opportunity(&self, object: &Object, draft: &mut Draft) {
-        let cell = |draft: &Draft, field: &str| self.cell(object, &draft.row, field).clone();
+        let cell = |draft: &Draft, field: &str| value_of(object, &draft.row, field).clone();
         if self.knobs.amount_ignored_with_line_items
             && cell(draft, "HasOpportunityLineItem").is_true()
             && let Some(before) = draft.before.clone()
             && draft.writes(object, "Amount")
         {
-            draft.set(object, "Amount", self.cell(object, &before, "Amount").clone());
+            draft.set(object, "Amount", value_of(object, &before, "Amount").clone());
         }
         let stage = cell(draft, "StageName").as_text().and_then(stages::find);
         if draft.changes(object, "StageName") {
@@ -104,16 +104,16 @@ impl Org {
     }
 
     fn derive_line(&self, object: &Object, draft: &mut Draft) -> Result<(), Fault> {
-        let own = |draft: &Draft, field: &str| self.cell(object, &draft.row, field).clone();
+        let own = |draft: &Draft, field: &str| value_of(object, &draft.row, field).clone();
         let entry = own(draft, "PricebookEntryId").as_id();
         let book = self.schema.find("PricebookEntry");
         if let (Some(entry), Some(book)) = (entry, book)
             && let Some(row) = self.tables.get(book, entry)
         {
             let shape = self.schema.object(book);
-            draft.set(object, "Product2Id", self.cell(shape, row, "Product2Id").clone());
-            draft.set(object, "Name", self.cell(shape, row, "Name").clone());
-            draft.set(object, "CurrencyIsoCode", self.cell(shape, row, "CurrencyIsoCode").clone());
+            draft.set(object, "Product2Id", value_of(shape, row, "Product2Id").clone());
+            draft.set(object, "Name", value_of(shape, row, "Name").clone());
+            draft.set(object, "CurrencyIsoCode", value_of(shape, row, "CurrencyIsoCode").clone());
         }
         let (unit, total) = (draft.writes(object, "UnitPrice"), draft.writes(object, "TotalPrice"));
         if draft.before.is_none() && unit == total {
@@ -163,8 +163,8 @@ impl Org {
     pub(crate) fn after_delete(&mut self, caller: &Caller, object: &Object, row: &Row) -> Result<(), Fault> {
         match object.name {
             "OpportunityLineItem" => self.total_up(caller, object, row),
-            "OpportunityContactRole" if self.cell(object, row, "IsPrimary").is_true() => {
-                self.show_primary(caller, self.cell(object, row, "OpportunityId").as_id(), Cell::Null);
+            "OpportunityContactRole" if value_of(object, row, "IsPrimary").is_true() => {
+                self.show_primary(caller, value_of(object, row, "OpportunityId").as_id(), Cell::Null);
                 Ok(())
             }
             _ => Ok(()),
@@ -183,9 +183,9 @@ impl Org {
         }
         if born || watched.iter().any(|field| draft.changes(object, field)) {
             let mut cells: Vec<(&str, Cell)> =
-                watched.iter().map(|field| (*field, self.cell(object, &draft.row, field).clone())).collect();
+                watched.iter().map(|field| (*field, value_of(object, &draft.row, field).clone())).collect();
             cells.push(("OpportunityId", Cell::Id(draft.row.id)));
-            cells.push(("CurrencyIsoCode", self.cell(object, &draft.row, "CurrencyIsoCode").clone()));
+            cells.push(("CurrencyIsoCode", value_of(object, &draft.row, "CurrencyIsoCode").clone()));
             self.record(caller, "OpportunityHistory", cells);
         }
         if let Some(before) = &draft.before {
@@ -210,7 +210,7 @@ impl Org {
                     self.record(caller, "OpportunityFieldHistory", cells);
                 }
             }
-        } else if let Some(contact) = self.cell(object, &draft.row, "ContactId").as_id() {
+        } else if let Some(contact) = value_of(object, &draft.row, "ContactId").as_id() {
             let mut body = Map::new();
             body.insert("OpportunityId".into(), Value::from(draft.row.id.to_string()));
             body.insert("ContactId".into(), Value::from(contact.to_string()));
@@ -263,11 +263,11 @@ impl Org {
             if sibling != draft.row.id && row.cell(primary).is_true() {
                 let mut former = Row::clone(&row);
                 former.set(primary, Cell::Bool(false));
-                self.touch(caller, &mut former);
+                touch(caller, &mut former);
                 self.tables.put(draft.object, former, caller.now, None);
             }
         }
-        self.show_primary(caller, Some(opportunity), self.cell(object, &draft.row, "ContactId").clone());
+        self.show_primary(caller, Some(opportunity), value_of(object, &draft.row, "ContactId").clone());
     }
 
     /// `Opportunity.ContactId` reads back the primary contact.
@@ -281,13 +281,6 @@ impl Org {
             row.set(at, contact);
             self.tables.put(index, row, caller.now, None);
         }
-    }
-
-    fn touch(&self, caller: &Caller, row: &mut Row) {
-        let now = Cell::At(values::to_second(caller.now));
-        row.set(system::MODIFIED_DATE, now.clone());
-        row.set(system::MODSTAMP, now);
-        row.set(system::MODIFIED_BY, Cell::Id(caller.user));
     }
 
     /// Line items take the opportunity's amount over (section 5.6).
@@ -304,18 +297,18 @@ impl Org {
             .collect();
         let total = rows
             .iter()
-            .filter_map(|row| self.cell(lines, row, "TotalPrice").as_number())
-            .fold(Decimal::ZERO, |sum, price| sum.saturating_add(price));
+            .filter_map(|row| value_of(lines, row, "TotalPrice").as_number())
+            .fold(Decimal::ZERO, Decimal::saturating_add);
         let Ok(opportunity) = self.live(opportunities, id) else { return Ok(()) };
         let schema = Arc::clone(&self.schema);
         let shape = schema.object(opportunities);
-        let book = self.cell(shape, &opportunity, "Pricebook2Id").clone();
+        let book = value_of(shape, &opportunity, "Pricebook2Id").clone();
         let mut draft = Draft::of(opportunities, &opportunity);
         if let Some(entries) = schema.find("PricebookEntry") {
-            let entry = self.cell(lines, line, "PricebookEntryId").as_id();
+            let entry = value_of(lines, line, "PricebookEntryId").as_id();
             let theirs = entry
                 .and_then(|entry| self.tables.get(entries, entry))
-                .map_or(Cell::Null, |row| self.cell(schema.object(entries), row, "Pricebook2Id").clone());
+                .map_or(Cell::Null, |row| value_of(schema.object(entries), row, "Pricebook2Id").clone());
             if book.is_null() {
                 draft.set(shape, "Pricebook2Id", theirs);
             } else if book != theirs {
@@ -329,4 +322,12 @@ impl Org {
         }
         self.save(caller, draft)
     }
+}
+
+/// Dates a row that another row's save changed.
+fn touch(caller: &Caller, row: &mut Row) {
+    let now = Cell::At(values::to_second(caller.now));
+    row.set(system::MODIFIED_DATE, now.clone());
+    row.set(system::MODSTAMP, now);
+    row.set(system::MODIFIED_BY, Cell::Id(caller.user));
 }

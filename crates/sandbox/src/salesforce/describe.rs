@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    org::{Caller, Org},
+    org::{Caller, Org, value_of},
     schema::{Access, Field, Kind, Object, OnDelete, system},
 };
 
@@ -81,8 +81,8 @@ fn field_json(field: &Field) -> Value {
         "formulaTreatNullNumberAsZero": false, "groupable": filterable && precision == 0, "highScaleNumber": false,
         "htmlFormatted": false, "idLookup": matches!(kind, Kind::Id) || field.external_id, "inlineHelpText": null,
         "label": field.label, "length": kind.length(), "mask": null, "maskType": null, "name": field.name,
-        "nameField": field.name_field, "namePointing": reference.is_some_and(|reference| reference.to.len() > 1),
-        "nillable": field.nillable, "permissionable": field.nillable && !master && !field.name_field,
+        "nameField": field.is_name, "namePointing": reference.is_some_and(|reference| reference.to.len() > 1),
+        "nillable": field.nillable, "permissionable": field.nillable && !master && !field.is_name,
         "picklistValues": picklist,
         "polymorphicForeignKey": reference.is_some_and(|reference| reference.to.len() > 1),
         "precision": precision, "queryByDistance": false, "referenceTargetField": null,
@@ -171,8 +171,7 @@ impl Org {
         if let Some(index) = self.schema.find("RecordType") {
             let types = self.schema.object(index);
             for row in self.tables.all(index) {
-                let text =
-                    |field: &str| self.cell(types, row, field).as_text().unwrap_or_default().to_owned();
+                let text = |field: &str| value_of(types, row, field).as_text().unwrap_or_default().to_owned();
                 if text("SobjectType") == object.name {
                     let id = row.cell(system::ID).as_id().unwrap_or(row.id).to_string();
                     infos.push(info(&id, &text("Name"), &text("DeveloperName"), false, false));

@@ -49,6 +49,7 @@ use self::{
     call::{Answer, Call},
     errors::Fault,
     id::Id,
+    knobs::Knobs,
     org::{Caller, Org},
 };
 use crate::{
@@ -141,8 +142,15 @@ impl Machine for Salesforce {
     fn set_knobs(&self, patch: &Value, now: Timestamp) -> Result<(), String> {
         let mut state = self.open(now);
         let knobs = state.org.knobs.patched(patch)?;
+        let seen = |knobs: &Knobs| {
+            let features = (knobs.multi_currency, knobs.identifier_unique);
+            (features, knobs.hidden_fields.clone(), knobs.active_currencies.clone())
+        };
+        let moved = seen(&knobs) != seen(&state.org.knobs);
         state.org.set_knobs(knobs)?;
-        state.org.schema_changed = values::to_second(now);
+        if moved {
+            state.org.schema_changed = values::to_second(now);
+        }
         if let Some(admin) = state.org.people.first().map(|person| person.id) {
             state.org.seed_currencies(admin, now);
             state.org.tables.settle();
@@ -207,7 +215,11 @@ fn answer(org: &mut Org, gate: &mut Gate, request: &Request<Bytes>, now: Timesta
     let segments = exchange::segments(request);
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
     if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI) {
-        return wire(Answer::fault(&Fault::new(StatusCode::URI_TOO_LONG, "URI_TOO_LONG", "URI too long")));
+        return wire(Answer::fault(&Fault::new(
+            StatusCode::URI_TOO_LONG,
+            "UNKNOWN_EXCEPTION",
+            "URI too long",
+        )));
     }
     match path.as_slice() {
         ["services", "oauth2", "token"] => return token(org, gate, request, now),

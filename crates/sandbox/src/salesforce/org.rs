@@ -180,11 +180,6 @@ impl Org {
         self.schema.of_prefix(id.prefix())
     }
 
-    /// A row's cell by field name; null when either is missing.
-    pub(crate) fn cell<'a>(&self, object: &Object, row: &'a Row, field: &str) -> &'a Cell {
-        object.position(field).map_or(&Cell::Null, |at| row.cell(at))
-    }
-
     /// A field of a row as JSON, compounds put together.
     pub(crate) fn field_json(&self, object: usize, row: &Row, at: usize) -> Value {
         let object = self.schema.object(object);
@@ -199,7 +194,7 @@ impl Org {
             ("PostalCode", "postalCode"),
             ("Country", "country"),
         ] {
-            let cell = self.cell(object, row, &format!("{prefix}{part}"));
+            let cell = value_of(object, row, &format!("{prefix}{part}"));
             any |= !cell.is_null();
             whole.insert(member.into(), cell.as_text().map_or(Value::Null, Value::from));
         }
@@ -264,4 +259,9 @@ pub(crate) fn attributes(object: &Object, id: Id, version: u32) -> Value {
         "type": object.name,
         "url": format!("/services/data/v{version}.0/sobjects/{}/{id}", object.name),
     })
+}
+
+/// A row's cell by field name; null when the object has no such field.
+pub(crate) fn value_of<'a>(object: &Object, row: &'a Row, field: &str) -> &'a Cell {
+    object.position(field).map_or(&Cell::Null, |at| row.cell(at))
 }

@@ -12,7 +12,10 @@ use super::{
     org::{Caller, Org},
     rows::Upserted,
     schema::system,
-    soql::eval::{self, Found},
+    soql::{
+        columns,
+        eval::{self, Found},
+    },
     tables::Row,
 };
 
@@ -210,6 +213,9 @@ impl Org {
     }
 
     fn query(&mut self, caller: &Caller, call: &Call, text: &str, all_rows: bool) -> Result<Answer, Fault> {
+        if call.param("columns") == Some("true") {
+            return columns::columns(self, caller, text).map(Answer::ok);
+        }
         match eval::run(self, caller, text, all_rows)? {
             Found::Count(count) => Ok(Answer::ok(json!({"totalSize": count, "done": true, "records": []}))),
             Found::Records(records) => {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     errors::Fault,
     id::Id,
-    org::{Caller, Org},
+    org::{Caller, Org, value_of},
     schema::{Access, Kind, Object, OnDelete, system},
     tables::Row,
     values::{self, Cell},
@@ -253,10 +253,10 @@ impl Org {
                 draft.row.set(at, cell);
             }
         }
-        if object.name == "Lead" && self.cell(object, &draft.row, "Status").is_null() {
+        if object.name == "Lead" && value_of(object, &draft.row, "Status").is_null() {
             draft.set(object, "Status", Cell::text("Open - Not Contacted"));
         }
-        if object.name == "Microsoft_Solution__c" && self.cell(object, &draft.row, "Name").is_null() {
+        if object.name == "Microsoft_Solution__c" && value_of(object, &draft.row, "Name").is_null() {
             draft.set(object, "Name", Cell::Text(draft.row.id.to_string()));
         }
     }
@@ -279,7 +279,7 @@ impl Org {
         if draft.before.is_none() {
             self.check_duplicates(caller, &draft)?;
         }
-        self.stamp(caller, &mut draft);
+        stamp(caller, &mut draft);
         let visible_from = if draft.before.is_none() { self.late(caller) } else { None };
         self.tables.put(draft.object, draft.row.clone(), caller.now, visible_from);
         self.follow_up(caller, object, &draft)?;
@@ -293,17 +293,6 @@ impl Org {
             *rows = rows.checked_sub(1)?;
         }
         caller.now.checked_add(jiff::SignedDuration::from_millis(wait)).ok()
-    }
-
-    fn stamp(&self, caller: &Caller, draft: &mut Draft) {
-        let now = Cell::At(values::to_second(caller.now));
-        if draft.before.is_none() {
-            draft.row.set(system::CREATED_DATE, now.clone());
-            draft.row.set(system::CREATED_BY, Cell::Id(caller.user));
-        }
-        draft.row.set(system::MODIFIED_DATE, now.clone());
-        draft.row.set(system::MODIFIED_BY, Cell::Id(caller.user));
-        draft.row.set(system::MODSTAMP, now);
     }
 
     /// Deletes a row and what goes with it.
@@ -339,13 +328,13 @@ impl Org {
                 } else {
                     let mut cleared = Draft::of(children.object, &row);
                     cleared.row.set(children.field, Cell::Null);
-                    self.stamp(caller, &mut cleared);
+                    stamp(caller, &mut cleared);
                     self.tables.put(children.object, cleared.row, caller.now, None);
                 }
             }
         }
         draft.row.set(system::IS_DELETED, Cell::Bool(true));
-        self.stamp(caller, &mut draft);
+        stamp(caller, &mut draft);
         self.tables.put(index, draft.row.clone(), caller.now, None);
         self.after_delete(caller, object, &draft.row)
     }
@@ -364,7 +353,7 @@ impl Org {
         }
         let mut draft = Draft::of(index, row);
         draft.row.set(system::IS_DELETED, Cell::Bool(true));
-        self.stamp(caller, &mut draft);
+        stamp(caller, &mut draft);
         self.tables.put(index, draft.row, caller.now, None);
     }
 
@@ -380,7 +369,7 @@ impl Org {
         let mut draft = Draft::of(index, &row);
         draft.row.set(system::IS_DELETED, Cell::Bool(false));
         self.check_unique(&draft)?;
-        self.stamp(caller, &mut draft);
+        stamp(caller, &mut draft);
         self.tables.put(index, draft.row, caller.now, None);
         for children in schema.children(schema.object(index).name) {
             if children.reference.on_delete == OnDelete::Cascade && schema.object(children.object).bin {
@@ -433,4 +422,16 @@ impl Org {
             several => Ok(Upserted::Several(several.to_vec())),
         }
     }
+}
+
+/// Dates a row on its way in, and signs it.
+fn stamp(caller: &Caller, draft: &mut Draft) {
+    let now = Cell::At(values::to_second(caller.now));
+    if draft.before.is_none() {
+        draft.row.set(system::CREATED_DATE, now.clone());
+        draft.row.set(system::CREATED_BY, Cell::Id(caller.user));
+    }
+    draft.row.set(system::MODIFIED_DATE, now.clone());
+    draft.row.set(system::MODIFIED_BY, Cell::Id(caller.user));
+    draft.row.set(system::MODSTAMP, now);
 }

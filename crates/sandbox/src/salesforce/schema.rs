@@ -144,7 +144,7 @@ pub(crate) struct Field {
     pub(crate) defaulted: bool,
     pub(crate) unique: bool,
     pub(crate) external_id: bool,
-    pub(crate) name_field: bool,
+    pub(crate) is_name: bool,
     /// Its changes are kept as history rows.
     pub(crate) tracked: bool,
     /// Off while the feature it belongs to is off: as if it did not exist.
@@ -164,7 +164,7 @@ impl Field {
             defaulted: boolean,
             unique: false,
             external_id: false,
-            name_field: false,
+            is_name: false,
             tracked: false,
             enabled: true,
         }
@@ -204,7 +204,7 @@ impl Field {
     }
 
     pub(crate) fn names(mut self) -> Self {
-        self.name_field = true;
+        self.is_name = true;
         self
     }
 
@@ -351,7 +351,7 @@ impl Object {
 
     /// The position of the field that names a row.
     pub(crate) fn name_position(&self) -> Option<usize> {
-        self.fields.iter().position(|field| field.name_field)
+        self.fields.iter().position(|field| field.is_name)
     }
 }
 

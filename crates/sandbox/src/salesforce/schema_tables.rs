@@ -501,6 +501,7 @@ fn people_and_settings() -> Vec<Object> {
                 text("DefaultLocaleSidKey", 40),
                 text("TimeZoneSidKey", 40),
                 text("NamespacePrefix", 15),
+                instant("TrialExpirationDate"),
                 text("Country", 80),
                 whole("FiscalYearStartMonth"),
             ],

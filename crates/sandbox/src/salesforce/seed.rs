@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     id::Id,
-    org::{Org, Person, Role},
+    org::{Org, Person, Role, value_of},
     schema::system,
     stages::STAGES,
     tables::Row,
@@ -130,7 +130,7 @@ impl Org {
         let active = self.knobs.active_currencies.clone();
         let known: Vec<Arc<Row>> = self.tables.all(index).cloned().collect();
         for row in &known {
-            let code = self.cell(object, row, "IsoCode").as_text().unwrap_or_default().to_owned();
+            let code = value_of(object, row, "IsoCode").as_text().unwrap_or_default().to_owned();
             if let Some(at) = object.position("IsActive") {
                 let mut row = Row::clone(row);
                 row.set(at, flag(active.contains(&code)));
@@ -138,7 +138,7 @@ impl Org {
             }
         }
         for (order, code) in active.iter().enumerate() {
-            if known.iter().any(|row| self.cell(object, row, "IsoCode").as_text() == Some(code)) {
+            if known.iter().any(|row| value_of(object, row, "IsoCode").as_text() == Some(code)) {
                 continue;
             }
             let id = self.new_id("01L");

@@ -72,7 +72,8 @@ enum Undo {
 /// Every table of the org.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    tables: Vec<Table>,
+    /// In the schema's order.
+    by_object: Vec<Table>,
     journal: Vec<Undo>,
     /// Rows written by the present request: its own reads see them at once.
     own: HashSet<Id>,
@@ -80,7 +81,7 @@ pub(crate) struct Tables {
 
 impl Tables {
     pub(crate) fn new(schema: &Schema) -> Self {
-        let tables = schema
+        let by_object = schema
             .objects
             .iter()
             .map(|object| {
@@ -96,7 +97,7 @@ impl Tables {
                 table
             })
             .collect();
-        Self { tables, journal: Vec::new(), own: HashSet::new() }
+        Self { by_object, journal: Vec::new(), own: HashSet::new() }
     }
 
     /// A point to come back to.
@@ -108,7 +109,7 @@ impl Tables {
     pub(crate) fn roll_back(&mut self, mark: usize) {
         while self.journal.len() > mark {
             let Some(Undo::Slot { object, id, before }) = self.journal.pop() else { break };
-            let Some(table) = self.tables.get_mut(object) else { continue };
+            let Some(table) = self.by_object.get_mut(object) else { continue };
             if let Some(slot) = table.slots.remove(&id) {
                 table.unlist(&slot.current);
             }
@@ -127,7 +128,7 @@ impl Tables {
 
     /// Stores a row, new or changed, at the instant `now`.
     pub(crate) fn put(&mut self, object: usize, row: Row, now: Timestamp, visible_from: Option<Timestamp>) {
-        let Some(table) = self.tables.get_mut(object) else { return };
+        let Some(table) = self.by_object.get_mut(object) else { return };
         let id = row.id;
         let before = table.slots.get(&id).cloned();
         let mut slot = match &before {
@@ -154,12 +155,12 @@ impl Tables {
 
     /// The row as it is, deleted ones included.
     pub(crate) fn get(&self, object: usize, id: Id) -> Option<&Arc<Row>> {
-        self.tables.get(object)?.slots.get(&id).map(|slot| &slot.current)
+        self.by_object.get(object)?.slots.get(&id).map(|slot| &slot.current)
     }
 
     /// The row as a reader sees it.
     pub(crate) fn see(&self, object: usize, id: Id, lens: Lens) -> Option<&Arc<Row>> {
-        let slot = self.tables.get(object)?.slots.get(&id)?;
+        let slot = self.by_object.get(object)?.slots.get(&id)?;
         self.look(slot, lens)
     }
 
@@ -183,7 +184,7 @@ impl Tables {
 
     /// All rows as a reader sees them, in id order, deleted ones included.
     pub(crate) fn scan(&self, object: usize, lens: Lens) -> impl Iterator<Item = &Arc<Row>> {
-        self.tables
+        self.by_object
             .get(object)
             .into_iter()
             .flat_map(|table| table.slots.values())
@@ -192,12 +193,16 @@ impl Tables {
 
     /// All rows as they are.
     pub(crate) fn all(&self, object: usize) -> impl Iterator<Item = &Arc<Row>> {
-        self.tables.get(object).into_iter().flat_map(|table| table.slots.values()).map(|slot| &slot.current)
+        self.by_object
+            .get(object)
+            .into_iter()
+            .flat_map(|table| table.slots.values())
+            .map(|slot| &slot.current)
     }
 
     /// Live rows whose external id reads like `key` (lower case).
     pub(crate) fn by_key(&self, object: usize, field: usize, key: &str) -> Vec<Id> {
-        self.tables
+        self.by_object
             .get(object)
             .and_then(|table| table.keys.get(&field))
             .and_then(|keys| keys.get(key))
@@ -207,17 +212,17 @@ impl Tables {
 
     /// Whether `by_key` answers for this field.
     pub(crate) fn keyed(&self, object: usize, field: usize) -> bool {
-        self.tables.get(object).is_some_and(|table| table.keys.contains_key(&field))
+        self.by_object.get(object).is_some_and(|table| table.keys.contains_key(&field))
     }
 
     /// Whether `by_parent` answers for this field.
     pub(crate) fn linked(&self, object: usize, field: usize) -> bool {
-        self.tables.get(object).is_some_and(|table| table.parents.contains_key(&field))
+        self.by_object.get(object).is_some_and(|table| table.parents.contains_key(&field))
     }
 
     /// Rows whose reference points to `parent`, deleted ones included.
     pub(crate) fn by_parent(&self, object: usize, field: usize, parent: Id) -> Vec<Id> {
-        self.tables
+        self.by_object
             .get(object)
             .and_then(|table| table.parents.get(&field))
             .and_then(|parents| parents.get(&parent))
@@ -227,7 +232,7 @@ impl Tables {
 
     /// Rows stamped at `from` or later.
     pub(crate) fn since(&self, object: usize, from: Timestamp) -> Vec<Id> {
-        let Some(table) = self.tables.get(object) else { return Vec::new() };
+        let Some(table) = self.by_object.get(object) else { return Vec::new() };
         table.stamps.range((from, Id::new("", [b'0'; 2], 0))..).map(|(_, id)| *id).collect()
     }
 }

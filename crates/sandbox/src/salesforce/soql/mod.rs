@@ -2,6 +2,7 @@
 
 pub(crate) mod ast;
 pub(crate) mod bind;
+pub(crate) mod columns;
 pub(crate) mod eval;
 pub(crate) mod lexer;
 pub(crate) mod parser;

@@ -118,13 +118,11 @@ impl Parser {
         let at = self.at();
         let mut parts = vec![self.name()?];
         while self.take_symbol(".") {
-            match self.advance() {
-                Token::Word(word) => parts.push(word),
-                _ => {
-                    self.next -= 1;
-                    return Err(self.unexpected());
-                }
-            }
+            let Token::Word(word) = self.advance() else {
+                self.next -= 1;
+                return Err(self.unexpected());
+            };
+            parts.push(word);
         }
         Ok(Path { parts, at })
     }

@@ -213,6 +213,18 @@ fn s2_8_pages_follow_their_locator() {
 }
 
 #[test]
+fn s2_8_columns_are_told_instead_of_rows() {
+    let desk = stocked();
+    let reply = desk.get("/query?q=SELECT+Id,Account.Name,Amount+FROM+Opportunity&columns=true");
+    let columns = reply.body["columnMetadata"].as_array().unwrap();
+    let told: Vec<_> = columns.iter().map(|column| (&column["columnName"], &column["apexType"])).collect();
+    let expected =
+        [("Id", "Id"), ("Account.Name", "String"), ("Amount", "Double")].map(|(a, b)| (json!(a), json!(b)));
+    assert_eq!(told, expected.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>());
+    assert_eq!(reply.body.get("records"), None);
+}
+
+#[test]
 fn s2_8_query_all_shows_the_recycle_bin() {
     let desk = Desk::new();
     let id = desk.opportunity(json!({"Co_sell_Key__c": "k"}));
@@ -245,4 +257,27 @@ fn s2_8_ten_thousand_rows_are_searched_by_index() {
         let reply = desk.query(&format!("SELECT Id FROM Opportunity WHERE {filter}"));
         assert_eq!(reply.body["totalSize"], found, "{filter}");
     }
+}
+
+#[test]
+fn s2_8_every_beginning_and_every_mutilation_of_a_query_is_answered() {
+    let desk = stocked();
+    let soql = "SELECT Id, Account.Owner.Name, (SELECT Id FROM Microsoft_Solutions__r WHERE Name LIKE '\u{e9}\\u00e9%') \
+                FROM Opportunity WHERE (NOT Amount >= -1.5) AND CloseDate < LAST_N_DAYS:3 OR Name IN ('a', null) \
+                ORDER BY Name DESC NULLS LAST LIMIT 5 OFFSET 1 FOR REFERENCE";
+    for (cut, letter) in soql.char_indices() {
+        for text in [
+            soql[..cut].to_owned(),
+            soql[cut..].to_owned(),
+            format!("{}{}", &soql[..cut], &soql[cut + letter.len_utf8()..]),
+            format!("{}\u{1f600}{}", &soql[..cut], &soql[cut..]),
+            format!("{}({}", &soql[..cut], &soql[cut..]),
+        ] {
+            let reply = desk.query(&text);
+            assert!(matches!(reply.status, 200 | 400), "{text}: {}", reply.status);
+        }
+    }
+    let deep =
+        format!("SELECT Id FROM Opportunity WHERE {}Name = 'a'{}", "(".repeat(2_000), ")".repeat(2_000));
+    assert_eq!(desk.query(&deep).code(), "MALFORMED_QUERY");
 }
