@@ -7,6 +7,8 @@ use super::{
     knobs::CloneUnique,
     org::{Caller, Org},
     schema::{Kind, system},
+    tables::Row,
+    values::{Cell, to_second},
 };
 
 fn wanted(org: &Org, body: &Value) -> Result<(usize, Id), String> {
@@ -44,6 +46,18 @@ impl Org {
             .insert(caller, object, &copy)
             .map_err(|fault| format!("{}: {}", fault.code, fault.message))?;
         Ok(json!({"id": clone.to_string()}))
+    }
+
+    /// A background job: moves `SystemModstamp` and nothing else (salesforce reference, section 4.10).
+    ///
+    /// # Errors
+    /// A sentence when there is no such row.
+    pub(crate) fn touch_row(&mut self, caller: &Caller, body: &Value) -> Result<Value, String> {
+        let (object, id) = wanted(self, body)?;
+        let mut row = Row::clone(&*self.live(object, id).map_err(|fault| fault.message)?);
+        row.set(system::MODSTAMP, Cell::At(to_second(caller.now)));
+        self.tables.put(object, row, caller.now, None);
+        Ok(json!({"id": id.to_string()}))
     }
 
     /// The Delete button, and the recycle bin's Undelete.

@@ -142,12 +142,16 @@ fn s8_4_a_single_currency_org_knows_no_currency() {
 fn s8_4_the_stamp_of_conditions_can_be_chosen() {
     let desk = Desk::new();
     let id = desk.opportunity(json!({}));
-    for stamp in ["SystemModstamp", "LastModifiedDate"] {
+    desk.wait(5.0);
+    desk.act("touch", &json!({"id": id})).unwrap();
+    let row = desk.read("Opportunity", &id);
+    assert_eq!(row["LastModifiedDate"], "2026-11-22T06:00:00.000+0000");
+    assert_eq!(row["SystemModstamp"], "2026-11-22T06:00:05.000+0000");
+    for (stamp, status) in [("SystemModstamp", 412), ("LastModifiedDate", 204)] {
         desk.knob(json!({"conditional_stamp": stamp}));
-        let headers = [("if-unmodified-since", "Sun, 22 Nov 2026 05:00:00 GMT")];
-        let reply =
-            desk.with(&desk.seller, "PATCH", &format!("/sobjects/Opportunity/{id}"), &headers, &json!({}));
-        assert_eq!(reply.status, 412, "{stamp}");
+        let headers = [("if-unmodified-since", "Sun, 22 Nov 2026 06:00:00 GMT")];
+        let path = format!("/sobjects/Opportunity/{id}");
+        assert_eq!(desk.with(&desk.seller, "PATCH", &path, &headers, &json!({})).status, status, "{stamp}");
     }
 }
 
