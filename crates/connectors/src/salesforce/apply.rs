@@ -1,0 +1,341 @@
+//! Writing opportunities: each a compare-and-set on the version it was planned on, read back in the same call.
+
+use std::collections::BTreeMap;
+
+use deal_model::{Observation, RecordId as DealRecord};
+use mapping::StageError;
+use ports::RetryClass;
+use salesforce::{
+    CallContext, Error, Fields, MAX_SUBREQUESTS, RecordId, ReferenceId, Refusal, Subrequest, Subresponse,
+};
+use serde_json::Value as Json;
+use sync_engine::{Applied, Change, SideError, What};
+
+use super::{
+    Salesforce,
+    observe::id_path,
+    refusal,
+    rows::RowCase,
+    schema::{OPPORTUNITY, Schema},
+    steps::{Step, one_by_one},
+    transform::{Known, columns, report_columns},
+};
+
+/// Writes in one call; the last place is the read-back's.
+const MAX_WRITES: usize = MAX_SUBREQUESTS - 1;
+
+/// One change, ready to be sent.
+struct Unit {
+    record: DealRecord,
+    id: RecordId,
+    /// The opportunity's own fields without the report's.
+    own: Fields,
+    report: Fields,
+    /// The first touches the opportunity itself.
+    steps: Vec<Step>,
+}
+
+impl Unit {
+    fn is_lone(&self) -> bool {
+        self.steps.len() == 1 && !self.steps[0].is_ambiguous() && matches!(self.steps[0], Step::Update { .. })
+    }
+
+    /// The same without the report, if that is what the platform refused: no report may hold up a deal.
+    fn without_report(&self, refused: &Error) -> Option<Self> {
+        let mut fields = refused.fields().peekable();
+        fields.peek()?;
+        let only_report = fields.all(|field| self.report.keys().any(|name| name.eq_ignore_ascii_case(field)));
+        if !only_report || self.own.is_empty() {
+            return None;
+        }
+        let mut steps = self.steps.clone();
+        if let Some(Step::Update { fields, .. }) = steps.first_mut() {
+            fields.clone_from(&self.own);
+        }
+        let (record, id, own) = (self.record.clone(), self.id, self.own.clone());
+        Some(Self { record, id, own, report: Fields::new(), steps })
+    }
+}
+
+type Answer = Result<Applied, SideError>;
+
+impl Salesforce {
+    pub(super) async fn apply_changes(&self, changes: &[Change], context: CallContext) -> Vec<Answer> {
+        let known = match self.known_for(changes, context).await {
+            Ok(known) => known,
+            Err(error) => return changes.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let mut answers: Vec<Option<Answer>> = changes.iter().map(|_| None).collect();
+        let mut lone = Vec::new();
+        for (place, change) in changes.iter().enumerate() {
+            match self.unit(change, &known, context).await {
+                Ok(unit) if unit.steps.is_empty() => {
+                    answers[place] = Some(self.look_after(&unit.record, unit.id, context).await);
+                }
+                Ok(unit) if unit.is_lone() => lone.push((place, unit)),
+                Ok(unit) => answers[place] = Some(self.send_together(unit, context).await),
+                Err(error) => answers[place] = Some(Err(error)),
+            }
+        }
+        for batch in lone.chunks(MAX_WRITES) {
+            for ((place, _), answer) in batch.iter().zip(self.send_lone(batch, context).await) {
+                answers[*place] = Some(answer);
+            }
+        }
+        let missing = || Err(refusal::bug("a change was not answered"));
+        answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect()
+    }
+
+    /// What is known of the records whose stage or rows are written; read again where it is not of the planned version.
+    async fn known_for(
+        &self,
+        changes: &[Change],
+        context: CallContext,
+    ) -> Result<BTreeMap<RecordId, Known>, SideError> {
+        let mut known = BTreeMap::new();
+        let mut missing = Vec::new();
+        for change in changes {
+            let Ok(id) = change.record.as_str().parse::<RecordId>() else { continue };
+            match self.memory.known(id) {
+                Some(held) if held.stamp == change.expect.stamp => {
+                    known.insert(id, held);
+                }
+                _ if needs_known(self, &change.what) => missing.push(change.record.clone()),
+                _ => {}
+            }
+        }
+        if !missing.is_empty() {
+            for sight in self.observe_records(&missing, context).await {
+                sight?;
+            }
+            for id in missing.iter().filter_map(|record| record.as_str().parse::<RecordId>().ok()) {
+                known.extend(self.memory.known(id).map(|held| (id, held)));
+            }
+        }
+        Ok(known)
+    }
+
+    async fn unit(
+        &self,
+        change: &Change,
+        known: &BTreeMap<RecordId, Known>,
+        context: CallContext,
+    ) -> Result<Unit, SideError> {
+        let schema = self.schema(context).await?;
+        let What::Fields { writes, life, report } = &change.what else {
+            return Err(refusal::bug("an opportunity moves by its stage, not by itself"));
+        };
+        let Ok(id) = change.record.as_str().parse::<RecordId>() else {
+            return Err(refusal::bug("a text that is no Salesforce id was to be written"));
+        };
+        let known = known.get(&id).filter(|known| known.stamp == change.expect.stamp);
+        if known.is_none() && needs_known(self, &change.what) {
+            return Err(refusal::changed("the opportunity moved since it was read"));
+        }
+        let mut columns = columns(&self.mapping, &schema, writes)?;
+        if !columns.parents.is_empty() {
+            let what = "fields of the account are shared by many deals and are not written by an update";
+            return Err(refusal::person(what, columns.parent_groups));
+        }
+        if let (Some(life), Some(known)) = (life, known) {
+            let write = self.mapping.stages().stage_for(life, Some(&known.stage));
+            let write = write.map_err(|error| of_stage(&error))?;
+            columns.own.extend(write.stage_name.map(|name| ("StageName".to_owned(), Json::String(name))));
+            columns
+                .own
+                .extend(write.reason.map(|(field, text)| (field.as_str().to_owned(), Json::String(text))));
+        }
+        self.add_origin(&schema, id, &mut columns.own);
+        let report =
+            report.as_ref().map(|report| report_columns(&self.mapping, &schema, report)).unwrap_or_default();
+        let mut steps = Vec::new();
+        let mut fields = columns.own.clone();
+        fields.extend(report.clone());
+        let (object, unmodified_since) = (OPPORTUNITY.to_owned(), change.expect.stamp);
+        let has_rows = columns.sets.iter().any(|(_, changes)| !changes.is_empty());
+        if !fields.is_empty() {
+            steps.push(Step::Update { object, id, fields, unmodified_since: Some(unmodified_since) });
+        } else if has_rows {
+            steps.push(Step::Check { object, id, unmodified_since });
+        }
+        for (field, changes) in &columns.sets {
+            let (Some(set), Some(known)) = (self.mapping.set(field), known) else { continue };
+            let rows = known.rows.get(field).map(Vec::as_slice).unwrap_or_default();
+            let case = RowCase { set, opportunity: id, account: known.account, rows, changes };
+            self.row_steps(&schema, &case, context, &mut steps).await?;
+        }
+        if matches!(steps.as_slice(), [Step::Check { .. }]) {
+            steps.clear();
+        }
+        Ok(Unit { record: change.record.clone(), id, own: columns.own, report, steps })
+    }
+
+    /// The opportunity's own id goes where its identifier goes: a clone will carry another's.
+    fn add_origin(&self, schema: &Schema, id: RecordId, own: &mut Fields) {
+        let names = self.mapping.names();
+        let has_identifier = own.get(names.identifier.as_str()).is_some_and(|held| !held.is_null());
+        let field = schema.field(OPPORTUNITY, names.origin.as_str());
+        if has_identifier && field.is_some_and(|field| field.updateable) {
+            own.insert(names.origin.as_str().to_owned(), Json::String(id.to_string()));
+        }
+    }
+
+    /// Opportunities with nothing but their own fields: up to 24 to a call, each for itself.
+    async fn send_lone(&self, batch: &[(usize, Unit)], context: CallContext) -> Vec<Answer> {
+        let schema = match self.schema(context).await {
+            Ok(schema) => schema,
+            Err(error) => return batch.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let steps = batch.iter().enumerate();
+        let mut parts: Vec<Subrequest> =
+            steps.map(|(number, (_, unit))| unit.steps[0].part(number)).collect();
+        let back = ReferenceId::numbered(parts.len());
+        let ids = batch.iter().map(|(_, unit)| unit.id);
+        parts.extend(
+            schema.select().split(&id_path(), ids).iter().map(|soql| Subrequest::query(back.clone(), soql)),
+        );
+        let answer = match self.client.composite(context, parts, false).await {
+            Ok(answer) => answer,
+            Err(error) => return batch.iter().map(|_| Err(refusal::of_error(&error))).collect(),
+        };
+        let found = self.read_back(&answer, &back, context).await;
+        let mut answers = Vec::with_capacity(batch.len());
+        for ((_, unit), part) in batch.iter().zip(&answer.parts) {
+            answers.push(match part.outcome() {
+                Ok(_) => match self.after(&unit.record, unit.id, &schema, &found) {
+                    Some(after) => Ok(Applied { after: Some(after) }),
+                    None => Ok(Applied { after: self.see(&unit.record, unit.id, context).await }),
+                },
+                Err(refused) => {
+                    let error = refused.into();
+                    match unit.without_report(&error) {
+                        Some(unit) => self.send_together(unit, context).await,
+                        None => Err(refusal::of_write(&self.mapping, OPPORTUNITY, &error)),
+                    }
+                }
+            });
+        }
+        answers
+    }
+
+    /// One opportunity with its rows: they stand or fall together, as far as one call carries them.
+    async fn send_together(&self, unit: Unit, context: CallContext) -> Answer {
+        if unit.steps.iter().any(Step::is_ambiguous) {
+            return self.send_one_by_one(&unit, context).await;
+        }
+        let schema = self.schema(context).await?;
+        let mut after = None;
+        let mut start = 0;
+        while start < unit.steps.len() {
+            let end = end_of_call(&unit.steps, start);
+            let steps = &unit.steps[start..end];
+            let mut parts: Vec<Subrequest> =
+                steps.iter().enumerate().map(|(number, step)| shifted(step, start).part(number)).collect();
+            let back = ReferenceId::numbered(parts.len());
+            let query = schema.select().split(&id_path(), [unit.id]);
+            parts.extend(query.iter().map(|soql| Subrequest::query(back.clone(), soql)));
+            let answer = self.client.composite(context, parts, true).await;
+            let answer = answer.map_err(|error| refusal::of_error(&error))?;
+            if let Some((step, refused)) = first_refusal(steps, &answer.parts) {
+                let error = Error::from(refused);
+                return match unit.without_report(&error).filter(|_| start == 0) {
+                    Some(unit) => Box::pin(self.send_together(unit, context)).await,
+                    None => Err(self.refused_row(step, &error)),
+                };
+            }
+            if let Some(Err(refused)) = answer.part(&back).map(Subresponse::outcome) {
+                // The read-back was refused and took the writes with it.
+                self.mend(context, &refused).await?;
+                let mut error = refusal::of_error(&refused.into());
+                error.class = RetryClass::LATER;
+                return Err(error);
+            }
+            let found = self.read_back(&answer, &back, context).await;
+            after = self.after(&unit.record, unit.id, &schema, &found);
+            start = end;
+        }
+        match after {
+            Some(after) => Ok(Applied { after: Some(after) }),
+            None => Ok(Applied { after: self.see(&unit.record, unit.id, context).await }),
+        }
+    }
+
+    fn refused_row(&self, step: &Step, error: &Error) -> SideError {
+        let mut side = refusal::of_write(&self.mapping, step.object(), error);
+        // Somebody else made the row meanwhile: it is read, and planned again.
+        if error.refusal().and_then(Refusal::code) == Some("DUPLICATE_VALUE")
+            && matches!(step, Step::Insert { .. })
+            && step.object() != OPPORTUNITY
+        {
+            side.class = RetryClass::Changed;
+        }
+        side
+    }
+
+    /// A value of these looks like a reference: each goes in a call of its own, the opportunity first.
+    async fn send_one_by_one(&self, unit: &Unit, context: CallContext) -> Answer {
+        if let Some(Step::Check { unmodified_since, .. }) = unit.steps.first() {
+            let now = self.see(&unit.record, unit.id, context).await;
+            if now.is_none_or(|now| now.version.stamp != *unmodified_since) {
+                return Err(refusal::changed("the opportunity moved since it was read"));
+            }
+        }
+        if let Err((step, error)) = one_by_one(&self.client, context, &unit.steps).await {
+            return Err(self.refused_row(&unit.steps[step], &error));
+        }
+        Ok(Applied { after: self.see(&unit.record, unit.id, context).await })
+    }
+
+    /// Nothing is to be written: the record shows it already.
+    async fn look_after(&self, record: &DealRecord, id: RecordId, context: CallContext) -> Answer {
+        Ok(Applied { after: self.see(record, id, context).await })
+    }
+
+    /// The record as it is now, if it can be read.
+    pub(super) async fn see(
+        &self,
+        record: &DealRecord,
+        id: RecordId,
+        context: CallContext,
+    ) -> Option<Observation> {
+        let (schema, found) = self.read(&[id], context).await.ok()?;
+        self.after(record, id, &schema, &found)
+    }
+}
+
+/// Whether the record must be known from a read: for its present stage, or for its rows.
+fn needs_known(side: &Salesforce, what: &What) -> bool {
+    let What::Fields { writes, life, .. } = what else { return false };
+    let set = |write: &deal_model::Write| {
+        side.mapping.specs().group(&write.group).is_some_and(|group| group.set.is_some())
+    };
+    life.is_some() || writes.iter().any(set)
+}
+
+/// Where the call that begins with `start` ends: a made record and the one that refers to it stay together.
+fn end_of_call(steps: &[Step], start: usize) -> usize {
+    let end = steps.len().min(start + MAX_WRITES);
+    let refers = |step: &Step| matches!(step, Step::Insert { refer: Some(_), .. });
+    if steps.get(end).is_some_and(refers) { end - 1 } else { end }
+}
+
+/// The step as it stands in a call whose first part is the step `start`.
+fn shifted(step: &Step, start: usize) -> Step {
+    let mut step = step.clone();
+    if let Step::Insert { refer: Some((_, number)), .. } = &mut step {
+        *number -= start;
+    }
+    step
+}
+
+/// The step that failed by itself; the others only fell with it.
+fn first_refusal<'s>(steps: &'s [Step], parts: &[Subresponse]) -> Option<(&'s Step, Refusal)> {
+    let refused = steps.iter().zip(parts).filter_map(|(step, part)| Some((step, part.outcome().err()?)));
+    let mut by_itself = refused.filter(|(_, refused)| !refused.is_bystander());
+    by_itself.next()
+}
+
+/// A life that the mapping has no stage for.
+pub(super) fn of_stage(error: &StageError) -> SideError {
+    refusal::person(error.to_string(), Vec::new())
+}

@@ -1,0 +1,248 @@
+//! What changed since: opportunities, solutions and contact roles, each a keyset walk over (SystemModstamp, Id).
+//!
+//! Rows are asked for only where the opportunity is opted in, or carries a referral's identifier: a deal whose seller
+//! switched it off must be noticed. Deleted rows are listed too.
+
+use std::time::Duration;
+
+use deal_model::{RecordId as DealRecord, Side};
+use jiff::{SignedDuration, Timestamp};
+use mapping::SetSource;
+use salesforce::{
+    CallContext, Error, FieldPath, Record, RecordId,
+    soql::{Condition, Literal, Op, Select},
+};
+use serde::{Deserialize, Serialize};
+use sync_engine::{Changes, Hints, Seen, SideError, Source, Target};
+
+use super::{
+    Salesforce,
+    observe::is_about_columns,
+    refusal,
+    rows::path,
+    schema::{CONTACT_ROLE, OPPORTUNITY, Schema, object_name},
+};
+
+const OPPORTUNITIES: &str = "crm.opportunities";
+const SOLUTIONS: &str = "crm.solutions";
+const CONTACT_ROLES: &str = "crm.contact_roles";
+/// Rows of one page.
+const PAGE: u32 = 1_000;
+/// How often a walk is asked for again with fewer columns.
+const MAX_MENDS: usize = 3;
+
+/// How far a source has been read. Holds no id of a record that is not opted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Position {
+    /// The newest stamp seen at the end of a walk, and before that the one the walk is at.
+    stamp: Timestamp,
+    /// The row that the walk is at; none between walks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<RecordId>,
+    /// Whether more rows are waiting.
+    #[serde(default)]
+    walking: bool,
+}
+
+/// One source's rows and how they lead to an opportunity.
+struct Walk {
+    object: String,
+    /// The path to the opportunity: nothing, or `Opportunity.`.
+    prefix: String,
+    /// The column with the opportunity's id.
+    parent: FieldPath,
+}
+
+impl Salesforce {
+    pub(super) fn list_sources(&self) -> Vec<Source> {
+        let every = self.settings.poll;
+        let mut sources = vec![Source { name: OPPORTUNITIES, every }];
+        let has = |wanted: fn(&SetSource) -> bool| self.mapping.sets().iter().any(|set| wanted(&set.crm));
+        if has(|source| matches!(source, SetSource::Children { .. })) {
+            sources.push(Source { name: SOLUTIONS, every });
+        }
+        if has(|source| matches!(source, SetSource::ContactRoles)) {
+            sources.push(Source { name: CONTACT_ROLES, every });
+        }
+        sources
+    }
+
+    pub(super) async fn next_changes(
+        &self,
+        source: &str,
+        position: Option<&str>,
+        context: CallContext,
+    ) -> Result<Changes, SideError> {
+        let position: Option<Position> = match position {
+            None => None,
+            Some(text) => {
+                let read = serde_json::from_str(text);
+                Some(read.map_err(|_| refusal::bug("a position of this source cannot be read"))?)
+            }
+        };
+        let mut mends = 0;
+        loop {
+            let schema = self.schema(context).await?;
+            let Some(walk) = self.walk(source, &schema)? else {
+                // The rows are hidden: that is told by `blind`, and nothing is lost but time.
+                return Ok(Changes {
+                    position: text_of(position.as_ref()),
+                    complete: true,
+                    ..Changes::default()
+                });
+            };
+            let select = self.select(&walk, &schema, position.as_ref());
+            match self.client.query_with_deleted(context, &select.build()).await {
+                Ok(page) => {
+                    let more = page.next.is_some() || page.records.len() >= PAGE as usize;
+                    return Ok(self.page(&walk, &page.records, more, position.as_ref()));
+                }
+                Err(Error::Refused(refused)) if is_about_columns(&refused) && mends < MAX_MENDS => {
+                    if !self.mend(context, &refused).await? {
+                        return Err(refusal::of_error(&refused.into()));
+                    }
+                    mends += 1;
+                }
+                Err(error) => return Err(refusal::of_error(&error)),
+            }
+        }
+    }
+
+    /// How to walk a source; none if its rows are hidden.
+    fn walk(&self, source: &str, schema: &Schema) -> Result<Option<Walk>, SideError> {
+        let names = self.mapping.names();
+        if !schema.reads(&names.sync) {
+            let what = format!("{OPPORTUNITY}.{} cannot be read; nothing is looked for", names.sync);
+            return Err(refusal::person(what, Vec::new()));
+        }
+        let child = |object: &str, field: &str| {
+            let reference = schema.field(object, field)?;
+            let prefix = format!("{}.", reference.relationship_name.as_deref()?);
+            Some(Walk {
+                object: object.to_owned(),
+                prefix,
+                parent: FieldPath::new(reference.name.clone()).ok()?,
+            })
+        };
+        match source {
+            OPPORTUNITIES => {
+                let object = OPPORTUNITY.to_owned();
+                Ok(Some(Walk { object, prefix: String::new(), parent: path("Id") }))
+            }
+            SOLUTIONS => Ok(self.mapping.sets().iter().find_map(|set| match &set.crm {
+                SetSource::Children { object, parent_field, .. } => {
+                    child(object.as_str(), parent_field.as_str())
+                }
+                SetSource::ContactRoles => None,
+            })),
+            CONTACT_ROLES => Ok(child(CONTACT_ROLE, "OpportunityId")),
+            _ => Err(refusal::bug("the CRM side has no source of this name")),
+        }
+    }
+
+    fn select(&self, walk: &Walk, schema: &Schema, position: Option<&Position>) -> Select {
+        let at =
+            |name: &str| FieldPath::new(format!("{}{name}", walk.prefix)).expect("checked names make a path");
+        let (names, rules) = (self.mapping.names(), self.mapping.opt_in());
+        let mut opted_in = Condition::compare(&at(names.sync.as_str()), Op::Eq, true);
+        if !rules.private {
+            opted_in = opted_in.and(Condition::compare(&at("IsPrivate"), Op::Eq, false));
+        }
+        if !rules.record_types.is_empty() {
+            let types = rules.record_types.iter().map(String::as_str);
+            opted_in = opted_in.and(Condition::one_of(&at("RecordType.DeveloperName"), types));
+        }
+        let mut columns = vec![path("SystemModstamp"), walk.parent.clone()];
+        let mut condition = opted_in;
+        if walk.prefix.is_empty() {
+            // Whether a row is opted in now is told by these, row by row.
+            columns.push(at(names.sync.as_str()));
+            if !rules.private {
+                columns.push(at("IsPrivate"));
+            }
+            if !rules.record_types.is_empty() {
+                columns.push(at("RecordType.DeveloperName"));
+            }
+            if schema.reads(&names.identifier) {
+                let linked = Condition::compare(&at(names.identifier.as_str()), Op::Ne, Literal::null());
+                condition = condition.or(linked);
+            }
+        }
+        let stamp = path("SystemModstamp");
+        let mut select = Select::from(&object_name(&walk.object)).fields(&columns).filter(condition);
+        if let Some(position) = position {
+            select = select.filter(match position.id {
+                Some(id) if position.walking => Condition::after(&stamp, position.stamp, id),
+                _ if position.walking => Condition::compare(&stamp, Op::Ge, position.stamp),
+                _ => Condition::compare(&stamp, Op::Ge, before(position.stamp, self.settings.overlap)),
+            });
+        }
+        select.by_keyset(&stamp).limit(PAGE)
+    }
+
+    fn page(&self, walk: &Walk, rows: &[Record], more: bool, position: Option<&Position>) -> Changes {
+        let own = walk.prefix.is_empty();
+        let mut seen = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (Some(id), Some(stamp)) = (row.id(), row.system_modstamp()) else { continue };
+            let Some(parent) = row.get(&walk.parent).and_then(serde_json::Value::as_str) else { continue };
+            let Ok(parent) = parent.parse::<RecordId>() else { continue };
+            let birth = !own || self.is_opted_in(row);
+            seen.push(Seen {
+                target: Target::Opportunity { id: DealRecord::new(parent.to_string()), birth },
+                stamp: own.then_some(stamp),
+                hints: Hints::of(Side::Crm),
+                key: format!("{id}@{}", stamp.as_second()),
+            });
+        }
+        let next = self.next(walk, rows, more, position);
+        Changes { seen, index: Vec::new(), position: text_of(next.as_ref()), more, complete: !more }
+    }
+
+    /// Where the walk goes on. A record that is not opted in leaves its stamp there, never its id.
+    fn next(
+        &self,
+        walk: &Walk,
+        rows: &[Record],
+        more: bool,
+        position: Option<&Position>,
+    ) -> Option<Position> {
+        let own = walk.prefix.is_empty();
+        let Some(last) = rows.iter().rev().find_map(Record::system_modstamp) else {
+            return position.map(|position| Position { id: None, walking: false, ..*position });
+        };
+        if !more {
+            let stamp = position.map_or(last, |position| position.stamp.max(last));
+            return Some(Position { stamp, id: None, walking: false });
+        }
+        let named = rows.iter().rev().find(|row| !own || self.is_opted_in(row));
+        if let Some((row, stamp)) = named.and_then(|row| Some((row, row.system_modstamp()?))) {
+            return Some(Position { stamp, id: row.id(), walking: true });
+        }
+        // A whole page of one second, none of it opted in: going on in the same second would never end.
+        let stuck = position.is_some_and(|position| position.walking && position.stamp == last);
+        let stamp =
+            if stuck { last.saturating_add(SignedDuration::from_secs(1)).unwrap_or(last) } else { last };
+        Some(Position { stamp, id: None, walking: true })
+    }
+
+    fn is_opted_in(&self, row: &Record) -> bool {
+        let flag = |name: &str| row.at(name) == Some(&serde_json::Value::Bool(true));
+        let rules = self.mapping.opt_in();
+        flag(self.mapping.names().sync.as_str())
+            && rules.admits(row.text("RecordType.DeveloperName"), flag("IsPrivate"))
+    }
+}
+
+fn before(stamp: Timestamp, overlap: Duration) -> Timestamp {
+    SignedDuration::try_from(overlap)
+        .ok()
+        .and_then(|overlap| stamp.checked_sub(overlap).ok())
+        .unwrap_or(stamp)
+}
+
+/// A source in which nothing was ever seen begins at the beginning.
+fn text_of(position: Option<&Position>) -> String {
+    let nothing = Position { stamp: Timestamp::UNIX_EPOCH, id: None, walking: false };
+    serde_json::to_string(position.unwrap_or(&nothing)).expect("a position is plain JSON")
+}

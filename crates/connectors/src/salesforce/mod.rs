@@ -1,0 +1,149 @@
+//! The CRM side as the engine sees it: opportunities of a Salesforce org, with their solutions and contact roles.
+//!
+//! - [`observe`] reads opportunities by id, children included, 2,000 to a call.
+//! - [`apply`] writes them as compare-and-sets and reads them back in the same call.
+//! - [`births`] makes an opportunity of a referral, and finds or makes its account.
+//! - [`changes`] lists what changed since, by keyset.
+//! - [`schema`] knows what this user may see; [`transform`] turns records into observations and writes into columns.
+//!
+//! A record that is not opted in leaves this room as a flag and a version, with nothing else in it.
+
+mod apply;
+mod births;
+mod changes;
+mod memory;
+mod observe;
+mod refusal;
+mod rows;
+mod schema;
+mod steps;
+mod transform;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use deal_model::{RecordId, Sight};
+use jiff::Timestamp;
+use mapping::Mapping;
+use salesforce::{CallContext, Client};
+use sync_engine::{
+    Applied, CallScope, Change, Changes, Created, IndexEntry, NewRecord, Side, SideError, Source, Stranger,
+    Wanted,
+};
+
+use memory::Memory;
+
+/// What stands for the customer's consent (sync rules, section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConsentRule {
+    /// The seller records it, deal by deal, in the mapped checkbox.
+    #[default]
+    Recorded,
+    /// The company's contracts contain it: every deal has it.
+    Contract,
+}
+
+/// What the connector is told beside its mapping.
+#[derive(Debug, Clone)]
+pub struct CrmSettings {
+    /// How long to wait between two polls that found nothing more.
+    pub poll: Duration,
+    /// How far each poll looks back behind the newest row seen: a long transaction shows its rows late, with old
+    /// stamps (salesforce reference, section 4.10).
+    pub overlap: Duration,
+    /// What stands for the customer's consent.
+    pub consent: ConsentRule,
+    /// The currency of an org that has only one, three letters. The API does not tell it.
+    pub single_currency: Option<String>,
+}
+
+impl Default for CrmSettings {
+    fn default() -> Self {
+        Self {
+            poll: Duration::from_mins(1),
+            overlap: Duration::from_mins(5),
+            consent: ConsentRule::Recorded,
+            single_currency: None,
+        }
+    }
+}
+
+/// The CRM side. Cheap to share behind an [`Arc`]; holds the org's descriptions and the row ids of what it read.
+#[derive(Debug)]
+pub struct Salesforce {
+    client: Client,
+    mapping: Arc<Mapping>,
+    settings: CrmSettings,
+    memory: Memory,
+}
+
+impl Salesforce {
+    /// Ties a client to a mapping; calls nobody yet.
+    pub fn new(client: Client, mapping: Arc<Mapping>, settings: CrmSettings) -> Self {
+        Self { client, mapping, settings, memory: Memory::default() }
+    }
+
+    /// Reads what the user may see of the org, so that mistakes show before the first deal. Optional: the first call
+    /// does it otherwise.
+    pub async fn open(&self, scope: CallScope) -> Result<(), SideError> {
+        self.schema(context(scope)).await.map(drop)
+    }
+}
+
+fn context(scope: CallScope) -> CallContext {
+    CallContext { lane: scope.lane, send_before: scope.send_before }
+}
+
+#[async_trait]
+impl Side for Salesforce {
+    fn side(&self) -> deal_model::Side {
+        deal_model::Side::Crm
+    }
+
+    async fn observe(&self, wanted: &[Wanted], scope: CallScope) -> Vec<Result<Sight, SideError>> {
+        let records: Vec<RecordId> = wanted.iter().map(|each| each.record.clone()).collect();
+        self.observe_records(&records, context(scope)).await
+    }
+
+    async fn apply(&self, changes: &[Change], scope: CallScope) -> Vec<Result<Applied, SideError>> {
+        self.apply_changes(changes, context(scope)).await
+    }
+
+    async fn create(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError> {
+        self.give_birth(new, context(scope)).await
+    }
+
+    async fn create_companion(&self, _: &NewRecord, _: CallScope) -> Result<Created, SideError> {
+        Err(refusal::bug("the CRM side has no companions"))
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        self.list_sources()
+    }
+
+    async fn changes(
+        &self,
+        source: &str,
+        position: Option<&str>,
+        scope: CallScope,
+    ) -> Result<Changes, SideError> {
+        self.next_changes(source, position, context(scope)).await
+    }
+
+    async fn look(
+        &self,
+        _: Timestamp,
+        _: Option<&RecordId>,
+        _: CallScope,
+    ) -> Result<Vec<IndexEntry>, SideError> {
+        Err(refusal::bug("the CRM side needs no look: its creations carry a unique key"))
+    }
+
+    async fn stranger(&self, _: &RecordId, _: CallScope) -> Result<Stranger, SideError> {
+        Err(refusal::bug("the CRM side has no strangers"))
+    }
+
+    fn blind(&self) -> BTreeMap<String, String> {
+        self.memory.schema().map(|schema| schema.hidden.clone()).unwrap_or_default()
+    }
+}

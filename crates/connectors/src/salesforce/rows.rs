@@ -1,0 +1,185 @@
+//! The rows of sets: child records by a unique key, contacts by their e-mail within the account.
+
+use std::collections::BTreeMap;
+
+use deal_model::{ElementChange, ElementKey, GroupId};
+use mapping::{SetBinding, SetSource};
+use salesforce::{
+    CallContext, FieldPath, Fields, RecordId,
+    soql::{Condition, Literal, Op, Select},
+};
+use serde_json::Value as Json;
+use sync_engine::SideError;
+
+use super::{
+    Salesforce, refusal,
+    schema::{CONTACT, CONTACT_ROLE, Schema, object_name},
+    steps::Step,
+    transform::{Row, row_columns},
+};
+
+/// Most contacts with the wanted e-mails that one look reads.
+const MAX_CONTACTS: usize = 500;
+
+/// Changes of one set of one opportunity.
+pub(super) struct RowCase<'a> {
+    pub(super) set: &'a SetBinding,
+    pub(super) opportunity: RecordId,
+    pub(super) account: Option<RecordId>,
+    /// The rows as last read.
+    pub(super) rows: &'a [Row],
+    pub(super) changes: &'a [(ElementKey, ElementChange)],
+}
+
+impl Salesforce {
+    /// Adds the steps that make the changes.
+    pub(super) async fn row_steps(
+        &self,
+        schema: &Schema,
+        case: &RowCase<'_>,
+        context: CallContext,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), SideError> {
+        let group: Vec<GroupId> = refusal::group_of(&self.mapping, &case.set.field).into_iter().collect();
+        if !schema.reads_set(case.set) {
+            return Err(refusal::person(format!("the rows of {} cannot be read", case.set.field), group));
+        }
+        let contacts = self.contacts(case, &group, context).await?;
+        for (key, change) in case.changes {
+            let row = case.rows.iter().find(|row| &row.key == key);
+            match (change, row) {
+                (ElementChange::Put(element), row) => {
+                    let columns = row_columns(schema, case.set, key, element, row.is_none());
+                    match &case.set.crm {
+                        SetSource::Children { .. } => put_child(case, key, row, columns, steps),
+                        SetSource::ContactRoles => {
+                            put_contact(case, row, contacts.get(key).copied(), columns, &group, steps)?;
+                        }
+                    }
+                }
+                (ElementChange::Remove, Some(row)) if row.ours => {
+                    steps.push(Step::Delete { object: object_of(case.set), id: row.id });
+                }
+                (ElementChange::Remove, Some(row)) => {
+                    let what = format!(
+                        "{} {} was added by a person and is not removed by Cosell; remove it by hand",
+                        object_of(case.set),
+                        row.id
+                    );
+                    return Err(refusal::person(what, group));
+                }
+                (ElementChange::Remove, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The contacts of the account with the e-mails of new people.
+    async fn contacts(
+        &self,
+        case: &RowCase<'_>,
+        group: &[GroupId],
+        context: CallContext,
+    ) -> Result<BTreeMap<ElementKey, RecordId>, SideError> {
+        let mut found = BTreeMap::new();
+        let is_new = |key: &ElementKey| case.rows.iter().all(|row| &row.key != key);
+        let puts = case
+            .changes
+            .iter()
+            .filter(|(key, change)| matches!(change, ElementChange::Put(_)) && is_new(key));
+        let wanted: Vec<&str> = puts.map(|(key, _)| key.0.as_str()).collect();
+        if case.set.crm != SetSource::ContactRoles || wanted.is_empty() {
+            return Ok(found);
+        }
+        let account = case.account.map_or_else(Literal::null, Literal::from);
+        let select = Select::from(&object_name(CONTACT)).fields([&path("Email")]).filter(Condition::compare(
+            &path("AccountId"),
+            Op::Eq,
+            account,
+        ));
+        for soql in select.split(&path("Email"), wanted) {
+            let page = self.client.query_all(context, &soql, MAX_CONTACTS).await;
+            for contact in page.map_err(|error| refusal::of_error(&error))?.records {
+                let (Some(id), Some(email)) = (contact.id(), contact.text("Email")) else { continue };
+                if let Some(other) = found.insert(ElementKey(email.trim().to_lowercase()), id) {
+                    let what = format!("several contacts of the account have the same e-mail: {other}, {id}");
+                    return Err(refusal::person(what, group.to_vec()));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn put_child(
+    case: &RowCase<'_>,
+    key: &ElementKey,
+    row: Option<&Row>,
+    mut columns: Fields,
+    steps: &mut Vec<Step>,
+) {
+    let SetSource::Children { object, parent_field, key_column, unique_key_column, .. } = &case.set.crm
+    else {
+        return;
+    };
+    let object = object.as_str().to_owned();
+    if let Some(row) = row {
+        // The key is what found the row.
+        columns.remove(key_column.as_str());
+        let unmodified_since = Some(row.stamp);
+        steps.push(Step::Update { object, id: row.id, fields: columns, unmodified_since });
+    } else {
+        let unique = format!("{}:{}", case.opportunity, key.0);
+        columns.insert(unique_key_column.as_str().to_owned(), Json::String(unique));
+        columns.insert(parent_field.as_str().to_owned(), Json::String(case.opportunity.to_string()));
+        steps.push(Step::Insert { object, fields: columns, refer: None });
+    }
+}
+
+/// Contacts are shared by many deals: what they hold is never overwritten, only what is empty is filled.
+fn put_contact(
+    case: &RowCase<'_>,
+    row: Option<&Row>,
+    contact: Option<RecordId>,
+    mut columns: Fields,
+    group: &[GroupId],
+    steps: &mut Vec<Step>,
+) -> Result<(), SideError> {
+    if let Some(row) = row {
+        let Some((id, stamp)) = row.contact else { return Ok(()) };
+        columns.retain(|name, value| name != "Email" && !value.is_null() && !row.filled.contains(name));
+        if !columns.is_empty() {
+            let object = CONTACT.to_owned();
+            steps.push(Step::Update { object, id, fields: columns, unmodified_since: Some(stamp) });
+        }
+        return Ok(());
+    }
+    let mut role = Fields::new();
+    role.insert("OpportunityId".to_owned(), Json::String(case.opportunity.to_string()));
+    let mut refer = None;
+    if let Some(contact) = contact {
+        role.insert("ContactId".to_owned(), Json::String(contact.to_string()));
+    } else {
+        if !columns.contains_key("LastName") {
+            return Err(refusal::person(
+                "a contact has no last name, and Salesforce needs one",
+                group.to_vec(),
+            ));
+        }
+        if let Some(account) = case.account {
+            columns.insert("AccountId".to_owned(), Json::String(account.to_string()));
+        }
+        refer = Some(("ContactId", steps.len()));
+        steps.push(Step::Insert { object: CONTACT.to_owned(), fields: columns, refer: None });
+    }
+    steps.push(Step::Insert { object: CONTACT_ROLE.to_owned(), fields: role, refer });
+    Ok(())
+}
+
+fn object_of(set: &SetBinding) -> String {
+    super::schema::place_of(set).0
+}
+
+pub(super) fn path(text: &'static str) -> FieldPath {
+    FieldPath::new(text).expect("a literal path is well-formed")
+}

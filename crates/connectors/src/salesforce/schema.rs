@@ -1,0 +1,345 @@
+//! What this user may see of the org, and so what is asked for: the columns, the hidden ones, the currencies.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use mapping::{ApiName, Codec, Mapping, SetBinding, SetSource};
+use salesforce::{
+    CallContext, Client, Describe, Error, FieldDescribe, FieldName, FieldPath, ObjectName, UserId,
+    soql::Select,
+};
+
+pub(super) const OPPORTUNITY: &str = "Opportunity";
+pub(super) const ACCOUNT: &str = "Account";
+pub(super) const CONTACT: &str = "Contact";
+pub(super) const CONTACT_ROLE: &str = "OpportunityContactRole";
+pub(super) const CONTACT_ROLES: &str = "OpportunityContactRoles";
+pub(super) const USER: &str = "User";
+pub(super) const CURRENCY: &str = "CurrencyIsoCode";
+
+/// Columns of every opportunity, whatever the mapping says.
+const ALWAYS: [&str; 8] = [
+    "SystemModstamp",
+    "LastModifiedById",
+    "IsDeleted",
+    "StageName",
+    "IsClosed",
+    "IsWon",
+    "IsPrivate",
+    "AccountId",
+];
+/// Columns of every child row.
+const OF_CHILDREN: [&str; 3] = ["SystemModstamp", "CreatedById", "IsDeleted"];
+/// Parents of a path, at most (salesforce reference, section 2.8).
+const MAX_PARENTS: usize = 5;
+
+/// The currencies of an org.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Currencies {
+    /// The org has one; the configuration says which.
+    One(Option<String>),
+    /// The org has several; these may be written. None: the description lists none.
+    Many(BTreeSet<String>),
+}
+
+/// The org as this user sees it, and what is read because of it.
+#[derive(Debug)]
+pub(super) struct Schema {
+    /// Whom we write as.
+    pub(super) user: UserId,
+    /// By lower-case API name.
+    objects: BTreeMap<String, Arc<Describe>>,
+    /// `Opportunity.Amount` and the sentence for who can mend it.
+    pub(super) hidden: BTreeMap<String, String>,
+    pub(super) currencies: Currencies,
+    /// The opportunity's columns that can be read.
+    columns: Vec<FieldPath>,
+    /// The sets whose rows can be read, and their columns.
+    sets: Vec<(FieldName, Vec<FieldPath>)>,
+}
+
+impl Schema {
+    /// Asks for every description that the mapping needs. `refused`: columns that a query refused, whatever the
+    /// descriptions say.
+    pub(super) async fn load(
+        client: &Client,
+        mapping: &Mapping,
+        single_currency: Option<&str>,
+        context: CallContext,
+        refused: &BTreeSet<String>,
+    ) -> Result<Self, Error> {
+        let user = client.user_id().await?;
+        let mut objects = BTreeMap::new();
+        describe(client, context, &mut objects, OPPORTUNITY, true).await?;
+        for set in mapping.sets() {
+            match &set.crm {
+                SetSource::Children { object, .. } => {
+                    describe(client, context, &mut objects, object.as_str(), false).await?;
+                }
+                SetSource::ContactRoles => {
+                    describe(client, context, &mut objects, CONTACT_ROLE, false).await?;
+                    describe(client, context, &mut objects, CONTACT, false).await?;
+                }
+            }
+        }
+        for path in mapping.bindings().iter().filter_map(|binding| binding.crm.as_ref()) {
+            let mut object = OPPORTUNITY.to_owned();
+            for parent in path.parents().take(MAX_PARENTS) {
+                let Some(next) = parent_object(&objects, &object, parent) else { break };
+                describe(client, context, &mut objects, &next, false).await?;
+                object = next;
+            }
+        }
+        describe(client, context, &mut objects, ACCOUNT, false).await?;
+        let mut schema = Self {
+            user,
+            objects,
+            hidden: BTreeMap::new(),
+            currencies: Currencies::One(single_currency.map(str::to_owned)),
+            columns: Vec::new(),
+            sets: Vec::new(),
+        };
+        schema.settle_currencies();
+        schema.choose_columns(mapping, refused);
+        schema.choose_sets(mapping, refused);
+        Ok(schema)
+    }
+
+    fn settle_currencies(&mut self) {
+        if let Some(field) = self.field(OPPORTUNITY, CURRENCY) {
+            let active = field.picklist_values.iter().filter(|each| each.active);
+            self.currencies = Currencies::Many(active.map(|each| each.value.clone()).collect());
+        }
+    }
+
+    fn choose_columns(&mut self, mapping: &Mapping, refused: &BTreeSet<String>) {
+        let names = mapping.names();
+        let own = [
+            &names.sync,
+            &names.identifier,
+            &names.unique_key,
+            &names.origin,
+            &names.consent,
+            &names.response,
+        ];
+        let mut wanted: Vec<String> = ALWAYS.map(str::to_owned).to_vec();
+        wanted.extend(
+            own.into_iter().chain(mapping.stages().reason_fields()).map(|name| name.as_str().to_owned()),
+        );
+        if !mapping.opt_in().record_types.is_empty() {
+            wanted.push("RecordType.DeveloperName".to_owned());
+        }
+        for binding in mapping.bindings() {
+            let Some(path) = &binding.crm else { continue };
+            let soql = path.soql();
+            // In an org with one currency the field does not exist; the currency is the org's own.
+            let constant = matches!(self.currencies, Currencies::One(_))
+                && binding.codec == Codec::Currency
+                && soql.eq_ignore_ascii_case(CURRENCY);
+            if !constant {
+                wanted.push(soql);
+            }
+        }
+        for path in wanted {
+            // Record types are seen by everybody; they are not described here.
+            let seen = path == "RecordType.DeveloperName" || path == "Id" || self.sees(OPPORTUNITY, &path);
+            if seen && !refused.contains(&path.to_ascii_lowercase()) {
+                self.columns.extend(FieldPath::new(path).ok());
+            } else {
+                self.hide(format!("{OPPORTUNITY}.{path}"));
+            }
+        }
+        // What is only written is not selected, but a person must know why no report appears.
+        for name in [&names.audit, &names.status, &names.problem, &names.synced_at] {
+            if self.field(OPPORTUNITY, name.as_str()).is_none() {
+                self.hide(format!("{OPPORTUNITY}.{name}"));
+            }
+        }
+    }
+
+    fn choose_sets(&mut self, mapping: &Mapping, refused: &BTreeSet<String>) {
+        for set in mapping.sets() {
+            let (object, relationship) = place_of(set);
+            let mut columns = Vec::new();
+            let mut whole = true;
+            for column in row_columns(set) {
+                let seen = match column.strip_prefix("Contact.") {
+                    Some(of_contact) => self.field(CONTACT, of_contact).is_some(),
+                    None => self.field(&object, &column).is_some(),
+                };
+                let path = format!("{relationship}.{column}");
+                if seen && !refused.contains(&path.to_ascii_lowercase()) {
+                    columns.extend(FieldPath::new(column).ok());
+                } else {
+                    // Rows without one of their columns cannot be told from rows where it is empty.
+                    whole = false;
+                    self.hide(path);
+                }
+            }
+            if refused.contains(&relationship.to_ascii_lowercase()) {
+                whole = false;
+                self.hide(relationship.clone());
+            }
+            if whole && let Ok(name) = FieldName::new(relationship) {
+                self.sets.push((name, columns));
+            }
+        }
+    }
+
+    fn hide(&mut self, path: String) {
+        let sentence = format!(
+            "{path} cannot be read: it is not installed, or the integration user has no field-level access to it."
+        );
+        self.hidden.insert(path, sentence);
+    }
+
+    /// The description of an object.
+    pub(super) fn object(&self, name: &str) -> Option<&Describe> {
+        self.objects.get(&name.to_ascii_lowercase()).map(AsRef::as_ref)
+    }
+
+    /// The description of a field.
+    pub(super) fn field(&self, object: &str, field: &str) -> Option<&FieldDescribe> {
+        self.object(object)?.field(field)
+    }
+
+    /// Whether a path from `object` ends in a visible field.
+    fn sees(&self, object: &str, path: &str) -> bool {
+        match path.split_once('.') {
+            None => self.field(object, path).is_some(),
+            Some((parent, rest)) => {
+                parent_object(&self.objects, object, parent).is_some_and(|next| self.sees(&next, rest))
+            }
+        }
+    }
+
+    /// Whether the opportunity's own column can be read.
+    pub(super) fn reads(&self, name: &ApiName) -> bool {
+        self.columns.iter().any(|column| column.as_str().eq_ignore_ascii_case(name.as_str()))
+    }
+
+    /// Whether the rows of `set` can be read.
+    pub(super) fn reads_set(&self, set: &SetBinding) -> bool {
+        let (_, relationship) = place_of(set);
+        self.sets.iter().any(|(name, _)| name.as_str() == relationship)
+    }
+
+    /// The query that observes opportunities, without its condition.
+    pub(super) fn select(&self) -> Select {
+        let mut select = Select::from(&object_name(OPPORTUNITY)).fields(&self.columns);
+        for (relationship, columns) in &self.sets {
+            select = select.children(&Select::from_children(relationship).fields(columns));
+        }
+        select
+    }
+
+    /// Everything that the query names, lower case: columns, relationships, their columns.
+    pub(super) fn selected(&self) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> =
+            self.columns.iter().map(|column| column.as_str().to_ascii_lowercase()).collect();
+        for (relationship, columns) in &self.sets {
+            let relationship = relationship.as_str().to_ascii_lowercase();
+            names.extend(
+                columns
+                    .iter()
+                    .map(|column| format!("{relationship}.{}", column.as_str().to_ascii_lowercase())),
+            );
+            names.insert(relationship);
+        }
+        names
+    }
+}
+
+/// The object of a set's rows, and the relationship that leads to them.
+pub(super) fn place_of(set: &SetBinding) -> (String, String) {
+    match &set.crm {
+        SetSource::Children { object, relationship, .. } => {
+            (object.as_str().to_owned(), relationship.as_str().to_owned())
+        }
+        SetSource::ContactRoles => (CONTACT_ROLE.to_owned(), CONTACT_ROLES.to_owned()),
+    }
+}
+
+/// The columns of a set's rows.
+fn row_columns(set: &SetBinding) -> Vec<String> {
+    let mut columns: Vec<String> = OF_CHILDREN.map(str::to_owned).to_vec();
+    match &set.crm {
+        SetSource::Children { unique_key_column, .. } => columns.push(unique_key_column.as_str().to_owned()),
+        SetSource::ContactRoles => {
+            columns.extend(["ContactId".to_owned(), "Contact.SystemModstamp".to_owned()]);
+        }
+    }
+    columns.extend(set.crm_select());
+    columns
+}
+
+fn parent_object(objects: &BTreeMap<String, Arc<Describe>>, object: &str, parent: &str) -> Option<String> {
+    let describe = objects.get(&object.to_ascii_lowercase())?;
+    let field = describe.fields.iter().find(|field| {
+        field.relationship_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(parent))
+    })?;
+    field.reference_to.first().cloned()
+}
+
+/// A name that this room wrote itself, or that the mapping has checked.
+pub(super) fn object_name(name: &str) -> ObjectName {
+    ObjectName::new(name).expect("names in this room and in a compiled mapping are well-formed")
+}
+
+/// Adds a description. An object that is missing or forbidden is left out, unless nothing works without it.
+async fn describe(
+    client: &Client,
+    context: CallContext,
+    objects: &mut BTreeMap<String, Arc<Describe>>,
+    name: &str,
+    needed: bool,
+) -> Result<(), Error> {
+    let key = name.to_ascii_lowercase();
+    if objects.contains_key(&key) {
+        return Ok(());
+    }
+    let Ok(object) = name.parse::<ObjectName>() else { return Ok(()) };
+    match client.describe_anew(context, &object).await {
+        Ok(describe) => {
+            objects.insert(key, describe);
+            Ok(())
+        }
+        Err(Error::Refused(refusal)) if !needed && matches!(refusal.status(), 403 | 404) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The columns that a refused query names, of those that it asked for: the platform quotes them in its words.
+pub(super) fn named_in(message: &str, selected: &BTreeSet<String>) -> BTreeSet<String> {
+    let words: BTreeSet<String> = message
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
+        .map(|word| word.trim_matches('.').to_ascii_lowercase())
+        .filter(|word| !word.is_empty())
+        .collect();
+    // "No such column 'X' on entity": the column's last name is quoted, its path is not.
+    let quoted: BTreeSet<String> =
+        message.split('\'').skip(1).step_by(2).map(str::to_ascii_lowercase).collect();
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let hit = |path: &&String| {
+        words.contains(*path) && path.contains('.') || quoted.contains(*path) || quoted.contains(&last(path))
+    };
+    selected.iter().filter(hit).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_column_is_found_in_the_platforms_words() {
+        let selected: BTreeSet<String> =
+            ["amount", "account.name", "name", "rows__r", "rows__r.key__c"].map(str::to_owned).into();
+        let found = |message: &str| named_in(message, &selected).into_iter().collect::<Vec<_>>();
+        assert_eq!(found("No such column 'Amount' on entity 'Opportunity'."), ["amount"]);
+        assert_eq!(found("No such column 'Key__c' on entity 'Row__c'."), ["rows__r.key__c"]);
+        assert_eq!(found("Didn't understand relationship 'Rows__r' in FROM part."), ["rows__r"]);
+        assert!(found("something else entirely").is_empty());
+    }
+}

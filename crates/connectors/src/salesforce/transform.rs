@@ -1,0 +1,423 @@
+//! Between records and observations, and between writes and columns. Wire types end here.
+
+use std::collections::BTreeMap;
+
+use deal_model::{
+    Actor, Content, CrmFacts, ElementChange, ElementKey, Facts, FieldId, GroupHeld, GroupId, Held,
+    Irreversible, Kind, Life, Observation, Observed, Reading, RecordId as DealRecord, Response, Value,
+    Version, Write,
+};
+use jiff::{SignedDuration, Timestamp};
+use mapping::{Codec, Mapping, SetBinding, SetSource, When};
+use salesforce::{Fields, Record, RecordId, UserId};
+use serde_json::Value as Json;
+use sync_engine::{Report, SideError};
+
+use super::{
+    ConsentRule, refusal,
+    schema::{CURRENCY, Currencies, OPPORTUNITY, Schema, place_of},
+};
+
+/// A record read sooner after its stamp may change again within the same second (sync rules, section 1).
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(2);
+/// How much of the audit field is used, in hundredths (sync rules, section 7).
+const AUDIT_SHARE: usize = 90;
+
+/// A child row as it was read: what a later write of it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) id: RecordId,
+    pub(super) key: ElementKey,
+    pub(super) stamp: Timestamp,
+    /// Whether we created it.
+    pub(super) ours: bool,
+    /// Its contact and that one's stamp, for a contact role.
+    pub(super) contact: Option<(RecordId, Timestamp)>,
+    /// The contact's columns that hold something: they are never overwritten.
+    pub(super) filled: Vec<String>,
+}
+
+/// What of a read opportunity a later write needs and an observation does not carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) stamp: Timestamp,
+    pub(super) stage: String,
+    pub(super) account: Option<RecordId>,
+    pub(super) has_origin: bool,
+    pub(super) rows: BTreeMap<FieldId, Vec<Row>>,
+}
+
+/// An opportunity with all its children, page by page collected.
+pub(super) struct Whole {
+    pub(super) record: Record,
+    /// By relationship.
+    pub(super) children: BTreeMap<String, Vec<Record>>,
+}
+
+/// What a reading needs beside the record.
+pub(super) struct Reader<'a> {
+    pub(super) mapping: &'a Mapping,
+    pub(super) schema: &'a Schema,
+    pub(super) consent: ConsentRule,
+    pub(super) server_date: Timestamp,
+}
+
+impl Reader<'_> {
+    /// The observation. Of a record that is not opted in it holds the flag and the version, and nothing else.
+    pub(super) fn read(
+        &self,
+        id: &DealRecord,
+        whole: &Whole,
+    ) -> Result<(Observation, Option<Known>), SideError> {
+        let record = &whole.record;
+        let Some(stamp) = record.system_modstamp() else {
+            return Err(refusal::bug("an opportunity came without its SystemModstamp"));
+        };
+        let version = Version { stamp, tag: None };
+        if !self.opted_in(record)? {
+            let observation = Observation {
+                record: id.clone(),
+                version,
+                read_at: self.server_date,
+                actor: Actor::Unknown,
+                life: Life::Unknown { code: String::new() },
+                fields: BTreeMap::new(),
+                facts: Facts::Crm(CrmFacts::default()),
+            };
+            return Ok((observation, None));
+        }
+        let json = Json::Object(record.as_map().clone());
+        let stage = record.text("StageName").unwrap_or_default();
+        let flag = |name: &str| record.at(name) == Some(&Json::Bool(true));
+        let reason = self.reason(record, stage);
+        let life =
+            self.mapping.stages().life_of_stage(stage, flag("IsClosed"), flag("IsWon"), reason.as_deref());
+        let mut fields = self.fields(&json);
+        let asks_help = self.asks_help(&fields);
+        let mut rows = BTreeMap::new();
+        for set in self.mapping.sets() {
+            let (reading, read) = self.set(set, whole, asks_help);
+            fields.insert(set.field.clone(), reading);
+            rows.insert(set.field.clone(), read);
+        }
+        let names = self.mapping.names();
+        let text = |name: &mapping::ApiName| {
+            record.text(name.as_str()).map(str::trim).filter(|text| !text.is_empty())
+        };
+        let facts = CrmFacts {
+            opted_in: true,
+            consent: self.consent == ConsentRule::Contract || flag(names.consent.as_str()),
+            response: text(&names.response).and_then(response),
+            claims: text(&names.identifier).map(DealRecord::new),
+            origin: text(&names.origin).map(long_id),
+            reason: reason.map(|reason| self.mapping.stages().reason_to_portal(&reason)),
+            asks_help,
+            unsettled: self.server_date.duration_since(stamp) < SETTLED_AFTER,
+        };
+        let known = Known {
+            stamp,
+            stage: stage.to_owned(),
+            account: record.text("AccountId").and_then(|id| id.parse().ok()),
+            has_origin: facts.origin.is_some(),
+            rows,
+        };
+        let observation = Observation {
+            record: id.clone(),
+            version,
+            read_at: self.server_date,
+            actor: self.actor(record),
+            life,
+            fields,
+            facts: Facts::Crm(facts),
+        };
+        Ok((observation, Some(known)))
+    }
+
+    /// Whether the record is opted in. An unreadable flag is never taken for a no, nor for a yes.
+    fn opted_in(&self, record: &Record) -> Result<bool, SideError> {
+        let rules = self.mapping.opt_in();
+        let flag = |name: &str| match record.at(name) {
+            Some(Json::Bool(flag)) => Some(*flag),
+            _ => None,
+        };
+        let sync = self.mapping.names().sync.as_str();
+        let unreadable = |name: &str| {
+            refusal::person(format!("{OPPORTUNITY}.{name} cannot be read; nothing is sent"), Vec::new())
+        };
+        let asked = flag(sync).ok_or_else(|| unreadable(sync))?;
+        let private = match flag("IsPrivate") {
+            Some(private) => private,
+            None if rules.private => false,
+            None => return Err(unreadable("IsPrivate")),
+        };
+        Ok(asked && rules.admits(record.text("RecordType.DeveloperName"), private))
+    }
+
+    fn actor(&self, record: &Record) -> Actor {
+        match record.text("LastModifiedById").and_then(|id| UserId::parse(id).ok()) {
+            Some(user) if user == self.schema.user => Actor::Integration,
+            Some(_) => Actor::Person,
+            None => Actor::Unknown,
+        }
+    }
+
+    /// What the seller gave as the reason: of the present stage if it has a field for it, else of any.
+    fn reason(&self, record: &Record, stage: &str) -> Option<String> {
+        let stages = self.mapping.stages();
+        let fields = stages.reason_field(stage).map_or_else(|| stages.reason_fields(), |field| vec![field]);
+        let mut texts = fields.into_iter().filter_map(|field| record.text(field.as_str()));
+        texts.find(|text| !text.trim().is_empty()).map(|text| text.trim().to_owned())
+    }
+
+    fn fields(&self, json: &Json) -> BTreeMap<FieldId, Reading> {
+        let bindings = self.mapping.bindings().iter().filter(|binding| binding.crm.is_some());
+        bindings
+            .map(|binding| {
+                let held = match &self.schema.currencies {
+                    Currencies::One(code) if is_currency(binding) => code
+                        .as_ref()
+                        .map_or(Observed::Unknown, |code| Observed::Value(Value::Choice(code.clone()))),
+                    _ => binding.observe_crm(json),
+                };
+                let sends = match (&held, &binding.default.portal) {
+                    (Observed::Empty, Some(default)) => Observed::Value(default.clone()),
+                    _ => held.clone(),
+                };
+                (binding.field.clone(), Reading { held, sends })
+            })
+            .collect()
+    }
+
+    /// Whether the group that asks for the other organisation's help is filled.
+    fn asks_help(&self, fields: &BTreeMap<FieldId, Reading>) -> bool {
+        let mut groups = self.mapping.specs().groups.iter();
+        let Some(group) = groups.find(|group| group.latch == Some(Irreversible::AskHelp)) else {
+            return false;
+        };
+        match fields.get(&group.lead().id).map(|reading| &reading.sends) {
+            Some(Observed::Value(Value::Flag(flag))) => *flag,
+            Some(Observed::Value(_)) => true,
+            _ => false,
+        }
+    }
+
+    fn set(&self, set: &SetBinding, whole: &Whole, asks_help: bool) -> (Reading, Vec<Row>) {
+        let (_, relationship) = place_of(set);
+        let unknown = Reading { held: Observed::Unknown, sends: Observed::Unknown };
+        if !self.schema.reads_set(set) {
+            return (unknown, Vec::new());
+        }
+        let Some(records) = whole.children.get(&relationship) else { return (unknown, Vec::new()) };
+        let json: Vec<Json> = records.iter().map(|record| Json::Object(record.as_map().clone())).collect();
+        let rows =
+            records.iter().zip(&json).filter_map(|(record, json)| self.row(set, record, json)).collect();
+        let held = set.read_crm(&json);
+        // Contacts are nobody's business across before help is asked for (sync rules, section 5).
+        let withheld = set.when == When::Help && !asks_help && held != Observed::Unknown;
+        let sends = if withheld { Observed::Empty } else { held.clone() };
+        (Reading { held, sends }, rows)
+    }
+
+    fn row(&self, set: &SetBinding, record: &Record, json: &Json) -> Option<Row> {
+        let creator = record.text("CreatedById").and_then(|id| UserId::parse(id).ok());
+        let contact = record.text("ContactId").and_then(|id| id.parse().ok());
+        let contact = contact.zip(record.datetime("Contact.SystemModstamp"));
+        let filled = set.attributes.iter().map(|attribute| attribute.crm_column.as_str());
+        let is_filled = |column: &&str| {
+            record.at(&format!("Contact.{column}")).is_some_and(|held| !matches!(held, Json::Null))
+        };
+        Some(Row {
+            id: record.id()?,
+            key: set.row_key(json)?,
+            stamp: record.system_modstamp()?,
+            ours: creator == Some(self.schema.user),
+            contact,
+            filled: filled.filter(is_filled).map(str::to_owned).collect(),
+        })
+    }
+}
+
+fn response(text: &str) -> Option<Response> {
+    match text {
+        _ if text.eq_ignore_ascii_case("accept") => Some(Response::Accept),
+        _ if text.eq_ignore_ascii_case("decline") => Some(Response::Decline),
+        _ => None,
+    }
+}
+
+/// An opportunity's identifier in the one form that is compared.
+pub(super) fn long_id(text: &str) -> DealRecord {
+    DealRecord::new(text.parse::<RecordId>().map_or_else(|_| text.to_owned(), |id| id.to_string()))
+}
+
+fn is_currency(binding: &mapping::Binding) -> bool {
+    let own = binding.crm.as_ref().and_then(mapping::CrmPath::own_field);
+    binding.codec == Codec::Currency && own.is_some_and(|name| name.eq_ignore_ascii_case(CURRENCY))
+}
+
+/// What a list of writes comes to in columns.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    /// The opportunity's own.
+    pub(super) own: Fields,
+    /// Of records that the opportunity points to: (relationship, columns).
+    pub(super) parents: BTreeMap<String, Fields>,
+    /// Changes of the sets' elements.
+    pub(super) sets: Vec<(FieldId, Vec<(ElementKey, ElementChange)>)>,
+    /// The groups that write through a parent.
+    pub(super) parent_groups: Vec<GroupId>,
+}
+
+/// Turns `writes` into columns; a value that this org cannot hold is told before anything is sent.
+pub(super) fn columns(mapping: &Mapping, schema: &Schema, writes: &[Write]) -> Result<Columns, SideError> {
+    let mut columns = Columns::default();
+    for write in writes {
+        match &write.content {
+            Content::Whole(group) => whole_group(mapping, schema, &write.group, group, &mut columns)?,
+            Content::Elements(changes) => {
+                let set = mapping.specs().group(&write.group).map(|group| group.lead().id.clone());
+                let field =
+                    set.ok_or_else(|| refusal::bug("a write names a group that the mapping does not have"))?;
+                columns.sets.push((field, changes.clone()));
+            }
+        }
+    }
+    Ok(columns)
+}
+
+fn whole_group(
+    mapping: &Mapping,
+    schema: &Schema,
+    id: &GroupId,
+    group: &GroupHeld,
+    columns: &mut Columns,
+) -> Result<(), SideError> {
+    for (field, held) in group {
+        if mapping.set(field).is_some() {
+            let puts = held.elements().into_iter().map(|(key, element)| (key, ElementChange::Put(element)));
+            columns.sets.push((field.clone(), puts.collect()));
+            continue;
+        }
+        let Some(binding) = mapping.binding(field) else { continue };
+        let Some(path) = &binding.crm else { continue };
+        if is_currency(binding) && !currency_fits(schema, id, held)? {
+            continue;
+        }
+        let value = match held {
+            // A checkbox cannot be empty.
+            Held::Empty if binding.codec.kind() == Kind::Flag => Json::Bool(false),
+            held => binding.codec.write_crm(held),
+        };
+        match (path.own_field(), path.parents().next()) {
+            (Some("Id"), _) | (None, None) => {}
+            (Some(name), _) => {
+                columns.own.insert(name.to_owned(), value);
+            }
+            (None, Some(parent)) => {
+                let fields = columns.parents.entry(parent.to_owned()).or_default();
+                fields.insert(path.field().to_owned(), value);
+                if !columns.parent_groups.contains(id) {
+                    columns.parent_groups.push(id.clone());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the currency is to be written; an error if the org cannot hold it.
+fn currency_fits(schema: &Schema, group: &GroupId, held: &Held) -> Result<bool, SideError> {
+    let Some(Value::Choice(code) | Value::Text(code)) = held.value() else { return Ok(false) };
+    let refuse = |what: String| Err(refusal::person(what, vec![group.clone()]));
+    match &schema.currencies {
+        Currencies::Many(active) if active.is_empty() || active.contains(code) => Ok(true),
+        Currencies::Many(_) => refuse(format!("the currency {code} is not active in the Salesforce org")),
+        Currencies::One(Some(only)) if only == code => Ok(false),
+        Currencies::One(Some(only)) => {
+            refuse(format!("the Salesforce org has one currency, {only}, and the referral is in {code}"))
+        }
+        Currencies::One(None) => {
+            refuse("the Salesforce org has one currency, and the configuration does not say which".to_owned())
+        }
+    }
+}
+
+/// The columns of a row of the set: those of the child, or of the contact.
+pub(super) fn row_columns(
+    schema: &Schema,
+    set: &SetBinding,
+    key: &ElementKey,
+    element: &deal_model::Element,
+    new: bool,
+) -> Fields {
+    let object = match &set.crm {
+        SetSource::Children { object, .. } => object.as_str(),
+        SetSource::ContactRoles => super::schema::CONTACT,
+    };
+    let mut columns = set.crm_columns(key, element);
+    columns.retain(|name, value| {
+        let field = schema.field(object, name);
+        // An automatic number can be read and not written.
+        let writable = field.is_none_or(|field| if new { field.createable } else { field.updateable });
+        writable && !(new && value.is_null())
+    });
+    columns
+}
+
+/// The report's columns that this org has and lets us write.
+pub(super) fn report_columns(mapping: &Mapping, schema: &Schema, report: &Report) -> Fields {
+    let names = mapping.names();
+    let mut columns = Fields::new();
+    let mut put = |name: &mapping::ApiName, value: &dyn Fn(usize) -> Json| {
+        if let Some(field) = schema.field(OPPORTUNITY, name.as_str()).filter(|field| field.updateable) {
+            columns.insert(name.as_str().to_owned(), value(field.length as usize));
+        }
+    };
+    put(&names.status, &|length| cut(&report.status, length));
+    put(&names.problem, &|length| cut(&report.problem, length));
+    put(&names.audit, &|length| whole_lines(&report.audit, length));
+    if let Some(at) = report.synced_at {
+        put(&names.synced_at, &|_| Json::String(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
+    }
+    columns
+}
+
+fn cut(text: &str, length: usize) -> Json {
+    let most = if length == 0 { usize::MAX } else { length };
+    let text: String = text.chars().take(most).collect();
+    if text.trim().is_empty() { Json::Null } else { Json::String(text) }
+}
+
+/// The newest lines that fit whole.
+fn whole_lines(lines: &[String], length: usize) -> Json {
+    let most =
+        if length == 0 { usize::MAX } else { length / 100 * AUDIT_SHARE + length % 100 * AUDIT_SHARE / 100 };
+    let mut text = String::new();
+    let mut chars = 0;
+    for line in lines {
+        let more = line.chars().count() + usize::from(!text.is_empty());
+        if chars + more > most {
+            break;
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(line);
+        chars += more;
+    }
+    if text.is_empty() { Json::Null } else { Json::String(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_audit_field_keeps_the_newest_whole_lines_within_nine_tenths() {
+        let lines: Vec<String> = ["newest", "older", "oldest"].map(str::to_owned).to_vec();
+        assert_eq!(whole_lines(&lines, 100), Json::from("newest\nolder\noldest"));
+        assert_eq!(whole_lines(&lines, 14), Json::from("newest\nolder"));
+        assert_eq!(whole_lines(&lines, 13), Json::from("newest"));
+        assert_eq!(whole_lines(&lines, 3), Json::Null);
+    }
+}
