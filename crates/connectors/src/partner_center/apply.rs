@@ -48,7 +48,7 @@ impl PartnerCenter {
         let patched = patched.map_err(|error| side_error(&error, &self.mapping))?;
         // Without a document the new state is not known: an eTag alone says nothing of the values.
         let after = patched.referral.and_then(|referral| {
-            let after = observation(&referral, patched.server_date, &Companion::default(), &self.mapping);
+            let after = observation(&referral, patched.server_date, &Companion::NOT_ASKED, &self.mapping);
             self.documents.keep(referral);
             after
         });
@@ -144,7 +144,7 @@ impl PartnerCenter {
         let Some(referral) = created.referral else {
             return Ok(Created { record, engagement: None, after: None, existed: false });
         };
-        let after = observation(&referral, created.server_date, &Companion::default(), &self.mapping);
+        let after = observation(&referral, created.server_date, &Companion::NOT_ASKED, &self.mapping);
         let created = Created {
             record: record_id(&referral),
             engagement: engagement(&referral),

@@ -127,20 +127,16 @@ impl PartnerCenter {
     ) -> Result<Vec<IndexEntry>, SideError> {
         // By creation, which never changes: no page shifts under the reader.
         let query = ListQuery::new().order_by(Order::CreatedAscending);
-        let query = match engagement {
-            Some(engagement) => {
-                let engagement: EngagementId = engagement
-                    .as_str()
-                    .parse()
-                    .map_err(|_| failure::bug("a look was asked for in what is no engagement"))?;
-                query.filter(Filter::engagement_is(engagement))
-            }
-            None => {
-                let since = since.checked_sub(self.settings.overlap).unwrap_or(Timestamp::MIN);
-                // What was created since was changed since, and this filter is a documented one.
-                query.filter(Filter::updated_since(since))
-            }
+        let filter = if let Some(engagement) = engagement {
+            let engagement = engagement.as_str().parse::<EngagementId>();
+            let engagement =
+                engagement.map_err(|_| failure::bug("a look was asked for in what is no engagement"))?;
+            Filter::engagement_is(engagement)
+        } else {
+            // What was created since was changed since, and this filter is a documented one.
+            Filter::updated_since(since.checked_sub(self.settings.overlap).unwrap_or(Timestamp::MIN))
         };
+        let query = query.filter(filter);
         let (listed, server_date) = self.list_whole(query, context(scope)).await?;
         Ok(listed.iter().map(|referral| index_entry(referral, &self.settings, server_date)).collect())
     }

@@ -99,17 +99,15 @@ fn changed_array(set: &SetBinding, current: Option<&Json>, changes: &[(ElementKe
     let mut present = Vec::new();
     for item in items(set, current) {
         let key = set.member_key(item);
-        // A key that comes twice is one element, the first (as it is read): the second goes back untouched.
-        let fresh = key.as_ref().filter(|key| !present.contains(*key)).cloned();
-        match fresh.as_ref().and_then(|key| change_of(key).map(|change| (key, change))) {
+        match key.as_ref().and_then(|key| change_of(key).map(|change| (key, change))) {
             Some((_, ElementChange::Remove)) => {}
-            Some((key, ElementChange::Put(element))) => {
-                array.push(set.portal_element(key, Some(item), element))
+            // A key that comes twice is one element, the first, as it was read: the second goes back untouched.
+            Some((key, ElementChange::Put(element))) if !present.contains(key) => {
+                array.push(set.portal_element(key, Some(item), element));
             }
-            None if key.as_ref().is_some_and(|key| change_of(key) == Some(&ElementChange::Remove)) => {}
-            None => array.push(item.clone()),
+            _ => array.push(item.clone()),
         }
-        present.extend(fresh);
+        present.extend(key);
     }
     for (key, change) in changes {
         if let ElementChange::Put(element) = change
@@ -212,16 +210,12 @@ impl Draft<'_> {
     fn own(&self, document: &mut Json, asks_help: bool, mapping: &Mapping, settings: &PortalSettings) {
         set_at(document, "/externalReferenceId", json!(self.reference));
         let solution = document.pointer("/details/requirements/solutions/0/id").cloned();
-        match solution.filter(|_| asks_help) {
-            Some(id) => {
-                set_at(document, "/type", json!("Shared"));
-                set_at(document, "/target", json!([{ "type": "SolutionProfile", "id": id }]));
-            }
-            None => {
-                set_at(document, "/type", json!("Independent"));
-                set_at(document, "/target", json!([]));
-            }
-        }
+        let (kind, target) = match solution.filter(|_| asks_help) {
+            Some(id) => ("Shared", json!([{ "type": "SolutionProfile", "id": id }])),
+            None => ("Independent", json!([])),
+        };
+        set_at(document, "/type", json!(kind));
+        set_at(document, "/target", target);
         if let Some(partner) = &mapping.creation().partner_id {
             set_default(document, "/mpnId", json!(partner));
         }

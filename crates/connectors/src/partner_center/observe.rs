@@ -18,16 +18,6 @@ use super::{
     },
 };
 
-/// The companion as it was found.
-enum Found {
-    /// It was not asked for, or it cannot be seen: nothing is known of its fields.
-    Unread,
-    /// There is none.
-    Missing,
-    /// Its document.
-    Read(Referral),
-}
-
 impl PartnerCenter {
     pub(super) async fn observe_all(
         &self,
@@ -41,16 +31,10 @@ impl PartnerCenter {
     async fn observe_one(&self, wanted: &Wanted, context: CallContext) -> Result<Sight, SideError> {
         let Ok(id) = wanted.record.as_str().parse() else { return Ok(Sight::Gone) };
         let Some(fetched) = self.fetch(id, context).await? else { return Ok(Sight::Gone) };
-        let found = match wanted.read_companion && self.settings.companion_visible {
-            true => self.find_companion(&fetched.referral, wanted, context).await?,
-            false => Found::Unread,
-        };
-        let companion = match &found {
-            Found::Unread => Companion { record: wanted.companion.clone(), read: None },
-            Found::Missing => Companion { record: None, read: Some(None) },
-            Found::Read(referral) => {
-                Companion { record: Some(record_id(referral)), read: Some(Some(referral.document())) }
-            }
+        let companion = if wanted.read_companion && self.settings.companion_visible {
+            self.find_companion(&fetched.referral, wanted, context).await?
+        } else {
+            Companion::Unread { known: wanted.companion.clone() }
         };
         let seen = observation(&fetched.referral, fetched.server_date, &companion, &self.mapping);
         self.documents.keep(fetched.referral);
@@ -90,26 +74,27 @@ impl PartnerCenter {
         }
     }
 
-    /// The companion organisation's referral in the engagement. What the list does not show is asked for by its id.
+    /// The companion organisation's referral in the engagement. A known one that the list does not show is asked for by
+    /// its id.
     async fn find_companion(
         &self,
         own: &Referral,
         wanted: &Wanted,
         context: CallContext,
-    ) -> Result<Found, SideError> {
+    ) -> Result<Companion, SideError> {
         let told = wanted.engagement.as_ref().and_then(|id| id.as_str().parse().ok());
         let listed = match own.engagement_id().or(told) {
             Some(engagement) => self.companion_in(engagement, wanted, context).await?,
-            None => Found::Unread,
+            None => Companion::NOT_ASKED,
         };
-        let Some(known) = wanted.companion.as_ref().and_then(|id| id.as_str().parse().ok()) else {
-            return Ok(listed);
-        };
-        match listed {
-            Found::Read(referral) => Ok(Found::Read(referral)),
-            Found::Unread | Found::Missing => {
+        let known = wanted.companion.as_ref().and_then(|id| id.as_str().parse().ok());
+        match (listed, known) {
+            (Companion::Read(referral), _) => Ok(Companion::Read(referral)),
+            (unseen, None) => Ok(unseen),
+            (_, Some(known)) => {
                 let fetched = self.fetch(known, context).await?;
-                Ok(fetched.map_or(Found::Unread, |fetched| Found::Read(fetched.referral)))
+                let hidden = || Companion::Unread { known: wanted.companion.clone() };
+                Ok(fetched.map_or_else(hidden, |fetched| Companion::Read(fetched.referral)))
             }
         }
     }
@@ -119,7 +104,7 @@ impl PartnerCenter {
         engagement: EngagementId,
         wanted: &Wanted,
         context: CallContext,
-    ) -> Result<Found, SideError> {
+    ) -> Result<Companion, SideError> {
         let query = ListQuery::new().filter(Filter::engagement_is(engagement));
         let theirs = match self.list_whole(query, context).await {
             Ok((listed, _)) => listed
@@ -127,13 +112,13 @@ impl PartnerCenter {
                 .filter(|referral| is_of(referral, &self.settings.companion_organization))
                 .filter(|referral| referral.engagement_id() == Some(engagement)),
             // Not allowed to look: that says nothing about whether there is one.
-            Err(error) if error.class == RetryClass::Person => return Ok(Found::Unread),
+            Err(error) if error.class == RetryClass::Person => return Ok(Companion::NOT_ASKED),
             Err(error) => return Err(error),
         };
         // Of several (which the births' protocol prevents) the deal's own, else the first that was made.
         let is_known = |referral: &Referral| wanted.companion.as_ref() == Some(&record_id(referral));
         let chosen = theirs.min_by_key(|referral| (!is_known(referral), referral.created(), referral.id()));
-        Ok(chosen.map_or(Found::Missing, Found::Read))
+        Ok(chosen.map_or(Companion::Missing, Companion::Read))
     }
 
     pub(super) async fn meet(&self, record: &RecordId, scope: CallScope) -> Result<Stranger, SideError> {
@@ -152,7 +137,7 @@ impl PartnerCenter {
         if claimed.is_none() && !may_be_born(&referral, &self.mapping, &self.settings) {
             return Ok(Stranger::Nothing);
         }
-        let seen = observation(&referral, server_date, &Companion::default(), &self.mapping);
+        let seen = observation(&referral, server_date, &Companion::NOT_ASKED, &self.mapping);
         self.documents.keep(referral);
         let seen = Box::new(seen.ok_or_else(undated)?);
         Ok(match claimed {

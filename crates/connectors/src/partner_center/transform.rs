@@ -108,19 +108,28 @@ pub(super) fn index_entry(
 }
 
 /// The companion, as far as it was read.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Companion<'d> {
-    /// Its record, if it is known.
-    pub(super) record: Option<RecordId>,
-    /// What was read: nothing (not asked, or hidden), that there is none, or its document.
-    pub(super) read: Option<Option<&'d Json>>,
+pub(super) enum Companion {
+    /// It was not asked for, or it cannot be seen: nothing is known of its fields.
+    Unread {
+        /// Its record, if it is known all the same.
+        known: Option<RecordId>,
+    },
+    /// There is none.
+    Missing,
+    /// Its document.
+    Read(Referral),
+}
+
+impl Companion {
+    /// What a call tells that reads our referral alone.
+    pub(super) const NOT_ASKED: Self = Self::Unread { known: None };
 }
 
 /// The referral as an observation. None, if it does not tell when it last changed: then it has no version.
 pub(super) fn observation(
     referral: &Referral,
     server_date: Option<Timestamp>,
-    companion: &Companion<'_>,
+    companion: &Companion,
     mapping: &Mapping,
 ) -> Option<Observation> {
     let document = referral.document();
@@ -132,14 +141,20 @@ pub(super) fn observation(
     for set in mapping.sets() {
         fields.insert(set.field.clone(), Reading::plain(set.observe_portal(document)));
     }
+    let (companion, companion_fields) = match companion {
+        Companion::Unread { known } => (known.clone(), None),
+        Companion::Missing => (None, Some(companion_fields(None, mapping))),
+        Companion::Read(theirs) => {
+            (Some(record_id(theirs)), Some(companion_fields(Some(theirs.document()), mapping)))
+        }
+    };
+    let reference = referral.external_reference_id().map(normalise_reference);
     let facts = PortalFacts {
         expires: referral.expires(),
         engagement: engagement(referral),
-        external_reference: referral
-            .external_reference_id()
-            .map(|text| RecordId::new(normalise_reference(text))),
-        companion: companion.record.clone(),
-        companion_fields: companion.read.map(|document| companion_fields(document, mapping)),
+        external_reference: reference.map(RecordId::new),
+        companion,
+        companion_fields,
     };
     Some(Observation {
         record: record_id(referral),
