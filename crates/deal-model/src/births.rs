@@ -1,8 +1,9 @@
 //! A deal's missing half: what creating it takes (sync rules, section 6).
 
 use crate::{
-    Content, Effect, GroupHeld, GroupSpec, Held, Irreversible, Life, Observation, Plan, PlanInput,
-    ProblemClass, Side, Verdict, Why, Write,
+    Content, Effect, GroupHeld, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass, Side,
+    Verdict, Why, Write, fit_group,
+    groups::without_currency,
     lifecycle::{LifeCase, LifeStep},
     merge::is_empty,
     planner::known,
@@ -16,6 +17,7 @@ pub(crate) fn plan_referral(input: &PlanInput<'_>, crm: &Observation, plan: &mut
         crm: &crm.life,
         portal: None,
         base: None,
+        born: Side::Crm,
         response: None,
         answered: None,
         reason: facts.reason.as_deref(),
@@ -39,18 +41,19 @@ pub(crate) fn plan_referral(input: &PlanInput<'_>, crm: &Observation, plan: &mut
         "waiting: creating referrals is switched off".clone_into(&mut plan.headline);
         return;
     }
-    consent(facts.consent, plan);
-    let writes = creating(input, crm, Side::Portal, plan);
+    let mut ready = consent(crm, plan);
+    let mut writes = Vec::new();
+    ready &= creating(input, crm, Side::Portal, &mut writes, plan);
     if facts.asks_help {
-        needs_of_help(input, crm, plan);
+        ready &= needs_of_help(input, crm, plan);
     }
-    if plan.problems.is_empty() {
+    if ready {
         plan.consumed.extend(push.map(|decision| decision.id));
-        plan.effects.push(Effect::Create {
-            side: Side::Portal,
-            writes,
-            life: Life::Active { sales_stage: None },
-        });
+        let sales_stage = match &crm.life {
+            Life::Active { sales_stage } => sales_stage.clone(),
+            _ => None,
+        };
+        plan.effects.push(Effect::Create { side: Side::Portal, writes, life: Life::Active { sales_stage } });
     }
 }
 
@@ -63,8 +66,8 @@ pub(crate) fn plan_opportunity(input: &PlanInput<'_>, portal: &Observation, plan
         "waiting: creating opportunities is switched off".clone_into(&mut plan.headline);
         return;
     }
-    let writes = creating(input, portal, Side::Crm, plan);
-    if plan.problems.is_empty() {
+    let mut writes = Vec::new();
+    if creating(input, portal, Side::Crm, &mut writes, plan) {
         plan.effects.push(Effect::Create { side: Side::Crm, writes, life: portal.life.clone() });
     }
 }
@@ -77,28 +80,35 @@ pub(crate) fn plan_companion(
     plan: &mut Plan,
 ) {
     let facts = crm.crm().cloned().unwrap_or_default();
-    let present = input.deal.links.companion.is_some()
-        || portal.portal().is_some_and(|facts| facts.companion.is_some());
-    if !facts.asks_help || present || !input.specs.switches.create_referrals {
+    if !facts.asks_help
+        || input.has_companion(portal)
+        || !input.specs.switches.create_referrals
+        || !input.may_ask_help(crm)
+    {
         return;
     }
-    let before = plan.problems.len();
-    consent(facts.consent, plan);
-    needs_of_help(input, crm, plan);
-    if plan.problems.len() > before {
-        return;
+    let mut ready = consent(crm, plan);
+    ready &= needs_of_help(input, crm, plan);
+    let mut writes = Vec::new();
+    for spec in input.specs.groups.iter().filter(|spec| spec.asks_help() || spec.to.portal.create) {
+        let write = creating_write(input, spec, crm, Side::Portal);
+        match write.as_ref().and_then(|write| input.refused(write, Side::Portal)) {
+            Some(message) => {
+                refused(spec, message, plan);
+                ready &= !spec.asks_help();
+            }
+            None => writes.extend(write),
+        }
     }
-    let writes: Vec<Write> = input
-        .specs
-        .groups
-        .iter()
-        .filter(|spec| spec.latch == Some(Irreversible::AskHelp) || spec.to.portal.create)
-        .filter_map(|spec| creating_write(input, spec, crm))
-        .collect();
-    plan.effects.push(Effect::CreateCompanion { writes });
+    if ready {
+        plan.consumed.extend(input.confirmed_help(crm));
+        plan.effects.push(Effect::CreateCompanion { writes });
+    }
 }
 
-fn consent(recorded: bool, plan: &mut Plan) {
+/// Consent is never asserted by us: whether the seller recorded it, with a problem if not.
+pub(crate) fn consent(crm: &Observation, plan: &mut Plan) -> bool {
+    let recorded = crm.crm().is_some_and(|facts| facts.consent);
     if !recorded {
         plan.problem(
             ProblemClass::Data,
@@ -107,9 +117,11 @@ fn consent(recorded: bool, plan: &mut Plan) {
             "Tick the consent field on the opportunity once the customer has agreed; nothing is sent before.",
         );
     }
+    recorded
 }
 
-fn needs_of_help(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) {
+fn needs_of_help(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) -> bool {
+    let mut ready = true;
     for id in &input.specs.help_needs {
         let Some(spec) = input.specs.group(id) else { continue };
         let sends = known(crm, &spec.members, &input.deal.memory, |reading| &reading.sends);
@@ -120,28 +132,52 @@ fn needs_of_help(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) {
                 format!("{} is needed before help can be asked for.", spec.lead().label),
                 "Add a contact with first name, last name, phone and e-mail to the opportunity.",
             );
+            ready = false;
         }
     }
+    ready
 }
 
-/// Every group that goes along when the record on `side` is created; what is missing becomes a problem.
-fn creating(input: &PlanInput<'_>, from: &Observation, side: Side, plan: &mut Plan) -> Vec<Write> {
-    let mut writes = Vec::new();
-    for spec in input.specs.groups.iter().filter(|spec| spec.to.at(side).create) {
-        if spec.latch == Some(Irreversible::AskHelp) {
+/// Every group that goes along when the record on `side` is created; whether nothing that it needs is missing.
+fn creating(
+    input: &PlanInput<'_>,
+    from: &Observation,
+    side: Side,
+    writes: &mut Vec<Write>,
+    plan: &mut Plan,
+) -> bool {
+    let asks_help = from.crm().is_some_and(|facts| facts.asks_help);
+    let mut ready = true;
+    for spec in input.specs.groups.iter().filter(|spec| spec.to.at(side).create && !spec.asks_help()) {
+        // People's details leave only when help is asked for (sync rules, section 5).
+        if side == Side::Portal && !asks_help && input.specs.help_needs.contains(&spec.id) {
             continue;
         }
-        let write = creating_write(input, spec, from);
+        let mut write = creating_write(input, spec, from, side);
+        if let Some(message) = write.as_ref().and_then(|write| input.refused(write, side)) {
+            refused(spec, message, plan);
+            write = None;
+        }
+        if let Some(amount) = write.as_ref().and_then(|write| without_currency(spec, &write.content)) {
+            plan.problem(
+                ProblemClass::Data,
+                Some(&spec.id),
+                format!("{amount} has no currency, and is never written without one."),
+                "Choose the currency.",
+            );
+            write = None;
+        }
         if side == Side::Portal {
-            missing(spec, write.as_ref(), plan);
+            ready &= complete(spec, write.as_ref(), plan);
         }
         writes.extend(write);
     }
-    writes
+    ready
 }
 
-fn creating_write(input: &PlanInput<'_>, spec: &GroupSpec, from: &Observation) -> Option<Write> {
+fn creating_write(input: &PlanInput<'_>, spec: &GroupSpec, from: &Observation, to: Side) -> Option<Write> {
     let sends = known(from, &spec.members, &input.deal.memory, |reading| &reading.sends)?;
+    let sends = fit_group(spec, &input.specs.minor_units, &sends);
     if is_empty(spec, &sends) {
         return None;
     }
@@ -150,11 +186,22 @@ fn creating_write(input: &PlanInput<'_>, spec: &GroupSpec, from: &Observation) -
         content: Content::Whole(sends),
         instead_of: GroupHeld::new(),
         why: Why::Created,
-        latch: spec.latch,
+        latch: spec.latch.filter(|_| to == Side::Portal),
     })
 }
 
-fn missing(spec: &GroupSpec, write: Option<&Write>, plan: &mut Plan) {
+fn refused(spec: &GroupSpec, message: &str, plan: &mut Plan) {
+    plan.problem(
+        ProblemClass::Data,
+        Some(&spec.id),
+        format!("{} was refused: {message}", spec.label()),
+        "Change the value; it is sent again then.",
+    );
+}
+
+/// Whether all that a referral cannot do without is there, with a problem for each that is not.
+fn complete(spec: &GroupSpec, write: Option<&Write>, plan: &mut Plan) -> bool {
+    let mut complete = true;
     let sent = write.and_then(|write| match &write.content {
         Content::Whole(group) => Some(group),
         Content::Elements(_) => None,
@@ -172,6 +219,8 @@ fn missing(spec: &GroupSpec, write: Option<&Write>, plan: &mut Plan) {
                 format!("{} is empty, and a referral needs it.", field.label),
                 format!("Fill {} on the opportunity.", field.label),
             );
+            complete = false;
         }
     }
+    complete
 }

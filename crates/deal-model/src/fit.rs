@@ -1,6 +1,6 @@
 //! The one projection onto what both sides can hold (sync rules, section 2).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use sha2::{Digest as _, Sha256};
@@ -43,7 +43,8 @@ fn fit_field(kind: Kind, fit: &Fit, scale: Option<u32>, held: &Held) -> Held {
 fn fit_value(value: &Value, max_chars: Option<usize>, scale: Option<u32>) -> Held {
     let fitted = match value {
         Value::Text(text) => {
-            let unified = text.replace("\r\n", "\n");
+            // Every carriage return goes, or a second pass would find a pair that the first one made.
+            let unified = text.replace("\r\n", "\n").replace('\r', "\n");
             let trimmed = unified.trim();
             let cut: String = match max_chars {
                 Some(max) => trimmed.chars().take(max).collect(),
@@ -95,5 +96,10 @@ pub fn fingerprint(group: &GroupHeld) -> Fingerprint {
 /// A fingerprint of a text.
 pub fn digest(text: &str) -> Fingerprint {
     let hash = Sha256::digest(text.as_bytes());
-    Fingerprint(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    let mut hex = String::with_capacity(32);
+    for byte in hash.iter().take(16) {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    Fingerprint(hex)
 }

@@ -1,12 +1,12 @@
 //! Every group of a linked deal: from the merge's ruling to a write, or to why there is none.
 
 use crate::{
-    Actor, Archived, Content, ElementChange, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Irreversible,
-    Life, Observation, PerSide, Phase, Plan, PlanInput, ProblemClass, Side, Value, Verdict, Why, Write,
-    display, fingerprint,
-    merge::{Case, Merged, holds_more_than_fits, is_empty},
+    Archived, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Life, Observation, PerSide, Phase,
+    Plan, PlanInput, ProblemClass, SETTLE, Side, Verdict, Why, Window, Write, display, fingerprint,
+    fit_group,
+    fuse::Spark,
+    merge::{Case, Merged, Ruling, comparable, is_empty},
     planner::known,
-    sets::{Broken, SetCase, SetRuling, apply},
 };
 
 /// The group whose writes towards the portal have a switch of their own.
@@ -18,12 +18,19 @@ pub(crate) struct GroupPlans {
     pub(crate) writes: PerSide<Vec<Write>>,
 }
 
-struct Groups<'a> {
-    input: &'a PlanInput<'a>,
-    seen: PerSide<&'a Observation>,
+pub(crate) struct Groups<'a> {
+    pub(crate) input: &'a PlanInput<'a>,
+    pub(crate) seen: PerSide<&'a Observation>,
     /// Where the referral stands when the writes arrive.
     stands: &'a Life,
     plans: GroupPlans,
+}
+
+/// A person's decision about a group, for exactly the values that it holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decided {
+    pub(crate) id: i64,
+    pub(crate) winner: Side,
 }
 
 pub(crate) fn plan_groups(
@@ -62,45 +69,59 @@ impl Groups<'_> {
 
     fn decide(&mut self, spec: &GroupSpec, plan: &mut Plan) -> GroupDecision {
         let memory = &self.input.deal.memory;
-        let held =
+        let [portal, crm] =
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.held));
-        let sends =
+        let [sends_portal, sends_crm] =
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.sends));
-        let ([Some(portal), Some(crm)], [Some(sends_portal), Some(sends_crm)]) = (held, sends) else {
+        if spec.asks_help()
+            && !self.input.has_companion(self.seen.portal)
+            && let (Some(crm), Some(sends)) = (&crm, &sends_crm)
+        {
+            return self.help_not_asked(spec, crm, sends, plan);
+        }
+        let (Some(portal), Some(crm), Some(sends_portal), Some(sends_crm)) =
+            (portal, crm, sends_portal, sends_crm)
+        else {
             return GroupDecision::Unknown;
         };
         let held = PerSide::new(portal, crm);
         let sends = PerSide::new(sends_portal, sends_crm);
+        let decided = self.decided(spec, &held);
         if spec.latch.is_some() {
-            return self.latch(spec, &held, &sends, plan);
-        }
-        let decided = self.decided(spec, &held, plan);
-        if spec.set.is_some() {
-            self.set(spec, &held, decided, plan)
+            self.latch(spec, &held, &sends, decided, plan)
+        } else if spec.set.is_some() {
+            self.set(spec, &held, &sends, decided, plan)
         } else {
             self.whole(spec, &held, &sends, decided, plan)
         }
     }
 
-    /// Whether a side may be written now: direction, moment, capability and the referral's life in one.
-    fn writable(&self, spec: &GroupSpec) -> PerSide<bool> {
-        let closed = self.seen.portal.life.is_closed();
-        let active = matches!(self.stands, Life::Active { .. });
-        PerSide::new(spec.to.portal.update && !closed && (active || !spec.active_only), spec.to.crm.update)
+    pub(crate) fn writes(&self, side: Side) -> &[Write] {
+        self.plans.writes.at(side)
     }
 
-    fn decided(&self, spec: &GroupSpec, held: &PerSide<GroupHeld>, plan: &mut Plan) -> Option<Side> {
+    /// Whether a side may be written: direction, moment and capability in one. What only has to wait is told by `push`.
+    pub(crate) fn writable(&self, spec: &GroupSpec) -> PerSide<bool> {
+        PerSide::new(spec.to.portal.update && !self.seen.portal.life.is_closed(), spec.to.crm.update)
+    }
+
+    fn decided(&self, spec: &GroupSpec, held: &PerSide<GroupHeld>) -> Option<Decided> {
         self.input.deal.decisions.iter().find_map(|decision| match &decision.verdict {
-            Verdict::Resolve { group, winner, shown }
-                if *group == spec.id
-                    && shown.crm == fingerprint(&held.crm)
-                    && shown.portal == fingerprint(&held.portal) =>
-            {
-                plan.consumed.push(decision.id);
-                Some(*winner)
+            Verdict::Resolve { group, winner, shown } if *group == spec.id && shown_is(shown, held) => {
+                Some(Decided { id: decision.id, winner: *winner })
             }
             _ => None,
         })
+    }
+
+    /// When the present values came, this pass's reading included.
+    pub(crate) fn windows(&self, spec: &GroupSpec, held: &PerSide<GroupHeld>) -> PerSide<Option<Window>> {
+        let before = self.input.deal.memory.windows.get(&spec.id);
+        let now = |side: Side| {
+            let known = before.and_then(|windows| windows.at(side).as_ref());
+            Some(Window::observe(known, fingerprint(held.at(side)), self.seen.at(side).version.stamp))
+        };
+        PerSide::new(now(Side::Portal), now(Side::Crm))
     }
 
     fn whole(
@@ -108,205 +129,116 @@ impl Groups<'_> {
         spec: &GroupSpec,
         held: &PerSide<GroupHeld>,
         sends: &PerSide<GroupHeld>,
-        decided: Option<Side>,
+        decided: Option<Decided>,
         plan: &mut Plan,
     ) -> GroupDecision {
-        let memory = &self.input.deal.memory;
-        let windows = memory.windows.get(&spec.id);
-        let ruling = Case {
+        let units = &self.input.specs.minor_units;
+        let base = self.input.deal.memory.base.get(&spec.id);
+        let case = Case {
             spec,
-            minor_units: &self.input.specs.minor_units,
             held: PerSide::new(&held.portal, &held.crm),
-            sends: PerSide::new(&sends.portal, &sends.crm),
-            base: memory.base.get(&spec.id),
-            windows: PerSide::new(
-                windows.and_then(|windows| windows.portal.as_ref()),
-                windows.and_then(|windows| windows.crm.as_ref()),
-            ),
+            fits: PerSide::new(comparable(spec, units, &held.portal), comparable(spec, units, &held.crm)),
+            sends: PerSide::new(comparable(spec, units, &sends.portal), comparable(spec, units, &sends.crm)),
+            base,
+            windows: self.windows(spec, held),
             writable: self.writable(spec),
             born: self.input.deal.born,
-            decided,
+            decided: decided.map(|decided| decided.winner),
+        };
+        let Ruling { row, merged, note } = case.rule();
+        let alike = case.alike();
+        plan.rows.push((spec.id.clone(), row));
+        if let Some(note) = note {
+            plan.notes.push(format!("{} {note}.", spec.label()));
         }
-        .rule();
-        plan.rows.push((spec.id.clone(), ruling.row));
-        if let Some(note) = ruling.note {
-            plan.notes.push(format!("{} {note}.", label(spec)));
+        if alike && let Some(decided) = decided {
+            plan.consumed.push(decided.id);
         }
-        match ruling.merged {
-            Merged::Nothing => GroupDecision::Nothing,
+        let unsent = spec.to.portal.update && base.is_some_and(|base| base.crm != held.crm);
+        if self.seen.portal.life.is_closed() && unsent && !alike && decided.is_none() {
+            // The portal is final: what a seller typed and nobody sent is kept in the archive.
+            if !is_empty(spec, &held.crm) {
+                self.archive(spec, Side::Crm, &held.crm, "the portal closed first", plan);
+            }
+            return GroupDecision::Drift;
+        }
+        match merged {
+            Merged::Nothing => {
+                if !alike {
+                    self.say_kept(spec, held, plan);
+                }
+                GroupDecision::Nothing
+            }
             Merged::Agree => GroupDecision::Agree,
-            Merged::Drift => self.drift(spec, held, plan),
+            Merged::Drift => GroupDecision::Drift,
             Merged::Ask => {
-                self.ask(spec, held, plan);
+                ask(spec, held, plan);
                 GroupDecision::Ask
             }
             Merged::Write { to, why } => {
-                let sent = sends.at(to.other());
-                let lost =
-                    matches!(why, Why::Newest | Why::OrderUnknown | Why::Policy | Why::Decided | Why::Born);
-                if lost {
-                    self.archive(spec, to, held.at(to), lost_because(why), plan);
-                } else if holds_more_than_fits(spec, &self.input.specs.minor_units, held.at(to)) {
-                    self.archive(spec, to, held.at(to), "held more than both sides can hold", plan);
-                }
                 let write = Write {
                     group: spec.id.clone(),
-                    content: Content::Whole(sent.clone()),
+                    content: Content::Whole(fit_group(spec, units, sends.at(to.other()))),
                     instead_of: held.at(to).clone(),
                     why,
                     latch: None,
                 };
-                self.push(spec, to, write, plan)
+                if let Err(waits) = self.push(spec, to, write, plan) {
+                    return waits;
+                }
+                self.archive_overwritten(spec, to, held.at(to), why, plan);
+                if why == Why::Decided
+                    && let Some(decided) = decided
+                {
+                    plan.consumed.push(decided.id);
+                }
+                GroupDecision::Write { to }
             }
         }
     }
 
-    /// The sides differ and nobody may be written. What a seller typed after the portal closed is kept in the archive.
-    fn drift(&self, spec: &GroupSpec, held: &PerSide<GroupHeld>, plan: &mut Plan) -> GroupDecision {
-        let base = self.input.deal.memory.base.get(&spec.id);
-        let unsent = spec.to.portal.update && base.is_some_and(|base| base.crm != held.crm);
-        if self.seen.portal.life.is_closed() && unsent {
-            self.archive(spec, Side::Crm, &held.crm, "the portal closed first", plan);
-        }
-        GroupDecision::Drift
-    }
-
-    fn set(
-        &mut self,
+    /// What is overwritten and was not reconciled, or held more than both sides can hold, is kept in the archive.
+    pub(crate) fn archive_overwritten(
+        &self,
         spec: &GroupSpec,
-        held: &PerSide<GroupHeld>,
-        decided: Option<Side>,
+        to: Side,
+        held: &GroupHeld,
+        why: Why,
         plan: &mut Plan,
-    ) -> GroupDecision {
-        let memory = &self.input.deal.memory;
-        let lead = &spec.lead().id;
-        let elements = |group: &GroupHeld| group.get(lead).map(Held::elements).unwrap_or_default();
-        let now = PerSide::new(elements(&held.portal), elements(&held.crm));
-        let base =
-            memory.base.get(&spec.id).map(|base| PerSide::new(elements(&base.portal), elements(&base.crm)));
-        let windows = memory.windows.get(&spec.id);
-        let Some(bounds) = spec.set else { return GroupDecision::Nothing };
-        let ruling = SetCase {
-            spec,
-            bounds,
-            held: PerSide::new(&now.portal, &now.crm),
-            base: base.as_ref(),
-            windows: PerSide::new(
-                windows.and_then(|windows| windows.portal.as_ref()),
-                windows.and_then(|windows| windows.crm.as_ref()),
-            ),
-            writable: self.writable(spec),
-            born: self.input.deal.born,
-            decided,
+    ) {
+        let reconciled = self.input.deal.memory.base.get(&spec.id).is_some_and(|base| base.at(to) == held);
+        let whole = fit_group(spec, &self.input.specs.minor_units, held) == *held;
+        if is_empty(spec, held) || (reconciled && whole) {
+            return;
         }
-        .rule();
-        self.explain_set(spec, &ruling, plan);
-        if ruling.to.portal.is_empty() && ruling.to.crm.is_empty() {
-            if !ruling.ask.is_empty() {
-                self.ask(spec, held, plan);
-                return GroupDecision::Ask;
-            }
-            let alike = base.as_ref().is_some_and(|base| base.portal == now.portal && base.crm == now.crm);
-            return if alike { GroupDecision::Nothing } else { GroupDecision::Agree };
-        }
-        let mut decision = GroupDecision::Merge;
-        for (to, changes) in [(Side::Portal, ruling.to.portal), (Side::Crm, ruling.to.crm)] {
-            if changes.is_empty() {
-                continue;
-            }
-            let write = Write {
-                group: spec.id.clone(),
-                content: Content::Elements(changes),
-                instead_of: held.at(to).clone(),
-                why: Why::Changed,
-                latch: None,
-            };
-            if let pending @ (GroupDecision::Pending { .. } | GroupDecision::Ask) =
-                self.push(spec, to, write, plan)
-            {
-                decision = if self.wrote(spec) { GroupDecision::Merge } else { pending };
-            }
-        }
-        decision
+        let reason = if reconciled { "held more than both sides can hold" } else { lost_because(why) };
+        self.archive(spec, to, held, reason, plan);
     }
 
-    fn wrote(&self, spec: &GroupSpec) -> bool {
-        Side::BOTH
-            .into_iter()
-            .any(|side| self.plans.writes.at(side).iter().any(|write| write.group == spec.id))
-    }
-
-    fn explain_set(&self, spec: &GroupSpec, ruling: &SetRuling, plan: &mut Plan) {
-        for loss in &ruling.lost {
-            let mut elements = crate::Elements::new();
-            elements.insert(loss.key.clone(), loss.element.clone());
-            let group = [(spec.lead().id.clone(), Held::Value(Value::Set(elements)))].into();
-            self.archive(spec, loss.side, &group, loss.reason, plan);
-        }
-        let (sentence, next_step) = match ruling.breaks {
-            None => return,
-            Some(Broken::TooFew(min)) => (
-                format!("A referral needs at least {min} of {}.", label(spec)),
-                "Add another one before removing the last.",
-            ),
-            Some(Broken::TooMany(max)) => (
-                format!("A referral holds at most {max} of {}.", label(spec)),
-                "Remove some on the opportunity.",
-            ),
+    /// The sides were reconciled as different: one of them kept something else than it was sent.
+    fn say_kept(&self, spec: &GroupSpec, held: &PerSide<GroupHeld>, plan: &mut Plan) {
+        let Some(fuse) = self.input.deal.memory.fuse.get(&spec.id) else { return };
+        let (keeper, other) = match fuse.side {
+            Side::Crm => ("opportunity", "referral"),
+            Side::Portal => ("referral", "opportunity"),
         };
-        plan.problem(ProblemClass::Data, Some(&spec.id), sentence, next_step);
+        plan.notes.push(format!(
+            "{}: the {keeper} kept \"{}\"; the {other} holds \"{}\".",
+            spec.label(),
+            display(held.at(fuse.side)),
+            display(held.at(fuse.side.other()))
+        ));
     }
 
-    /// Share and help go one way only: from nothing to something.
-    fn latch(
+    /// Lets a write through, or says why it waits. Nothing is archived and no decision consumed for a write that waits.
+    pub(crate) fn push(
         &mut self,
         spec: &GroupSpec,
-        held: &PerSide<GroupHeld>,
-        sends: &PerSide<GroupHeld>,
+        to: Side,
+        write: Write,
         plan: &mut Plan,
-    ) -> GroupDecision {
-        let set = PerSide::new(!is_empty(spec, &held.portal), !is_empty(spec, &sends.crm));
-        // Asking for help creates a record of its own; see the births.
-        let creates = spec.latch == Some(Irreversible::AskHelp);
-        match (set.crm, set.portal) {
-            (false, false) => GroupDecision::Nothing,
-            (true, false) if creates || !self.writable(spec).portal => GroupDecision::Drift,
-            (true, false) => {
-                let write = Write {
-                    group: spec.id.clone(),
-                    content: Content::Whole(sends.crm.clone()),
-                    instead_of: held.portal.clone(),
-                    why: Why::Changed,
-                    latch: spec.latch,
-                };
-                self.push(spec, Side::Portal, write, plan)
-            }
-            (_, true) if sends.crm == held.portal => {
-                let base = self.input.deal.memory.base.get(&spec.id);
-                let settled = base.is_some_and(|base| base.portal == held.portal && base.crm == held.crm);
-                if settled { GroupDecision::Nothing } else { GroupDecision::Agree }
-            }
-            (_, true) if !spec.to.crm.update => GroupDecision::Drift,
-            (_, true) => {
-                plan.notes.push(format!(
-                    "{} cannot be taken back; it was put right on the opportunity.",
-                    label(spec)
-                ));
-                let write = Write {
-                    group: spec.id.clone(),
-                    content: Content::Whole(held.portal.clone()),
-                    instead_of: held.crm.clone(),
-                    why: Why::Enforced,
-                    latch: None,
-                };
-                self.push(spec, Side::Crm, write, plan)
-            }
-        }
-    }
-
-    /// Lets a write through, or says why it waits.
-    fn push(&mut self, spec: &GroupSpec, to: Side, write: Write, plan: &mut Plan) -> GroupDecision {
-        let pending = |reason: &str| GroupDecision::Pending { reason: reason.to_owned() };
+    ) -> Result<(), GroupDecision> {
+        let pending = |reason: &str| Err(GroupDecision::Pending { reason: reason.to_owned() });
         let switches = &self.input.specs.switches;
         let on = match to {
             Side::Portal if spec.id.as_str() == SOLUTIONS => switches.solutions,
@@ -319,59 +251,67 @@ impl Groups<'_> {
         if to == Side::Portal && *self.stands == Life::Received {
             return pending("edits wait until the referral is accepted");
         }
-        let memory = &self.input.deal.memory;
-        let by_person = self.seen.at(to.other()).actor == Actor::Person;
-        let again = matches!(write.why, Why::Enforced | Why::Refilled);
-        if Fuse::blows(memory.fuse.get(&spec.id), to, self.input.now, by_person, again) {
-            plan.problem(
-                ProblemClass::Fuse,
-                Some(&spec.id),
-                format!(
-                    "{} was changed back and forth; two automations seem to fight. One side says \"{}\", the other \"{}\".",
-                    label(spec),
-                    shown(&write),
-                    display(&write.instead_of)
-                ),
-                "Stop one of the automations, then choose the value that is right.",
-            );
-            return GroupDecision::Ask;
+        if to == Side::Portal && spec.active_only && !matches!(self.stands, Life::Active { .. }) {
+            return pending("it goes to an active referral only");
         }
-        let held = fingerprint(&write.instead_of);
-        let refused = memory.rejected.iter().find(|rejection| {
-            rejection.group == spec.id
-                && rejection.side == to
-                && rejection.sent == write.fingerprint()
-                && rejection.held == held
-                && rejection.mapping == self.input.mapping
-        });
-        if let Some(rejection) = refused {
+        if to == Side::Crm && self.seen.crm.crm().is_some_and(|facts| facts.unsettled) {
+            plan.look_again(self.input.settled_at(self.seen.crm));
+            return pending("the opportunity was saved just now");
+        }
+        if let Some(amount) = without_currency(spec, &write.content) {
             plan.problem(
                 ProblemClass::Data,
                 Some(&spec.id),
-                format!("{} was refused: {}", label(spec), rejection.message),
-                "Change the value; it is sent again then.",
+                format!("{amount} has no currency, and is never written without one."),
+                "Choose the currency.",
             );
-            return pending("the value was refused");
+            return pending("its currency is missing");
+        }
+        if write.why != Why::Decided {
+            self.fuse(spec, to, &write, plan)?;
+            if let Some(message) = self.input.refused(&write, to) {
+                plan.problem(
+                    ProblemClass::Data,
+                    Some(&spec.id),
+                    format!("{} was refused: {message}", spec.label()),
+                    "Change the value; it is sent again then.",
+                );
+                return pending("the value was refused");
+            }
         }
         self.plans.writes.at_mut(to).push(write);
-        if spec.set.is_some() { GroupDecision::Merge } else { GroupDecision::Write { to } }
+        Ok(())
     }
 
-    fn ask(&self, spec: &GroupSpec, held: &PerSide<GroupHeld>, plan: &mut Plan) {
+    fn fuse(&self, spec: &GroupSpec, to: Side, write: &Write, plan: &mut Plan) -> Result<(), GroupDecision> {
+        let spark = Spark { to, why: write.why, at: self.input.now };
+        let read = PerSide::new(Some(self.seen.portal), Some(self.seen.crm));
+        let fuse: Option<&Fuse> = self.input.deal.memory.fuse.get(&spec.id);
+        if !fuse.is_some_and(|fuse| fuse.blows(&spark, read)) {
+            return Ok(());
+        }
         plan.problem(
-            ProblemClass::Conflict,
+            ProblemClass::Fuse,
             Some(&spec.id),
             format!(
-                "{} was changed on both sides: \"{}\" on the opportunity, \"{}\" on the referral.",
-                label(spec),
-                display(&held.crm),
-                display(&held.portal)
+                "{} was changed back and forth; two automations seem to fight. One side says \"{}\", the other \"{}\".",
+                spec.label(),
+                write.shown(),
+                display(&write.instead_of)
             ),
-            "Choose the value that is right; all other fields go on meanwhile.",
+            "Stop one of the automations, then choose the value that is right.",
         );
+        Err(GroupDecision::Ask)
     }
 
-    fn archive(&self, spec: &GroupSpec, side: Side, value: &GroupHeld, reason: &str, plan: &mut Plan) {
+    pub(crate) fn archive(
+        &self,
+        spec: &GroupSpec,
+        side: Side,
+        value: &GroupHeld,
+        reason: &str,
+        plan: &mut Plan,
+    ) {
         plan.archive.push(Archived {
             group: spec.id.clone(),
             side,
@@ -382,50 +322,73 @@ impl Groups<'_> {
     }
 }
 
+/// A person is asked which side is right.
+pub(crate) fn ask(spec: &GroupSpec, held: &PerSide<GroupHeld>, plan: &mut Plan) {
+    plan.problem(
+        ProblemClass::Conflict,
+        Some(&spec.id),
+        format!(
+            "{} was changed on both sides: \"{}\" on the opportunity, \"{}\" on the referral.",
+            spec.label(),
+            display(&held.crm),
+            display(&held.portal)
+        ),
+        "Choose the value that is right; all other fields go on meanwhile.",
+    );
+}
+
+/// Whether both sides still hold what a person was shown.
+pub(crate) fn shown_is(shown: &PerSide<crate::Fingerprint>, held: &PerSide<GroupHeld>) -> bool {
+    shown.crm == fingerprint(&held.crm) && shown.portal == fingerprint(&held.portal)
+}
+
+/// The label of an amount that would go without its currency.
+pub(crate) fn without_currency<'a>(spec: &'a GroupSpec, content: &Content) -> Option<&'a str> {
+    let Content::Whole(group) = content else { return None };
+    let holds = |field: &crate::FieldId| matches!(group.get(field), Some(Held::Value(_)));
+    spec.members
+        .iter()
+        .find(|member| {
+            holds(&member.id) && member.fit.currency.as_ref().is_some_and(|currency| !holds(currency))
+        })
+        .map(|member| member.label.as_str())
+}
+
 fn lost_because(why: Why) -> &'static str {
     match why {
         Why::Newest => "the other side's change is newer",
         Why::OrderUnknown => "both sides changed it, order unknown; the mapping's owner won",
         Why::Policy => "both sides changed it; the mapping names the winner",
         Why::Decided => "a person decided for the other side's value",
-        _ => "both sides held a value when they were linked; the side the deal was born on won",
-    }
-}
-
-fn label(spec: &GroupSpec) -> &str {
-    &spec.lead().label
-}
-
-fn shown(write: &Write) -> String {
-    match &write.content {
-        Content::Whole(group) => display(group),
-        Content::Elements(changes) => {
-            changes.iter().map(|(key, _)| key.0.as_str()).collect::<Vec<_>>().join(", ")
+        Why::Born => "both sides held a value when they were linked; the side the deal was born on won",
+        Why::Enforced => "this side may not differ and was put right",
+        Why::Changed | Why::Filled | Why::Refilled | Why::Created => {
+            "it came from a side that is no source for this field"
         }
     }
 }
 
-impl Write {
-    /// A fingerprint of what would be sent.
-    pub fn fingerprint(&self) -> crate::Fingerprint {
-        match &self.content {
-            Content::Whole(group) => fingerprint(group),
-            Content::Elements(changes) => {
-                let mut after = self.instead_of.clone();
-                for held in after.values_mut() {
-                    *held = Held::Value(Value::Set(apply(&held.elements(), changes)));
-                }
-                fingerprint(&after)
-            }
-        }
+impl PlanInput<'_> {
+    /// When an opportunity that was saved just now is settled: counted by its server's clock, waited by ours.
+    pub(crate) fn settled_at(&self, crm: &Observation) -> jiff::Timestamp {
+        let age = crm.read_at.duration_since(crm.version.stamp).max(jiff::SignedDuration::ZERO);
+        self.now.checked_add(SETTLE.saturating_sub(age).max(jiff::SignedDuration::ZERO)).unwrap_or(self.now)
     }
 
-    /// Whether it empties what the side holds: the brake counts these.
-    pub fn clears(&self) -> bool {
-        let emptied = |held: &Held| *held == Held::Empty;
-        match &self.content {
-            Content::Whole(group) => group.values().all(emptied) && !self.instead_of.values().all(emptied),
-            Content::Elements(changes) => changes.iter().all(|(_, change)| *change == ElementChange::Remove),
-        }
+    /// What the server said of exactly this value in exactly this place, if it was refused before.
+    pub(crate) fn refused(&self, write: &Write, to: Side) -> Option<&str> {
+        let held = fingerprint(&write.instead_of);
+        self.deal
+            .memory
+            .rejected
+            .iter()
+            .find(|rejection| {
+                rejection.group == write.group
+                    && rejection.side == to
+                    && rejection.sent == write.fingerprint()
+                    && rejection.held == held
+                    && rejection.mapping == self.mapping
+            })
+            .map(|rejection| rejection.message.as_str())
     }
 }

@@ -61,6 +61,13 @@ pub(crate) struct Wanted<'a> {
     pub(crate) send_now: bool,
 }
 
+impl WaitingEffect {
+    /// A sentence without times, for the report.
+    pub fn sentence(&self) -> String {
+        format!("waiting to be {}", self.target)
+    }
+}
+
 pub(crate) fn gate(
     wanted: &Wanted<'_>,
     waiting: &[WaitingEffect],

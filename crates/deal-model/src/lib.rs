@@ -5,19 +5,25 @@
 
 mod births;
 mod deal;
+mod decisions;
+mod describe;
 mod fit;
 mod fuse;
 mod groups;
 mod guard;
 mod ids;
+mod latches;
 mod lifecycle;
 mod merge;
+mod moves;
 mod observation;
 mod plan;
 mod planner;
 mod problem;
+mod set_groups;
 mod sets;
 mod settle;
+mod settle_sets;
 mod spec;
 mod value;
 mod window;
@@ -25,6 +31,7 @@ mod window;
 pub use deal::{
     Deal, Decision, Fingerprint, Links, Memory, Phase, Rejection, Reported, Verdict, WaitingEffect,
 };
+pub use decisions::carried_out;
 pub use fit::{DEFAULT_MINOR_UNITS, digest, fingerprint, fit_group};
 pub use fuse::{CHAIN_LIMIT, CHAIN_TIME, Fuse};
 pub use guard::{BEFORE_EXPIRY, Irreversible};
@@ -33,7 +40,7 @@ pub use lifecycle::Life;
 pub use merge::Row;
 pub use observation::{Actor, CrmFacts, Facts, Observation, PortalFacts, Reading, Response, Sight, Version};
 pub use plan::{Archived, Content, Effect, ElementChange, GroupDecision, Plan, Why, Write};
-pub use planner::{PlanInput, SETTLE, plan};
+pub use planner::{PlanInput, READ_AGAIN, SETTLE, plan};
 pub use problem::{Problem, ProblemClass};
 pub use sets::{apply as apply_changes, text_of};
 pub use settle::{EffectEnd, SettleInput, companion_reading, settle};

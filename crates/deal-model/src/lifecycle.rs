@@ -48,7 +48,7 @@ pub(crate) enum LifeStep {
     Agree,
     /// Nothing to do and nothing to remember.
     Keep,
-    /// The deal waits on the on-hold stage.
+    /// The deal waits before its birth.
     Waits { sentence: &'static str },
     /// A referral may be created.
     Create,
@@ -67,7 +67,9 @@ pub(crate) struct LifeCase<'a> {
     pub(crate) crm: &'a Life,
     pub(crate) portal: Option<&'a Life>,
     pub(crate) base: Option<&'a PerSide<Life>>,
-    /// The response field, and what it said when the records were linked.
+    /// The side whose sales stage wins where there is no base.
+    pub(crate) born: Side,
+    /// The response field, and what it said when the lifecycle was last reconciled.
     pub(crate) response: Option<Response>,
     pub(crate) answered: Option<Response>,
     /// The reason field, in the portal's words.
@@ -84,7 +86,8 @@ impl Life {
         !matches!(self, Self::Received | Self::Active { .. } | Self::Unknown { .. })
     }
 
-    fn same_outcome(&self, other: &Self) -> bool {
+    /// Whether both are ends, and the same: won, or not won.
+    pub(crate) fn same_outcome(&self, other: &Self) -> bool {
         self.is_closed() && other.is_closed() && (*self == Self::Won) == (*other == Self::Won)
     }
 
@@ -135,45 +138,48 @@ impl LifeCase<'_> {
         }
     }
 
-    /// Whether the opportunity moved, or was answered, since the deal was linked: nothing irreversible without.
-    fn crm_moved(&self) -> bool {
-        self.confirmed
-            || self.base.is_some_and(|base| {
-                base.crm != *self.crm || (self.response.is_some() && self.response != self.answered)
-            })
+    /// Whether the opportunity's stage moved since the deal was reconciled: nothing irreversible without.
+    fn moved(&self) -> bool {
+        self.base.is_some_and(|base| base.crm != *self.crm)
+    }
+
+    /// What the seller answered since the deal was reconciled.
+    fn answer(&self) -> Option<Response> {
+        self.response.filter(|response| self.base.is_some() && Some(*response) != self.answered)
     }
 
     fn received(&self) -> LifeStep {
-        let answer = (self.response != self.answered).then_some(self.response).flatten();
-        let wanted = match answer {
-            Some(Response::Accept) => Life::Active { sales_stage: None },
-            Some(Response::Decline) => Life::Declined { reason: None },
-            None => self.crm.clone(),
-        };
-        match wanted {
-            Life::Received => LifeStep::Agree,
-            _ if !self.crm_moved() => self.difference(),
-            Life::Active { .. } => LifeStep::Portal {
-                kind: Irreversible::Accept,
-                steps: vec![(Life::Active { sales_stage: None }, Irreversible::Accept)],
-            },
-            Life::Won => LifeStep::Portal {
+        match (self.answer(), self.crm) {
+            (None, Life::Received) => LifeStep::Agree,
+            (None, _) if !self.moved() && !self.confirmed => self.difference(),
+            (None, Life::Active { .. }) | (Some(Response::Accept), Life::Received | Life::Active { .. }) => {
+                accept()
+            }
+            (None | Some(Response::Accept), Life::Won) => LifeStep::Portal {
                 kind: Irreversible::Close,
                 steps: vec![
                     (Life::Active { sales_stage: None }, Irreversible::Accept),
                     (Life::Won, Irreversible::Close),
                 ],
             },
-            _ => match self.reason {
-                Some(reason) => LifeStep::Portal {
-                    kind: Irreversible::Decline,
-                    steps: vec![(Life::Declined { reason: Some(reason.to_owned()) }, Irreversible::Decline)],
-                },
-                None => problem(
-                    "The referral cannot be declined without a reason.".to_owned(),
-                    "Choose a reason on the opportunity.",
-                ),
+            (Some(Response::Accept), _) => self.contradiction("accept"),
+            (Some(Response::Decline), Life::Active { .. } | Life::Won) if self.moved() => {
+                self.contradiction("decline")
+            }
+            (None | Some(Response::Decline), _) => self.decline(),
+        }
+    }
+
+    fn decline(&self) -> LifeStep {
+        match self.reason {
+            Some(reason) => LifeStep::Portal {
+                kind: Irreversible::Decline,
+                steps: vec![(Life::Declined { reason: Some(reason.to_owned()) }, Irreversible::Decline)],
             },
+            None => problem(
+                "The referral cannot be declined without a reason.".to_owned(),
+                "Choose a reason on the opportunity.",
+            ),
         }
     }
 
@@ -187,7 +193,7 @@ impl LifeCase<'_> {
                 }
             }
             Life::Active { sales_stage } => self.sales_stage(sales_stage.as_deref(), portal_stage),
-            _ if !self.crm_moved() => self.difference(),
+            _ if !self.moved() && !self.confirmed => self.difference(),
             Life::Won => {
                 LifeStep::Portal { kind: Irreversible::Close, steps: vec![(Life::Won, Irreversible::Close)] }
             }
@@ -210,9 +216,9 @@ impl LifeCase<'_> {
         let crm_changed = crm.filter(|stage| before(Side::Crm) != Some(stage));
         let portal_changed = portal.filter(|stage| before(Side::Portal) != Some(stage));
         match (crm_changed, portal_changed) {
+            (Some(_), Some(stage)) if self.base.is_none() && self.born == Side::Portal => to_crm(stage),
             (Some(stage), _) => LifeStep::SalesStage { to: Side::Portal, stage: stage.to_owned() },
-            (None, Some(stage)) => LifeStep::SalesStage { to: Side::Crm, stage: stage.to_owned() },
-            (None, None) if self.base.is_none() => LifeStep::Agree,
+            (None, Some(stage)) => to_crm(stage),
             (None, None) => match self.base {
                 Some(base) if matches!(base.portal, Life::Active { .. }) => LifeStep::Keep,
                 _ => LifeStep::Agree,
@@ -221,39 +227,31 @@ impl LifeCase<'_> {
     }
 
     fn closed(&self, outcome: &Life) -> LifeStep {
-        let newly = self.base.is_none_or(|base| !base.portal.is_closed());
-        match self.crm {
-            crm if crm.same_outcome(outcome) => LifeStep::Agree,
-            Life::Received => LifeStep::Crm { to: outcome.clone() },
-            Life::Active { .. } => match self.base {
-                Some(base) if matches!(base.crm, Life::Active { .. }) && newly => {
-                    LifeStep::Crm { to: outcome.clone() }
-                }
-                Some(base) if base.crm.is_closed() => problem(
-                    format!(
-                        "The opportunity was re-opened, and the referral is {}: that is final.",
-                        outcome.word()
-                    ),
-                    SHOW_BOTH,
-                ),
-                // The stage was written once and the opportunity kept another.
-                Some(base) if matches!(base.crm, Life::Active { .. }) => LifeStep::Keep,
-                _ => problem(
-                    format!(
-                        "The referral is {} since before the opportunity left the on-hold stage.",
-                        outcome.word()
-                    ),
-                    SHOW_BOTH,
-                ),
-            },
-            crm => problem(
-                format!(
-                    "The opportunity is {} and the referral is {}: the portal's end is final.",
-                    crm.word(),
-                    outcome.word()
-                ),
-                SHOW_BOTH,
-            ),
+        if self.crm.same_outcome(outcome) {
+            return LifeStep::Agree;
+        }
+        let (crm, end) = (self.crm.word(), outcome.word());
+        let shown = |sentence: String| problem(sentence, SHOW_BOTH);
+        if self.crm.is_closed() {
+            return shown(format!(
+                "The opportunity is {crm} and the referral is {end}: the portal's end is final."
+            ));
+        }
+        let on_hold = *self.crm == Life::Received;
+        match self.base {
+            None if on_hold => LifeStep::Crm { to: outcome.clone() },
+            None => {
+                shown(format!("The opportunity is {crm} and the referral is {end} since they were linked."))
+            }
+            Some(base) if base.crm.is_closed() => {
+                shown(format!("The opportunity was re-opened, and the referral is {end}: that is final."))
+            }
+            // The stage was written once. Writing it again would only begin a fight.
+            Some(base) if base.portal.is_closed() => {
+                shown(format!("The referral is {end}, and the opportunity kept another stage."))
+            }
+            Some(base) if on_hold || base.crm != Life::Received => LifeStep::Crm { to: outcome.clone() },
+            Some(_) => shown(format!("The opportunity left the on-hold stage after the referral was {end}.")),
         }
     }
 
@@ -267,6 +265,24 @@ impl LifeCase<'_> {
             "Confirm the opportunity's state, or set its stage to what the referral says.",
         )
     }
+
+    fn contradiction(&self, answer: &str) -> LifeStep {
+        problem(
+            format!("The response says {answer} and the stage says {}.", self.crm.word()),
+            "Set the stage or the response so that both say the same.",
+        )
+    }
+}
+
+fn accept() -> LifeStep {
+    LifeStep::Portal {
+        kind: Irreversible::Accept,
+        steps: vec![(Life::Active { sales_stage: None }, Irreversible::Accept)],
+    }
+}
+
+fn to_crm(stage: &str) -> LifeStep {
+    LifeStep::SalesStage { to: Side::Crm, stage: stage.to_owned() }
 }
 
 fn problem(sentence: String, next_step: &'static str) -> LifeStep {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Clear, Conflict, Fit, GroupHeld, GroupSpec, Held, PerSide, Side, Value, Why, Window, fit_group};
+use crate::{Clear, Conflict, GroupHeld, GroupSpec, Held, PerSide, Side, Value, Why, Window, fit_group};
 
 /// A row of the merge table. Tests demand that random cases hit each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -44,13 +44,14 @@ pub(crate) enum Merged {
 /// Everything the table looks at.
 pub(crate) struct Case<'a> {
     pub(crate) spec: &'a GroupSpec,
-    pub(crate) minor_units: &'a BTreeMap<String, u32>,
     /// What each side holds.
     pub(crate) held: PerSide<&'a GroupHeld>,
-    /// What each side would send.
-    pub(crate) sends: PerSide<&'a GroupHeld>,
+    /// The same as both sides can hold it.
+    pub(crate) fits: PerSide<GroupHeld>,
+    /// What each side would send, as both sides can hold it.
+    pub(crate) sends: PerSide<GroupHeld>,
     pub(crate) base: Option<&'a PerSide<GroupHeld>>,
-    pub(crate) windows: PerSide<Option<&'a Window>>,
+    pub(crate) windows: PerSide<Option<Window>>,
     /// Whether each side may be written at this moment.
     pub(crate) writable: PerSide<bool>,
     pub(crate) born: Side,
@@ -74,23 +75,34 @@ pub(crate) fn is_empty(spec: &GroupSpec, group: &GroupHeld) -> bool {
     }
 }
 
-impl Case<'_> {
-    fn fit(&self, group: &GroupHeld) -> GroupHeld {
-        let fitted = fit_group(self.spec, self.minor_units, group);
-        // An empty group has no half: a currency without an amount says nothing.
-        if is_empty(self.spec, &fitted) { empty_like(self.spec, &fitted) } else { fitted }
-    }
+/// `group` as both sides can hold it, for comparing. An empty group has no half: a currency without an amount says
+/// nothing.
+pub(crate) fn comparable(
+    spec: &GroupSpec,
+    minor_units: &BTreeMap<String, u32>,
+    group: &GroupHeld,
+) -> GroupHeld {
+    let fitted = fit_group(spec, minor_units, group);
+    if is_empty(spec, &fitted) { empty_like(spec, &fitted) } else { fitted }
+}
 
-    fn alike(&self) -> bool {
-        let held = PerSide::new(self.fit(self.held.portal), self.fit(self.held.crm));
-        held.portal == held.crm
+impl Case<'_> {
+    /// Whether both sides hold the same, or one holds what the other would send.
+    pub(crate) fn alike(&self) -> bool {
+        self.fits.portal == self.fits.crm
             || Side::BOTH.into_iter().any(|from| {
-                *self.writable.at(from.other()) && self.fit(self.sends.at(from)) == *held.at(from.other())
+                let to = from.other();
+                *self.writable.at(to) && self.speaks(from) && self.sends.at(from) == self.fits.at(to)
             })
     }
 
     fn empty(&self, side: Side) -> bool {
-        is_empty(self.spec, self.held.at(side))
+        is_empty(self.spec, self.fits.at(side))
+    }
+
+    /// Whether the side has something to send.
+    fn speaks(&self, side: Side) -> bool {
+        !is_empty(self.spec, self.sends.at(side))
     }
 
     /// Whether `to` may be written with what the other side sends.
@@ -104,12 +116,26 @@ impl Case<'_> {
         route.create || route.update
     }
 
+    /// Whether the side holds something else than when it was reconciled, be it a source or not.
+    fn differs(&self, side: Side) -> bool {
+        self.base.is_some_and(|base| *self.held.at(side) != base.at(side))
+    }
+
     /// Decides.
     pub(crate) fn rule(&self) -> Ruling {
-        match self.base {
+        let mut ruling = match self.base {
             None => self.linked(),
             Some(base) => self.merge(base),
+        };
+        // A person's word stands above the table, in whatever row they were asked.
+        if let Some(winner) = self.decided
+            && !self.alike()
+            && self.may_write(winner.other())
+            && self.speaks(winner)
+        {
+            ruling.merged = Merged::Write { to: winner.other(), why: Why::Decided };
         }
+        ruling
     }
 
     fn linked(&self) -> Ruling {
@@ -119,17 +145,16 @@ impl Case<'_> {
         }
         for to in Side::BOTH {
             if self.empty(to) && !self.empty(to.other()) {
-                let merged =
-                    if self.may_write(to) { Merged::Write { to, why: Why::Filled } } else { Merged::Drift };
+                let write = self.may_write(to) && self.speaks(to.other());
+                let merged = if write { Merged::Write { to, why: Why::Filled } } else { Merged::Drift };
                 return plain(Row::LinkedOneEmpty, merged);
             }
         }
-        let loser = self.decided.unwrap_or(self.born).other();
-        let merged = if self.may_write(loser) {
-            Merged::Write { to: loser, why: if self.decided.is_some() { Why::Decided } else { Why::Born } }
-        } else if self.may_write(loser.other()) && !self.flows_to(loser) {
-            // A field that flows one way only has but one possible source.
-            Merged::Write { to: loser.other(), why: Why::Born }
+        let loser = self.born.other();
+        // A field that flows one way only has but one possible source.
+        let to = if self.flows_to(loser) { loser } else { loser.other() };
+        let merged = if self.may_write(to) && self.speaks(to.other()) {
+            Merged::Write { to, why: Why::Born }
         } else {
             Merged::Drift
         };
@@ -139,14 +164,17 @@ impl Case<'_> {
     fn merge(&self, base: &PerSide<GroupHeld>) -> Ruling {
         let mut note = None;
         let mut refill = None;
-        let mut changed = |side: Side, across_changed: bool| {
-            let differs = *self.held.at(side) != base.at(side);
+        let mut changed = |side: Side| {
             // A side that may not be a source counts as the same, whatever it holds.
-            if !differs || !self.may_write(side.other()) {
+            if !self.differs(side) || !self.may_write(side.other()) {
                 return false;
             }
-            if !self.empty(side) || is_empty(self.spec, base.at(side)) {
+            if self.speaks(side) {
                 return true;
+            }
+            if is_empty(self.spec, base.at(side)) {
+                // It was empty and is: nothing was emptied.
+                return false;
             }
             match self.spec.clear.at(side.other()) {
                 Clear::Ignore => {
@@ -158,72 +186,81 @@ impl Case<'_> {
                     false
                 }
                 // What the other side says now is newer than an emptied field.
-                Clear::Propagate => !across_changed,
+                Clear::Propagate => self.may_clear(side.other()) && !self.differs(side.other()),
             }
         };
-        let raw = |side: Side| *self.held.at(side) != base.at(side);
-        let crm = changed(Side::Crm, raw(Side::Portal));
-        let portal = changed(Side::Portal, raw(Side::Crm));
-        let ruled = |row, merged, note| Ruling { row, merged, note };
-
+        let (crm, portal) = (changed(Side::Crm), changed(Side::Portal));
         let alike = self.alike();
-        match (crm, portal) {
-            (true, true) if alike => ruled(Row::BothAlike, Merged::Agree, note),
-            (true, true) => ruled(Row::Conflict, self.conflict(), note),
-            (true, false) => ruled(Row::CrmChanged, self.towards(Side::Portal, alike), note),
-            (false, true) => ruled(Row::PortalChanged, self.towards(Side::Crm, alike), note),
-            (false, false) => {
-                let merged = if let Some(to) = refill
-                    && self.may_write(to)
-                    && !self.empty(to.other())
-                {
-                    Merged::Write { to, why: Why::Refilled }
-                } else if alike {
-                    if raw(Side::Crm) || raw(Side::Portal) { Merged::Agree } else { Merged::Nothing }
-                } else if let Some(to) = self.enforced() {
-                    Merged::Write { to, why: Why::Enforced }
-                } else if raw(Side::Crm) || raw(Side::Portal) {
-                    Merged::Drift
-                } else {
-                    Merged::Nothing
-                };
-                ruled(Row::Same, merged, note)
-            }
+        let (row, merged) = match (crm, portal) {
+            (true, true) if alike => (Row::BothAlike, Merged::Agree),
+            (true, true) => (Row::Conflict, self.conflict()),
+            (true, false) => (Row::CrmChanged, towards(Side::Portal, alike)),
+            (false, true) => (Row::PortalChanged, towards(Side::Crm, alike)),
+            (false, false) => (Row::Same, self.unchanged(refill, alike)),
+        };
+        Ruling { row, merged, note }
+    }
+
+    /// Whether the emptying of the other side may empty `to`: the record really moved, and `to` can do without.
+    fn may_clear(&self, to: Side) -> bool {
+        let moved = self
+            .windows
+            .at(to.other())
+            .as_ref()
+            .is_some_and(|window| window.until.is_some_and(|until| until > window.after));
+        moved && !self.spec.members.iter().any(|field| *field.required.at(to))
+    }
+
+    fn unchanged(&self, refill: Option<Side>, alike: bool) -> Merged {
+        let moved = Side::BOTH.into_iter().any(|side| self.differs(side));
+        if let Some(to) = refill
+            && self.may_write(to)
+            && self.speaks(to.other())
+        {
+            Merged::Write { to, why: Why::Refilled }
+        } else if !moved {
+            Merged::Nothing
+        } else if alike {
+            Merged::Agree
+        } else if let Some(to) = self.enforced() {
+            Merged::Write { to, why: Why::Enforced }
+        } else {
+            Merged::Drift
         }
     }
 
-    fn towards(&self, to: Side, alike: bool) -> Merged {
-        if alike { Merged::Agree } else { Merged::Write { to, why: Why::Changed } }
-    }
-
-    /// The only side that may be written, if drift there is put right.
+    /// The only side that may be written, if it drifted and drift there is put right.
     fn enforced(&self) -> Option<Side> {
-        if !self.spec.enforce {
-            return None;
-        }
-        Side::BOTH
-            .into_iter()
-            .find(|to| self.may_write(*to) && !self.may_write(to.other()) && !self.empty(to.other()))
+        let one_way = |to: &Side| {
+            self.may_write(*to) && !self.may_write(to.other()) && self.differs(*to) && self.speaks(to.other())
+        };
+        Side::BOTH.into_iter().find(|to| self.spec.enforce && one_way(to))
     }
 
     fn conflict(&self) -> Merged {
-        if let Some(winner) = self.decided {
-            return Merged::Write { to: winner.other(), why: Why::Decided };
-        }
         match self.spec.conflict {
             Conflict::Ask => Merged::Ask,
             Conflict::Always(winner) => Merged::Write { to: winner.other(), why: Why::Policy },
-            Conflict::Newest => match (self.windows.crm, self.windows.portal) {
-                (Some(crm), Some(portal)) if crm.certainly_after(portal) => {
-                    Merged::Write { to: Side::Portal, why: Why::Newest }
-                }
-                (Some(crm), Some(portal)) if portal.certainly_after(crm) => {
-                    Merged::Write { to: Side::Crm, why: Why::Newest }
-                }
-                _ => Merged::Write { to: self.spec.owner.other(), why: Why::OrderUnknown },
+            Conflict::Newest => match later(&self.windows) {
+                Some(winner) => Merged::Write { to: winner.other(), why: Why::Newest },
+                None => Merged::Write { to: self.spec.owner.other(), why: Why::OrderUnknown },
             },
         }
     }
+}
+
+/// The side that certainly changed later.
+pub(crate) fn later(windows: &PerSide<Option<Window>>) -> Option<Side> {
+    let (portal, crm) = (windows.portal.as_ref()?, windows.crm.as_ref()?);
+    if crm.certainly_after(portal) {
+        Some(Side::Crm)
+    } else {
+        portal.certainly_after(crm).then_some(Side::Portal)
+    }
+}
+
+fn towards(to: Side, alike: bool) -> Merged {
+    if alike { Merged::Agree } else { Merged::Write { to, why: Why::Changed } }
 }
 
 /// Every member of the group, empty.
@@ -237,15 +274,4 @@ fn empty_like(spec: &GroupSpec, group: &GroupHeld) -> GroupHeld {
         .iter()
         .map(|field| (field.id.clone(), group.get(&field.id).map_or(Held::Empty, emptied)))
         .collect()
-}
-
-/// Whether a side holds more than both sides can hold: what would be lost by overwriting it.
-pub(crate) fn holds_more_than_fits(
-    spec: &GroupSpec,
-    minor_units: &BTreeMap<String, u32>,
-    held: &GroupHeld,
-) -> bool {
-    spec.members.iter().any(|field| field.fit != Fit::default())
-        && !is_empty(spec, held)
-        && fit_group(spec, minor_units, held) != *held
 }

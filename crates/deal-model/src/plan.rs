@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Element, ElementKey, GroupHeld, GroupId, Irreversible, Life, Problem, Side, Version, WaitingEffect,
+    Element, ElementKey, GroupHeld, GroupId, Held, Irreversible, Life, Problem, Side, Value, Version,
+    WaitingEffect, display, fingerprint, sets::apply,
 };
 
 /// Why a group is written.
@@ -66,6 +67,46 @@ pub struct Write {
     pub why: Why,
     /// The irreversible effect that this write is.
     pub latch: Option<Irreversible>,
+}
+
+impl Write {
+    /// A fingerprint of what would be sent.
+    pub fn fingerprint(&self) -> crate::Fingerprint {
+        match &self.content {
+            Content::Whole(group) => fingerprint(group),
+            Content::Elements(changes) => {
+                let mut after = self.instead_of.clone();
+                for held in after.values_mut() {
+                    *held = Held::Value(Value::Set(apply(&held.elements(), changes)));
+                }
+                fingerprint(&after)
+            }
+        }
+    }
+
+    /// Whether it empties a field that the side holds: the brake counts these.
+    pub fn clears(&self) -> bool {
+        match &self.content {
+            Content::Whole(group) => self.instead_of.iter().any(|(field, held)| {
+                *held != Held::Empty && group.get(field).is_some_and(|next| *next == Held::Empty)
+            }),
+            Content::Elements(changes) => changes.iter().all(|(_, change)| *change == ElementChange::Remove),
+        }
+    }
+
+    /// What is sent, for a person.
+    pub(crate) fn shown(&self) -> String {
+        match &self.content {
+            Content::Whole(group) => display(group),
+            Content::Elements(changes) => {
+                let change = |(key, change): &(ElementKey, ElementChange)| match change {
+                    ElementChange::Put(_) => format!("+{}", key.0),
+                    ElementChange::Remove => format!("-{}", key.0),
+                };
+                changes.iter().map(change).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
 }
 
 /// One remote change, in the plan's order.
@@ -183,8 +224,13 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// What a person may like to know, and need not act on.
     pub notes: Vec<String>,
-    /// The decisions of people that this plan carries out.
+    /// Per set, the elements that are as they may be: their base takes what both sides hold. All others wait or are
+    /// written.
+    pub elements: Vec<(GroupId, Vec<ElementKey>)>,
+    /// The decisions of people that this plan carries out; [`crate::carried_out`] tells which of them it did.
     pub consumed: Vec<i64>,
+    /// The decisions of people whose values changed meanwhile: they are handed back.
+    pub handed_back: Vec<i64>,
     /// When to look again, if nothing happens before.
     pub next_due: Option<Timestamp>,
     /// Whether the deal is paused or finished after this pass.

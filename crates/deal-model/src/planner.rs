@@ -4,15 +4,18 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Deal, Effect, GroupDecision, GroupHeld, Irreversible, Life, Observation, PerSide, Phase, Plan, Problem,
-    ProblemClass, Sight, Specs, Verdict, WaitingEffect,
+    ProblemClass, Side, Sight, Specs, Version,
     births::{plan_companion, plan_opportunity, plan_referral},
+    decisions::outdated,
     groups::{GroupPlans, plan_groups},
-    guard::{Gate, Wanted, gate},
-    lifecycle::{LifeCase, LifeStep},
+    moves::{LifePlan, plan_life},
 };
 
 /// How long after an unsettled record's read it is read again.
 pub const SETTLE: SignedDuration = SignedDuration::from_secs(2);
+
+/// How long after a read that was older than an earlier one the record is read again.
+pub const READ_AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// Everything that a plan is made of.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +39,16 @@ pub struct PlanInput<'a> {
 /// Decides what one pass does. Pure: the same input gives the same plan.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut plan = Plan::default();
+    if input.is_stale(Side::Crm) || input.is_stale(Side::Portal) {
+        plan.waiting.clone_from(&input.deal.waiting);
+        plan.problems.clone_from(&input.deal.problems);
+        plan.notes.push("a read was older than what was seen before; it is read again".to_owned());
+        plan.look_again(input.now.checked_add(READ_AGAIN).unwrap_or(input.now));
+        return plan;
+    }
     match (input.crm, input.portal) {
         (Sight::Unread, _) | (_, Sight::Unread) => {
+            // Nothing may be decided, so nothing that waits or is wrong goes away.
             plan.waiting.clone_from(&input.deal.waiting);
             plan.problems.clone_from(&input.deal.problems);
             return plan;
@@ -96,210 +107,47 @@ fn with_opportunity(input: &PlanInput<'_>, crm: &Observation, portal: &Sight, pl
 }
 
 fn reconcile(input: &PlanInput<'_>, crm: &Observation, portal: &Observation, plan: &mut Plan) {
-    let memory = &input.deal.memory;
-    let facts = crm.crm().cloned().unwrap_or_default();
-    let confirmed = input.deal.decisions.iter().find_map(|decision| match &decision.verdict {
-        Verdict::ResolveLife { shown } if shown.crm == crm.life && shown.portal == portal.life => {
-            Some(decision.id)
-        }
-        _ => None,
-    });
-    let step = LifeCase {
-        crm: &crm.life,
-        portal: Some(&portal.life),
-        base: memory.life.as_ref(),
-        response: facts.response,
-        answered: memory.answered,
-        reason: facts.reason.as_deref(),
-        confirmed: confirmed.is_some(),
-        push: false,
-    }
-    .rule();
-    let life = plan_life(input, crm, portal, &step, plan);
-    if life.leaves
-        && let Some(id) = confirmed
-    {
-        plan.consumed.push(id);
-    }
-
+    let life = plan_life(input, crm, portal, plan);
     let stands = if life.accepts { &Life::Active { sales_stage: None } } else { &portal.life };
     let groups = plan_groups(input, crm, portal, stands, plan);
-    assemble(input, PerSide::new(portal, crm), life, groups, plan);
+    assemble(PerSide::new(portal, crm), life, groups, plan);
 
     if portal.life.is_closed() {
-        plan.phase = Some(Phase::Finished);
+        // What changed only at the portal is written once more; only a deal with nothing left to do is finished.
+        let left = |(_, decision): &(crate::GroupId, GroupDecision)| {
+            matches!(decision, GroupDecision::Pending { .. } | GroupDecision::Ask)
+        };
+        let done = plan.effects.is_empty() && plan.next_due.is_none() && !plan.decisions.iter().any(left);
+        if done || input.deal.phase == Phase::Finished {
+            plan.phase = Some(Phase::Finished);
+        }
     } else if matches!(stands, Life::Active { .. }) && !crm.life.is_closed() {
         plan_companion(input, crm, portal, plan);
     }
 }
 
-/// What the lifecycle contributes to a plan.
-#[derive(Debug, Default)]
-struct LifePlan {
-    /// Moves of the referral before its fields are written.
-    before: Vec<(Life, Irreversible)>,
-    /// Moves after its fields are written.
-    after: Vec<(Life, Irreversible)>,
-    /// The stage to write onto the opportunity.
-    crm: Option<Life>,
-    /// The sales stage to write onto the referral.
-    sales_stage: Option<Life>,
-    accepts: bool,
-    leaves: bool,
-}
-
-fn plan_life(
-    input: &PlanInput<'_>,
-    crm: &Observation,
-    portal: &Observation,
-    step: &LifeStep,
-    plan: &mut Plan,
-) -> LifePlan {
-    let mut life = LifePlan::default();
-    let stand = PerSide::new(portal.life.clone(), crm.life.clone());
-    if input.deal.memory.life.is_none() {
-        plan.life = Some(stand.clone());
-    }
-    match step {
-        LifeStep::Agree => plan.life = Some(stand),
-        LifeStep::Keep | LifeStep::Create => {}
-        LifeStep::Waits { sentence } => (*sentence).clone_into(&mut plan.headline),
-        LifeStep::Problem { sentence, next_step } => {
-            plan.problem(ProblemClass::Lifecycle, None, sentence.as_str(), *next_step);
-        }
-        LifeStep::Crm { to } if input.specs.switches.update_opportunities => {
-            life.crm = Some(to.clone());
-            plan.life = Some(PerSide::new(portal.life.clone(), to.clone()));
-        }
-        LifeStep::SalesStage { to: crate::Side::Crm, stage } if input.specs.switches.update_opportunities => {
-            let to = Life::Active { sales_stage: Some(stage.clone()) };
-            life.crm = Some(to.clone());
-            plan.life = Some(PerSide::new(portal.life.clone(), to));
-        }
-        LifeStep::SalesStage { to: crate::Side::Portal, stage } if input.specs.switches.update_referrals => {
-            let to = Life::Active { sales_stage: Some(stage.clone()) };
-            life.sales_stage = Some(to.clone());
-            plan.life = Some(PerSide::new(to, crm.life.clone()));
-        }
-        LifeStep::Crm { .. } | LifeStep::SalesStage { .. } => {
-            plan.notes.push("The stage waits: its flow is switched off.".to_owned());
-        }
-        LifeStep::Portal { kind, steps } => plan_moves(input, crm, portal, *kind, steps, &mut life, plan),
-    }
-    life
-}
-
-fn plan_moves(
-    input: &PlanInput<'_>,
-    crm: &Observation,
-    portal: &Observation,
-    kind: Irreversible,
-    steps: &[(Life, Irreversible)],
-    life: &mut LifePlan,
-    plan: &mut Plan,
-) {
-    if !input.specs.switches.update_referrals {
-        plan.notes.push("The change of status waits: its flow is switched off.".to_owned());
-        return;
-    }
-    let target = target_of(steps);
-    let send_now = input.deal.decisions.iter().find(|decision| {
-        matches!(&decision.verdict, Verdict::SendNow { kind: sent, target: shown } if *sent == kind && *shown == target)
-    });
-    let wanted = Wanted {
-        kind,
-        target: &target,
-        answered: crm.crm().is_some_and(|facts| facts.response.is_some()),
-        expires: portal.portal().and_then(|facts| facts.expires),
-        send_now: send_now.is_some(),
-    };
-    match gate(&wanted, &input.deal.waiting, &input.specs.guard, input.now) {
-        Gate::Wait(effect) => {
-            plan.headline = format!("waiting until {:.0} to be {target}", effect.not_before);
-            plan.look_again(effect.not_before);
-            plan.waiting.push(effect);
-        }
-        Gate::Leave => {
-            // Until it is carried out it goes on waiting, so that a failed attempt keeps its `since`.
-            plan.waiting.extend(
-                input
-                    .deal
-                    .waiting
-                    .iter()
-                    .filter(|effect| effect.kind == kind && effect.target == target)
-                    .cloned(),
-            );
-            plan.consumed.extend(send_now.map(|decision| decision.id));
-            life.leaves = true;
-            for (to, kind) in steps {
-                let first = *kind == Irreversible::Accept;
-                life.accepts |= first;
-                if first { &mut life.before } else { &mut life.after }.push((to.clone(), *kind));
-            }
-            let end = steps.last().map_or_else(|| portal.life.clone(), |(to, _)| to.clone());
-            plan.life = Some(PerSide::new(end, crm.life.clone()));
-        }
-    }
-}
-
-/// The same words for the same target.
-fn target_of(steps: &[(Life, Irreversible)]) -> String {
-    let words: Vec<String> = steps
-        .iter()
-        .map(|(to, _)| match to {
-            Life::Active { .. } => "accepted".to_owned(),
-            Life::Lost { reason: Some(reason) } | Life::Declined { reason: Some(reason) } => {
-                format!("{} ({reason})", to.word())
-            }
-            other => other.word().to_owned(),
-        })
-        .collect();
-    words.join(" and ")
-}
-
 /// Puts moves and writes into the order in which they leave.
-fn assemble(
-    input: &PlanInput<'_>,
-    seen: PerSide<&Observation>,
-    life: LifePlan,
-    groups: GroupPlans,
-    plan: &mut Plan,
-) {
+fn assemble(seen: PerSide<&Observation>, life: LifePlan, groups: GroupPlans, plan: &mut Plan) {
     let moved = |(to, kind): (Life, Irreversible)| Effect::Move { to, kind };
     plan.effects.extend(life.before.into_iter().map(moved));
-    if !groups.writes.portal.is_empty() || life.sales_stage.is_some() {
+    let PerSide { portal, crm } = groups.writes;
+    if !portal.is_empty() || life.sales_stage.is_some() {
         plan.effects.push(Effect::Update {
-            side: crate::Side::Portal,
-            writes: groups.writes.portal,
+            side: Side::Portal,
+            writes: portal,
             life: life.sales_stage,
             expect: seen.portal.version.clone(),
         });
     }
     plan.effects.extend(life.after.into_iter().map(moved));
-    if groups.writes.crm.is_empty() && life.crm.is_none() {
-        return;
+    if !crm.is_empty() || life.crm.is_some() {
+        plan.effects.push(Effect::Update {
+            side: Side::Crm,
+            writes: crm,
+            life: life.crm,
+            expect: seen.crm.version.clone(),
+        });
     }
-    if seen.crm.crm().is_some_and(|facts| facts.unsettled) {
-        // One-second stamps cannot tell two saves of one second apart: write only what has settled.
-        for (group, decision) in &mut plan.decisions {
-            let to_crm = groups.writes.crm.iter().any(|write| write.group == *group);
-            if to_crm {
-                *decision =
-                    GroupDecision::Pending { reason: "the opportunity was saved just now".to_owned() };
-            }
-        }
-        if life.crm.is_some() {
-            plan.life = None;
-        }
-        plan.look_again(input.now.checked_add(SETTLE).unwrap_or(input.now));
-        return;
-    }
-    plan.effects.push(Effect::Update {
-        side: crate::Side::Crm,
-        writes: groups.writes.crm,
-        life: life.crm,
-        expect: seen.crm.version.clone(),
-    });
 }
 
 /// What every plan has in the end: old problems keep their time, the headline says the worst first.
@@ -308,15 +156,16 @@ fn finish(input: &PlanInput<'_>, plan: &mut Plan) {
         let known = input.deal.problems.iter().find(|known| known.same(problem));
         problem.since = known.map_or(input.now, |known| known.since);
     }
+    plan.handed_back = outdated(input, plan);
     if let Some(first) = plan.problems.first() {
         plan.headline = format!("needs you: {}", first.sentence);
     } else if plan.headline.is_empty() {
-        plan.headline = match plan.phase {
+        let headline = match plan.phase {
             Some(Phase::Finished) => "closed",
             Some(Phase::Paused) => "paused: sync is off",
             Some(Phase::Live) | None => "in step",
-        }
-        .to_owned();
+        };
+        headline.clone_into(&mut plan.headline);
     }
 }
 
@@ -347,11 +196,21 @@ impl Plan {
     }
 }
 
-/// Everything about a waiting effect that a person reads.
-impl WaitingEffect {
-    /// A sentence without times, for the report.
-    pub fn sentence(&self) -> String {
-        format!("waiting to be {}", self.target)
+impl crate::Memory {
+    /// Whether an observation of `side` at `version` may be used: it is not older than what was seen before
+    /// (sync rules, section 1). An older one is read again, never planned on.
+    pub fn admits(&self, side: Side, version: &Version) -> bool {
+        self.versions.at(side).as_ref().is_none_or(|seen| version.stamp >= seen.stamp)
+    }
+}
+
+impl PlanInput<'_> {
+    fn is_stale(&self, side: Side) -> bool {
+        let sight = match side {
+            Side::Crm => self.crm,
+            Side::Portal => self.portal,
+        };
+        sight.seen().is_some_and(|seen| !self.deal.memory.admits(side, &seen.version))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Conflict, Element, ElementChange, ElementKey, Elements, GroupSpec, PerSide, SetBounds, Side, Value,
-    Window,
+    Window, merge::later,
 };
 
 /// Everything the merge of a set looks at.
@@ -11,7 +11,7 @@ pub(crate) struct SetCase<'a> {
     pub(crate) bounds: SetBounds,
     pub(crate) held: PerSide<&'a Elements>,
     pub(crate) base: Option<&'a PerSide<Elements>>,
-    pub(crate) windows: PerSide<Option<&'a Window>>,
+    pub(crate) windows: PerSide<Option<Window>>,
     pub(crate) writable: PerSide<bool>,
     pub(crate) born: Side,
     pub(crate) decided: Option<Side>,
@@ -33,6 +33,8 @@ pub(crate) struct SetRuling {
     pub(crate) lost: Vec<Loss>,
     /// Elements that a person must decide about.
     pub(crate) ask: Vec<ElementKey>,
+    /// Elements that would be written, but for the portal's bounds.
+    pub(crate) over: Vec<ElementKey>,
     /// The portal's bounds would be broken.
     pub(crate) breaks: Option<Broken>,
 }
@@ -76,11 +78,16 @@ impl SetCase<'_> {
         known: PerSide<Option<&Element>>,
     ) {
         let across = holder.other();
-        let (Some(before), Some(_)) = (*known.at(holder), *known.at(across)) else {
-            if *self.writable.at(across) {
-                ruling.to.at_mut(across).push((key.clone(), ElementChange::Put(element.clone())));
+        let before = match (*known.at(holder), *known.at(across)) {
+            (Some(before), Some(_)) => before,
+            // It was on one side only when last reconciled, and nobody touched it since.
+            (Some(before), None) if before == element => return,
+            _ => {
+                if *self.writable.at(across) {
+                    ruling.to.at_mut(across).push((key.clone(), ElementChange::Put(element.clone())));
+                }
+                return;
             }
-            return;
         };
         if element == before {
             if *self.writable.at(holder) && *self.bounds.remove.at(holder) {
@@ -123,21 +130,24 @@ impl SetCase<'_> {
                 continue;
             }
             let before = |side: Side| known.at(side).map(|element| element.0.get(name));
-            let changed = |side: Side| before(side).is_some_and(|value| value != *now.at(side));
+            let differs = |side: Side| before(side).is_some_and(|value| value != *now.at(side));
+            // A side that may not be a source counts as the same.
+            let changed = |side: Side| differs(side) && *self.writable.at(side.other());
             let has_base = before(Side::Portal).is_some() && before(Side::Crm).is_some();
             let winner = match (changed(Side::Crm), changed(Side::Portal)) {
                 _ if !has_base && now.portal.is_none() => Side::Crm,
                 _ if !has_base && now.crm.is_none() => Side::Portal,
-                _ if !has_base => self.decided.unwrap_or(self.born),
+                _ if !has_base => self.native(),
                 (true, false) => Side::Crm,
                 (false, true) => Side::Portal,
-                (true, true) => match self.winner() {
-                    Some(winner) => winner,
-                    None => {
+                (true, true) => {
+                    let Some(winner) = self.winner() else {
+                        // The element waits whole: half of it written would look like an edit.
                         ruling.ask.push(key.clone());
-                        continue;
-                    }
-                },
+                        return;
+                    };
+                    winner
+                }
                 // Neither changed since they were reconciled: each side keeps what it made of the other's value.
                 (false, false) => continue,
             };
@@ -149,7 +159,7 @@ impl SetCase<'_> {
                 continue;
             }
             if let Some(old) = *now.at(loser)
-                && (!has_base || changed(loser))
+                && (!has_base || differs(loser))
             {
                 lost.at_mut(loser).0.insert(name.clone(), old.clone());
             }
@@ -170,6 +180,12 @@ impl SetCase<'_> {
         }
     }
 
+    /// The side whose attributes win where there is no base; a set that flows one way has but one source.
+    fn native(&self) -> Side {
+        let winner = self.decided.unwrap_or(self.born);
+        if *self.writable.at(winner.other()) { winner } else { winner.other() }
+    }
+
     fn winner(&self) -> Option<Side> {
         if self.decided.is_some() {
             return self.decided;
@@ -177,11 +193,7 @@ impl SetCase<'_> {
         match self.spec.conflict {
             Conflict::Ask => None,
             Conflict::Always(winner) => Some(winner),
-            Conflict::Newest => match (self.windows.crm, self.windows.portal) {
-                (Some(crm), Some(portal)) if crm.certainly_after(portal) => Some(Side::Crm),
-                (Some(crm), Some(portal)) if portal.certainly_after(crm) => Some(Side::Portal),
-                _ => Some(self.spec.owner),
-            },
+            Conflict::Newest => Some(later(&self.windows).unwrap_or(self.spec.owner)),
         }
     }
 
@@ -199,7 +211,10 @@ impl SetCase<'_> {
             let put_only = |change: &(ElementKey, ElementChange)| {
                 matches!(change.1, ElementChange::Put(_)) && self.held.portal.contains_key(&change.0)
             };
-            ruling.to.portal.retain(put_only);
+            let (kept, over): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut ruling.to.portal).into_iter().partition(put_only);
+            ruling.to.portal = kept;
+            ruling.over = over.into_iter().map(|(key, _)| key).collect();
         }
     }
 }

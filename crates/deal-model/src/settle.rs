@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 
 use crate::{
-    Actor, Content, Deal, Effect, Elements, Fuse, GroupDecision, GroupHeld, GroupId, GroupSpec, Held, Memory,
-    Observation, PerSide, Plan, Reading, Rejection, Side, Specs, Value, Window, Write, fingerprint,
+    Actor, Content, Deal, Effect, Fuse, GroupDecision, GroupHeld, GroupId, GroupSpec, Life, Memory,
+    Observation, PerSide, Plan, Reading, Rejection, Side, Specs, Window, Write, fingerprint,
+    fuse::Spark,
+    merge::is_empty,
     planner::{known, reading},
 };
 
@@ -27,7 +29,7 @@ impl EffectEnd {
     /// It happened, all of it.
     pub const DONE: Self = Self::Done { refused: Vec::new() };
 
-    fn wrote(&self, group: &GroupId) -> bool {
+    pub(crate) fn wrote(&self, group: &GroupId) -> bool {
         matches!(self, Self::Done { refused } if !refused.iter().any(|(name, _)| name == group))
     }
 
@@ -64,21 +66,30 @@ pub fn settle(input: &SettleInput<'_>) -> Memory {
     let mut memory = input.deal.memory.clone();
     let newest =
         PerSide::new(input.after.portal.or(input.before.portal), input.after.crm.or(input.before.crm));
+    if Side::BOTH
+        .into_iter()
+        .any(|side| input.before.at(side).is_some_and(|seen| !input.deal.memory.admits(side, &seen.version)))
+    {
+        // Nothing was planned on a stale read, and nothing is learned from it.
+        return memory;
+    }
     remember_companion(&mut memory, newest.portal);
     for spec in &input.specs.groups {
-        input.observe_windows(&mut memory, spec, newest);
+        input.observe_windows(&mut memory, spec);
         let decision = input.plan.decisions.iter().find(|(group, _)| *group == spec.id).map(|(_, made)| made);
         input.advance(&mut memory, spec, decision);
         input.remember_refusals(&mut memory, spec);
     }
-    input.advance_life(&mut memory, newest);
+    input.advance_life(&mut memory);
     for side in Side::BOTH {
-        if let Some(observation) = newest.at(side) {
+        if let Some(observation) = newest.at(side)
+            && memory.admits(side, &observation.version)
+        {
             *memory.versions.at_mut(side) = Some(observation.version.clone());
+            if side == Side::Portal {
+                memory.stand_in = Some(Box::new((*observation).clone()));
+            }
         }
-    }
-    if let Some(portal) = newest.portal {
-        memory.stand_in = Some(Box::new(portal.clone()));
     }
     memory
 }
@@ -92,156 +103,145 @@ fn remember_companion(memory: &mut Memory, portal: Option<&Observation>) {
 }
 
 impl SettleInput<'_> {
-    fn held(
-        &self,
-        memory: &Memory,
-        spec: &GroupSpec,
-        observation: Option<&Observation>,
-    ) -> Option<GroupHeld> {
-        known(observation?, &spec.members, memory, |reading: &Reading| &reading.held)
+    /// The effects with their ends; an effect without an end did not happen.
+    fn ended(&self) -> impl Iterator<Item = (&Effect, Option<&EffectEnd>)> {
+        self.plan.effects.iter().enumerate().map(|(at, effect)| (effect, self.ends.get(at)))
     }
 
-    /// The write of `group` towards `side`, if it was carried out.
-    fn written(&self, group: &GroupId, side: Side) -> Option<&Write> {
-        self.plan.effects.iter().zip(self.ends).find_map(|(effect, end)| {
+    /// The writes of `group` towards `side`, each with whether it was carried out.
+    pub(crate) fn writes(&self, group: &GroupId, side: Side) -> impl Iterator<Item = (&Write, bool)> {
+        self.ended().filter_map(move |(effect, end)| {
             let (to, writes) = match effect {
                 Effect::Create { side, writes, .. } | Effect::Update { side, writes, .. } => (*side, writes),
                 Effect::CreateCompanion { .. } | Effect::Move { .. } => return None,
             };
-            let write = writes.iter().find(|write| write.group == *group)?;
-            (to == side && end.wrote(group)).then_some(write)
+            let write = writes.iter().find(|write| to == side && write.group == *group)?;
+            Some((write, end.is_some_and(|end| end.wrote(group))))
+        })
+    }
+
+    /// The write of `group` towards `side`, if it was carried out.
+    pub(crate) fn written(&self, group: &GroupId, side: Side) -> Option<&Write> {
+        self.writes(group, side).find_map(|(write, done)| done.then_some(write))
+    }
+
+    fn created(&self, side: Side) -> bool {
+        self.ended().any(|(effect, end)| {
+            matches!(effect, Effect::Create { side: to, .. } if *to == side)
+                && matches!(end, Some(EffectEnd::Done { .. }))
         })
     }
 
     fn advance(&self, memory: &mut Memory, spec: &GroupSpec, decision: Option<&GroupDecision>) {
-        let before = PerSide::new(
-            self.held(memory, spec, self.before.portal),
-            self.held(memory, spec, self.before.crm),
-        );
+        let before =
+            PerSide::new(held_by(memory, spec, self.before.portal), held_by(memory, spec, self.before.crm));
+        let both = || Some(PerSide::new(before.portal.clone()?, before.crm.clone()?));
+        if self.plan.elements.iter().any(|(group, _)| *group == spec.id) {
+            self.advance_set(memory, spec, &before);
+            return;
+        }
         match decision {
-            Some(GroupDecision::Agree) => {
-                if let (Some(portal), Some(crm)) = (before.portal, before.crm) {
-                    self.take(memory, spec, PerSide::new(portal, crm));
+            Some(GroupDecision::Agree) if spec.asks_help() && before.portal.is_none() => {
+                // Nobody is on the other side, so nothing is held there.
+                if let Some(crm) = before.crm.clone() {
+                    self.take(memory, spec, PerSide::new(nothing(spec), crm));
                 }
             }
-            // Where nothing may be written, the first sight is the base that later drift is told from.
-            Some(GroupDecision::Drift) if !memory.base.contains_key(&spec.id) => {
-                if let (Some(portal), Some(crm)) = (before.portal, before.crm)
-                    && spec.latch.is_none()
+            Some(GroupDecision::Drift) if spec.asks_help() && before.portal.is_none() => {
+                if let Some(crm) = before.crm.clone()
+                    && !memory.base.contains_key(&spec.id)
                 {
-                    self.take(memory, spec, PerSide::new(portal, crm));
+                    self.take(memory, spec, PerSide::new(nothing(spec), crm));
                 }
             }
-            Some(GroupDecision::Merge) => self.advance_set(memory, spec, &before),
+            Some(GroupDecision::Agree) => {
+                if let Some(pair) = both() {
+                    self.take(memory, spec, pair);
+                }
+            }
+            // Where nothing may be written, the first sight is the base that later drift is told from; and the last
+            // one, once the portal is final.
+            Some(GroupDecision::Drift) if !memory.base.contains_key(&spec.id) || self.is_final() => {
+                if let Some(pair) = both() {
+                    self.take(memory, spec, pair);
+                }
+            }
+            Some(GroupDecision::Write { .. }) => self.advance_written(memory, spec, &before),
             // A creation decides no group, it writes them all.
-            Some(GroupDecision::Write { .. }) | None => self.advance_written(memory, spec, &before),
+            None => {
+                self.advance_written(memory, spec, &before);
+                self.reconcile_unset_latch(memory, spec);
+            }
             _ => {}
         }
+    }
+
+    /// Whether the portal was closed when the pass began: nothing is written there any more.
+    fn is_final(&self) -> bool {
+        self.before.portal.is_some_and(|portal| portal.life.is_closed())
     }
 
     fn advance_written(&self, memory: &mut Memory, spec: &GroupSpec, before: &PerSide<Option<GroupHeld>>) {
         for to in Side::BOTH {
             let Some(write) = self.written(&spec.id, to) else { continue };
             let (Some(source), Some(kept)) =
-                (before.at(to.other()).clone(), self.held(memory, spec, *self.after.at(to)))
+                (before.at(to.other()).clone(), held_by(memory, spec, *self.after.at(to)))
             else {
                 continue;
             };
-            let kept = self.kept(to, write, kept);
+            self.light_fuse(memory, spec, to, write);
+            if self.edited_since(to, write, &kept) {
+                continue;
+            }
             let mut pair = PerSide::new(source.clone(), source);
             *pair.at_mut(to) = kept;
             self.take(memory, spec, pair);
-            self.light_fuse(memory, spec, to, write);
         }
     }
 
-    /// What the written side holds now. If a person changed it between our write and the read-back, that is a change
-    /// yet to be seen: the base takes what was sent.
-    fn kept(&self, to: Side, write: &Write, read: GroupHeld) -> GroupHeld {
+    /// Whether a person changed the group between our write and the read-back. The base then stays: it takes only
+    /// what was read and reconciled, and that edit is not.
+    fn edited_since(&self, to: Side, write: &Write, read: &GroupHeld) -> bool {
         let by_person = self.after.at(to).is_some_and(|after| after.actor == Actor::Person);
-        match &write.content {
-            Content::Whole(sent) if by_person && read != *sent => sent.clone(),
-            _ => read,
+        matches!(&write.content, Content::Whole(sent) if by_person && read != sent)
+    }
+
+    /// A latch that was not set when its record was created can be turned on from now on.
+    fn reconcile_unset_latch(&self, memory: &mut Memory, spec: &GroupSpec) {
+        let created = Side::BOTH.into_iter().find(|side| self.created(*side));
+        let Some(created) = created.filter(|_| spec.latch.is_some() && !memory.base.contains_key(&spec.id))
+        else {
+            return;
+        };
+        let source = held_by(memory, spec, *self.before.at(created.other()));
+        let made = held_by(memory, spec, *self.after.at(created));
+        let made =
+            if spec.asks_help() && created == Side::Portal { made.or(Some(nothing(spec))) } else { made };
+        if let (Some(source), Some(made)) = (source, made)
+            && is_empty(spec, &source)
+            && is_empty(spec, &made)
+        {
+            let mut pair = PerSide::new(source.clone(), source);
+            *pair.at_mut(created) = made;
+            self.take(memory, spec, pair);
         }
     }
 
-    /// Per element: those that were written take what both sides hold, all others stay.
-    fn advance_set(&self, memory: &mut Memory, spec: &GroupSpec, before: &PerSide<Option<GroupHeld>>) {
-        let lead = &spec.lead().id;
-        let elements = |group: Option<&GroupHeld>| -> Elements {
-            group.and_then(|group| group.get(lead)).map(Held::elements).unwrap_or_default()
-        };
-        let (Some(_), Some(_)) = (&before.portal, &before.crm) else { return };
-        let now = Side::BOTH.map(|side| {
-            let after = self.held(memory, spec, *self.after.at(side));
-            elements(after.as_ref().or(before.at(side).as_ref()))
-        });
-        let now = PerSide::new(&now[0], &now[1]);
-        let old = memory.base.get(&spec.id);
-        let mut next =
-            PerSide::new(elements(old.map(|pair| &pair.portal)), elements(old.map(|pair| &pair.crm)));
-        let wanted = |side: Side| {
-            self.plan.effects.iter().filter_map(move |effect| match effect {
-                Effect::Update { side: to, writes, .. } if *to == side => Some(writes),
-                _ => None,
-            })
-        };
-        let changed = |side: Side| -> Vec<&crate::ElementKey> {
-            wanted(side)
-                .flatten()
-                .filter(|write| write.group == spec.id)
-                .flat_map(|write| match &write.content {
-                    Content::Elements(changes) => changes.iter().map(|(key, _)| key).collect::<Vec<_>>(),
-                    Content::Whole(_) => Vec::new(),
-                })
-                .collect()
-        };
-        let failed: Vec<&crate::ElementKey> = Side::BOTH
-            .into_iter()
-            .filter(|side| self.written(&spec.id, *side).is_none())
-            .flat_map(changed)
-            .collect();
-        let mut keys: Vec<_> = now
-            .portal
-            .keys()
-            .chain(now.crm.keys())
-            .chain(next.portal.keys())
-            .chain(next.crm.keys())
-            .cloned()
-            .collect();
-        keys.sort_unstable();
-        keys.dedup();
-        for key in keys.into_iter().filter(|key| !failed.contains(&key)) {
-            // An element on one side only is not reconciled: its base waits for the other half.
-            let both = now.portal.contains_key(&key) && now.crm.contains_key(&key);
-            for side in Side::BOTH {
-                match now.at(side).get(&key) {
-                    Some(element) if both => next.at_mut(side).insert(key.clone(), element.clone()),
-                    _ if now.portal.contains_key(&key) || now.crm.contains_key(&key) => None,
-                    _ => next.at_mut(side).remove(&key),
-                };
-            }
-        }
-        let group =
-            |elements: Elements| -> GroupHeld { [(lead.clone(), Held::Value(Value::Set(elements)))].into() };
-        self.take(memory, spec, PerSide::new(group(next.portal), group(next.crm)));
-        for to in Side::BOTH {
-            if let Some(write) = self.written(&spec.id, to) {
-                self.light_fuse(memory, spec, to, write);
-            }
-        }
-    }
-
-    fn light_fuse(&self, memory: &mut Memory, spec: &GroupSpec, to: Side, write: &Write) {
-        let by_person = self.before.at(to.other()).is_some_and(|source| source.actor == Actor::Person);
-        let again = matches!(write.why, crate::Why::Enforced | crate::Why::Refilled);
-        let fuse = Fuse::extend(memory.fuse.get(&spec.id), to, self.now, by_person, again);
+    pub(crate) fn light_fuse(&self, memory: &mut Memory, spec: &GroupSpec, to: Side, write: &Write) {
+        let spark = Spark { to, why: write.why, at: self.now };
+        let stamp =
+            |side: Side| (*self.after.at(side)).or(*self.before.at(side)).map(|seen| seen.version.stamp);
+        let seen = PerSide::new(stamp(Side::Portal), stamp(Side::Crm));
+        let fuse = Fuse::extend(memory.fuse.get(&spec.id), &spark, self.before, seen);
         memory.fuse.insert(spec.id.clone(), fuse);
     }
 
-    fn take(&self, memory: &mut Memory, spec: &GroupSpec, pair: PerSide<GroupHeld>) {
+    /// The base of `spec` becomes `pair`, both halves as read.
+    pub(crate) fn take(&self, memory: &mut Memory, spec: &GroupSpec, pair: PerSide<GroupHeld>) {
         let windows = Side::BOTH.map(|side| {
-            let stamp = (*self.after.at(side)).or(*self.before.at(side)).map(|seen| seen.version.stamp)?;
+            let written = self.written(&spec.id, side).is_some();
+            let seen = if written { *self.after.at(side) } else { *self.before.at(side) };
+            let stamp = seen.or(*self.after.at(side))?.version.stamp;
             Some(Window::settled(fingerprint(pair.at(side)), stamp))
         });
         let [portal, crm] = windows;
@@ -250,32 +250,39 @@ impl SettleInput<'_> {
         memory.base.insert(spec.id.clone(), pair);
     }
 
-    fn observe_windows(&self, memory: &mut Memory, spec: &GroupSpec, newest: PerSide<Option<&Observation>>) {
+    /// What was read before our write is what people did; what our own write left is no change.
+    fn observe_windows(&self, memory: &mut Memory, spec: &GroupSpec) {
         for side in Side::BOTH {
-            // What was read before our write is what people did; the write's own read-back is no change.
-            for observation in [*self.before.at(side), *newest.at(side)].into_iter().flatten() {
-                let Some(held) = known(observation, &spec.members, memory, |reading| &reading.held) else {
-                    continue;
-                };
-                let windows = memory.windows.entry(spec.id.clone()).or_default();
-                let window = windows.at_mut(side);
-                *window =
-                    Some(Window::observe(window.as_ref(), fingerprint(&held), observation.version.stamp));
+            let read = [*self.before.at(side), *self.after.at(side)];
+            for (observation, ours) in read.into_iter().zip([false, self.written(&spec.id, side).is_some()]) {
+                let Some(observation) = observation else { continue };
+                let Some(held) = held_by(memory, spec, Some(observation)) else { continue };
+                let value = fingerprint(&held);
+                let window = memory.windows.entry(spec.id.clone()).or_default().at_mut(side);
+                let stamp = observation.version.stamp;
+                *window = Some(if ours && observation.actor != Actor::Person {
+                    Window::settled(value, stamp)
+                } else {
+                    Window::observe(window.as_ref(), value, stamp)
+                });
             }
         }
     }
 
     fn remember_refusals(&self, memory: &mut Memory, spec: &GroupSpec) {
-        for (effect, end) in self.plan.effects.iter().zip(self.ends) {
-            let (Effect::Create { side, writes, .. } | Effect::Update { side, writes, .. }) = effect else {
-                continue;
+        for (effect, end) in self.ended() {
+            let (side, writes) = match effect {
+                Effect::Create { side, writes, .. } | Effect::Update { side, writes, .. } => (*side, writes),
+                Effect::CreateCompanion { writes } => (Side::Portal, writes),
+                Effect::Move { .. } => continue,
             };
-            for (group, message) in end.refused().iter().filter(|(group, _)| *group == spec.id) {
+            let refused = end.map(EffectEnd::refused).unwrap_or_default();
+            for (group, message) in refused.iter().filter(|(group, _)| *group == spec.id) {
                 let Some(write) = writes.iter().find(|write| write.group == *group) else { continue };
-                memory.rejected.retain(|known| known.group != *group || known.side != *side);
+                memory.rejected.retain(|known| known.group != *group || known.side != side);
                 memory.rejected.push(Rejection {
                     group: group.clone(),
-                    side: *side,
+                    side,
                     sent: write.fingerprint(),
                     held: fingerprint(&write.instead_of),
                     mapping: self.mapping.to_owned(),
@@ -285,36 +292,71 @@ impl SettleInput<'_> {
         }
     }
 
-    fn advance_life(&self, memory: &mut Memory, newest: PerSide<Option<&Observation>>) {
-        let Some(wanted) = &self.plan.life else { return };
-        let carried = |effect: &Effect| match effect {
-            Effect::Move { .. } => true,
-            Effect::Update { life, .. } => life.is_some(),
-            Effect::Create { .. } | Effect::CreateCompanion { .. } => false,
-        };
-        let all_done = self
-            .plan
-            .effects
-            .iter()
-            .zip(self.ends)
-            .filter(|(effect, _)| carried(effect))
-            .all(|(_, end)| matches!(end, EffectEnd::Done { .. }));
-        if !all_done && memory.life.is_some() {
+    /// The lifecycle base takes where each side stands, once all that the plan wanted of it has happened.
+    fn advance_life(&self, memory: &mut Memory) {
+        let Some(wanted) = &self.plan.life else {
+            self.life_of_creation(memory);
             return;
-        }
+        };
         let mut pair = wanted.clone();
+        for (effect, end) in self.ended() {
+            let side = match effect {
+                Effect::Move { .. } => Side::Portal,
+                Effect::Update { side, life: Some(_), .. } => *side,
+                _ => continue,
+            };
+            let done = matches!(end, Some(EffectEnd::Done { .. }));
+            let Some(after) = self.after.at(side).filter(|_| done) else { return };
+            pair.at_mut(side).clone_from(&after.life);
+        }
+        self.take_life(memory, pair);
+    }
+
+    /// A record that Cosell created stands where its source stood: the deal is reconciled from its first moment.
+    fn life_of_creation(&self, memory: &mut Memory) {
         for side in Side::BOTH {
-            if let Some(seen) = newest.at(side)
-                && (all_done || memory.life.is_none())
-            {
-                pair.at_mut(side).clone_from(&seen.life);
+            let (Some(made), Some(source)) = (self.after.at(side), self.before.at(side.other())) else {
+                continue;
+            };
+            if !self.created(side) {
+                continue;
+            }
+            let stood = match (&source.life, &made.life) {
+                // The sales stage that did not go along is yet to be sent.
+                (Life::Active { sales_stage: from }, Life::Active { sales_stage: to }) if from != to => {
+                    Life::Active { sales_stage: None }
+                }
+                (stood, _) => stood.clone(),
+            };
+            let mut pair = PerSide::new(stood.clone(), stood);
+            pair.at_mut(side).clone_from(&made.life);
+            if !Side::BOTH.into_iter().any(|side| matches!(pair.at(side), Life::Unknown { .. })) {
+                self.take_life(memory, pair);
             }
         }
-        if memory.life.is_none() {
-            memory.answered = newest.crm.and_then(Observation::crm).and_then(|facts| facts.response);
+    }
+
+    fn take_life(&self, memory: &mut Memory, pair: PerSide<Life>) {
+        let crm = self.before.crm.or(self.after.crm);
+        if let Some(facts) = crm.and_then(Observation::crm) {
+            memory.answered = facts.response;
         }
         memory.life = Some(pair);
     }
+}
+
+/// What an observation says that its side holds of a group; nothing, if a member is unknown.
+pub(crate) fn held_by(
+    memory: &Memory,
+    spec: &GroupSpec,
+    observation: Option<&Observation>,
+) -> Option<GroupHeld> {
+    known(observation?, &spec.members, memory, |reading: &Reading| &reading.held)
+}
+
+/// The group, empty.
+fn nothing(spec: &GroupSpec) -> GroupHeld {
+    spec.members.iter().map(|field| (field.id.clone(), crate::Held::Empty)).collect()
 }
 
 /// The reading of a field that belongs to the companion, from memory where it was not read this time.

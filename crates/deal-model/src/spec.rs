@@ -129,6 +129,11 @@ impl GroupSpec {
     pub fn lead(&self) -> &FieldSpec {
         self.members.first().expect("the mapping compiles no group without a member")
     }
+
+    /// What a person calls the group.
+    pub fn label(&self) -> &str {
+        &self.lead().label
+    }
 }
 
 /// How long irreversible effects wait, and how many may leave.

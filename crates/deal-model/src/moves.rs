@@ -1,0 +1,205 @@
+//! What the lifecycle contributes to a plan: moves of the referral behind the guard, and the opportunity's stage.
+
+use crate::{
+    Archived, GroupHeld, Held, Irreversible, Life, Observation, PerSide, Plan, PlanInput, ProblemClass,
+    Response, Side, Value, Verdict,
+    guard::{Gate, Wanted, gate},
+    lifecycle::{LifeCase, LifeStep},
+};
+
+/// The name under which an overwritten stage is archived.
+const LIFE: &str = "lifecycle";
+
+#[derive(Debug, Default)]
+pub(crate) struct LifePlan {
+    /// Moves of the referral before its fields are written.
+    pub(crate) before: Vec<(Life, Irreversible)>,
+    /// Moves after its fields are written.
+    pub(crate) after: Vec<(Life, Irreversible)>,
+    /// The stage to write onto the opportunity.
+    pub(crate) crm: Option<Life>,
+    /// The sales stage to write onto the referral.
+    pub(crate) sales_stage: Option<Life>,
+    /// Whether the referral is accepted by this plan.
+    pub(crate) accepts: bool,
+}
+
+pub(crate) fn plan_life(
+    input: &PlanInput<'_>,
+    crm: &Observation,
+    portal: &Observation,
+    plan: &mut Plan,
+) -> LifePlan {
+    let facts = crm.crm().cloned().unwrap_or_default();
+    let memory = &input.deal.memory;
+    let confirmed = input.deal.decisions.iter().find_map(|decision| match &decision.verdict {
+        Verdict::ResolveLife { shown } if shown.crm == crm.life && shown.portal == portal.life => {
+            Some(decision.id)
+        }
+        _ => None,
+    });
+    let step = LifeCase {
+        crm: &crm.life,
+        portal: Some(&portal.life),
+        base: memory.life.as_ref(),
+        born: input.deal.born,
+        response: facts.response,
+        answered: memory.answered,
+        reason: facts.reason.as_deref(),
+        confirmed: confirmed.is_some(),
+        push: false,
+    }
+    .rule();
+
+    let switches = &input.specs.switches;
+    let stand = PerSide::new(portal.life.clone(), crm.life.clone());
+    let known = !Side::BOTH.into_iter().any(|side| matches!(stand.at(side), Life::Unknown { .. }));
+    if memory.life.is_none() && known {
+        // Linking takes each side's present state; what is irreversible needs a change from it.
+        plan.life = Some(stand.clone());
+    }
+    let mut life = LifePlan::default();
+    match step {
+        LifeStep::Agree => plan.life = Some(stand),
+        LifeStep::Keep | LifeStep::Create => {}
+        LifeStep::Waits { sentence } => sentence.clone_into(&mut plan.headline),
+        LifeStep::Problem { sentence, next_step } => {
+            plan.problem(ProblemClass::Lifecycle, None, sentence, next_step);
+        }
+        LifeStep::Crm { to } => {
+            plan.life = None;
+            if may_write_stage(input, crm, plan) {
+                archive_stage(Side::Crm, crm, memory.life.as_ref(), plan);
+                plan.life = Some(PerSide::new(portal.life.clone(), to.clone()));
+                life.crm = Some(to);
+            }
+        }
+        LifeStep::SalesStage { to: Side::Crm, stage } => {
+            if may_write_stage(input, crm, plan) {
+                let to = Life::Active { sales_stage: Some(stage) };
+                archive_stage(Side::Crm, crm, memory.life.as_ref(), plan);
+                plan.life = Some(PerSide::new(portal.life.clone(), to.clone()));
+                life.crm = Some(to);
+            }
+        }
+        LifeStep::SalesStage { to: Side::Portal, stage } => {
+            if switches.update_referrals {
+                let to = Life::Active { sales_stage: Some(stage) };
+                archive_stage(Side::Portal, portal, memory.life.as_ref(), plan);
+                plan.life = Some(PerSide::new(to.clone(), crm.life.clone()));
+                life.sales_stage = Some(to);
+            } else {
+                plan.notes.push("The sales stage waits: its flow is switched off.".to_owned());
+            }
+        }
+        LifeStep::Portal { kind, steps } => plan_moves(input, crm, portal, kind, &steps, &mut life, plan),
+    }
+    let leaves = !life.before.is_empty() || !life.after.is_empty();
+    plan.consumed.extend(confirmed.filter(|_| leaves));
+    life
+}
+
+/// Whether the opportunity's stage may be written in this pass, with a note or a next look if not.
+fn may_write_stage(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) -> bool {
+    if !input.specs.switches.update_opportunities {
+        plan.notes.push("The stage waits: its flow is switched off.".to_owned());
+        return false;
+    }
+    if crm.crm().is_some_and(|facts| facts.unsettled) {
+        // One-second stamps cannot tell two saves of one second apart: write only what has settled.
+        plan.life = None;
+        plan.look_again(input.settled_at(crm));
+        return false;
+    }
+    true
+}
+
+/// A stage that is overwritten and was not reconciled is kept in the archive.
+fn archive_stage(side: Side, seen: &Observation, base: Option<&PerSide<Life>>, plan: &mut Plan) {
+    let Life::Active { sales_stage: Some(stage) } = &seen.life else { return };
+    if base.is_some_and(|base| *base.at(side) == seen.life) {
+        return;
+    }
+    let value = GroupHeld::from([("sales_stage".into(), Held::Value(Value::Choice(stage.clone())))]);
+    plan.archive.push(Archived {
+        group: LIFE.into(),
+        side,
+        value,
+        reason: "the stage was changed on both sides; the other side's won".to_owned(),
+        version: seen.version.clone(),
+    });
+}
+
+fn plan_moves(
+    input: &PlanInput<'_>,
+    crm: &Observation,
+    portal: &Observation,
+    kind: Irreversible,
+    steps: &[(Life, Irreversible)],
+    life: &mut LifePlan,
+    plan: &mut Plan,
+) {
+    if !input.specs.switches.update_referrals {
+        plan.notes.push("The change of status waits: its flow is switched off.".to_owned());
+        return;
+    }
+    let target = target_of(steps);
+    let send_now = input.deal.decisions.iter().find(|decision| {
+        matches!(&decision.verdict, Verdict::SendNow { kind: sent, target: shown } if *sent == kind && *shown == target)
+    });
+    let response = crm.crm().and_then(|facts| facts.response);
+    let wanted = Wanted {
+        kind,
+        target: &target,
+        answered: response == Some(Response::Accept) && response != input.deal.memory.answered,
+        expires: portal.portal().and_then(|facts| facts.expires),
+        send_now: send_now.is_some(),
+    };
+    match gate(&wanted, &input.deal.waiting, &input.specs.guard, input.now) {
+        Gate::Wait(effect) => {
+            plan.headline = format!("waiting until {:.0} to be {target}", effect.not_before);
+            plan.look_again(effect.not_before);
+            plan.waiting.push(effect);
+        }
+        Gate::Leave => {
+            // Until it is carried out it goes on waiting, so that a failed attempt keeps its `since`.
+            plan.waiting.extend(
+                input
+                    .deal
+                    .waiting
+                    .iter()
+                    .filter(|effect| effect.kind == kind && effect.target == target)
+                    .cloned(),
+            );
+            plan.consumed.extend(send_now.map(|decision| decision.id));
+            for (to, kind) in steps {
+                let first = *kind == Irreversible::Accept;
+                life.accepts |= first;
+                if first { &mut life.before } else { &mut life.after }.push((to.clone(), *kind));
+            }
+            let end = steps.last().map_or_else(|| portal.life.clone(), |(to, _)| to.clone());
+            if let (Life::Active { .. }, Life::Active { sales_stage: Some(_) }) = (&end, &crm.life) {
+                life.sales_stage = Some(crm.life.clone());
+            }
+            // An answer moves the portal first; the opportunity's stage follows, and only then are they reconciled.
+            let alike = matches!((&end, &crm.life), (Life::Active { .. }, Life::Active { .. }))
+                || end.same_outcome(&crm.life);
+            plan.life = alike.then(|| PerSide::new(end, crm.life.clone()));
+        }
+    }
+}
+
+/// The same words for the same target.
+fn target_of(steps: &[(Life, Irreversible)]) -> String {
+    let words: Vec<String> = steps
+        .iter()
+        .map(|(to, _)| match to {
+            Life::Active { .. } => "accepted".to_owned(),
+            Life::Lost { reason: Some(reason) } | Life::Declined { reason: Some(reason) } => {
+                format!("{} ({reason})", to.word())
+            }
+            other => other.word().to_owned(),
+        })
+        .collect();
+    words.join(" and ")
+}

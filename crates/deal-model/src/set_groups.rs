@@ -1,0 +1,156 @@
+//! A set's group: from the ruling per element to writes, with what must stay as it was.
+
+use crate::{
+    Content, ElementChange, ElementKey, Elements, GroupDecision, GroupHeld, GroupSpec, Held, PerSide, Plan,
+    ProblemClass, Side, Value, Why, Write,
+    groups::{Decided, Groups, ask},
+    sets::{Broken, Loss, SetCase, SetRuling},
+};
+
+impl Groups<'_> {
+    pub(crate) fn set(
+        &mut self,
+        spec: &GroupSpec,
+        held: &PerSide<GroupHeld>,
+        sends: &PerSide<GroupHeld>,
+        decided: Option<Decided>,
+        plan: &mut Plan,
+    ) -> GroupDecision {
+        let Some(bounds) = spec.set else { return GroupDecision::Nothing };
+        let lead = &spec.lead().id;
+        let elements = |group: &GroupHeld| group.get(lead).map(Held::elements).unwrap_or_default();
+        let now = PerSide::new(elements(&held.portal), elements(&held.crm));
+        let base = self.input.deal.memory.base.get(&spec.id);
+        let base = base.map(|base| PerSide::new(elements(&base.portal), elements(&base.crm)));
+        let may = self.writable(spec);
+        let fill = |to: Side| !spec.to.at(to).fill_only || now.at(to).is_empty();
+        let mut ruling = SetCase {
+            spec,
+            bounds,
+            held: PerSide::new(&now.portal, &now.crm),
+            base: base.as_ref(),
+            windows: self.windows(spec, held),
+            writable: PerSide::new(may.portal && fill(Side::Portal), may.crm && fill(Side::Crm)),
+            born: self.input.deal.born,
+            decided: decided.map(|decided| decided.winner),
+        }
+        .rule();
+        let mut waiting: Vec<ElementKey> = ruling.ask.iter().chain(&ruling.over).cloned().collect();
+        say_broken(spec, &ruling, plan);
+        if !ruling.ask.is_empty() {
+            ask(spec, held, plan);
+        }
+        let mut why_not = (!ruling.ask.is_empty()).then_some(GroupDecision::Ask);
+        let mut wrote = false;
+        for to in Side::BOTH {
+            let changes = std::mem::take(ruling.to.at_mut(to));
+            if changes.is_empty() {
+                continue;
+            }
+            let keys: Vec<ElementKey> = changes.iter().map(|(key, _)| key.clone()).collect();
+            let from = to.other();
+            // What a side holds but does not send is nobody's business across.
+            let withheld = elements(sends.at(from)).is_empty() && !now.at(from).is_empty();
+            let pushed = if withheld {
+                Err(GroupDecision::Pending { reason: "it is not sent at present".to_owned() })
+            } else {
+                let write = Write {
+                    group: spec.id.clone(),
+                    content: Content::Elements(changes),
+                    instead_of: held.at(to).clone(),
+                    why: if decided.is_some() { Why::Decided } else { Why::Changed },
+                    latch: None,
+                };
+                self.push(spec, to, write, plan)
+            };
+            match pushed {
+                Ok(()) => {
+                    wrote = true;
+                    for loss in ruling.lost.iter().filter(|loss| loss.side == to && keys.contains(&loss.key))
+                    {
+                        self.archive_loss(spec, loss, plan);
+                    }
+                }
+                Err(waits) => {
+                    why_not = why_not.or(Some(waits));
+                    waiting.extend(keys);
+                }
+            }
+        }
+        if let Some(decided) = decided
+            && why_not.is_none()
+        {
+            plan.consumed.push(decided.id);
+        }
+        // Every element that neither waits nor is written is as it may be.
+        let fine = |key: &&ElementKey| !waiting.contains(key);
+        let written = self.written_keys(spec);
+        let mut agreed: Vec<ElementKey> = all_keys(&now, base.as_ref())
+            .iter()
+            .filter(fine)
+            .filter(|key| !written.contains(key))
+            .cloned()
+            .collect();
+        agreed.sort_unstable();
+        let alike = base.as_ref() == Some(&now);
+        plan.elements.push((spec.id.clone(), agreed));
+        match why_not {
+            _ if wrote => GroupDecision::Merge,
+            Some(why_not) => why_not,
+            None if alike => GroupDecision::Nothing,
+            None => GroupDecision::Agree,
+        }
+    }
+
+    fn written_keys(&self, spec: &GroupSpec) -> Vec<ElementKey> {
+        Side::BOTH
+            .into_iter()
+            .flat_map(|side| self.writes(side))
+            .filter(|write| write.group == spec.id)
+            .flat_map(|write| write.keys().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
+    fn archive_loss(&self, spec: &GroupSpec, loss: &Loss, plan: &mut Plan) {
+        let elements = Elements::from([(loss.key.clone(), loss.element.clone())]);
+        let group = [(spec.lead().id.clone(), Held::Value(Value::Set(elements)))].into();
+        self.archive(spec, loss.side, &group, loss.reason, plan);
+    }
+}
+
+impl Write {
+    /// The elements it changes, if it is one of a set.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &ElementKey> {
+        let changes: &[(ElementKey, ElementChange)] = match &self.content {
+            Content::Elements(changes) => changes,
+            Content::Whole(_) => &[],
+        };
+        changes.iter().map(|(key, _)| key)
+    }
+}
+
+fn all_keys(now: &PerSide<Elements>, base: Option<&PerSide<Elements>>) -> Vec<ElementKey> {
+    let of = |pair: &PerSide<Elements>| -> Vec<ElementKey> {
+        pair.portal.keys().chain(pair.crm.keys()).cloned().collect()
+    };
+    let mut keys = of(now);
+    keys.extend(base.map(of).unwrap_or_default());
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn say_broken(spec: &GroupSpec, ruling: &SetRuling, plan: &mut Plan) {
+    let (sentence, next_step) = match ruling.breaks {
+        None => return,
+        Some(Broken::TooFew(min)) => (
+            format!("A referral needs at least {min} of {}.", spec.label()),
+            "Add another one before removing the last.",
+        ),
+        Some(Broken::TooMany(max)) => (
+            format!("A referral holds at most {max} of {}.", spec.label()),
+            "Remove some on the opportunity.",
+        ),
+    };
+    plan.problem(ProblemClass::Data, Some(&spec.id), sentence, next_step);
+}
