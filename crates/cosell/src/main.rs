@@ -1,1 +1,93 @@
-fn main() {}
+//! Cosell: keeps Partner Center referrals and Salesforce opportunities the same, in both directions.
+
+mod commands;
+mod config;
+mod holds;
+mod output;
+mod wiring;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use output::Format;
+
+/// Keeps Microsoft Partner Center co-sell referrals and Salesforce opportunities
+/// the same, in both directions.
+#[derive(Debug, Parser)]
+#[command(name = "cosell", version, max_term_width = 80)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, global = true, default_value = "cosell.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// How to answer.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plays the main job on a local sandbox, and shows what was kept in step.
+    Demo(commands::demo::Demo),
+    /// Writes a commented cosell.toml and mapping.toml.
+    Init(commands::init::Init),
+    /// Serves: keeps every opted-in deal in step until it is stopped.
+    Run,
+    /// Works until nothing is due, and ends.
+    Sync(commands::sync::Sync),
+    /// Prints the writes that a pass would make, and makes none.
+    Plan(commands::plan::PlanCommand),
+    /// Lists deals, shows one, or its history.
+    Deals(commands::deals::Deals),
+    /// Reads both sides of every deal and proves that they are equal.
+    Verify,
+    /// Releases a brake that holds irreversible effects.
+    Release(commands::release::Release),
+    /// Runs a local Partner Center and a local Salesforce.
+    Sandbox(commands::sandbox::SandboxCommand),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_logging(matches!(arguments.command, Command::Run));
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        tracing::debug!("a crypto provider was installed before");
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let (config, format) = (arguments.config.as_path(), arguments.format);
+    match arguments.command {
+        Command::Demo(demo) => demo.run(format).await,
+        Command::Init(init) => init.run(config, format),
+        Command::Run => commands::run::run(config).await,
+        Command::Sync(sync) => sync.run(config, format).await,
+        Command::Plan(plan) => plan.run(config, format).await,
+        Command::Deals(deals) => deals.run(config, format).await,
+        Command::Verify => commands::verify::run(config, format).await,
+        Command::Release(release) => release.run(config, format).await,
+        Command::Sandbox(sandbox) => sandbox.run().await,
+    }
+}
+
+#[allow(clippy::print_stderr)]
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Logs go to standard error; `RUST_LOG` widens or narrows them.
+fn start_logging(serving: bool) {
+    let default = if serving { "info" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+}

@@ -12,8 +12,8 @@ use ports::{Clock, HoldPoints, Rng};
 use tokio::sync::Notify;
 
 use crate::{
-    CallScope, Claim, ClaimRequest, ConnectionProblem, Cursor, EngineSettings, IndexEntry, Mark, Side, Store,
-    StoreError, StoreResult, sources::Reader,
+    CallScope, Claim, ClaimRequest, ConnectionProblem, Cursor, EngineSettings, IndexEntry, Mark, Seen, Side,
+    Store, StoreError, StoreResult, Target, WorkLane, sources::Reader,
 };
 
 /// Everything the loop works with.
@@ -217,6 +217,19 @@ impl Engine {
         let taken = self.parts.store.mark(marks, &[], &[], None).await?;
         self.woken();
         Ok(taken)
+    }
+
+    /// Takes one event: dropped if the deal has seen that very state, else marked. When this returns, it is durable.
+    pub async fn hear(&self, seen: Seen) -> StoreResult<()> {
+        if let (Target::Referral { id, .. }, Some(stamp)) = (&seen.target, seen.stamp) {
+            let known = self.parts.store.seen(deal_model::Side::Portal, std::slice::from_ref(id)).await?;
+            if known.iter().any(|(record, known)| record == id && known.is_some_and(|known| known >= stamp)) {
+                return Ok(());
+            }
+        }
+        let now = self.now();
+        let mark = Mark { target: seen.target, hints: seen.hints, lane: WorkLane::Now, due: now, heard: now };
+        self.mark(&[mark]).await.map(drop)
     }
 
     pub(crate) async fn commit_page(

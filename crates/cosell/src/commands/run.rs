@@ -1,0 +1,61 @@
+//! `cosell run`: the service.
+
+use std::{path::Path, process::ExitCode, sync::Arc};
+
+use anyhow::Context as _;
+use service::{Receiver, health, receiver};
+use sync_engine::Store;
+use tokio::{net::TcpListener, sync::Notify};
+
+use crate::{
+    config::Config,
+    wiring::{Access, wire},
+};
+
+pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
+    let wired = wire(Config::load(config)?, Access::Own)?;
+    wired.bind().await?;
+    let stop = Arc::new(Notify::new());
+    let mut servers = tokio::task::JoinSet::new();
+    if let (Some(webhook), Some(verifier)) = (&wired.loaded.config.webhook, wired.verifier()?) {
+        let listener = TcpListener::bind(webhook.listen)
+            .await
+            .with_context(|| format!("cannot listen for events on {}", webhook.listen))?;
+        tracing::info!(address = %listener.local_addr()?, "events arrive here");
+        let routes = receiver(Receiver { verifier, engine: Arc::clone(&wired.engine) });
+        servers.spawn(async move { axum::serve(listener, routes).await });
+    }
+    if let Some(admin) = &wired.loaded.config.admin {
+        let listener = TcpListener::bind(admin.listen)
+            .await
+            .with_context(|| format!("cannot listen for probes on {}", admin.listen))?;
+        let store: Arc<dyn Store> = Arc::clone(&wired.store) as _;
+        let routes = health(store, Arc::clone(&wired.clock));
+        servers.spawn(async move { axum::serve(listener, routes).await });
+    }
+    let told = Arc::clone(&stop);
+    tokio::spawn(async move {
+        asked_to_stop().await;
+        tracing::info!("stopping: passes under way are finished first");
+        told.notify_one();
+    });
+    wired.engine.run(&stop).await?;
+    servers.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for Ctrl-C or a termination signal.
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

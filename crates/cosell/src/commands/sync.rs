@@ -1,0 +1,43 @@
+//! `cosell sync --once`: work until nothing is due.
+
+use std::{path::Path, process::ExitCode, time::Duration};
+
+use clap::Args;
+use sync_engine::Store as _;
+
+use crate::{
+    config::Config,
+    output::{self, Format},
+    wiring::{Access, wire},
+};
+
+/// Work that is due within this time is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Works until nothing is due, and ends.
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// End when nothing is due any more; `cosell run` is for serving.
+    #[arg(long, required = true)]
+    once: bool,
+}
+
+impl Sync {
+    pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
+        debug_assert!(self.once, "clap demands the flag");
+        let wired = wire(Config::load(config)?, Access::Own)?;
+        wired.bind().await?;
+        wired.engine.run_until_idle(PATIENCE).await?;
+        let counts = wired.store.counts(wired.clock.now()).await?;
+        match format {
+            Format::Json => {
+                output::json(&serde_json::json!({ "counts": counts, "calls": wired.tally.snapshot() }))?
+            }
+            Format::Text => output::line(format!(
+                "{} deals, {} with both halves; {} waiting, {} need a person.",
+                counts.deals, counts.pairs, counts.waiting, counts.problems
+            )),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,426 @@
+//! The configuration file: typed, unknown keys refused, secrets only by reference.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// Everything that a person configures. `cosell init` writes one with every key explained in place.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where state lasts.
+    #[serde(default)]
+    pub(crate) store: StoreConfig,
+    /// The referrals' side.
+    pub(crate) partner_center: PartnerCenterConfig,
+    /// The opportunities' side.
+    pub(crate) salesforce: SalesforceConfig,
+    /// The mapping file.
+    #[serde(default)]
+    pub(crate) mapping: MappingConfig,
+    /// Where events arrive; without it, polling alone finds changes.
+    pub(crate) webhook: Option<WebhookConfig>,
+    /// Health, for probes.
+    pub(crate) admin: Option<AdminConfig>,
+    /// What stands before irreversible effects.
+    #[serde(default)]
+    pub(crate) guard: GuardConfig,
+    /// Which flows are on.
+    #[serde(default)]
+    pub(crate) switches: SwitchesConfig,
+    /// The engine's numbers.
+    #[serde(default)]
+    pub(crate) engine: EngineConfig,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StoreConfig {
+    /// The SQLite file.
+    pub(crate) path: PathBuf,
+    /// The key that seals tokens at rest: 32 bytes in base64.
+    pub(crate) seal_key: Option<SecretRef>,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { path: "cosell.sqlite3".into(), seal_key: None }
+    }
+}
+
+/// `[partner_center]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PartnerCenterConfig {
+    /// The Entra tenant.
+    pub(crate) tenant_id: String,
+    /// Our organisation, whose referrals are ours.
+    pub(crate) organization_id: String,
+    /// The Entra application.
+    pub(crate) client_id: String,
+    /// Its secret, if it is not a public client.
+    pub(crate) client_secret: Option<SecretRef>,
+    /// The first refresh token; the store keeps its successors.
+    pub(crate) refresh_token: Option<SecretRef>,
+    /// The token endpoint, if it is not Microsoft's for the tenant.
+    pub(crate) token_url: Option<String>,
+    /// The Referrals API, if it is not Microsoft's.
+    pub(crate) api_url: Option<String>,
+    /// The webhook registration API, if it is not Microsoft's.
+    pub(crate) webhooks_url: Option<String>,
+    /// The wait between two polls.
+    #[serde(default = "minute")]
+    pub(crate) poll_every: Span,
+    /// How far each poll goes back.
+    #[serde(default = "ten_minutes")]
+    pub(crate) overlap: Span,
+    /// Who stands in the referral's team when the mapping gives nobody.
+    pub(crate) default_team_member: Option<TeamMemberConfig>,
+}
+
+/// `[partner_center.default_team_member]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TeamMemberConfig {
+    /// First name.
+    pub(crate) first_name: String,
+    /// Last name.
+    pub(crate) last_name: String,
+    /// E-mail address.
+    pub(crate) email: String,
+    /// Phone number.
+    pub(crate) phone: String,
+}
+
+/// `[salesforce]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SalesforceConfig {
+    /// The host that grants sessions.
+    pub(crate) login_url: String,
+    /// The app's consumer key.
+    pub(crate) consumer_key: String,
+    /// The integration user.
+    pub(crate) username: String,
+    /// The audience claim; the login URL if it is absent.
+    pub(crate) audience: Option<String>,
+    /// The RSA key whose certificate the app knows, PEM.
+    pub(crate) private_key: SecretRef,
+    /// The REST API's version.
+    pub(crate) api_version: Option<String>,
+    /// The wait between two polls.
+    #[serde(default = "ten_seconds")]
+    pub(crate) poll_every: Span,
+    /// How far each poll goes back.
+    #[serde(default = "five_minutes")]
+    pub(crate) overlap: Span,
+    /// The company's contracts contain every customer's consent: no seller records it.
+    #[serde(default)]
+    pub(crate) dangerous_consent_by_contract: bool,
+    /// The currency of an org that has only one.
+    pub(crate) single_currency: Option<String>,
+}
+
+/// `[mapping]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MappingConfig {
+    /// The company's file, merged over the shipped default.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `[webhook]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebhookConfig {
+    /// Where events arrive.
+    pub(crate) listen: SocketAddr,
+    /// Roots that a signer's certificate must lead to, PEM; public roots if absent.
+    pub(crate) trust_anchors: Option<SecretRef>,
+    /// Certificates between signer and root, PEM.
+    pub(crate) intermediates: Option<SecretRef>,
+    /// Where certificates may be fetched, if it is not Microsoft's address.
+    pub(crate) certificate_url_prefixes: Option<Vec<String>>,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AdminConfig {
+    /// Where health is told.
+    pub(crate) listen: SocketAddr,
+}
+
+/// `[guard]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct GuardConfig {
+    /// How long a win or loss waits.
+    pub(crate) close_grace: Span,
+    /// How long a decline waits.
+    pub(crate) decline_grace: Span,
+    /// How long an accept by stage waits.
+    pub(crate) accept_grace: Span,
+    /// Irreversible effects of one kind ...
+    pub(crate) brake_limit: u32,
+    /// ... within this time, before the brake holds.
+    pub(crate) brake_window: Span,
+}
+
+impl Default for GuardConfig {
+    fn default() -> Self {
+        Self {
+            close_grace: ten_minutes(),
+            decline_grace: ten_minutes(),
+            accept_grace: minute(),
+            brake_limit: 20,
+            brake_window: ten_minutes(),
+        }
+    }
+}
+
+/// `[switches]`: Microsoft's flows, each on its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SwitchesConfig {
+    /// Opportunities become referrals.
+    pub(crate) create_referrals: bool,
+    /// Referrals become opportunities.
+    pub(crate) create_opportunities: bool,
+    /// Changes of opportunities go to referrals.
+    pub(crate) update_referrals: bool,
+    /// Changes of referrals go to opportunities.
+    pub(crate) update_opportunities: bool,
+    /// Solutions go to referrals.
+    pub(crate) solutions: bool,
+    /// What Microsoft's sellers did is shown.
+    pub(crate) microsoft_updates: bool,
+}
+
+impl Default for SwitchesConfig {
+    fn default() -> Self {
+        Self {
+            create_referrals: true,
+            create_opportunities: true,
+            update_referrals: true,
+            update_opportunities: true,
+            solutions: true,
+            microsoft_updates: true,
+        }
+    }
+}
+
+/// `[engine]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EngineConfig {
+    /// Batches worked on at once.
+    pub(crate) workers: usize,
+    /// Most deals in a batch.
+    pub(crate) batch: usize,
+    /// How long a claim lasts.
+    pub(crate) lease: Span,
+    /// The deadline of a remote write.
+    pub(crate) deadline: Span,
+    /// How long a doubtful creation is left to show up.
+    pub(crate) settling: Span,
+    /// Reports that travel alone are this far apart, per deal.
+    pub(crate) report_every: Span,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        let engine = sync_engine::EngineSettings::default();
+        Self {
+            workers: engine.workers,
+            batch: engine.batch,
+            lease: Span(engine.lease),
+            deadline: Span(engine.deadline),
+            settling: Span(engine.settling),
+            report_every: Span(engine.report_every),
+        }
+    }
+}
+
+/// A length of time as a person writes it: `10s`, `5min`, `500ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || {
+            D::Error::custom(format!("\"{text}\" is not a length of time; write it like 10s, 5min or 500ms"))
+        };
+        let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+        Duration::try_from(span).map(Self).map_err(|_| wrong())
+    }
+}
+
+impl Span {
+    /// Whole seconds, rounded up, as far as they fit.
+    pub(crate) fn seconds(self) -> u32 {
+        u32::try_from(self.0.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
+    }
+}
+
+fn ten_seconds() -> Span {
+    Span(Duration::from_secs(10))
+}
+
+fn minute() -> Span {
+    Span(Duration::from_secs(60))
+}
+
+fn five_minutes() -> Span {
+    Span(Duration::from_secs(300))
+}
+
+fn ten_minutes() -> Span {
+    Span(Duration::from_secs(600))
+}
+
+/// Where a secret is: `env:NAME` or `file:PATH`. The configuration never holds the secret itself.
+#[derive(Clone)]
+pub(crate) struct SecretRef(Place);
+
+#[derive(Clone)]
+enum Place {
+    Env(String),
+    File(PathBuf),
+}
+
+impl fmt::Debug for SecretRef {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::Env(name) => write!(out, "env:{name}"),
+            Place::File(path) => write!(out, "file:{}", path.display()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if let Some(name) = text.strip_prefix("env:") {
+            Ok(Self(Place::Env(name.to_owned())))
+        } else if let Some(path) = text.strip_prefix("file:") {
+            Ok(Self(Place::File(path.into())))
+        } else {
+            // The text itself may be the secret: it is not repeated.
+            Err(D::Error::custom(
+                "a secret is not written into the configuration; write env:NAME or file:PATH",
+            ))
+        }
+    }
+}
+
+impl SecretRef {
+    /// The secret. Relative paths start at `beside`, the configuration's folder.
+    pub(crate) fn read(&self, beside: &Path) -> Result<SecretString, ConfigError> {
+        let text = match &self.0 {
+            Place::Env(name) => std::env::var(name).map_err(|_| ConfigError::Secret {
+                place: format!("{self:?}"),
+                reason: format!("the environment variable {name} is not set"),
+            })?,
+            Place::File(path) => std::fs::read_to_string(beside.join(path)).map_err(|error| {
+                ConfigError::Secret { place: format!("{self:?}"), reason: error.to_string() }
+            })?,
+        };
+        Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read {path}: {reason}\n  fix: write one with `cosell init`, or name yours with --config")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The file does not say what it must.
+    #[error("{path}: {reason}")]
+    Wrong {
+        /// The file.
+        path: String,
+        /// What is wrong, with line and column.
+        reason: String,
+    },
+    /// A secret could not be read.
+    #[error("cannot read the secret {place}: {reason}")]
+    Secret {
+        /// Where it should be.
+        place: String,
+        /// Why it is not.
+        reason: String,
+    },
+}
+
+/// A configuration and the folder it stands in.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    /// The configuration.
+    pub(crate) config: Config,
+    /// Relative paths start here.
+    pub(crate) folder: PathBuf,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Read { path: shown.clone(), reason: error.to_string() })?;
+        let config = toml::from_str(&text)
+            .map_err(|error| ConfigError::Wrong { path: shown, reason: error.to_string() })?;
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        Ok(Loaded { config, folder })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = include_str!("cosell.toml");
+
+    #[test]
+    fn the_written_template_is_a_configuration() {
+        let config: Config = toml::from_str(TEMPLATE).unwrap();
+        assert_eq!(config.guard.close_grace, ten_minutes());
+        assert_eq!(config.salesforce.poll_every, ten_seconds());
+    }
+
+    #[test]
+    fn a_secret_in_the_file_is_refused_and_not_repeated() {
+        let text = TEMPLATE.replace("env:COSELL_PC_CLIENT_SECRET", "hunter2");
+        let error = toml::from_str::<Config>(&text).unwrap_err().message().to_owned();
+        assert!(error.contains("env:NAME"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_key_names_its_line() {
+        let text = format!("{TEMPLATE}\n[gaurd]\nclose_grace = \"1s\"\n");
+        let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
+        assert!(error.contains("gaurd") && error.contains("line"), "{error}");
+    }
+
+    #[test]
+    fn a_span_says_how_it_is_written() {
+        let text = TEMPLATE.replace("close_grace = \"10min\"", "close_grace = \"soon\"");
+        let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
+        assert!(error.contains("10s, 5min or 500ms"), "{error}");
+    }
+}

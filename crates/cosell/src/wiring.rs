@@ -1,0 +1,301 @@
+//! From a configuration to running parts. The only place where every room is known.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, anyhow, bail};
+use base64::Engine as _;
+use connectors::{
+    partner_center::{PartnerCenter, PortalSettings, TeamMember},
+    salesforce::{ConsentRule, CrmSettings, Salesforce},
+};
+use deal_model::{GuardSettings, Specs, Switches};
+use jiff::SignedDuration;
+use mapping::Mapping;
+use partner_center::webhook::{Verifier, VerifierConfig};
+use ports::{Clock, HoldPoints, HttpService, Platform, Rng, SystemClock, SystemRng};
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use secrecy::ExposeSecret as _;
+use service::{CallTally, SharedBudget, Shares, counted, outbound};
+use store::{Options, SealKey, SqliteStore};
+use sync_engine::{Engine, EngineSettings, Parts, Store};
+
+use crate::{
+    config::{Config, Loaded, SecretRef},
+    holds::holds_from_environment,
+};
+
+/// Everything a command works with.
+pub(crate) struct Wired {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) salesforce: salesforce::Client,
+    pub(crate) partner_center: partner_center::Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) http: HttpService,
+    pub(crate) tally: CallTally,
+    pub(crate) loaded: Loaded,
+}
+
+/// How the store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// This process owns it.
+    Own,
+    /// Another process may own it.
+    Read,
+}
+
+pub(crate) fn load_mapping(loaded: &Loaded) -> anyhow::Result<Mapping> {
+    let Some(file) = &loaded.config.mapping.file else { return Ok(Mapping::shipped()) };
+    let path = loaded.folder.join(file);
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read the mapping {shown}"))?;
+    Mapping::with_company(&shown, &text).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow!("the mapping cannot be used:\n{}", lines.join("\n"))
+    })
+}
+
+pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<SqliteStore>> {
+    let path = loaded.folder.join(&loaded.config.store.path);
+    let store = match access {
+        Access::Read => SqliteStore::open_read_only(&path)?,
+        Access::Own => {
+            let seal_key =
+                loaded.config.store.seal_key.as_ref().map(|key| seal_key(key, &loaded.folder)).transpose()?;
+            let holds = holds_from_environment();
+            SqliteStore::open(&path, Options { seal_key, holds, ..Options::default() })?
+        }
+    };
+    Ok(Arc::new(store))
+}
+
+fn seal_key(place: &SecretRef, folder: &Path) -> anyhow::Result<SealKey> {
+    let text = place.read(folder)?;
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(text.expose_secret().trim())
+        .map_err(|_| anyhow!("the seal key {place:?} is not base64\n  fix: openssl rand -base64 32"))?;
+    let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
+        anyhow!("the seal key {place:?} does not have 32 bytes\n  fix: openssl rand -base64 32")
+    })?;
+    Ok(SealKey::new(bytes))
+}
+
+/// Wires everything up; calls nobody yet.
+pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
+    let config = &loaded.config;
+    let mapping = Arc::new(load_mapping(&loaded)?);
+    mapping.stages().require_on_hold().map_err(|error| anyhow!("{error}"))?;
+    let store = open_store(&loaded, access)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+    let holds: Arc<dyn HoldPoints> = holds_from_environment();
+    let http = outbound(Arc::clone(&clock)).context("cannot set up TLS")?;
+    let tally = CallTally::default();
+    let budget = Arc::new(SharedBudget::new(Arc::clone(&clock), Shares::default()));
+
+    let portal_http = counted(http.clone(), Platform::PartnerCenter, tally.clone());
+    let tokens = partner_center::TokenSource::new(
+        portal_http.clone(),
+        Arc::clone(&store) as Arc<dyn ports::TokenStore>,
+        Arc::clone(&clock),
+        token_config(&loaded)?,
+    );
+    let portal_client = partner_center::Client::new(
+        portal_http,
+        Arc::new(tokens),
+        Arc::clone(&clock),
+        Arc::clone(&rng),
+        Arc::clone(&budget) as Arc<dyn ports::Budget>,
+        portal_client_config(config),
+    );
+    let portal = PartnerCenter::new(portal_client.clone(), Arc::clone(&mapping), portal_settings(config)?);
+
+    let salesforce_client = salesforce::Client::new(
+        counted(http.clone(), Platform::Salesforce, tally.clone()),
+        Arc::clone(&clock),
+        Arc::clone(&rng),
+        budget,
+        salesforce_config(&loaded)?,
+    )?;
+    let crm = Salesforce::new(salesforce_client.clone(), Arc::clone(&mapping), crm_settings(config));
+
+    let engine = Engine::new(Parts {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        crm: Arc::new(crm),
+        portal: Arc::new(portal),
+        specs: Arc::new(specs(&mapping, config)),
+        mapping: mapping.version().to_owned(),
+        clock: Arc::clone(&clock),
+        rng,
+        holds,
+        settings: engine_settings(config)?,
+    });
+    Ok(Wired {
+        engine,
+        store,
+        salesforce: salesforce_client,
+        partner_center: portal_client,
+        clock,
+        http,
+        tally,
+        loaded,
+    })
+}
+
+impl Wired {
+    /// Binds the store to the org and tenant that the connections lead to.
+    pub(crate) async fn bind(&self) -> anyhow::Result<()> {
+        let org = self.salesforce.org_id().await.context("cannot sign in to Salesforce")?;
+        self.store.bind(org.as_str(), &self.loaded.config.partner_center.tenant_id).await?;
+        Ok(())
+    }
+
+    /// The verifier of the webhook endpoint.
+    pub(crate) fn verifier(&self) -> anyhow::Result<Option<Arc<Verifier>>> {
+        let Some(webhook) = &self.loaded.config.webhook else { return Ok(None) };
+        let pem = |place: &SecretRef| -> anyhow::Result<Vec<CertificateDer<'static>>> {
+            let text = place.read(&self.loaded.folder)?;
+            CertificateDer::pem_slice_iter(text.expose_secret().as_bytes())
+                .collect::<Result<_, _>>()
+                .map_err(|error| anyhow!("{place:?} does not hold PEM certificates: {error}"))
+        };
+        let anchors = match &webhook.trust_anchors {
+            Some(place) => pem(place)?,
+            None => webpki_root_certs::TLS_SERVER_ROOT_CERTS.to_vec(),
+        };
+        let mut config = VerifierConfig::new(anchors);
+        if let Some(place) = &webhook.intermediates {
+            config.intermediates = pem(place)?;
+        }
+        if let Some(prefixes) = &webhook.certificate_url_prefixes {
+            config.certificate_url_prefixes.clone_from(prefixes);
+        }
+        let verifier = Verifier::new(config, self.http.clone(), Arc::clone(&self.clock))
+            .map_err(|error| anyhow!("the webhook's settings cannot be used: {error}"))?;
+        Ok(Some(Arc::new(verifier)))
+    }
+}
+
+fn token_config(loaded: &Loaded) -> anyhow::Result<partner_center::TokenConfig> {
+    let config = &loaded.config.partner_center;
+    let secret =
+        |place: &Option<SecretRef>| place.as_ref().map(|place| place.read(&loaded.folder)).transpose();
+    let url = config.token_url.clone().unwrap_or_else(|| {
+        format!("https://login.microsoftonline.com/{}/oauth2/v2.0/token", config.tenant_id)
+    });
+    Ok(partner_center::TokenConfig {
+        client_secret: secret(&config.client_secret)?,
+        seed: secret(&config.refresh_token)?,
+        ..partner_center::TokenConfig::new(url, config.client_id.clone())
+    })
+}
+
+fn portal_client_config(config: &Config) -> partner_center::ClientConfig {
+    let mut client = partner_center::ClientConfig::default();
+    if let Some(url) = &config.partner_center.api_url {
+        client.api_url.clone_from(url);
+    }
+    if let Some(url) = &config.partner_center.webhooks_url {
+        client.webhooks_url.clone_from(url);
+    }
+    client
+}
+
+fn portal_settings(config: &Config) -> anyhow::Result<PortalSettings> {
+    let portal = &config.partner_center;
+    let organization = portal
+        .organization_id
+        .parse()
+        .map_err(|error| anyhow!("[partner_center] organization_id: {error}"))?;
+    Ok(PortalSettings {
+        poll_every: portal.poll_every.0,
+        overlap: SignedDuration::try_from(portal.overlap.0).unwrap_or(SignedDuration::MAX),
+        default_team_member: portal.default_team_member.as_ref().map(|member| TeamMember {
+            first_name: member.first_name.clone(),
+            last_name: member.last_name.clone(),
+            email: member.email.clone(),
+            phone: member.phone.clone(),
+        }),
+        ..PortalSettings::new(organization)
+    })
+}
+
+fn salesforce_config(loaded: &Loaded) -> anyhow::Result<salesforce::ClientConfig> {
+    let config = &loaded.config.salesforce;
+    let login_url: url::Url = config
+        .login_url
+        .parse()
+        .with_context(|| format!("[salesforce] login_url \"{}\" is not a URL", config.login_url))?;
+    let audience =
+        config.audience.clone().unwrap_or_else(|| config.login_url.trim_end_matches('/').to_owned());
+    let mut client = salesforce::ClientConfig::new(salesforce::LoginConfig::JwtBearer {
+        login_url,
+        consumer_key: config.consumer_key.clone(),
+        username: config.username.clone(),
+        audience,
+        private_key: config.private_key.read(&loaded.folder)?,
+    });
+    if let Some(version) = &config.api_version {
+        client.api_version.clone_from(version);
+    }
+    Ok(client)
+}
+
+fn crm_settings(config: &Config) -> CrmSettings {
+    let salesforce = &config.salesforce;
+    CrmSettings {
+        poll: salesforce.poll_every.0,
+        overlap: salesforce.overlap.0,
+        consent: if salesforce.dangerous_consent_by_contract {
+            ConsentRule::Contract
+        } else {
+            ConsentRule::Recorded
+        },
+        single_currency: salesforce.single_currency.clone(),
+    }
+}
+
+fn specs(mapping: &Mapping, config: &Config) -> Specs {
+    let (guard, switches) = (&config.guard, &config.switches);
+    Specs {
+        guard: GuardSettings {
+            close_grace_secs: guard.close_grace.seconds(),
+            decline_grace_secs: guard.decline_grace.seconds(),
+            accept_grace_secs: guard.accept_grace.seconds(),
+            brake_limit: guard.brake_limit,
+            brake_window_secs: guard.brake_window.seconds(),
+        },
+        switches: Switches {
+            create_referrals: switches.create_referrals,
+            create_opportunities: switches.create_opportunities,
+            update_referrals: switches.update_referrals,
+            update_opportunities: switches.update_opportunities,
+            solutions: switches.solutions,
+            companion: switches.microsoft_updates,
+        },
+        ..mapping.specs().clone()
+    }
+}
+
+fn engine_settings(config: &Config) -> anyhow::Result<EngineSettings> {
+    let engine = &config.engine;
+    let least = engine.deadline.0 + sync_engine::BIRTH_MARGIN + Duration::from_secs(1);
+    if engine.lease.0 < least {
+        bail!(
+            "[engine] lease is shorter than deadline + 6s\n  fix: lease = \"{}s\" or more, or a shorter deadline",
+            least.as_secs() + 1
+        );
+    }
+    Ok(EngineSettings {
+        owner: format!("cosell-{}", std::process::id()),
+        workers: engine.workers,
+        batch: engine.batch,
+        lease: engine.lease.0,
+        deadline: engine.deadline.0,
+        settling: engine.settling.0,
+        report_every: engine.report_every.0,
+        fresh: config.partner_center.poll_every.0.saturating_mul(3).max(Duration::from_secs(2)),
+        ..EngineSettings::default()
+    })
+}
