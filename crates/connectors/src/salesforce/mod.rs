@@ -17,6 +17,8 @@ mod refusal;
 mod rows;
 mod schema;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod transform;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

@@ -217,7 +217,12 @@ impl Schema {
 
     /// Whether the opportunity's own column can be read.
     pub(super) fn reads(&self, name: &ApiName) -> bool {
-        self.columns.iter().any(|column| column.as_str().eq_ignore_ascii_case(name.as_str()))
+        self.selects(name.as_str())
+    }
+
+    /// Whether the query asks for this path.
+    pub(super) fn selects(&self, path: &str) -> bool {
+        self.columns.iter().any(|column| column.as_str().eq_ignore_ascii_case(path))
     }
 
     /// Whether the rows of `set` can be read.
@@ -313,18 +318,28 @@ async fn describe(
 
 /// The columns that a refused query names, of those that it asked for: the platform quotes them in its words.
 pub(super) fn named_in(message: &str, selected: &BTreeSet<String>) -> BTreeSet<String> {
-    let words: BTreeSet<String> = message
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
-        .map(|word| word.trim_matches('.').to_ascii_lowercase())
-        .filter(|word| !word.is_empty())
-        .collect();
-    // "No such column 'X' on entity": the column's last name is quoted, its path is not.
-    let quoted: BTreeSet<String> =
-        message.split('\'').skip(1).step_by(2).map(str::to_ascii_lowercase).collect();
+    let mut quoted = BTreeSet::new();
+    let mut dotted = BTreeSet::new();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    for (at, word) in message.match_indices(is_name).map(|(at, _)| (at, &message[at..])) {
+        if message[..at].ends_with(is_name) {
+            continue;
+        }
+        let word = &word[..word.find(|c: char| !is_name(c)).unwrap_or(word.len())];
+        // An apostrophe is no quotation mark: "Didn't understand relationship 'X'".
+        let in_quotes = message[..at].ends_with('\'') && message[at + word.len()..].starts_with('\'');
+        let word = word.trim_matches('.').to_ascii_lowercase();
+        if in_quotes {
+            quoted.insert(word.clone());
+        }
+        if word.contains('.') {
+            dotted.insert(word);
+        }
+    }
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
-    let hit = |path: &&String| {
-        words.contains(*path) && path.contains('.') || quoted.contains(*path) || quoted.contains(&last(path))
-    };
+    // A column's last name is quoted, its path is not always.
+    let hit =
+        |path: &&String| dotted.contains(*path) || quoted.contains(*path) || quoted.contains(&last(path));
     selected.iter().filter(hit).cloned().collect()
 }
 

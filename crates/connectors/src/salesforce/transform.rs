@@ -177,6 +177,10 @@ impl Reader<'_> {
                     Currencies::One(code) if is_currency(binding) => code
                         .as_ref()
                         .map_or(Observed::Unknown, |code| Observed::Value(Value::Choice(code.clone()))),
+                    // A null account would make a column that was not asked for look empty.
+                    _ if !binding.crm.as_ref().is_some_and(|path| self.schema.selects(&path.soql())) => {
+                        Observed::Unknown
+                    }
                     _ => binding.observe_crm(json),
                 };
                 let sends = match (&held, &binding.default.portal) {

@@ -1,0 +1,248 @@
+//! An org, a seller who works in it, and the side under test.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use deal_model::{
+    Content, Element, ElementChange, ElementKey, Facts, FieldId, GroupHeld, GroupId, Held, Life, Observation,
+    Observed, PortalFacts, Reading, RecordId, Sight, Value, Version, Why, Write,
+};
+use http::Request;
+use jiff::{SignedDuration, Timestamp};
+use mapping::Mapping;
+use ports::{Clock, Lane, Rng, Unlimited, http_service};
+use salesforce::{Client, ClientConfig, LoginConfig};
+use sandbox::{exchange::Machine as _, salesforce::Salesforce as Org, world::World};
+use serde_json::{Value as Json, json};
+use sync_engine::{CallScope, Change, Side as _, SideError, Wanted, What};
+
+use crate::salesforce::{CrmSettings, Salesforce};
+
+pub(super) const ON_HOLD: &str = "Co-sell: to answer";
+const SELLER: &str = "noa.seller@trey-research.example";
+
+#[derive(Clone)]
+struct Time(Arc<Mutex<Timestamp>>);
+
+#[async_trait]
+impl Clock for Time {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+
+    async fn sleep(&self, _: std::time::Duration) {
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Rng for Time {
+    fn next_u64(&self) -> u64 {
+        7
+    }
+}
+
+pub(super) struct Desk {
+    org: Arc<Org>,
+    time: Time,
+    token: String,
+    /// Method and path of each of the side's calls, logins left out.
+    calls: Arc<Mutex<Vec<String>>>,
+    pub(super) side: Salesforce,
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self::with("")
+    }
+
+    /// A desk whose mapping file has `inbound` more under `[inbound]`.
+    pub(super) fn with(inbound: &str) -> Self {
+        let org = Arc::new(Org::new(&Arc::new(World::new(7))));
+        let given = org.credentials("http://sf.test");
+        let text = |pointer: &str| given.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+        let time = Time(Arc::new(Mutex::new("2026-11-22T06:00:00.4Z".parse().unwrap())));
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let (machine, clock, log) = (Arc::clone(&org), time.clone(), Arc::clone(&calls));
+        let http = http_service(tower::service_fn(move |request: Request<Bytes>| {
+            let path = request.uri().path().to_owned();
+            if !path.starts_with("/services/oauth2") {
+                log.lock().unwrap().push(format!("{} {path}", request.method()));
+            }
+            let response = machine.handle(request, clock.now());
+            async move { Ok(response) }
+        }));
+        let login = LoginConfig::ClientCredentials {
+            my_domain: "http://sf.test".parse().unwrap(),
+            client_id: text("/consumer_key"),
+            client_secret: text("/consumer_secret").into(),
+        };
+        let port = Arc::new(time.clone());
+        let config = ClientConfig::new(login);
+        let client = Client::new(http, port.clone(), port, Arc::new(Unlimited), config).unwrap();
+        let company = format!(
+            "version = 1\n\n[stages]\non_hold = \"{ON_HOLD}\"\n\n[inbound]\ncreate = true\ndefault_owner = \"{SELLER}\"\n{inbound}\n"
+        );
+        let mapping = Mapping::with_company("company.toml", &company).unwrap();
+        let side = Salesforce::new(client, Arc::new(mapping), CrmSettings::default());
+        Self { org, time, token: text("/seller/access_token"), calls, side }
+    }
+
+    /// Lets seconds pass.
+    pub(super) fn pass(&self, seconds: i64) {
+        let mut now = self.time.0.lock().unwrap();
+        *now = now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    }
+
+    pub(super) fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    pub(super) fn knobs(&self, knobs: &Json) {
+        self.org.set_knobs(knobs, self.time.now()).unwrap();
+    }
+
+    pub(super) fn act(&self, actor: &str, body: &Json) -> Json {
+        self.org.act(actor, body, self.time.now()).unwrap()
+    }
+
+    /// A seller's call.
+    pub(super) fn seller(&self, method: &str, path: &str, body: &Json) -> (u16, Json) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://sf.test/services/data/v66.0{path}"))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json");
+        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        let response = self.org.handle(request.body(body).unwrap(), self.time.now());
+        (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or(Json::Null))
+    }
+
+    pub(super) fn make(&self, object: &str, fields: Json) -> String {
+        let (status, body) = self.seller("POST", &format!("/sobjects/{object}"), &fields);
+        assert_eq!(status, 201, "{body}");
+        body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// An opted-in opportunity with `more`, some seconds old.
+    pub(super) fn opportunity(&self, more: &Json) -> String {
+        let mut fields = json!({
+            "Name": "Deal", "StageName": "Qualification", "CloseDate": "2027-01-31", "Amount": 100,
+            "CurrencyIsoCode": "EUR", "Sync_with_Partner_Center__c": true,
+        });
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let id = self.make("Opportunity", fields);
+        self.pass(5);
+        id
+    }
+
+    pub(super) fn edit(&self, object: &str, id: &str, fields: &Json) {
+        let (status, body) = self.seller("PATCH", &format!("/sobjects/{object}/{id}"), fields);
+        assert_eq!(status, 204, "{body}");
+        self.pass(5);
+    }
+
+    pub(super) fn row(&self, object: &str, id: &str) -> Json {
+        let (status, body) = self.seller("GET", &format!("/sobjects/{object}/{id}"), &Json::Null);
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// All records of a query without special characters.
+    pub(super) fn query(&self, soql: &str) -> Vec<Json> {
+        let encoded = soql.replace(' ', "%20").replace('\'', "%27");
+        let (status, body) = self.seller("GET", &format!("/query?q={encoded}"), &Json::Null);
+        assert_eq!(status, 200, "{body}");
+        body["records"].as_array().unwrap().clone()
+    }
+
+    pub(super) async fn sight(&self, id: &str) -> Result<Sight, SideError> {
+        let wanted = Wanted { record: id.into(), engagement: None, companion: None, read_companion: false };
+        self.side.observe(&[wanted], scope()).await.pop().unwrap()
+    }
+
+    pub(super) async fn see(&self, id: &str) -> Observation {
+        match self.sight(id).await.unwrap() {
+            Sight::Seen(observation) => *observation,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A change planned on what is there now.
+    pub(super) async fn change(&self, id: &str, writes: Vec<Write>, life: Option<Life>) -> Change {
+        let expect = self.see(id).await.version;
+        Change { record: id.into(), expect, what: What::Fields { writes, life, report: None } }
+    }
+}
+
+pub(super) fn scope() -> CallScope {
+    CallScope { lane: Lane::Now, send_before: None }
+}
+
+pub(super) fn held(observation: &Observation, field: &str) -> Observed {
+    observation.reading(&FieldId::from(field)).held
+}
+
+pub(super) fn number(number: i64) -> Value {
+    Value::Number(number.into())
+}
+
+pub(super) fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+pub(super) fn write(group: &str, fields: &[(&str, Value)]) -> Write {
+    let held =
+        fields.iter().map(|(field, value)| (FieldId::from(*field), Held::Value(value.clone()))).collect();
+    of(group, Content::Whole(held))
+}
+
+pub(super) fn money(amount: i64, currency: &str) -> Write {
+    write("money", &[("deal_value", number(amount)), ("deal_currency", Value::Choice(currency.to_owned()))])
+}
+
+pub(super) fn elements(group: &str, changes: &[(&str, Option<&[(&str, Value)]>)]) -> Write {
+    let change = |put: &Option<&[(&str, Value)]>| match put {
+        Some(attributes) => ElementChange::Put(element(attributes)),
+        None => ElementChange::Remove,
+    };
+    let changes = changes.iter().map(|(key, put)| (ElementKey((*key).to_owned()), change(put))).collect();
+    of(group, Content::Elements(changes))
+}
+
+pub(super) fn element(attributes: &[(&str, Value)]) -> Element {
+    Element(attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+}
+
+fn of(group: &str, content: Content) -> Write {
+    Write {
+        group: GroupId::from(group),
+        content,
+        instead_of: GroupHeld::new(),
+        why: Why::Changed,
+        latch: None,
+    }
+}
+
+/// A referral as the plan of a birth read it.
+pub(super) fn referral(id: &str, writes: &[Write]) -> Observation {
+    let mut fields = std::collections::BTreeMap::new();
+    for write in writes {
+        if let Content::Whole(group) = &write.content {
+            for (field, held) in group {
+                let observed = held.value().map_or(Observed::Empty, |value| Observed::Value(value.clone()));
+                fields.insert(field.clone(), Reading::plain(observed));
+            }
+        }
+    }
+    let at: Timestamp = "2026-11-22T05:00:00Z".parse().unwrap();
+    Observation {
+        record: RecordId::from(id),
+        version: Version { stamp: at, tag: Some("\"1\"".to_owned()) },
+        read_at: at,
+        actor: deal_model::Actor::Unknown,
+        life: Life::Received,
+        fields,
+        facts: Facts::Portal(PortalFacts::default()),
+    }
+}

@@ -1,0 +1,9 @@
+//! The CRM's side against the sandbox's org, in process and under a clock of the test's own.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod births;
+mod desk;
+mod reading;
+mod sources;
+mod writing;
