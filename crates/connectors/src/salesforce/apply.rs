@@ -69,6 +69,10 @@ impl Salesforce {
         let mut lone = Vec::new();
         for (place, change) in changes.iter().enumerate() {
             match self.unit(change, &known, context).await {
+                // A report that this org has no field for.
+                Ok(unit) if unit.steps.is_empty() && is_report_alone(&change.what) => {
+                    answers[place] = Some(Ok(Applied { after: None }));
+                }
                 Ok(unit) if unit.steps.is_empty() => {
                     answers[place] = Some(self.look_after(&unit.record, unit.id, context).await);
                 }
@@ -145,10 +149,12 @@ impl Salesforce {
                 .own
                 .extend(write.reason.map(|(field, text)| (field.as_str().to_owned(), Json::String(text))));
         }
-        self.add_origin(&schema, id, &mut columns.own);
         let report =
             report.as_ref().map(|report| report_columns(&self.mapping, &schema, report)).unwrap_or_default();
         let mut steps = Vec::new();
+        if !(columns.own.is_empty() && report.is_empty()) {
+            self.add_origin(&schema, id, known, &mut columns.own);
+        }
         let mut fields = columns.own.clone();
         fields.extend(report.clone());
         let (object, unmodified_since) = (OPPORTUNITY.to_owned(), change.expect.stamp);
@@ -170,12 +176,14 @@ impl Salesforce {
         Ok(Unit { record: change.record.clone(), id, own: columns.own, report, steps })
     }
 
-    /// The opportunity's own id goes where its identifier goes: a clone will carry another's.
-    fn add_origin(&self, schema: &Schema, id: RecordId, own: &mut Fields) {
+    /// The opportunity's own id goes where its identifier goes, and where an interrupted birth left it out: a clone
+    /// will carry another's. Never over another's: that is a clone.
+    fn add_origin(&self, schema: &Schema, id: RecordId, known: Option<&Known>, own: &mut Fields) {
         let names = self.mapping.names();
-        let has_identifier = own.get(names.identifier.as_str()).is_some_and(|held| !held.is_null());
+        let gets_identifier = own.get(names.identifier.as_str()).is_some_and(|held| !held.is_null());
+        let lacks_origin = known.is_some_and(|known| known.linked && !known.has_origin);
         let field = schema.field(OPPORTUNITY, names.origin.as_str());
-        if has_identifier && field.is_some_and(|field| field.updateable) {
+        if (gets_identifier || lacks_origin) && field.is_some_and(|field| field.updateable) {
             own.insert(names.origin.as_str().to_owned(), Json::String(id.to_string()));
         }
     }
@@ -191,9 +199,9 @@ impl Salesforce {
             steps.map(|(number, (_, unit))| unit.steps[0].part(number)).collect();
         let back = ReferenceId::numbered(parts.len());
         let ids = batch.iter().map(|(_, unit)| unit.id);
-        parts.extend(
-            schema.select().split(&id_path(), ids).iter().map(|soql| Subrequest::query(back.clone(), soql)),
-        );
+        // What a long list of columns pushes out of the one query is read afterwards.
+        let query = schema.select().split(&id_path(), ids).into_iter().next();
+        parts.extend(query.map(|soql| Subrequest::query(back.clone(), &soql)));
         let answer = match self.client.composite(context, parts, false).await {
             Ok(answer) => answer,
             Err(error) => return batch.iter().map(|_| Err(refusal::of_error(&error))).collect(),
@@ -310,6 +318,10 @@ fn needs_known(side: &Salesforce, what: &What) -> bool {
         side.mapping.specs().group(&write.group).is_some_and(|group| group.set.is_some())
     };
     life.is_some() || writes.iter().any(set)
+}
+
+fn is_report_alone(what: &What) -> bool {
+    matches!(what, What::Fields { writes, life: None, report: Some(_) } if writes.is_empty())
 }
 
 /// Where the call that begins with `start` ends: a made record and the one that refers to it stay together.

@@ -8,7 +8,7 @@ use deal_model::{
     Version, Write,
 };
 use jiff::{SignedDuration, Timestamp};
-use mapping::{Codec, Mapping, SetBinding, SetSource, When};
+use mapping::{Binding, Codec, CrmPath, Mapping, SetBinding, SetSource, When};
 use salesforce::{Fields, Record, RecordId, UserId};
 use serde_json::Value as Json;
 use sync_engine::{Report, SideError};
@@ -43,6 +43,8 @@ pub(super) struct Known {
     pub(super) stamp: Timestamp,
     pub(super) stage: String,
     pub(super) account: Option<RecordId>,
+    /// Whether it carries a referral's identifier.
+    pub(super) linked: bool,
     pub(super) has_origin: bool,
     pub(super) rows: BTreeMap<FieldId, Vec<Row>>,
 }
@@ -86,13 +88,12 @@ impl Reader<'_> {
             };
             return Ok((observation, None));
         }
-        let json = Json::Object(record.as_map().clone());
         let stage = record.text("StageName").unwrap_or_default();
         let flag = |name: &str| record.at(name) == Some(&Json::Bool(true));
         let reason = self.reason(record, stage);
         let life =
             self.mapping.stages().life_of_stage(stage, flag("IsClosed"), flag("IsWon"), reason.as_deref());
-        let mut fields = self.fields(&json);
+        let mut fields = self.fields(record);
         let asks_help = self.asks_help(&fields);
         let mut rows = BTreeMap::new();
         for set in self.mapping.sets() {
@@ -118,6 +119,7 @@ impl Reader<'_> {
             stamp,
             stage: stage.to_owned(),
             account: record.text("AccountId").and_then(|id| id.parse().ok()),
+            linked: facts.claims.is_some(),
             has_origin: facts.origin.is_some(),
             rows,
         };
@@ -169,7 +171,7 @@ impl Reader<'_> {
         texts.find(|text| !text.trim().is_empty()).map(|text| text.trim().to_owned())
     }
 
-    fn fields(&self, json: &Json) -> BTreeMap<FieldId, Reading> {
+    fn fields(&self, record: &Record) -> BTreeMap<FieldId, Reading> {
         let bindings = self.mapping.bindings().iter().filter(|binding| binding.crm.is_some());
         bindings
             .map(|binding| {
@@ -177,11 +179,7 @@ impl Reader<'_> {
                     Currencies::One(code) if is_currency(binding) => code
                         .as_ref()
                         .map_or(Observed::Unknown, |code| Observed::Value(Value::Choice(code.clone()))),
-                    // A null account would make a column that was not asked for look empty.
-                    _ if !binding.crm.as_ref().is_some_and(|path| self.schema.selects(&path.soql())) => {
-                        Observed::Unknown
-                    }
-                    _ => binding.observe_crm(json),
+                    _ => self.held(record, binding),
                 };
                 let sends = match (&held, &binding.default.portal) {
                     (Observed::Empty, Some(default)) => Observed::Value(default.clone()),
@@ -190,6 +188,16 @@ impl Reader<'_> {
                 (binding.field.clone(), Reading { held, sends })
             })
             .collect()
+    }
+
+    /// What a column holds. Names are compared without case, as the platform does.
+    fn held(&self, record: &Record, binding: &Binding) -> Observed {
+        let Some(path) = binding.crm.as_ref().map(CrmPath::soql) else { return Observed::Unknown };
+        // A null account would make a column that was not asked for look empty.
+        if !self.schema.selects(&path) {
+            return Observed::Unknown;
+        }
+        record.at(&path).map_or(Observed::Unknown, |value| binding.codec.read_crm(value))
     }
 
     /// Whether the group that asks for the other organisation's help is filled.
@@ -254,8 +262,8 @@ pub(super) fn long_id(text: &str) -> DealRecord {
     DealRecord::new(text.parse::<RecordId>().map_or_else(|_| text.to_owned(), |id| id.to_string()))
 }
 
-fn is_currency(binding: &mapping::Binding) -> bool {
-    let own = binding.crm.as_ref().and_then(mapping::CrmPath::own_field);
+fn is_currency(binding: &Binding) -> bool {
+    let own = binding.crm.as_ref().and_then(CrmPath::own_field);
     binding.codec == Codec::Currency && own.is_some_and(|name| name.eq_ignore_ascii_case(CURRENCY))
 }
 
@@ -302,9 +310,11 @@ fn whole_group(
             columns.sets.push((field.clone(), puts.collect()));
             continue;
         }
-        let Some(binding) = mapping.binding(field) else { continue };
+        let Some(binding) = mapping.binding(field) else {
+            return Err(refusal::bug("a write names a field that the mapping does not have"));
+        };
         let Some(path) = &binding.crm else { continue };
-        if is_currency(binding) && !currency_fits(schema, id, held)? {
+        if is_currency(binding) && !currency_fits(schema, id, group, held)? {
             continue;
         }
         let value = match held {
@@ -329,10 +339,13 @@ fn whole_group(
     Ok(())
 }
 
-/// Whether the currency is to be written; an error if the org cannot hold it.
-fn currency_fits(schema: &Schema, group: &GroupId, held: &Held) -> Result<bool, SideError> {
-    let Some(Value::Choice(code) | Value::Text(code)) = held.value() else { return Ok(false) };
-    let refuse = |what: String| Err(refusal::person(what, vec![group.clone()]));
+/// Whether the currency is to be written; an error if the org cannot hold it, or if an amount would be left without.
+fn currency_fits(schema: &Schema, id: &GroupId, group: &GroupHeld, held: &Held) -> Result<bool, SideError> {
+    let refuse = |what: String| Err(refusal::person(what, vec![id.clone()]));
+    let Some(Value::Choice(code) | Value::Text(code)) = held.value() else {
+        let has_amount = group.values().any(|held| matches!(held.value(), Some(Value::Number(_))));
+        return if has_amount { refuse("an amount has no currency".to_owned()) } else { Ok(false) };
+    };
     match &schema.currencies {
         Currencies::Many(active) if active.is_empty() || active.contains(code) => Ok(true),
         Currencies::Many(_) => refuse(format!("the currency {code} is not active in the Salesforce org")),

@@ -201,12 +201,15 @@ pub(super) fn money(amount: i64, currency: &str) -> Write {
     write("money", &[("deal_value", number(amount)), ("deal_currency", Value::Choice(currency.to_owned()))])
 }
 
-pub(super) fn elements(group: &str, changes: &[(&str, Option<&[(&str, Value)]>)]) -> Write {
-    let change = |put: &Option<&[(&str, Value)]>| match put {
+/// An element's key and its attributes; none removes it.
+pub(super) type Put<'a> = (&'a str, Option<&'a [(&'a str, Value)]>);
+
+pub(super) fn elements(group: &str, changes: &[Put<'_>]) -> Write {
+    let change = |put: Option<&[(&str, Value)]>| match put {
         Some(attributes) => ElementChange::Put(element(attributes)),
         None => ElementChange::Remove,
     };
-    let changes = changes.iter().map(|(key, put)| (ElementKey((*key).to_owned()), change(put))).collect();
+    let changes = changes.iter().map(|(key, put)| (ElementKey((*key).to_owned()), change(*put))).collect();
     of(group, Content::Elements(changes))
 }
 

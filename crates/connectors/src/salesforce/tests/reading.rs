@@ -172,3 +172,35 @@ async fn pages_and_rows_are_followed_to_their_end() {
     let Observed::Value(Value::Set(solutions)) = held(first, "solutions") else { panic!("no solutions") };
     assert_eq!(solutions.len(), 5);
 }
+
+#[tokio::test]
+async fn many_opportunities_are_read_in_one_call() {
+    let desk = Desk::new();
+    let ids: Vec<String> = (0..600).map(|_| desk.opportunity(&json!({}))).collect();
+    desk.see(&ids[0]).await;
+    desk.calls();
+    let wanted: Vec<Wanted> = ids
+        .iter()
+        .map(|id| Wanted {
+            record: id.as_str().into(),
+            engagement: None,
+            companion: None,
+            read_companion: false,
+        })
+        .collect();
+    let sights = desk.side.observe(&wanted, scope()).await;
+    assert!(sights.iter().all(|sight| matches!(sight, Ok(Sight::Seen(_)))));
+    assert_eq!(desk.calls(), ["POST /services/data/v66.0/composite"]);
+}
+
+#[tokio::test]
+async fn an_org_with_one_currency_takes_it_from_the_configuration() {
+    let desk = Desk::new();
+    desk.knobs(&json!({"multi_currency": false}));
+    let id = desk.make(
+        "Opportunity",
+        json!({"Name": "Deal", "StageName": "Qualification", "CloseDate": "2027-01-31", "Amount": 1, "Sync_with_Partner_Center__c": true}),
+    );
+    assert_eq!(held(&desk.see(&id).await, "deal_currency"), Observed::Unknown);
+    assert!(!desk.side.blind().contains_key("Opportunity.CurrencyIsoCode"));
+}

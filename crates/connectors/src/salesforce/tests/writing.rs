@@ -5,7 +5,7 @@ use ports::RetryClass;
 use serde_json::json;
 use sync_engine::{Change, Report, Side as _, What};
 
-use super::desk::{Desk, elements, held, money, number, scope, text, write};
+use super::desk::{Desk, Put, elements, held, money, number, scope, text, write};
 
 #[tokio::test]
 async fn a_change_is_written_and_read_back_in_one_call() {
@@ -166,8 +166,7 @@ async fn forty_rows_go_in_calls_of_twenty_four() {
     let id = desk.opportunity(&json!({}));
     let keys: Vec<String> = (0..40).map(|n| format!("SOL-{n}")).collect();
     let name = [("name", text("S"))];
-    let puts: Vec<(&str, Option<&[(&str, Value)]>)> =
-        keys.iter().map(|key| (key.as_str(), Some(name.as_slice()))).collect();
+    let puts: Vec<Put<'_>> = keys.iter().map(|key| (key.as_str(), Some(name.as_slice()))).collect();
     let change = desk.change(&id, vec![elements("solutions", &puts)], None).await;
     desk.calls();
     let applied = desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
@@ -187,4 +186,50 @@ async fn a_field_hidden_between_read_and_write_loses_no_write() {
     let after = applied.after.unwrap();
     assert_eq!(held(&after, "notes"), Observed::Value(text("new")));
     assert_eq!(held(&after, "deal_value"), Observed::Unknown);
+}
+
+#[tokio::test]
+async fn the_opportunitys_own_id_goes_where_its_identifier_goes() {
+    let desk = Desk::new();
+    let id = desk.opportunity(&json!({}));
+    let change = desk
+        .change(&id, vec![write("referral_identifier", &[("referral_identifier", text("REF-1"))])], None)
+        .await;
+    let applied = desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
+    let after = applied.after.unwrap();
+    assert_eq!(after.crm().unwrap().origin, Some(id.as_str().into()));
+    assert_eq!(after.crm().unwrap().claims, Some("REF-1".into()));
+}
+
+#[tokio::test]
+async fn a_report_alone_is_one_call_and_no_change_of_the_deal() {
+    let desk = Desk::new();
+    let id = desk.opportunity(&json!({}));
+    let mut change = desk.change(&id, Vec::new(), None).await;
+    let before = desk.see(&id).await;
+    let report =
+        Report { status: "waiting".to_owned(), problem: String::new(), audit: Vec::new(), synced_at: None };
+    change.what = What::Fields { writes: Vec::new(), life: None, report: Some(report) };
+    desk.calls();
+    let applied = desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
+    assert_eq!(desk.calls().len(), 1);
+    assert_eq!(applied.after.unwrap().fields, before.fields);
+}
+
+#[tokio::test]
+async fn a_report_that_the_org_refuses_holds_up_no_deal() {
+    let desk = Desk::new();
+    let id = desk.opportunity(&json!({}));
+    let rule = json!({"object": "Opportunity", "field": "Co_sell_Status__c", "condition": "not_empty", "message": "No"});
+    desk.knobs(&json!({"validation_rules": [rule]}));
+    let mut change = desk.change(&id, vec![money(7, "EUR")], None).await;
+    let What::Fields { report, .. } = &mut change.what else { panic!() };
+    *report = Some(Report {
+        status: "in step".to_owned(),
+        problem: String::new(),
+        audit: Vec::new(),
+        synced_at: None,
+    });
+    let applied = desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
+    assert_eq!(held(&applied.after.unwrap(), "deal_value"), Observed::Value(number(7)));
 }
