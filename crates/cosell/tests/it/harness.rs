@@ -1,0 +1,351 @@
+//! Real processes: a sandbox, the program, and the people who use both.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+/// The program under test.
+pub const COSELL: &str = env!("CARGO_BIN_EXE_cosell");
+
+/// How long anything may take before a test fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a test looks.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// A local Partner Center and a local Salesforce, in a process of their own, with a configuration that fits.
+pub struct World {
+    process: Child,
+    http: Client,
+    /// Addresses and credentials, as `cosell sandbox` printed them.
+    pub ready: Value,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl World {
+    /// Starts the sandbox and writes the configuration.
+    pub fn start() -> Self {
+        Self::seeded(0)
+    }
+
+    /// The same, with another seed.
+    pub fn seeded(seed: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Command::new(COSELL)
+            .args(["sandbox", "--seed", &seed.to_string(), "--write"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready =
+            serde_json::from_str(&line).expect("the sandbox prints one line of JSON when it is ready");
+        Self { process, http: Client::new(), ready, folder }
+    }
+
+    /// The folder with the configuration, its secrets, the store and the logs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder().join("cosell.toml")
+    }
+
+    /// Changes a line of the configuration.
+    pub fn configure(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "the configuration has no {from}");
+        fs::write(self.config(), text.replace(from, to)).unwrap();
+    }
+
+    fn said(&self, pointer: &str) -> &str {
+        self.ready
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("no {pointer} in what was printed"))
+    }
+
+    /// Starts `cosell run`.
+    pub fn run(&self) -> Service {
+        self.run_with(&[])
+    }
+
+    /// Starts `cosell run` with environment variables; its log goes to `cosell.log`.
+    pub fn run_with(&self, environment: &[(&str, &str)]) -> Service {
+        let log =
+            fs::OpenOptions::new().create(true).append(true).open(self.folder().join("cosell.log")).unwrap();
+        let process = Command::new(COSELL)
+            .arg("run")
+            .arg("--config")
+            .arg(self.config())
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Service { process }
+    }
+
+    /// Runs a command of the program to its end.
+    pub fn cosell(&self, arguments: &[&str]) -> Output {
+        Command::new(COSELL).args(arguments).arg("--config").arg(self.config()).output().unwrap()
+    }
+
+    /// Runs a command with `--format json` and parses each line of its answer.
+    pub fn cosell_json(&self, arguments: &[&str]) -> Vec<Value> {
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["--format", "json"]);
+        let output = self.cosell(&arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines: Result<Vec<Value>, _> = text.lines().map(serde_json::from_str).collect();
+        lines.unwrap_or_else(|error| {
+            panic!("{arguments:?}: {error}\n{text}\n{}", String::from_utf8_lossy(&output.stderr))
+        })
+    }
+
+    /// One request; anything but success fails the test.
+    pub async fn call(&self, method: Method, url: &str, token: Option<&str>, body: Option<&Value>) -> Value {
+        match self.try_call(method.clone(), url, token, body).await {
+            (status, answer) if (200..300).contains(&status) => answer,
+            (status, answer) => panic!("{method} {url}: {status} {answer}"),
+        }
+    }
+
+    /// One request, with its status.
+    pub async fn try_call(
+        &self,
+        method: Method,
+        url: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
+        let mut request = self.http.request(method, url);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    // ── Salesforce ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// A Salesforce REST address.
+    pub fn salesforce(&self, path: &str) -> String {
+        format!("{}/services/data/v66.0/{path}", self.said("/salesforce/instance_url"))
+    }
+
+    /// A seller's ordinary token.
+    pub fn seller_token(&self) -> &str {
+        self.said("/salesforce/seller/access_token")
+    }
+
+    /// The seller creates a row; its id.
+    pub async fn seller_creates(&self, object: &str, row: Value) -> String {
+        let url = self.salesforce(&format!("sobjects/{object}"));
+        let answer = self.call(Method::POST, &url, Some(self.seller_token()), Some(&row)).await;
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The seller edits an opportunity.
+    pub async fn seller_edits(&self, opportunity: &str, changes: Value) {
+        let url = self.salesforce(&format!("sobjects/Opportunity/{opportunity}"));
+        self.call(Method::PATCH, &url, Some(self.seller_token()), Some(&changes)).await;
+    }
+
+    /// The seller looks at an opportunity.
+    pub async fn opportunity(&self, opportunity: &str) -> Value {
+        let url = self.salesforce(&format!("sobjects/Opportunity/{opportunity}"));
+        self.call(Method::GET, &url, Some(self.seller_token()), None).await
+    }
+
+    /// The seller asks a query.
+    pub async fn query(&self, soql: &str) -> Vec<Value> {
+        let mut url = reqwest::Url::parse(&self.salesforce("query")).unwrap();
+        url.query_pairs_mut().append_pair("q", soql);
+        let answer = self.call(Method::GET, url.as_str(), Some(self.seller_token()), None).await;
+        answer["records"].as_array().unwrap().clone()
+    }
+
+    /// An opportunity with everything that a referral needs, not yet opted in.
+    pub async fn new_opportunity(&self, name: &str, amount: i64) -> String {
+        let account = self
+            .seller_creates(
+                "Account",
+                json!({ "Name": format!("{name} customer"), "BillingStreet": "Hafenstr. 9", "BillingCity": "Hamburg",
+                    "BillingPostalCode": "20457", "BillingCountry": "DE" }),
+            )
+            .await;
+        let contact = self
+            .seller_creates(
+                "Contact",
+                json!({ "FirstName": "Jo", "LastName": "Kunde", "Email": "jo.kunde@northwind.example",
+                    "Phone": "+494055500", "AccountId": account }),
+            )
+            .await;
+        let opportunity = self
+            .seller_creates(
+                "Opportunity",
+                json!({ "Name": name, "StageName": "Qualification", "CloseDate": "2027-03-31", "Amount": amount,
+                    "CurrencyIsoCode": "EUR", "AccountId": account, "Description": "Wants a pilot" }),
+            )
+            .await;
+        self.seller_creates(
+            "OpportunityContactRole",
+            json!({ "OpportunityId": opportunity, "ContactId": contact, "IsPrimary": true }),
+        )
+        .await;
+        self.seller_creates(
+            "Microsoft_Solution__c",
+            json!({ "Opportunity__c": opportunity, "Name": "Fabrikam Insight", "Solution_Id__c": "SOL-12345-ABC" }),
+        )
+        .await;
+        opportunity
+    }
+
+    /// The seller opts the opportunity in, with consent, and asks for help if `help`.
+    pub async fn opt_in(&self, opportunity: &str, help: bool) {
+        let mut changes = json!({ "Sync_with_Partner_Center__c": true, "Consent_to_Share__c": true,
+            "Share_with_Microsoft__c": true });
+        if help {
+            changes["How_can_Microsoft_help__c"] = json!("Proof of concept or demo");
+            changes["Notes_to_Microsoft__c"] = json!("The customer runs an Azure estate");
+        }
+        self.seller_edits(opportunity, changes).await;
+    }
+
+    /// Waits for the opportunity's referral; its id.
+    pub async fn referral_of(&self, opportunity: &str) -> String {
+        let value = self.until_opportunity(opportunity, "Referral_Identifier__c", Value::is_string).await;
+        value.as_str().unwrap().to_owned()
+    }
+
+    // ── Partner Center ──────────────────────────────────────────────────────────────────────────────────────────
+
+    /// A referral, as a colleague sees it in Partner Center.
+    pub async fn referral(&self, referral: &str) -> Value {
+        let url = format!("{}/referrals/{referral}", self.said("/partner_center/api_url"));
+        self.call(Method::GET, &url, Some(self.said("/partner_center/portal_user_token")), None).await
+    }
+
+    /// Somebody past the API acts: `microsoft/accept`, `portal/edit`.
+    pub async fn acts(&self, actor: &str, body: Value) -> Value {
+        self.control(Platform::PartnerCenter, Method::POST, &format!("actor/{actor}"), Some(&body)).await
+    }
+
+    // ── The sandbox's own controls ──────────────────────────────────────────────────────────────────────────────
+
+    /// One call of a platform's control surface.
+    pub async fn control(
+        &self,
+        platform: Platform,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Value {
+        let base = match platform {
+            Platform::PartnerCenter => self.said("/partner_center/control_url").to_owned(),
+            Platform::Salesforce => format!("{}/_sandbox", self.said("/salesforce/instance_url")),
+        };
+        self.call(method, &format!("{}/{path}", base.trim_end_matches('/')), None, body).await
+    }
+
+    /// All records of a platform, raw.
+    pub async fn state(&self, platform: Platform) -> Value {
+        self.control(platform, Method::GET, "state", None).await
+    }
+
+    // ── Waiting ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Waits until the opportunity's field is `wanted`.
+    pub async fn until_opportunity(&self, id: &str, field: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let wanted = &wanted;
+        until(&format!("{field} of opportunity {id}"), || async move {
+            self.opportunity(id).await.get(field).filter(|value| wanted(value)).cloned()
+        })
+        .await
+    }
+
+    /// Waits until the referral's member is `wanted`.
+    pub async fn until_referral(&self, id: &str, pointer: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let wanted = &wanted;
+        until(&format!("{pointer} of referral {id}"), || async move {
+            self.referral(id).await.pointer(pointer).filter(|value| wanted(value)).cloned()
+        })
+        .await
+    }
+}
+
+/// Which platform's controls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    PartnerCenter,
+    Salesforce,
+}
+
+/// Looks until `seen` finds something.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, seen: impl Fn() -> F) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = seen().await {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// A running `cosell run`.
+pub struct Service {
+    process: Child,
+}
+
+impl Service {
+    /// Kills it at once, without a chance to say goodbye.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(&mut self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.process.wait().unwrap().success(), "the service ends with status 0 when asked to stop");
+    }
+
+    /// Whether it still runs.
+    pub fn is_up(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
