@@ -3,13 +3,16 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Observation, PerSide, Side, Why};
+use crate::{Actor, GroupHeld, Observation, PerSide, Side, Why};
 
 /// Writes within this time belong to one chain.
 pub const CHAIN_TIME: SignedDuration = SignedDuration::from_hours(1);
 
-/// The write of one group to one side within [`CHAIN_TIME`] that the fuse does not allow.
-pub const CHAIN_LIMIT: usize = 3;
+/// The length at which a chain is cut: its next write would be the third one to the same side.
+///
+/// A write to the side across adds one, one more to the same side adds two: in a chain that goes back and forth the
+/// first, third and fifth go to one side, in a chain that stays on one side the same numbers do.
+pub const CHAIN_LIMIT: u32 = 5;
 
 /// Our own writes of one group, as long as each answered something that no person did.
 ///
@@ -20,105 +23,99 @@ pub const CHAIN_LIMIT: usize = 3;
 pub struct Fuse {
     /// The side last written.
     pub side: Side,
-    /// When each side was written in this chain; at most `CHAIN_LIMIT - 1` times are kept.
-    pub writes: PerSide<Vec<Timestamp>>,
-    /// The versions after the last write: a person's edit in between has a later stamp.
-    pub seen: PerSide<Option<Timestamp>>,
+    /// When the chain began.
+    pub at: Timestamp,
+    /// How long the chain is; see [`CHAIN_LIMIT`].
+    pub length: u32,
 }
 
 /// A write that the fuse looks at.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Spark {
     pub(crate) to: Side,
     pub(crate) why: Why,
     pub(crate) at: Timestamp,
+    /// A person made the change that the write answers.
+    pub(crate) by_person: bool,
 }
 
 impl Fuse {
     /// The chain with one more write.
-    pub(crate) fn extend(
-        before: Option<&Self>,
-        spark: &Spark,
-        read: PerSide<Option<&Observation>>,
-        seen: PerSide<Option<Timestamp>>,
-    ) -> Self {
-        let mut writes = match before {
-            Some(fuse) if fuse.goes_on(spark, read) => fuse.recent(spark.at),
-            _ => PerSide::default(),
-        };
-        let times = writes.at_mut(spark.to);
-        times.push(spark.at);
-        let surplus = times.len().saturating_sub(CHAIN_LIMIT - 1);
-        times.drain(..surplus);
-        Self { side: spark.to, writes, seen }
+    pub(crate) fn extend(before: Option<&Self>, spark: Spark) -> Self {
+        match before {
+            Some(fuse) if fuse.goes_on(spark) => {
+                let step = if fuse.side == spark.to { 2 } else { 1 };
+                Self { side: spark.to, at: fuse.at, length: fuse.length.saturating_add(step) }
+            }
+            _ => Self { side: spark.to, at: spark.at, length: 1 },
+        }
     }
 
     /// Whether one more write would be one too many.
-    pub(crate) fn blows(&self, spark: &Spark, read: PerSide<Option<&Observation>>) -> bool {
-        self.goes_on(spark, read) && self.recent(spark.at).at(spark.to).len() + 1 >= CHAIN_LIMIT
+    pub(crate) fn blows(before: Option<&Self>, spark: Spark) -> bool {
+        Self::extend(before, spark).length >= CHAIN_LIMIT
     }
 
     /// Whether the write answers what came of the one before it, with no person's edit in between.
-    fn goes_on(&self, spark: &Spark, read: PerSide<Option<&Observation>>) -> bool {
-        let by_person = Side::BOTH.into_iter().any(|side| {
-            read.at(side).is_some_and(|now| {
-                now.actor == Actor::Person && self.seen.at(side).is_none_or(|seen| now.version.stamp > seen)
-            })
-        });
+    fn goes_on(&self, spark: Spark) -> bool {
         let undone = match spark.why {
             Why::Enforced | Why::Refilled | Why::Newest | Why::OrderUnknown | Why::Policy => true,
             Why::Changed | Why::Filled | Why::Born | Why::Created => self.side != spark.to,
             Why::Decided => false,
         };
-        undone && !by_person
+        undone && !spark.by_person && spark.at.duration_since(self.at) <= CHAIN_TIME
     }
+}
 
-    fn recent(&self, now: Timestamp) -> PerSide<Vec<Timestamp>> {
-        let young = |times: &Vec<Timestamp>| {
-            times.iter().copied().filter(|time| now.duration_since(*time) <= CHAIN_TIME).collect()
-        };
-        PerSide::new(young(&self.writes.portal), young(&self.writes.crm))
-    }
+/// Whether a person changed one of the sides since they were reconciled.
+pub(crate) fn by_person(
+    base: Option<&PerSide<GroupHeld>>,
+    held: PerSide<Option<&GroupHeld>>,
+    seen: PerSide<Option<&Observation>>,
+) -> bool {
+    Side::BOTH.into_iter().any(|side| {
+        let changed = base.is_none_or(|base| held.at(side).is_some_and(|held| held != base.at(side)));
+        changed && seen.at(side).is_some_and(|seen| seen.actor == Actor::Person)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NOBODY: PerSide<Option<&Observation>> = PerSide { portal: None, crm: None };
-
     fn spark(to: Side, minute: i64, why: Why) -> Spark {
-        Spark { to, why, at: Timestamp::from_second(minute * 60).unwrap() }
+        Spark { to, why, at: Timestamp::from_second(minute * 60).unwrap(), by_person: false }
     }
 
-    fn chain(sparks: &[(Side, i64, Why)]) -> Fuse {
-        sparks
-            .iter()
-            .fold(None, |fuse: Option<Fuse>, (to, minute, why)| {
-                Some(Fuse::extend(fuse.as_ref(), &spark(*to, *minute, *why), NOBODY, PerSide::default()))
-            })
-            .unwrap()
+    fn chain(sparks: &[Spark]) -> Option<Fuse> {
+        sparks.iter().fold(None, |fuse: Option<Fuse>, spark| Some(Fuse::extend(fuse.as_ref(), *spark)))
     }
 
     #[test]
     fn the_third_write_to_one_side_of_a_fight_blows_the_fuse() {
-        use Side::{Crm, Portal};
-        let two = chain(&[(Crm, 0, Why::Changed), (Portal, 1, Why::Changed), (Crm, 2, Why::Changed)]);
-        assert!(!two.blows(&spark(Portal, 3, Why::Changed), NOBODY), "the portal's second write");
-        let four = Fuse::extend(Some(&two), &spark(Portal, 3, Why::Changed), NOBODY, PerSide::default());
-        assert!(four.blows(&spark(Crm, 4, Why::Changed), NOBODY), "the opportunity's third write");
-        assert!(!four.blows(&spark(Crm, 61, Why::Changed), NOBODY), "the first is over an hour ago");
+        let fight = |minute| {
+            let side = if minute % 2 == 0 { Side::Crm } else { Side::Portal };
+            spark(side, minute, Why::Changed)
+        };
+        let four: Vec<Spark> = (0..4).map(fight).collect();
+        assert!(!Fuse::blows(chain(&four[..3]).as_ref(), four[3]), "the portal's second write");
+        let chain = chain(&four);
+        assert!(Fuse::blows(chain.as_ref(), fight(4)), "the opportunity's third write");
+        assert!(!Fuse::blows(chain.as_ref(), fight(62)), "the chain began over an hour ago");
+        assert!(!Fuse::blows(chain.as_ref(), Spark { by_person: true, ..fight(4) }), "a person's edit");
+        assert!(!Fuse::blows(chain.as_ref(), Spark { why: Why::Decided, ..fight(4) }), "a person's decision");
     }
 
     #[test]
     fn edits_that_flow_one_way_are_no_fight() {
-        let many = chain(&[(Side::Portal, 0, Why::Changed), (Side::Portal, 1, Why::Changed)]);
-        assert!(!many.blows(&spark(Side::Portal, 2, Why::Changed), NOBODY));
+        let many: Vec<Spark> = (0..9).map(|minute| spark(Side::Portal, minute, Why::Changed)).collect();
+        assert!(!Fuse::blows(chain(&many).as_ref(), spark(Side::Portal, 9, Why::Changed)));
     }
 
     #[test]
     fn putting_the_same_side_right_for_the_third_time_blows_the_fuse() {
-        let twice = chain(&[(Side::Crm, 0, Why::Enforced), (Side::Crm, 1, Why::Enforced)]);
-        assert!(twice.blows(&spark(Side::Crm, 2, Why::Enforced), NOBODY));
-        assert!(!twice.blows(&spark(Side::Crm, 2, Why::Decided), NOBODY), "a person decided");
+        let twice = [spark(Side::Crm, 0, Why::Enforced), spark(Side::Crm, 1, Why::Enforced)];
+        assert!(!Fuse::blows(chain(&twice[..1]).as_ref(), twice[1]));
+        assert!(Fuse::blows(chain(&twice).as_ref(), spark(Side::Crm, 2, Why::Enforced)));
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     Archived, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Life, Observation, PerSide, Phase,
     Plan, PlanInput, ProblemClass, SETTLE, Side, Verdict, Why, Window, Write, display, fingerprint,
     fit_group,
-    fuse::Spark,
+    fuse::{Spark, by_person},
     merge::{Case, Merged, Ruling, comparable, is_empty},
     planner::known,
 };
@@ -284,10 +284,17 @@ impl Groups<'_> {
     }
 
     fn fuse(&self, spec: &GroupSpec, to: Side, write: &Write, plan: &mut Plan) -> Result<(), GroupDecision> {
-        let spark = Spark { to, why: write.why, at: self.input.now };
-        let read = PerSide::new(Some(self.seen.portal), Some(self.seen.crm));
-        let fuse: Option<&Fuse> = self.input.deal.memory.fuse.get(&spec.id);
-        if !fuse.is_some_and(|fuse| fuse.blows(&spark, read)) {
+        let memory = &self.input.deal.memory;
+        let held =
+            Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.held));
+        let [portal, crm] = &held;
+        let by_person = by_person(
+            memory.base.get(&spec.id),
+            PerSide::new(portal.as_ref(), crm.as_ref()),
+            PerSide::new(Some(self.seen.portal), Some(self.seen.crm)),
+        );
+        let spark = Spark { to, why: write.why, at: self.input.now, by_person };
+        if !Fuse::blows(memory.fuse.get(&spec.id), spark) {
             return Ok(());
         }
         plan.problem(

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     Actor, Content, Deal, Effect, Fuse, GroupDecision, GroupHeld, GroupId, GroupSpec, Life, Memory,
     Observation, PerSide, Plan, Reading, Rejection, Side, Specs, Window, Write, fingerprint,
-    fuse::Spark,
+    fuse::{Spark, by_person},
     merge::is_empty,
     planner::{known, reading},
 };
@@ -228,11 +228,13 @@ impl SettleInput<'_> {
     }
 
     pub(crate) fn light_fuse(&self, memory: &mut Memory, spec: &GroupSpec, to: Side, write: &Write) {
-        let spark = Spark { to, why: write.why, at: self.now };
-        let stamp =
-            |side: Side| (*self.after.at(side)).or(*self.before.at(side)).map(|seen| seen.version.stamp);
-        let seen = PerSide::new(stamp(Side::Portal), stamp(Side::Crm));
-        let fuse = Fuse::extend(memory.fuse.get(&spec.id), &spark, self.before, seen);
+        let was = &self.deal.memory;
+        let held = Side::BOTH.map(|side| held_by(memory, spec, *self.before.at(side)));
+        let [portal, crm] = &held;
+        let by_person =
+            by_person(was.base.get(&spec.id), PerSide::new(portal.as_ref(), crm.as_ref()), self.before);
+        let spark = Spark { to, why: write.why, at: self.now, by_person };
+        let fuse = Fuse::extend(was.fuse.get(&spec.id), spark);
         memory.fuse.insert(spec.id.clone(), fuse);
     }
 

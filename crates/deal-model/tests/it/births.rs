@@ -1,0 +1,131 @@
+//! The missing half of a deal (sync rules, section 6, as far as it is pure).
+
+use deal_model::{Deal, Effect, Irreversible, Kind, Life, Side, Sight, Verdict};
+
+use crate::world::{ACTIVE, Empty, NEVER, World, at, check, deal, field, group, irreversible, money, text};
+
+fn unborn() -> World {
+    deal(text("name")).crm("name", "a").with(|world| {
+        world.portal = Sight::Unlinked;
+        world.deal = Deal::born("d1".into(), Side::Crm, "006".into());
+    })
+}
+
+#[test]
+fn a_referral_is_created_with_what_the_opportunity_sends_and_then_all_is_quiet() {
+    let mut world = unborn();
+    check(&world, &["create the referral, active", "referral: name (empty) -> a (new)"]);
+    assert_eq!(world.passes(1).len(), 1);
+    assert_eq!(world.deal.memory.base.len(), 1);
+}
+
+#[test]
+fn nothing_is_created_without_consent_or_what_a_referral_needs() {
+    let without = unborn().with(|world| world.facts().consent = false);
+    assert!(without.plan().is_quiet());
+    let mut spec = text("name");
+    spec.members[0].required.portal = true;
+    let empty = unborn().crm("name", Empty).with(|world| world.specs.groups[0] = spec);
+    check(&empty, &["needs you: name is empty, and a referral needs it."]);
+    let bare =
+        unborn().with(|world| world.specs.groups.push(money())).crm("amount", 5).crm("currency", Empty);
+    check(
+        &bare,
+        &[
+            "create the referral, active",
+            "referral: name (empty) -> a (new)",
+            "needs you: amount has no currency, and is never written without one.",
+        ],
+    );
+}
+
+#[test]
+fn people_go_along_only_when_help_is_asked() {
+    let contacts = || {
+        unborn()
+            .with(|world| {
+                world.specs.groups = vec![text("contacts")];
+                world.specs.help_needs = vec!["contacts".into()];
+            })
+            .crm("contacts", "somebody")
+    };
+    check(&contacts(), &["create the referral, active"]);
+    let asked = contacts().with(|world| world.facts().asks_help = true);
+    check(&asked, &["create the referral, active", "referral: contacts (empty) -> somebody (new)"]);
+}
+
+#[test]
+fn help_that_rides_inside_a_creation_is_asked_right_after_it() {
+    let mut spec = group("help", vec![field("help", Kind::Text)]);
+    spec.latch = Some(Irreversible::AskHelp);
+    spec.to.crm = NEVER;
+    let mut world = unborn().with(|world| {
+        world.specs.groups = vec![spec];
+        world.facts().asks_help = true;
+    });
+    world = world.crm("help", "poc");
+    let kinds: Vec<_> = world.passes(2).iter().flat_map(irreversible).collect();
+    assert_eq!(kinds, [Irreversible::Create, Irreversible::AskHelp]);
+}
+
+#[test]
+fn a_deal_won_right_after_its_creation_is_a_change() {
+    let mut world = unborn();
+    world.pass();
+    let mut world = world.stage(Life::Won);
+    world.pass();
+    world.now = at(10_000);
+    assert_eq!(irreversible(&world.pass()), [Irreversible::Close]);
+}
+
+#[test]
+fn a_closed_opportunity_is_shared_only_by_a_person_and_not_closed_by_itself() {
+    let mut world = unborn().stage(Life::Won);
+    assert!(world.plan().is_quiet());
+    world = world.decides(1, Verdict::Push);
+    assert_eq!(irreversible(&world.pass()), [Irreversible::Create]);
+    assert_eq!(world.deal.decisions, []);
+    world.now = at(100_000);
+    let plan = world.pass();
+    assert!(plan.is_quiet() && plan.problems.len() == 1, "{plan:#?}");
+}
+
+#[test]
+fn a_refused_creation_is_not_sent_again_until_the_value_changes() {
+    let mut spec = text("name");
+    spec.members[0].required.portal = true;
+    let mut world = unborn().with(|world| world.specs.groups[0] = spec);
+    let plan = world.plan();
+    let [Effect::Create { .. }] = plan.effects.as_slice() else { panic!("{plan:#?}") };
+    // The portal names the field and creates nothing.
+    world.deal.memory.rejected.push(deal_model::Rejection {
+        group: "name".into(),
+        side: Side::Portal,
+        sent: match &plan.effects[0] {
+            Effect::Create { writes, .. } => writes[0].fingerprint(),
+            _ => unreachable!(),
+        },
+        held: deal_model::fingerprint(&deal_model::GroupHeld::new()),
+        mapping: "1".to_owned(),
+        message: "not allowed here".to_owned(),
+    });
+    assert!(world.plan().is_quiet());
+    assert_eq!(irreversible(&world.crm("name", "b").plan()), [Irreversible::Create]);
+}
+
+#[test]
+fn an_opportunity_is_created_from_an_open_referral_only() {
+    let inbound = |life: Life| {
+        deal(text("name")).portal("name", "a").referral(life).with(|world| {
+            world.crm = Sight::Unlinked;
+            world.deal = Deal::born("d1".into(), Side::Portal, "ref".into());
+        })
+    };
+    let mut world = inbound(Life::Received);
+    check(&world, &["create the opportunity, received", "opportunity: name (empty) -> a (new)"]);
+    world.passes(1);
+    let mut accepted = world.stage(ACTIVE);
+    accepted.pass();
+    assert_eq!(accepted.deal.waiting.len(), 1, "leaving the on-hold stage accepts");
+    check(&inbound(Life::Won), &[]);
+}

@@ -1,0 +1,13 @@
+//! The rules as tables and as properties, from outside.
+
+mod births;
+mod decisions;
+mod guard;
+mod latches;
+mod lifecycle;
+mod merge;
+mod properties;
+mod random;
+mod sets;
+mod settling;
+mod world;
