@@ -13,12 +13,13 @@ use sync_engine::{Applied, Change, SideError, What};
 
 use super::{
     Salesforce,
+    columns::{Columns, columns, report_columns},
     observe::id_path,
     refusal,
     rows::RowCase,
     schema::{OPPORTUNITY, Schema},
     steps::{Step, one_by_one},
-    transform::{Known, columns, report_columns},
+    transform::Known,
 };
 
 /// Writes in one call; the last place is the read-back's.
@@ -137,10 +138,6 @@ impl Salesforce {
             return Err(refusal::changed("the opportunity moved since it was read"));
         }
         let mut columns = columns(&self.mapping, &schema, writes)?;
-        if !columns.parents.is_empty() {
-            let what = "fields of the account are shared by many deals and are not written by an update";
-            return Err(refusal::person(what, columns.parent_groups));
-        }
         if let (Some(life), Some(known)) = (life, known) {
             let write = self.mapping.stages().stage_for(life, Some(&known.stage));
             let write = write.map_err(|error| of_stage(&error))?;
@@ -158,11 +155,15 @@ impl Salesforce {
         let mut fields = columns.own.clone();
         fields.extend(report.clone());
         let (object, unmodified_since) = (OPPORTUNITY.to_owned(), change.expect.stamp);
-        let has_rows = columns.sets.iter().any(|(_, changes)| !changes.is_empty());
+        let has_rows =
+            columns.sets.iter().any(|(_, changes)| !changes.is_empty()) || !columns.parents.is_empty();
         if !fields.is_empty() {
             steps.push(Step::Update { object, id, fields, unmodified_since: Some(unmodified_since) });
         } else if has_rows {
             steps.push(Step::Check { object, id, unmodified_since });
+        }
+        if let Some(known) = known {
+            steps.extend(parent_steps(&schema, known, &columns)?);
         }
         for (field, changes) in &columns.sets {
             let (Some(set), Some(known)) = (self.mapping.set(field), known) else { continue };
@@ -311,13 +312,35 @@ impl Salesforce {
     }
 }
 
-/// Whether the record must be known from a read: for its present stage, or for its rows.
+/// Writes through the opportunity's account or another record it points to, each a compare-and-set of its own. The
+/// plan has seen to it that only empty fields are filled: the record is shared by many deals.
+fn parent_steps(schema: &Schema, known: &Known, columns: &Columns) -> Result<Vec<Step>, SideError> {
+    let step = |(relationship, fields): (&String, &Fields)| {
+        let place = known.parents.get(relationship).copied().zip(schema.parent(relationship));
+        let Some(((id, stamp), object)) = place else {
+            let what = format!("the opportunity has no {relationship} that could be written");
+            return Err(refusal::person(what, columns.parent_groups.clone()));
+        };
+        Ok(Step::Update { object, id, fields: fields.clone(), unmodified_since: Some(stamp) })
+    };
+    columns.parents.iter().map(step).collect()
+}
+
+/// Whether the record must be known from a read: for its present stage, its rows, or a record it points to.
 fn needs_known(side: &Salesforce, what: &What) -> bool {
     let What::Fields { writes, life, .. } = what else { return false };
-    let set = |write: &deal_model::Write| {
-        side.mapping.specs().group(&write.group).is_some_and(|group| group.set.is_some())
+    let mapping = &side.mapping;
+    let leaves = |field: &deal_model::FieldSpec| {
+        mapping.set(&field.id).is_some()
+            || mapping
+                .binding(&field.id)
+                .and_then(|binding| binding.crm.as_ref())
+                .is_some_and(|path| path.own_field().is_none())
     };
-    life.is_some() || writes.iter().any(set)
+    let beyond = |write: &deal_model::Write| {
+        mapping.specs().group(&write.group).is_some_and(|group| group.members.iter().any(leaves))
+    };
+    life.is_some() || writes.iter().any(beyond)
 }
 
 fn is_report_alone(what: &What) -> bool {

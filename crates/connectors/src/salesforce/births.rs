@@ -3,31 +3,25 @@
 //! The insert is never an upsert: a unique key that is held leads to its holder, which is read and left alone.
 
 use deal_model::RecordId as DealRecord;
-use mapping::AccountRule;
 use ports::RetryClass;
 use salesforce::{
     CallContext, Error, Fields, RecordId, ReferenceId, Refusal, Subrequest,
     soql::{Condition, Op, Select},
 };
 use serde_json::{Map, Value as Json};
-use sha2::{Digest as _, Sha256};
 use sync_engine::{Created, NewRecord, SideError};
 
 use super::{
     Salesforce,
+    accounts::Account,
     apply::of_stage,
+    columns::{Columns, columns},
     refusal,
     rows::{RowCase, path},
     schema::{ACCOUNT, OPPORTUNITY, Schema, USER, object_name},
     steps::{Step, one_by_one},
-    transform::{Columns, columns},
 };
 
-/// The relationship to the account, and the columns it is found by.
-const ACCOUNT_NAME: &str = "Name";
-const POSTAL_CODE: &str = "BillingPostalCode";
-const COUNTRIES: [&str; 2] = ["BillingCountry", "BillingCountryCode"];
-const DUNS: &str = "DunsNumber";
 /// Most candidates that are named when several accounts match.
 const MAX_CANDIDATES: u32 = 5;
 /// Writes in one call; the last place is the read-back's.
@@ -209,72 +203,6 @@ impl Salesforce {
         Ok(Looked { holder, owner, accounts: found.collect() })
     }
 
-    /// At most three: with the holder's and the owner's they fill a call.
-    fn account_queries(&self, schema: &Schema, customer: &Fields) -> Vec<Select> {
-        let mut queries = Vec::new();
-        let accounts = || Select::from(&object_name(ACCOUNT));
-        if let Some(duns) = text(customer, DUNS).filter(|_| schema.field(ACCOUNT, DUNS).is_some()) {
-            queries.push(accounts().filter(Condition::compare(&path(DUNS), Op::Eq, duns)));
-        }
-        let key = self.mapping.names().account_key.as_str();
-        if let (Some(value), Ok(key)) = (account_key(customer), salesforce::FieldPath::new(key))
-            && schema.field(ACCOUNT, key.as_str()).is_some()
-        {
-            queries.push(accounts().filter(Condition::compare(&key, Op::Eq, value.as_str())));
-        }
-        let country = COUNTRIES.into_iter().find_map(|name| Some((name, text(customer, name)?)));
-        if let (Some(name), Some(postal), Some((column, country))) =
-            (text(customer, ACCOUNT_NAME), text(customer, POSTAL_CODE), country)
-        {
-            let here = Condition::compare(&path(ACCOUNT_NAME), Op::Eq, name)
-                .and(Condition::compare(&path(POSTAL_CODE), Op::Eq, postal))
-                .and(Condition::compare(&path(column), Op::Eq, country));
-            queries.push(accounts().filter(here));
-        }
-        queries
-    }
-
-    /// The account to use: found, to be made, or none.
-    fn account(
-        &self,
-        schema: &Schema,
-        found: &[Vec<RecordId>],
-        customer: &Fields,
-    ) -> Result<Account, SideError> {
-        if let Some(candidates) = found.iter().find(|ids| !ids.is_empty()) {
-            return match candidates.as_slice() {
-                [one] => Ok(Account::Found(*one)),
-                several => {
-                    let ids: Vec<&str> = several.iter().map(RecordId::as_str).collect();
-                    Err(refusal::person(format!("several accounts match: {}", ids.join(", ")), Vec::new()))
-                }
-            };
-        }
-        match self.mapping.inbound().account {
-            AccountRule::Match => Ok(Account::None),
-            AccountRule::Ask => Err(refusal::person(
-                "no account matches the customer: create one with the customer's D-U-N-S number, or allow it with inbound.account = \"create\"",
-                Vec::new(),
-            )),
-            AccountRule::Create => {
-                let key = self.mapping.names().account_key.as_str();
-                let field = schema.field(ACCOUNT, key).filter(|field| field.unique && field.createable);
-                let (Some(_), Some(value)) = (field, account_key(customer)) else {
-                    let what = format!(
-                        "an account cannot be created safely: the customer has no name, or {ACCOUNT}.{key} is not a unique field that we may write"
-                    );
-                    return Err(refusal::person(what, Vec::new()));
-                };
-                let mut fields = customer.clone();
-                fields.insert(key.to_owned(), Json::String(value));
-                fields.retain(|name, value| {
-                    !value.is_null() && schema.field(ACCOUNT, name).is_none_or(|field| field.createable)
-                });
-                Ok(Account::New(fields))
-            }
-        }
-    }
-
     /// Inserts the opportunity, and its account with it: both or none.
     async fn insert(
         &self,
@@ -422,35 +350,10 @@ impl Salesforce {
     }
 }
 
-/// Where the customer's account comes from.
-enum Account {
-    Found(RecordId),
-    New(Fields),
-    None,
-}
-
 fn is_duplicate(error: &Error) -> bool {
     error
         .refusal()
         .is_some_and(|refused| refused.errors().iter().any(|each| each.code() == "DUPLICATE_VALUE"))
-}
-
-fn text<'f>(fields: &'f Fields, name: &str) -> Option<&'f str> {
-    fields.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty())
-}
-
-/// The unique key of an account that we create: its D-U-N-S number, else a digest of name, postal code and country.
-fn account_key(customer: &Fields) -> Option<String> {
-    if let Some(duns) = text(customer, DUNS) {
-        return Some(format!("duns:{duns}"));
-    }
-    let name = text(customer, ACCOUNT_NAME)?;
-    let country = COUNTRIES.into_iter().find_map(|column| text(customer, column));
-    let parts = [name, text(customer, POSTAL_CODE).unwrap_or_default(), country.unwrap_or_default()];
-    let normal = parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
-    let digest = Sha256::digest(normal.join("\n").as_bytes());
-    let short = digest.iter().take(16).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
-    Some(format!("name:{short:032x}"))
 }
 
 fn record_type(schema: &Schema, name: &str) -> Result<RecordId, SideError> {

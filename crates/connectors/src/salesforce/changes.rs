@@ -3,7 +3,7 @@
 //! Rows are asked for only where the opportunity is opted in, or carries a referral's identifier: a deal whose seller
 //! switched it off must be noticed. Deleted rows are listed too.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use deal_model::{RecordId as DealRecord, Side};
 use jiff::{SignedDuration, Timestamp};
@@ -83,7 +83,16 @@ impl Salesforce {
         let mut mends = 0;
         loop {
             let schema = self.schema(context).await?;
-            let Some(walk) = self.walk(source, &schema)? else {
+            let walk = match self.walk(source, &schema) {
+                // The flag may be back: a poll that fails asks again, and comes ever less often.
+                Err(_) if mends == 0 => {
+                    self.describe_again(context, &BTreeSet::new()).await.map_err(|error| refusal::of_error(&error))?;
+                    mends += 1;
+                    continue;
+                }
+                walk => walk?,
+            };
+            let Some(walk) = walk else {
                 // The rows are hidden: that is told by `blind`, and nothing is lost but time.
                 return Ok(Changes {
                     position: text_of(position.as_ref()),
@@ -94,6 +103,8 @@ impl Salesforce {
             let select = self.select(&walk, &schema, position.as_ref());
             match self.client.query_with_deleted(context, &select.build()).await {
                 Ok(page) => {
+                    // In a quiet org nothing else would notice that a hidden field is back.
+                    self.probe(context, page.server_date).await;
                     let more = page.next.is_some() || page.records.len() >= PAGE as usize;
                     return Ok(self.page(&walk, &page.records, more, position.as_ref()));
                 }

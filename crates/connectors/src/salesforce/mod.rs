@@ -1,16 +1,19 @@
 //! The CRM side as the engine sees it: opportunities of a Salesforce org, with their solutions and contact roles.
 //!
-//! - [`observe`] reads opportunities by id, children included, 2,000 to a call.
-//! - [`apply`] writes them as compare-and-sets and reads them back in the same call.
-//! - [`births`] makes an opportunity of a referral, and finds or makes its account.
-//! - [`changes`] lists what changed since, by keyset.
-//! - [`schema`] knows what this user may see; [`transform`] turns records into observations and writes into columns.
+//! - `observe` reads opportunities by id, children included, 2,000 to a call.
+//! - `apply` writes them as compare-and-sets and reads them back in the same call.
+//! - `births` makes an opportunity of a referral; `accounts` finds or makes its account.
+//! - `changes` lists what changed since, by keyset.
+//! - `schema` knows what this user may see; `transform` turns records into observations, `columns` writes into
+//!   what is sent.
 //!
 //! A record that is not opted in leaves this room as a flag and a version, with nothing else in it.
 
+mod accounts;
 mod apply;
 mod births;
 mod changes;
+mod columns;
 mod memory;
 mod observe;
 mod refusal;

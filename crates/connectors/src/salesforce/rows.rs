@@ -12,10 +12,12 @@ use serde_json::Value as Json;
 use sync_engine::SideError;
 
 use super::{
-    Salesforce, refusal,
+    Salesforce,
+    columns::row_columns,
+    refusal,
     schema::{CONTACT, CONTACT_ROLE, Schema, object_name},
     steps::Step,
-    transform::{Row, row_columns},
+    transform::Row,
 };
 
 /// Most contacts with the wanted e-mails that one look reads.

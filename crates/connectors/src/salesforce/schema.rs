@@ -141,7 +141,13 @@ impl Schema {
             if !constant {
                 wanted.push(soql);
             }
+            // A write through a parent is a compare-and-set on the parent.
+            if let (Some(parent), 1) = (path.parents().next(), path.parents().count()) {
+                wanted.extend(["Id", "SystemModstamp"].map(|name| format!("{parent}.{name}")));
+            }
         }
+        let mut seen_before = BTreeSet::new();
+        wanted.retain(|path| seen_before.insert(path.to_ascii_lowercase()));
         for path in wanted {
             // Record types are seen by everybody; they are not described here.
             let seen = path == "RecordType.DeveloperName" || path == "Id" || self.sees(OPPORTUNITY, &path);
@@ -213,6 +219,11 @@ impl Schema {
                 parent_object(&self.objects, object, parent).is_some_and(|next| self.sees(&next, rest))
             }
         }
+    }
+
+    /// The object that the opportunity points to by this relationship.
+    pub(super) fn parent(&self, relationship: &str) -> Option<String> {
+        parent_object(&self.objects, OPPORTUNITY, relationship)
     }
 
     /// Whether the opportunity's own column can be read.

@@ -1,17 +1,16 @@
-//! Between records and observations, and between writes and columns. Wire types end here.
+//! From records to observations. Wire types end here; the way back is in `columns`.
 
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Actor, Content, CrmFacts, ElementChange, ElementKey, Facts, FieldId, GroupHeld, GroupId, Held,
-    Irreversible, Kind, Life, Observation, Observed, Reading, RecordId as DealRecord, Response, Value,
-    Version, Write,
+    Actor, CrmFacts, ElementKey, Facts, FieldId, Irreversible, Life, Observation, Observed, Reading,
+    RecordId as DealRecord, Response, Value, Version,
 };
 use jiff::{SignedDuration, Timestamp};
-use mapping::{Binding, Codec, CrmPath, Mapping, SetBinding, SetSource, When};
-use salesforce::{Fields, Record, RecordId, UserId};
+use mapping::{Binding, Codec, CrmPath, Mapping, SetBinding, When};
+use salesforce::{Record, RecordId, UserId};
 use serde_json::Value as Json;
-use sync_engine::{Report, SideError};
+use sync_engine::SideError;
 
 use super::{
     ConsentRule, refusal,
@@ -20,9 +19,6 @@ use super::{
 
 /// A record read sooner after its stamp may change again within the same second (sync rules, section 1).
 const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(2);
-/// How much of the audit field is used, in hundredths (sync rules, section 7).
-const AUDIT_SHARE: usize = 90;
-
 /// A child row as it was read: what a later write of it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
@@ -43,6 +39,8 @@ pub(super) struct Known {
     pub(super) stamp: Timestamp,
     pub(super) stage: String,
     pub(super) account: Option<RecordId>,
+    /// The records it points to, by relationship, each with its own stamp.
+    pub(super) parents: BTreeMap<String, (RecordId, Timestamp)>,
     /// Whether it carries a referral's identifier.
     pub(super) linked: bool,
     pub(super) has_origin: bool,
@@ -119,6 +117,7 @@ impl Reader<'_> {
             stamp,
             stage: stage.to_owned(),
             account: record.text("AccountId").and_then(|id| id.parse().ok()),
+            parents: self.parents(record),
             linked: facts.claims.is_some(),
             has_origin: facts.origin.is_some(),
             rows,
@@ -200,13 +199,23 @@ impl Reader<'_> {
         record.at(&path).map_or(Observed::Unknown, |value| binding.codec.read_crm(value))
     }
 
+    fn parents(&self, record: &Record) -> BTreeMap<String, (RecordId, Timestamp)> {
+        let paths = self.mapping.bindings().iter().filter_map(|binding| binding.crm.as_ref());
+        let names = paths.filter_map(|path| path.parents().next());
+        let read = names.filter_map(|name| {
+            let id = record.text(&format!("{name}.Id"))?.parse().ok()?;
+            Some((name.to_owned(), (id, record.datetime(&format!("{name}.SystemModstamp"))?)))
+        });
+        read.collect()
+    }
+
     /// Whether the group that asks for the other organisation's help is filled.
     fn asks_help(&self, fields: &BTreeMap<FieldId, Reading>) -> bool {
         let mut groups = self.mapping.specs().groups.iter();
         let Some(group) = groups.find(|group| group.latch == Some(Irreversible::AskHelp)) else {
             return false;
         };
-        match fields.get(&group.lead().id).map(|reading| &reading.sends) {
+        match fields.get(&group.lead().id).map(|reading| &reading.held) {
             Some(Observed::Value(Value::Flag(flag))) => *flag,
             Some(Observed::Value(_)) => true,
             _ => false,
@@ -262,179 +271,7 @@ pub(super) fn long_id(text: &str) -> DealRecord {
     DealRecord::new(text.parse::<RecordId>().map_or_else(|_| text.to_owned(), |id| id.to_string()))
 }
 
-fn is_currency(binding: &Binding) -> bool {
+pub(super) fn is_currency(binding: &Binding) -> bool {
     let own = binding.crm.as_ref().and_then(CrmPath::own_field);
     binding.codec == Codec::Currency && own.is_some_and(|name| name.eq_ignore_ascii_case(CURRENCY))
-}
-
-/// What a list of writes comes to in columns.
-#[derive(Debug, Default)]
-pub(super) struct Columns {
-    /// The opportunity's own.
-    pub(super) own: Fields,
-    /// Of records that the opportunity points to: (relationship, columns).
-    pub(super) parents: BTreeMap<String, Fields>,
-    /// Changes of the sets' elements.
-    pub(super) sets: Vec<(FieldId, Vec<(ElementKey, ElementChange)>)>,
-    /// The groups that write through a parent.
-    pub(super) parent_groups: Vec<GroupId>,
-}
-
-/// Turns `writes` into columns; a value that this org cannot hold is told before anything is sent.
-pub(super) fn columns(mapping: &Mapping, schema: &Schema, writes: &[Write]) -> Result<Columns, SideError> {
-    let mut columns = Columns::default();
-    for write in writes {
-        match &write.content {
-            Content::Whole(group) => whole_group(mapping, schema, &write.group, group, &mut columns)?,
-            Content::Elements(changes) => {
-                let set = mapping.specs().group(&write.group).map(|group| group.lead().id.clone());
-                let field =
-                    set.ok_or_else(|| refusal::bug("a write names a group that the mapping does not have"))?;
-                columns.sets.push((field, changes.clone()));
-            }
-        }
-    }
-    Ok(columns)
-}
-
-fn whole_group(
-    mapping: &Mapping,
-    schema: &Schema,
-    id: &GroupId,
-    group: &GroupHeld,
-    columns: &mut Columns,
-) -> Result<(), SideError> {
-    for (field, held) in group {
-        if mapping.set(field).is_some() {
-            let puts = held.elements().into_iter().map(|(key, element)| (key, ElementChange::Put(element)));
-            columns.sets.push((field.clone(), puts.collect()));
-            continue;
-        }
-        let Some(binding) = mapping.binding(field) else {
-            return Err(refusal::bug("a write names a field that the mapping does not have"));
-        };
-        let Some(path) = &binding.crm else { continue };
-        if is_currency(binding) && !currency_fits(schema, id, group, held)? {
-            continue;
-        }
-        let value = match held {
-            // A checkbox cannot be empty.
-            Held::Empty if binding.codec.kind() == Kind::Flag => Json::Bool(false),
-            held => binding.codec.write_crm(held),
-        };
-        match (path.own_field(), path.parents().next()) {
-            (Some("Id"), _) | (None, None) => {}
-            (Some(name), _) => {
-                columns.own.insert(name.to_owned(), value);
-            }
-            (None, Some(parent)) => {
-                let fields = columns.parents.entry(parent.to_owned()).or_default();
-                fields.insert(path.field().to_owned(), value);
-                if !columns.parent_groups.contains(id) {
-                    columns.parent_groups.push(id.clone());
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether the currency is to be written; an error if the org cannot hold it, or if an amount would be left without.
-fn currency_fits(schema: &Schema, id: &GroupId, group: &GroupHeld, held: &Held) -> Result<bool, SideError> {
-    let refuse = |what: String| Err(refusal::person(what, vec![id.clone()]));
-    let Some(Value::Choice(code) | Value::Text(code)) = held.value() else {
-        let has_amount = group.values().any(|held| matches!(held.value(), Some(Value::Number(_))));
-        return if has_amount { refuse("an amount has no currency".to_owned()) } else { Ok(false) };
-    };
-    match &schema.currencies {
-        Currencies::Many(active) if active.is_empty() || active.contains(code) => Ok(true),
-        Currencies::Many(_) => refuse(format!("the currency {code} is not active in the Salesforce org")),
-        Currencies::One(Some(only)) if only == code => Ok(false),
-        Currencies::One(Some(only)) => {
-            refuse(format!("the Salesforce org has one currency, {only}, and the referral is in {code}"))
-        }
-        Currencies::One(None) => {
-            refuse("the Salesforce org has one currency, and the configuration does not say which".to_owned())
-        }
-    }
-}
-
-/// The columns of a row of the set: those of the child, or of the contact.
-pub(super) fn row_columns(
-    schema: &Schema,
-    set: &SetBinding,
-    key: &ElementKey,
-    element: &deal_model::Element,
-    new: bool,
-) -> Fields {
-    let object = match &set.crm {
-        SetSource::Children { object, .. } => object.as_str(),
-        SetSource::ContactRoles => super::schema::CONTACT,
-    };
-    let mut columns = set.crm_columns(key, element);
-    columns.retain(|name, value| {
-        let field = schema.field(object, name);
-        // An automatic number can be read and not written.
-        let writable = field.is_none_or(|field| if new { field.createable } else { field.updateable });
-        writable && !(new && value.is_null())
-    });
-    columns
-}
-
-/// The report's columns that this org has and lets us write.
-pub(super) fn report_columns(mapping: &Mapping, schema: &Schema, report: &Report) -> Fields {
-    let names = mapping.names();
-    let mut columns = Fields::new();
-    let mut put = |name: &mapping::ApiName, value: &dyn Fn(usize) -> Json| {
-        if let Some(field) = schema.field(OPPORTUNITY, name.as_str()).filter(|field| field.updateable) {
-            columns.insert(name.as_str().to_owned(), value(field.length as usize));
-        }
-    };
-    put(&names.status, &|length| cut(&report.status, length));
-    put(&names.problem, &|length| cut(&report.problem, length));
-    put(&names.audit, &|length| whole_lines(&report.audit, length));
-    if let Some(at) = report.synced_at {
-        put(&names.synced_at, &|_| Json::String(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
-    }
-    columns
-}
-
-fn cut(text: &str, length: usize) -> Json {
-    let most = if length == 0 { usize::MAX } else { length };
-    let text: String = text.chars().take(most).collect();
-    if text.trim().is_empty() { Json::Null } else { Json::String(text) }
-}
-
-/// The newest lines that fit whole.
-fn whole_lines(lines: &[String], length: usize) -> Json {
-    let most =
-        if length == 0 { usize::MAX } else { length / 100 * AUDIT_SHARE + length % 100 * AUDIT_SHARE / 100 };
-    let mut text = String::new();
-    let mut chars = 0;
-    for line in lines {
-        let more = line.chars().count() + usize::from(!text.is_empty());
-        if chars + more > most {
-            break;
-        }
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(line);
-        chars += more;
-    }
-    if text.is_empty() { Json::Null } else { Json::String(text) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_audit_field_keeps_the_newest_whole_lines_within_nine_tenths() {
-        let lines: Vec<String> = ["newest", "older", "oldest"].map(str::to_owned).to_vec();
-        assert_eq!(whole_lines(&lines, 100), Json::from("newest\nolder\noldest"));
-        assert_eq!(whole_lines(&lines, 14), Json::from("newest\nolder"));
-        assert_eq!(whole_lines(&lines, 13), Json::from("newest"));
-        assert_eq!(whole_lines(&lines, 3), Json::Null);
-    }
 }

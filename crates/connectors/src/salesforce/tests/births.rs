@@ -115,3 +115,49 @@ async fn the_owner_is_an_active_user_and_never_ours() {
         assert!(error.what.contains("owner"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_first_birth_that_is_not_visible_yet_stops_the_second() {
+    let desk = Desk::with("account = \"match\"");
+    desk.knobs(&json!({"late_visible_ms": 60_000}));
+    let first = desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
+    let error = desk.side.create(&newborn("REF-1"), scope()).await.unwrap_err();
+    assert_eq!(error.class, RetryClass::LATER);
+    desk.pass(61);
+    let again = desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
+    assert!(again.existed);
+    assert_eq!(again.record, first.record);
+    assert_eq!(desk.query("SELECT Id FROM Opportunity").len(), 1);
+}
+
+#[tokio::test]
+async fn a_birth_whose_answer_was_lost_is_doubtful_and_found_the_next_time() {
+    let desk = Desk::with("account = \"create\"");
+    desk.side.open(scope()).await.unwrap();
+    // The look is answered, the insert is not.
+    desk.lose_after(1);
+    let error = desk.side.create(&newborn("REF-1"), scope()).await.unwrap_err();
+    assert_eq!(error.class, RetryClass::Doubtful);
+    assert!(!error.certainly_not_done);
+    desk.pass(5);
+    let again = desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
+    assert!(again.existed);
+    assert_eq!(
+        again.after.unwrap().crm().unwrap().origin,
+        Some(again.record.clone()),
+        "the birth is completed"
+    );
+    assert_eq!(desk.query("SELECT Id FROM Opportunity").len(), 1);
+    assert_eq!(desk.query("SELECT Id FROM Account").len(), 1);
+}
+
+#[tokio::test]
+async fn a_birth_is_three_calls() {
+    let desk = Desk::with("account = \"create\"");
+    let mut new = newborn("REF-1");
+    new.writes.retain(|write| write.group.as_str() != "contacts");
+    desk.side.open(scope()).await.unwrap();
+    desk.calls();
+    desk.side.create(&new, scope()).await.unwrap();
+    assert_eq!(desk.calls().len(), 3, "look, insert, complete and read back");
+}

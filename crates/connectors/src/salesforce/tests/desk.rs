@@ -11,11 +11,12 @@ use deal_model::{
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use mapping::Mapping;
-use ports::{Clock, Lane, Rng, Unlimited, http_service};
+use ports::{Clock, Lane, Rng, TransportError, Unlimited};
 use salesforce::{Client, ClientConfig, LoginConfig};
 use sandbox::{exchange::Machine as _, salesforce::Salesforce as Org, world::World};
 use serde_json::{Value as Json, json};
 use sync_engine::{CallScope, Change, Side as _, SideError, Wanted, What};
+use tower::util::BoxCloneSyncService;
 
 use crate::salesforce::{CrmSettings, Salesforce};
 
@@ -48,6 +49,8 @@ pub(super) struct Desk {
     token: String,
     /// Method and path of each of the side's calls, logins left out.
     calls: Arc<Mutex<Vec<String>>>,
+    /// How many more calls are answered before the answer of one is lost on its way.
+    lose_in: Arc<Mutex<Option<usize>>>,
     pub(super) side: Salesforce,
 }
 
@@ -63,14 +66,30 @@ impl Desk {
         let text = |pointer: &str| given.pointer(pointer).unwrap().as_str().unwrap().to_owned();
         let time = Time(Arc::new(Mutex::new("2026-11-22T06:00:00.4Z".parse().unwrap())));
         let calls = Arc::new(Mutex::new(Vec::new()));
-        let (machine, clock, log) = (Arc::clone(&org), time.clone(), Arc::clone(&calls));
-        let http = http_service(tower::service_fn(move |request: Request<Bytes>| {
+        let lose_in = Arc::new(Mutex::new(None::<usize>));
+        let (machine, clock) = (Arc::clone(&org), time.clone());
+        let (log, lose) = (Arc::clone(&calls), Arc::clone(&lose_in));
+        let http = BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
             let path = request.uri().path().to_owned();
-            if !path.starts_with("/services/oauth2") {
+            let is_login = path.starts_with("/services/oauth2");
+            if !is_login {
                 log.lock().unwrap().push(format!("{} {path}", request.method()));
             }
             let response = machine.handle(request, clock.now());
-            async move { Ok(response) }
+            let mut lose = lose.lock().unwrap();
+            let lost = !is_login && *lose == Some(0);
+            if !is_login {
+                *lose = lose.and_then(|calls| calls.checked_sub(1));
+            }
+            async move {
+                if lost {
+                    return Err(TransportError::Broken {
+                        host: "sf.test".to_owned(),
+                        reason: "cut".to_owned(),
+                    });
+                }
+                Ok(response)
+            }
         }));
         let login = LoginConfig::ClientCredentials {
             my_domain: "http://sf.test".parse().unwrap(),
@@ -85,13 +104,18 @@ impl Desk {
         );
         let mapping = Mapping::with_company("company.toml", &company).unwrap();
         let side = Salesforce::new(client, Arc::new(mapping), CrmSettings::default());
-        Self { org, time, token: text("/seller/access_token"), calls, side }
+        Self { org, time, token: text("/seller/access_token"), calls, lose_in, side }
     }
 
     /// Lets seconds pass.
     pub(super) fn pass(&self, seconds: i64) {
         let mut now = self.time.0.lock().unwrap();
         *now = now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    }
+
+    /// Lets `calls` more be answered, and loses the answer of the next: its effect is there.
+    pub(super) fn lose_after(&self, calls: usize) {
+        *self.lose_in.lock().unwrap() = Some(calls);
     }
 
     pub(super) fn calls(&self) -> Vec<String> {

@@ -233,3 +233,36 @@ async fn a_report_that_the_org_refuses_holds_up_no_deal() {
     let applied = desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
     assert_eq!(held(&applied.after.unwrap(), "deal_value"), Observed::Value(number(7)));
 }
+
+#[tokio::test]
+async fn a_field_of_the_account_is_written_if_the_account_did_not_move() {
+    let desk = Desk::new();
+    let account = desk.make("Account", json!({"Name": "Fabrikam"}));
+    let id = desk.opportunity(&json!({"AccountId": account}));
+    let city = |name: &str| write("customer_address", &[("customer_city", text(name))]);
+    let change = desk.change(&id, vec![city("Hamburg")], None).await;
+    let applied = desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
+    assert_eq!(held(&applied.after.unwrap(), "customer_city"), Observed::Value(text("Hamburg")));
+    desk.pass(5);
+    let change = desk.change(&id, vec![city("Berlin")], None).await;
+    desk.edit("Account", &account, &json!({"Phone": "1"}));
+    let error = desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap_err();
+    assert_eq!(error.class, RetryClass::Changed);
+    assert_eq!(desk.row("Account", &account)["BillingCity"], "Hamburg");
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_doubtful_for_each_that_was_in_it() {
+    let desk = Desk::new();
+    let ids = [desk.opportunity(&json!({})), desk.opportunity(&json!({}))];
+    let mut changes = Vec::new();
+    for id in &ids {
+        changes.push(desk.change(id, vec![money(7, "EUR")], None).await);
+    }
+    desk.lose_after(0);
+    for answer in desk.side.apply(&changes, scope()).await {
+        let error = answer.unwrap_err();
+        assert_eq!(error.class, RetryClass::Doubtful);
+        assert!(!error.certainly_not_done);
+    }
+}
