@@ -174,7 +174,7 @@ impl Default for Knobs {
             conditional_stamp: Stamp::LastModifiedDate,
             amount_ignored_with_line_items: true,
             multi_currency: true,
-            active_currencies: ["USD", "EUR", "GBP"].map(str::to_owned).to_vec(),
+            active_currencies: ["USD", "EUR", "GBP", "CHF"].map(str::to_owned).to_vec(),
             locked_rows: Vec::new(),
             validation_rules: Vec::new(),
             automations: Vec::new(),

@@ -114,9 +114,19 @@ impl Engine {
         let Some(from) = item.seen(Side::Portal).cloned() else {
             return Ok(EffectEnd::NotDone { refused: vec![] });
         };
-        let new = NewRecord { writes: writes.to_vec(), life: life.clone(), from, engagement: None };
+        let mut new = NewRecord { writes: writes.to_vec(), life: life.clone(), from, engagement: None };
         let scope = self.write_scope(item);
-        let answer = self.parts.crm.create(&new, scope).await;
+        let mut refused = Vec::new();
+        let mut answer = self.parts.crm.create(&new, scope).await;
+        if let Err(error) = &answer
+            && error.class == RetryClass::Person
+            && !error.groups.is_empty()
+        {
+            // A value that the CRM will not take does not keep the deal from being seen: it goes without that value.
+            refused = error.groups.iter().map(|group| (group.clone(), error.told.clone())).collect();
+            new.writes.retain(|write| !error.groups.contains(&write.group));
+            answer = self.parts.crm.create(&new, scope).await;
+        }
         self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CrmWrite);
         match answer {
             Ok(created) => {
@@ -133,7 +143,7 @@ impl Engine {
                 };
                 item.round.audit.push(self.timed(item, "created", Side::Crm, writes, sentence));
                 // What a seller already had is merged by the next round; only what we wrote becomes the base now.
-                Ok(if existed { EffectEnd::NotDone { refused: vec![] } } else { EffectEnd::DONE })
+                Ok(if existed { EffectEnd::NotDone { refused: vec![] } } else { EffectEnd::Done { refused } })
             }
             Err(error) => Ok(failed(&mut item.round, error)),
         }
