@@ -1,8 +1,9 @@
 //! The customer's account of a new opportunity: found by number, key or name and place; made only where it is allowed.
 
-use mapping::AccountRule;
+use deal_model::Observed;
+use mapping::{AccountRule, Codec};
 use salesforce::{
-    Fields, RecordId,
+    Fields, Record, RecordId,
     soql::{Condition, Op, Select},
 };
 use serde_json::Value as Json;
@@ -41,14 +42,16 @@ impl Salesforce {
         {
             queries.push(accounts().filter(Condition::compare(&key, Op::Eq, value.as_str())));
         }
-        let country = COUNTRIES.into_iter().find_map(|name| Some((name, text(customer, name)?)));
-        if let (Some(name), Some(postal), Some((column, country))) =
-            (text(customer, ACCOUNT_NAME), text(customer, POSTAL_CODE), country)
+        if let (Some(name), Some(postal), Some((column, _))) =
+            (text(customer, ACCOUNT_NAME), text(customer, POSTAL_CODE), country(customer))
         {
-            let here = Condition::compare(&path(ACCOUNT_NAME), Op::Eq, name)
-                .and(Condition::compare(&path(POSTAL_CODE), Op::Eq, postal))
-                .and(Condition::compare(&path(column), Op::Eq, country));
-            queries.push(accounts().filter(here));
+            // The country is compared here: an org may hold its code or its name.
+            let here = Condition::compare(&path(ACCOUNT_NAME), Op::Eq, name).and(Condition::compare(
+                &path(POSTAL_CODE),
+                Op::Eq,
+                postal,
+            ));
+            queries.push(accounts().fields([&path(column)]).filter(here));
         }
         queries
     }
@@ -105,10 +108,25 @@ fn account_key(customer: &Fields) -> Option<String> {
         return Some(format!("duns:{duns}"));
     }
     let name = text(customer, ACCOUNT_NAME)?;
-    let country = COUNTRIES.into_iter().find_map(|column| text(customer, column));
+    let country = country(customer).map(|(_, country)| country);
     let parts = [name, text(customer, POSTAL_CODE).unwrap_or_default(), country.unwrap_or_default()];
     let normal = parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
     let digest = Sha256::digest(normal.join("\n").as_bytes());
     let short = digest.iter().take(16).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
     Some(format!("name:{short:032x}"))
+}
+
+fn country(customer: &Fields) -> Option<(&'static str, &str)> {
+    COUNTRIES.into_iter().find_map(|column| Some((column, text(customer, column)?)))
+}
+
+/// Whether an account that was found is in the customer's country; one that was found by a number or a key shows none.
+pub(super) fn is_in_country(account: &Record, customer: &Fields) -> bool {
+    let Some((column, _)) = country(customer) else { return true };
+    let read = |value: Option<&Json>| value.map(|value| Codec::Country.read_crm(value));
+    match read(account.at(column)) {
+        None => true,
+        Some(Observed::Unknown) => account.at(column) == customer.get(column),
+        found => found == read(customer.get(column)),
+    }
 }

@@ -62,10 +62,7 @@ type Answer = Result<Applied, SideError>;
 
 impl Salesforce {
     pub(super) async fn apply_changes(&self, changes: &[Change], context: CallContext) -> Vec<Answer> {
-        let known = match self.known_for(changes, context).await {
-            Ok(known) => known,
-            Err(error) => return changes.iter().map(|_| Err(error.clone())).collect(),
-        };
+        let known = self.known_for(changes, context).await;
         let mut answers: Vec<Option<Answer>> = changes.iter().map(|_| None).collect();
         let mut lone = Vec::new();
         for (place, change) in changes.iter().enumerate() {
@@ -96,34 +93,38 @@ impl Salesforce {
         &self,
         changes: &[Change],
         context: CallContext,
-    ) -> Result<BTreeMap<RecordId, Known>, SideError> {
+    ) -> BTreeMap<RecordId, Result<Known, SideError>> {
         let mut known = BTreeMap::new();
         let mut missing = Vec::new();
         for change in changes {
             let Ok(id) = change.record.as_str().parse::<RecordId>() else { continue };
             match self.memory.known(id) {
                 Some(held) if held.stamp == change.expect.stamp => {
-                    known.insert(id, held);
+                    known.insert(id, Ok(held));
                 }
                 _ if needs_known(self, &change.what) => missing.push(change.record.clone()),
                 _ => {}
             }
         }
         if !missing.is_empty() {
-            for sight in self.observe_records(&missing, context).await {
-                sight?;
-            }
-            for id in missing.iter().filter_map(|record| record.as_str().parse::<RecordId>().ok()) {
-                known.extend(self.memory.known(id).map(|held| (id, held)));
+            let sights = self.observe_records(&missing, context).await;
+            for (record, sight) in missing.iter().zip(sights) {
+                let Ok(id) = record.as_str().parse::<RecordId>() else { continue };
+                match sight {
+                    Ok(_) => known.extend(self.memory.known(id).map(|held| (id, Ok(held)))),
+                    Err(error) => {
+                        known.insert(id, Err(error));
+                    }
+                }
             }
         }
-        Ok(known)
+        known
     }
 
     async fn unit(
         &self,
         change: &Change,
-        known: &BTreeMap<RecordId, Known>,
+        known: &BTreeMap<RecordId, Result<Known, SideError>>,
         context: CallContext,
     ) -> Result<Unit, SideError> {
         let schema = self.schema(context).await?;
@@ -133,7 +134,8 @@ impl Salesforce {
         let Ok(id) = change.record.as_str().parse::<RecordId>() else {
             return Err(refusal::bug("a text that is no Salesforce id was to be written"));
         };
-        let known = known.get(&id).filter(|known| known.stamp == change.expect.stamp);
+        let known = known.get(&id).map(Result::as_ref).transpose().map_err(Clone::clone)?;
+        let known = known.filter(|known| known.stamp == change.expect.stamp);
         if known.is_none() && needs_known(self, &change.what) {
             return Err(refusal::changed("the opportunity moved since it was read"));
         }
@@ -244,12 +246,17 @@ impl Salesforce {
             let query = schema.select().split(&id_path(), [unit.id]);
             parts.extend(query.iter().map(|soql| Subrequest::query(back.clone(), soql)));
             let answer = self.client.composite(context, parts, true).await;
-            let answer = answer.map_err(|error| refusal::of_error(&error))?;
+            // Whether nothing at all was written is certain for the first call only.
+            let whole = |error: SideError| SideError {
+                certainly_not_done: error.certainly_not_done && start == 0,
+                ..error
+            };
+            let answer = answer.map_err(|error| whole(refusal::of_error(&error)))?;
             if let Some((step, refused)) = first_refusal(steps, &answer.parts) {
                 let error = Error::from(refused);
                 return match unit.without_report(&error).filter(|_| start == 0) {
                     Some(unit) => Box::pin(self.send_together(unit, context)).await,
-                    None => Err(self.refused_row(step, &error)),
+                    None => Err(whole(self.refused_row(step, &error))),
                 };
             }
             if let Some(Err(refused)) = answer.part(&back).map(Subresponse::outcome) {
@@ -257,7 +264,7 @@ impl Salesforce {
                 self.mend(context, &refused).await?;
                 let mut error = refusal::of_error(&refused.into());
                 error.class = RetryClass::LATER;
-                return Err(error);
+                return Err(whole(error));
             }
             let found = self.read_back(&answer, &back, context).await;
             after = self.after(&unit.record, unit.id, &schema, &found);
@@ -290,7 +297,10 @@ impl Salesforce {
             }
         }
         if let Err((step, error)) = one_by_one(&self.client, context, &unit.steps).await {
-            return Err(self.refused_row(&unit.steps[step], &error));
+            let side = self.refused_row(&unit.steps[step], &error);
+            // The first is the opportunity's own, or a check that writes nothing.
+            let written = unit.steps[..step].iter().any(|step| !matches!(step, Step::Check { .. }));
+            return Err(SideError { certainly_not_done: side.certainly_not_done && !written, ..side });
         }
         Ok(Applied { after: self.see(&unit.record, unit.id, context).await })
     }

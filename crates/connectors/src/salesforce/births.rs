@@ -13,7 +13,7 @@ use sync_engine::{Created, NewRecord, SideError};
 
 use super::{
     Salesforce,
-    accounts::Account,
+    accounts::{Account, is_in_country},
     apply::of_stage,
     columns::{Columns, columns},
     refusal,
@@ -22,8 +22,8 @@ use super::{
     steps::{Step, one_by_one},
 };
 
-/// Most candidates that are named when several accounts match.
-const MAX_CANDIDATES: u32 = 5;
+/// Most records that each look brings: of accounts with the same name and postal code, some are in other countries.
+const MAX_CANDIDATES: u32 = 20;
 /// Writes in one call; the last place is the read-back's.
 const MAX_WRITES: usize = salesforce::MAX_SUBREQUESTS - 1;
 
@@ -194,7 +194,8 @@ impl Salesforce {
         let mut found = Vec::with_capacity(queries.len());
         for part in &answer.parts {
             let page = part.page(answer.server_date).map_err(|error| refusal::of_error(&error))?;
-            found.push(page.records.iter().filter_map(salesforce::Record::id).collect::<Vec<_>>());
+            let records = page.records.iter().filter(|record| is_in_country(record, customer));
+            found.push(records.filter_map(salesforce::Record::id).collect::<Vec<_>>());
         }
         let mut found = found.into_iter();
         let us: RecordId = schema.user.into();

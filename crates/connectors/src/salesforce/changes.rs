@@ -86,7 +86,9 @@ impl Salesforce {
             let walk = match self.walk(source, &schema) {
                 // The flag may be back: a poll that fails asks again, and comes ever less often.
                 Err(_) if mends == 0 => {
-                    self.describe_again(context, &BTreeSet::new()).await.map_err(|error| refusal::of_error(&error))?;
+                    self.describe_again(context, &BTreeSet::new())
+                        .await
+                        .map_err(|error| refusal::of_error(&error))?;
                     mends += 1;
                     continue;
                 }

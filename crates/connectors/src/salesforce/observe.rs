@@ -43,7 +43,11 @@ impl Salesforce {
     }
 
     /// Asks for all descriptions anew; tells whether other columns are seen than before.
-    pub(super) async fn describe_again(&self, context: CallContext, refused: &BTreeSet<String>) -> Result<bool, Error> {
+    pub(super) async fn describe_again(
+        &self,
+        context: CallContext,
+        refused: &BTreeSet<String>,
+    ) -> Result<bool, Error> {
         let currency = self.settings.single_currency.as_deref();
         let schema = Schema::load(&self.client, &self.mapping, currency, context, refused).await?;
         Ok(self.memory.learn(Arc::new(schema)))

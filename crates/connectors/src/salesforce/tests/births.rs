@@ -161,3 +161,14 @@ async fn a_birth_is_three_calls() {
     desk.side.create(&new, scope()).await.unwrap();
     assert_eq!(desk.calls().len(), 3, "look, insert, complete and read back");
 }
+
+#[tokio::test]
+async fn an_account_matches_by_its_countrys_code_or_name() {
+    let desk = Desk::with("account = \"match\"");
+    let account =
+        |country: &str| json!({"Name": "Fabrikam", "BillingPostalCode": "20095", "BillingCountry": country});
+    desk.make("Account", account("Austria"));
+    let here = desk.make("Account", account("Germany"));
+    let created = desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
+    assert_eq!(desk.row("Opportunity", created.record.as_str())["AccountId"], json!(here));
+}
