@@ -12,8 +12,8 @@ use ports::{Clock, HoldPoints, Rng};
 use tokio::sync::Notify;
 
 use crate::{
-    CallScope, Claim, ClaimRequest, ConnectionProblem, Cursor, EngineSettings, IndexEntry, Mark, Seen, Side,
-    Store, StoreError, StoreResult, Target, WorkLane, sources::Reader,
+    CallScope, Claim, ClaimRequest, ConnectionProblem, Cursor, EngineSettings, Hints, IndexEntry, Mark, Seen,
+    Side, Store, StoreError, StoreResult, Target, WorkLane, sources::Reader,
 };
 
 /// Everything the loop works with.
@@ -56,6 +56,12 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// How long a loop waits after the store failed.
 const STORE_AWAY: Duration = Duration::from_secs(1);
+
+/// How the key of a connection's problem begins when it is about a field that cannot be read.
+const HIDDEN: &str = "field.";
+
+/// How many deals are marked in one transaction when all of them are to be looked at.
+const LIST_PAGE: usize = 500;
 
 impl Engine {
     /// An engine over these parts.
@@ -277,7 +283,8 @@ impl Engine {
         let known = self.parts.store.connection_problems().await?;
         let mut now_blind = BTreeMap::new();
         for side in deal_model::Side::BOTH {
-            now_blind.extend(self.side(side).blind());
+            let blind = self.side(side).blind().into_iter();
+            now_blind.extend(blind.map(|(field, sentence)| (format!("{HIDDEN}{field}"), sentence)));
         }
         for (key, sentence) in &now_blind {
             if !known.iter().any(|problem| problem.key == *key) {
@@ -293,13 +300,33 @@ impl Engine {
                 self.parts.store.connection_problem(key, Some(&problem)).await?;
             }
         }
-        for gone in known
+        let seen_again: Vec<&ConnectionProblem> = known
             .iter()
-            .filter(|problem| problem.key.starts_with("field.") && !now_blind.contains_key(&problem.key))
-        {
+            .filter(|problem| problem.key.starts_with(HIDDEN) && !now_blind.contains_key(&problem.key))
+            .collect();
+        if !seen_again.is_empty() {
+            // Before the problem goes: what was edited unseen raises no mark any more.
+            self.look_at_all().await?;
+        }
+        for gone in seen_again {
             self.parts.store.connection_problem(&gone.key, None).await?;
         }
         Ok(())
+    }
+
+    /// Marks every deal, page by page, in the background.
+    async fn look_at_all(&self) -> StoreResult<()> {
+        let mut after = None;
+        loop {
+            let page = self.parts.store.list(after.as_ref(), LIST_PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.id.clone());
+            let (now, lane) = (self.now(), WorkLane::Background);
+            let hints = Hints { crm: true, portal: true, companion: false };
+            let mark = |deal| Mark { target: Target::Deal(deal), hints, lane, due: now, heard: now };
+            let marks: Vec<Mark> = page.into_iter().map(|deal| mark(deal.id)).collect();
+            self.mark(&marks).await?;
+        }
     }
 }
 
