@@ -1,5 +1,7 @@
 //! The rules as tables and as properties, from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test, and what tests share, may panic")]
+
 mod births;
 mod decisions;
 mod guard;
