@@ -41,7 +41,9 @@ pub(crate) struct Wired {
 pub(crate) enum Access {
     /// This process owns it.
     Own,
-    /// Another process may own it.
+    /// Another process may own it; both sides are looked at too, which may spend the refresh token.
+    Look,
+    /// Another process may own it; nobody is called.
     Read,
 }
 
@@ -58,11 +60,15 @@ pub(crate) fn load_mapping(loaded: &Loaded) -> anyhow::Result<Mapping> {
 
 pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<SqliteStore>> {
     let path = loaded.folder.join(&loaded.config.store.path);
+    let seal_key =
+        || loaded.config.store.seal_key.as_ref().map(|key| seal_key(key, &loaded.folder)).transpose();
     let store = match access {
         Access::Read => SqliteStore::open_read_only(&path)?,
+        Access::Look => {
+            SqliteStore::open_beside(&path, Options { seal_key: seal_key()?, ..Options::default() })?
+        }
         Access::Own => {
-            let seal_key =
-                loaded.config.store.seal_key.as_ref().map(|key| seal_key(key, &loaded.folder)).transpose()?;
+            let seal_key = seal_key()?;
             let holds = holds_from_environment();
             SqliteStore::open(&path, Options { seal_key, holds, ..Options::default() })?
         }

@@ -26,7 +26,7 @@ pub(crate) struct PlanCommand {
 
 impl PlanCommand {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
-        let wired = wire(Config::load(config)?, Access::Read)?;
+        let wired = wire(Config::load(config)?, Access::Look)?;
         let ids = match &self.deal {
             Some(deal) => vec![find_deal(wired.store.as_ref(), deal).await?],
             None => all_deals(wired.store.as_ref()).await?,

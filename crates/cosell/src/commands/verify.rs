@@ -49,7 +49,7 @@ impl Verification {
 }
 
 pub(crate) async fn run(config: &Path, format: Format) -> anyhow::Result<ExitCode> {
-    let wired = wire(Config::load(config)?, Access::Read)?;
+    let wired = wire(Config::load(config)?, Access::Look)?;
     let proof = Verification::of(&wired).await?;
     if format == Format::Json {
         output::json(&proof)?;

@@ -59,6 +59,22 @@ impl SqliteStore {
         self.transact(TransactionBehavior::Deferred, work)
     }
 
+    /// Runs `work` as [`SqliteStore::write`] does, also in a store that somebody else owns.
+    fn write_beside<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> StoreResult<T> {
+        if self.lock.is_some() {
+            return self.write(work);
+        }
+        self.query_only(false)?;
+        let answer = self.write(work);
+        self.query_only(true)?;
+        answer
+    }
+
+    fn query_only(&self, on: bool) -> StoreResult<()> {
+        let set = || -> Outcome<()> { Ok(self.connection().pragma_update(None, "query_only", on)?) };
+        Ok(set()?)
+    }
+
     fn transact<T>(
         &self,
         behavior: TransactionBehavior,

@@ -54,19 +54,32 @@ impl SqliteStore {
     /// As [`SqliteStore::open`], but never [`StoreError::InUse`]; [`StoreError::Schema`] also if the store is older
     /// than this program.
     pub fn open_read_only(path: impl AsRef<Path>) -> StoreResult<Self> {
-        let path = real_path(path.as_ref());
+        Self::open_unowned(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_ONLY, Options::default())
+    }
+
+    /// Opens the store at `path` for looking at both sides, also while a service owns it. Every write fails but one:
+    /// a refresh token that was spent on the way is replaced by its successor, or the service would be left with a
+    /// dead one.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open_read_only`].
+    pub fn open_beside(path: impl AsRef<Path>, options: Options) -> StoreResult<Self> {
+        Self::open_unowned(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_WRITE, options)
+    }
+
+    fn open_unowned(path: &Path, access: OpenFlags, options: Options) -> StoreResult<Self> {
+        let path = real_path(path);
         if !path.exists() {
             return Err(failed(&path, &"there is no such file; start the service once, or correct the path"));
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = at(&path, || {
-            let connection = Connection::open_with_flags(&path, flags)?;
+            let connection = Connection::open_with_flags(&path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             settings(&connection)?;
             connection.pragma_update(None, "query_only", true)?;
             schema::require(&connection)?;
             Ok(connection)
         })?;
-        Ok(Self { connection: Mutex::new(connection), options: Options::default(), lock: None })
+        Ok(Self { connection: Mutex::new(connection), options, lock: None })
     }
 
     /// Folds the write-ahead log into the file and cuts it to nothing. Dropping the store does it too.

@@ -39,7 +39,7 @@ impl TokenStore for SqliteStore {
         let sealed = seal(self.key(name)?, name, next, &secret)
             .ok_or_else(|| refuse(name, &"it could not be sealed"))?;
         let stored_at = Micros(self.options.clock.now());
-        self.write(|sql| {
+        self.write_beside(|sql| {
             let changed = if version == 0 {
                 sql.prepare_cached(
                     "INSERT INTO token (name, sealed, version, stored_at) VALUES (?1, ?2, ?3, ?4)

@@ -71,3 +71,18 @@ async fn a_sealed_text_moved_to_another_row_does_not_open() {
     drop(raw);
     sealed(&ground, 1).load("other").await.unwrap_err();
 }
+
+#[tokio::test]
+async fn a_looker_beside_the_owner_stores_a_spent_tokens_successor_and_nothing_else() {
+    let ground = Ground::new();
+    let owner = sealed(&ground, 1);
+    assert!(owner.replace("portal", 0, secret()).await.unwrap());
+    let seal_key = Some(SealKey::new([1; SealKey::BYTES]));
+    let looker = SqliteStore::open_beside(ground.path(), Options { seal_key, ..Options::default() }).unwrap();
+    assert!(looker.replace("portal", 1, SecretString::from("next")).await.unwrap());
+    assert!(!looker.replace("portal", 1, SecretString::from("late")).await.unwrap());
+    let token = owner.load("portal").await.unwrap().unwrap();
+    assert_eq!((token.secret.expose_secret(), token.version), ("next", 2));
+    let refused = sync_engine::Store::bind(&looker, "00D", "tenant").await.unwrap_err();
+    assert!(refused.to_string().contains("for reading only"), "{refused}");
+}
