@@ -1,0 +1,201 @@
+//! What is compared with what, by hand: one block a field.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::{
+    Difference,
+    pairs::{Pair, list, living},
+    values::{day, flag, number, short_id, text},
+};
+
+/// Where received referrals wait for an answer in the org that is judged.
+const ON_HOLD: &str = "Co-sell: to answer";
+
+/// The page of a referral, before its id.
+const LINK: &str = "https://partner.microsoft.com/referrals/v2/inbox?id=";
+
+/// The kinds of help, as the picklist and as the portal name them.
+const HELP: [(&str, &str); 7] = [
+    ("", "Unknown"),
+    ("Workload specific value proposition", "WorkloadSpecificValueProposition"),
+    ("Customer technical architecture", "CustomerTechnicalArchitecture"),
+    ("Proof of concept or demo", "ProofOfConceptOrDemo"),
+    ("Quotes or licensing", "QuotesOrLicensing"),
+    ("Post sales customer success", "PostSalesCustomerSuccess"),
+    ("General or other", "GeneralOrOther"),
+];
+
+/// Whether the portal takes a change later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Later {
+    /// Both platforms can be changed, or Salesforce follows.
+    Follows,
+    /// The portal fixed it when the referral was created.
+    Fixed,
+}
+
+struct Sheet<'a> {
+    pair: &'a Pair<'a>,
+    found: Vec<Difference>,
+}
+
+impl Sheet<'_> {
+    fn equal(&mut self, field: &'static str, salesforce: String, portal: String, later: Later) {
+        if salesforce != portal {
+            self.found.push(Difference {
+                opportunity: self.pair.opportunity_id().to_owned(),
+                referral: self.pair.referral_id().to_owned(),
+                field,
+                salesforce,
+                portal,
+                fixed: later == Later::Fixed,
+            });
+        }
+    }
+}
+
+/// Everything in which the two differ.
+pub(crate) fn compare(pair: &Pair<'_>) -> Vec<Difference> {
+    let (row, referral) = (pair.opportunity, pair.referral);
+    let mut sheet = Sheet { pair, found: Vec::new() };
+    let details = &referral["details"];
+    let mut follows = |field, salesforce, portal| sheet.equal(field, salesforce, portal, Later::Follows);
+    follows("amount", number(&row["Amount"]), number(&details["dealValue"]));
+    follows("currency", text(&row["CurrencyIsoCode"]), text(&details["currency"]));
+    follows("closing_date", day(&row["CloseDate"]), day(&details["closingDateTime"]));
+    follows("notes", text(&row["Description"]), text(&details["notes"]));
+    let shared = flag(&referral["consent"]["consentToShareReferralWithMicrosoftSellers"]);
+    follows("share", flag(&row["Share_with_Microsoft__c"]).to_string(), shared.to_string());
+    follows("identifier", text(&row["Referral_Identifier__c"]), text(&referral["id"]));
+    follows("link", text(&row["Referral_Link__c"]), format!("{LINK}{}", text(&referral["id"])));
+    follows("expires", day(&row["Referral_Expires__c"]), day(&referral["expirationDateTime"]));
+    follows("program", text(&row["Referral_Program__c"]), text(&referral["referralProgram"]));
+    // It is written at creation or at acceptance: a referral that was never accepted does not have it.
+    if !referral["acceptedDateTime"].is_null() {
+        let reference = short_id(&referral["externalReferenceId"]).to_owned();
+        follows("external_reference", short_id(&row["Id"]).to_owned(), reference);
+    }
+    microsoft(&mut sheet);
+    stage(&mut sheet);
+    solutions(&mut sheet);
+    customer(&mut sheet);
+    sheet.found
+}
+
+/// The opportunity's stage against the referral's state, and why a deal was lost.
+fn stage(sheet: &mut Sheet<'_>) {
+    let (row, referral) = (sheet.pair.opportunity, sheet.pair.referral);
+    let name = text(&row["StageName"]);
+    let meaning =
+        living(sheet.pair.salesforce, "OpportunityStage").find(|stage| stage["ApiName"] == name.as_str());
+    let is = |what: &str| meaning.is_some_and(|stage| flag(&stage[what]));
+    let status = text(&referral["status"]);
+    let substatus = text(&referral["substatus"]);
+    let fits = match (status.as_str(), substatus.as_str()) {
+        ("New", "Pending" | "Received") => name == ON_HOLD,
+        ("Active", "Accepted") => meaning.is_some() && !is("IsClosed"),
+        ("Closed", "Won") => is("IsWon"),
+        ("Closed", "Lost" | "Declined" | "Expired" | "Error") => is("IsClosed") && !is("IsWon"),
+        _ => false,
+    };
+    if !fits {
+        sheet.equal("stage", name, format!("{status}/{substatus}"), Later::Follows);
+    } else if substatus == "Lost" || substatus == "Declined" {
+        let (salesforce, portal) = (text(&row["Loss_Reason__c"]), text(&referral["statusReason"]));
+        sheet.equal("reason", salesforce, portal, Later::Follows);
+    }
+}
+
+/// Microsoft's referral in the engagement: its answer, its people, its CRM id, and what it was asked.
+fn microsoft(sheet: &mut Sheet<'_>) {
+    let row = sheet.pair.opportunity;
+    let nothing = Value::Null;
+    let theirs = sheet.pair.microsoft.unwrap_or(&nothing);
+    let answer = text(&theirs["substatus"]);
+    sheet.equal("microsoft_status", text(&row["Microsoft_Status__c"]), answer, Later::Follows);
+    let crm = text(&theirs["trackingInfo"]["microsoftMsxId"]);
+    sheet.equal("microsoft_crm_id", text(&row["Microsoft_CRM_Identifier__c"]), crm, Later::Follows);
+    // How a person is written as a line of text is the product's choice; that each is there is not.
+    let written = text(&row["Microsoft_Sellers__c"]);
+    let sellers: Vec<String> = list(&theirs["team"])
+        .iter()
+        .map(|seller| {
+            format!("{} {}", text(&seller["firstName"]), text(&seller["lastName"])).trim().to_owned()
+        })
+        .collect();
+    if written.lines().count() != sellers.len() || !sellers.iter().all(|seller| written.contains(seller)) {
+        sheet.equal("microsoft_sellers", written, sellers.join("\n"), Later::Follows);
+    }
+    if theirs["inviteContext"]["invitedBy"]["organizationId"] == sheet.pair.organization {
+        let code = text(&theirs["inviteContext"]["assistanceRequestCode"]);
+        let label = HELP.iter().find(|(_, known)| *known == code).map_or(code.as_str(), |(label, _)| label);
+        sheet.equal("help", text(&row["How_can_Microsoft_help__c"]), label.to_owned(), Later::Fixed);
+        let notes = text(&theirs["inviteContext"]["notes"]);
+        sheet.equal("help_notes", text(&row["Notes_to_Microsoft__c"]), notes, Later::Fixed);
+        contacts(sheet);
+    } else if sheet.pair.microsoft.is_none() {
+        sheet.equal("help", text(&row["How_can_Microsoft_help__c"]), String::new(), Later::Follows);
+    }
+}
+
+/// The customer's people, who leave only when help is asked.
+fn contacts(sheet: &mut Sheet<'_>) {
+    let pair = sheet.pair;
+    let emails = |people: &mut dyn Iterator<Item = &Value>, member: &str| -> BTreeSet<String> {
+        people.map(|person| text(&person[member]).to_lowercase()).filter(|email| !email.is_empty()).collect()
+    };
+    let mut people = pair
+        .children("OpportunityContactRole", "OpportunityId")
+        .filter_map(|role| pair.row("Contact", &role["ContactId"]));
+    let in_salesforce = emails(&mut people, "Email");
+    let at_the_portal = emails(&mut list(&pair.referral["customerProfile"]["team"]).iter(), "email");
+    sheet.equal("contacts", joined(in_salesforce), joined(at_the_portal), Later::Fixed);
+}
+
+/// What the deal is about: the ids on both sides, and what both keep of each.
+fn solutions(sheet: &mut Sheet<'_>) {
+    let rows: BTreeMap<String, &Value> = sheet
+        .pair
+        .children("Microsoft_Solution__c", "Opportunity__c")
+        .map(|row| (text(&row["Solution_Id__c"]), row))
+        .collect();
+    let elements: BTreeMap<String, &Value> =
+        list(&sheet.pair.referral["details"]["requirements"]["solutions"])
+            .iter()
+            .map(|element| (text(&element["id"]), element))
+            .collect();
+    sheet.equal("solutions", joined(rows.keys().cloned()), joined(elements.keys().cloned()), Later::Follows);
+    for (id, row) in &rows {
+        let Some(element) = elements.get(id) else { continue };
+        let members: [(&'static str, String, String); 4] = [
+            ("solution_name", text(&row["Name"]), text(&element["name"])),
+            ("solution_publisher", text(&row["Publisher__c"]), text(&element["publisherName"])),
+            ("solution_type", text(&row["Solution_Type__c"]), text(&element["solutionType"])),
+            ("solution_quantity", number(&row["Quantity__c"]), number(&element["quantity"])),
+        ];
+        for (field, salesforce, portal) in members {
+            sheet.equal(field, salesforce, portal, Later::Follows);
+        }
+    }
+}
+
+/// The deal's name and the customer, which the portal fixes at creation.
+fn customer(sheet: &mut Sheet<'_>) {
+    let (row, referral) = (sheet.pair.opportunity, sheet.pair.referral);
+    sheet.equal("name", text(&row["Name"]), text(&referral["name"]), Later::Fixed);
+    let nothing = Value::Null;
+    let account = sheet.pair.row("Account", &row["AccountId"]).unwrap_or(&nothing);
+    let profile = &referral["customerProfile"];
+    sheet.equal("customer_name", text(&account["Name"]), text(&profile["name"]), Later::Fixed);
+    let address = &profile["address"];
+    let salesforce = ["BillingStreet", "BillingCity", "BillingState", "BillingPostalCode", "BillingCountry"];
+    let portal = ["addressLine1", "city", "state", "postalCode", "country"];
+    let lines = |of: &Value, members: [&str; 5]| members.map(|member| text(&of[member])).join(", ");
+    sheet.equal("customer_address", lines(account, salesforce), lines(address, portal), Later::Fixed);
+}
+
+fn joined(words: impl IntoIterator<Item = String>) -> String {
+    words.into_iter().collect::<Vec<_>>().join(", ")
+}
