@@ -85,7 +85,7 @@ pub struct Memory {
     pub windows: BTreeMap<GroupId, PerSide<Option<Window>>>,
     /// Where each side stood when last reconciled.
     pub life: Option<PerSide<Life>>,
-    /// What the response field said when the records were linked; only a change from it is an answer.
+    /// What the response field said when the lifecycle was last reconciled; only a change from it is an answer.
     pub answered: Option<Response>,
     /// The newest version seen of each side.
     pub versions: PerSide<Option<Version>>,

@@ -17,9 +17,9 @@ pub enum Irreversible {
     Decline,
     /// A referral is won or lost.
     Close,
-    /// The deal is shown to Microsoft's sellers.
+    /// The deal is shown to the other organisation's sellers.
     Share,
-    /// A Microsoft seller is asked for help.
+    /// The other organisation is asked for help.
     AskHelp,
 }
 

@@ -69,7 +69,7 @@ pub struct CrmFacts {
     pub origin: Option<RecordId>,
     /// The reason given for losing or declining, in the portal's words.
     pub reason: Option<String>,
-    /// Whether the help field asks for Microsoft's help.
+    /// Whether the help field asks for the other organisation's help.
     pub asks_help: bool,
     /// The read's server date was under two seconds after the record's stamp: read again before writing.
     pub unsettled: bool,

@@ -1,8 +1,8 @@
 //! A set's group: from the ruling per element to writes, with what must stay as it was.
 
 use crate::{
-    Content, ElementChange, ElementKey, Elements, GroupDecision, GroupHeld, GroupSpec, Held, PerSide, Plan,
-    ProblemClass, Side, Value, Why, Write,
+    Content, Element, ElementChange, ElementKey, Elements, GroupDecision, GroupHeld, GroupSpec, Held,
+    PerSide, Plan, ProblemClass, Side, Value, Why, Write,
     groups::{Decided, Groups, ask},
     sets::{Broken, Loss, SetCase, SetRuling},
 };
@@ -82,6 +82,11 @@ impl Groups<'_> {
         {
             plan.consumed.push(decided.id);
         }
+        if self.seen.portal.life.is_closed() && spec.to.portal.update {
+            for loss in unsent(&now, base.as_ref()) {
+                self.archive_loss(spec, &loss, plan);
+            }
+        }
         // Every element that neither waits nor is written is as it may be.
         let fine = |key: &&ElementKey| !waiting.contains(key);
         let written = self.written_keys(spec);
@@ -138,6 +143,24 @@ fn all_keys(now: &PerSide<Elements>, base: Option<&PerSide<Elements>>) -> Vec<El
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// What a seller changed and nobody sent before the portal closed; it leaves the opportunity's base behind only once.
+fn unsent(now: &PerSide<Elements>, base: Option<&PerSide<Elements>>) -> Vec<Loss> {
+    let Some(base) = base else { return Vec::new() };
+    let alone = |(key, element): &(&ElementKey, &Element)| {
+        base.crm.get(*key) != Some(element) && now.portal.get(*key) != Some(element)
+    };
+    now.crm
+        .iter()
+        .filter(alone)
+        .map(|(key, element)| Loss {
+            side: Side::Crm,
+            key: key.clone(),
+            element: element.clone(),
+            reason: "the portal closed first",
+        })
+        .collect()
 }
 
 fn say_broken(spec: &GroupSpec, ruling: &SetRuling, plan: &mut Plan) {

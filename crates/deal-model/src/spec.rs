@@ -163,7 +163,7 @@ impl Default for GuardSettings {
     }
 }
 
-/// Microsoft's seven flows, as what they switch: which effects are allowed.
+/// Which effects are allowed: each can be switched off by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Switches {
     /// Create referrals from opportunities.
@@ -176,7 +176,7 @@ pub struct Switches {
     pub update_opportunities: bool,
     /// Write solutions to referrals.
     pub solutions: bool,
-    /// Show what Microsoft's sellers did.
+    /// Show what the other organisation's sellers did.
     pub companion: bool,
 }
 

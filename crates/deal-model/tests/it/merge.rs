@@ -272,3 +272,36 @@ fn routes_are_read_by_the_side_that_is_written() {
     let world = deal(spec).crm("name", "s").portal("name", "p");
     check(&world, &["opportunity: name s -> p (the deal was born on the other side)"]);
 }
+
+#[test]
+fn an_amount_is_rounded_to_the_digits_of_its_currency() {
+    let cents =
+        |amount: &str| deal_model::Observed::Value(deal_model::Value::Number(amount.parse().unwrap()));
+    let yen = deal(money())
+        .with(|world| world.specs.minor_units = [("JPY".to_owned(), 0)].into())
+        .base("amount", 4)
+        .base("currency", "JPY")
+        .portal("amount", 4)
+        .portal("currency", "JPY")
+        .crm("currency", "JPY");
+    check(&yen.clone().crm("amount", cents("4.4")), &[]);
+    check(&yen.crm("amount", cents("4.5")), &["referral: money 4 JPY -> 5 JPY (changed on the other side)"]);
+}
+
+#[test]
+fn a_write_that_empties_a_field_counts_for_the_brake() {
+    let mut spec = money();
+    spec.clear.portal = Clear::Propagate;
+    let clears = |amount: deal_model::Observed| {
+        let world = deal(spec.clone()).base("amount", 4).base("currency", "EUR");
+        let world =
+            world.portal("amount", 4).portal("currency", "EUR").crm("amount", amount).crm("currency", "EUR");
+        let plan = world.plan();
+        let [deal_model::Effect::Update { writes, .. }] = plan.effects.as_slice() else {
+            panic!("{plan:#?}")
+        };
+        writes[0].clears()
+    };
+    assert!(clears(deal_model::Observed::Empty));
+    assert!(!clears(crate::world::Says::says(5)));
+}

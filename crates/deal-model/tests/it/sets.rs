@@ -138,3 +138,14 @@ fn what_a_side_does_not_send_does_not_leave_it() {
     let world = items(A, AB, A).sends(Side::Crm, "items", none);
     check(&world, &["items waits: it is not sent at present"]);
 }
+
+#[test]
+fn what_a_seller_added_before_the_portal_closed_is_archived_once() {
+    let won = deal_model::Life::Won;
+    let mut world = items(A, AB, A).stood(won.clone(), won.clone()).stage(won.clone()).referral(won);
+    let plan = world.pass();
+    assert_eq!(archived(&plan), ["opportunity: items b: the portal closed first"]);
+    assert!(plan.is_quiet());
+    world.deal.phase = deal_model::Phase::Live;
+    assert!(world.pass().archive.is_empty());
+}

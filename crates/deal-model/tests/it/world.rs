@@ -439,7 +439,7 @@ fn side_of(effect: &Effect) -> Side {
 }
 
 pub(crate) fn show(plans: &[Plan]) -> String {
-    plans.iter().map(|plan| format!("{plan:#?}\n")).collect()
+    format!("{plans:#?}")
 }
 
 /// What the plan says, without what was told about it elsewhere.
