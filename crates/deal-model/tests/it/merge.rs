@@ -305,3 +305,10 @@ fn a_write_that_empties_a_field_counts_for_the_brake() {
     assert!(clears(deal_model::Observed::Empty));
     assert!(!clears(crate::world::Says::says(5)));
 }
+
+#[test]
+fn sides_that_hold_the_same_as_far_as_it_fits_agree_whatever_they_would_send() {
+    let world = short().base("name", "x").crm("name", "abcdef").portal("name", "abc");
+    let world = world.sends(Side::Crm, "name", "y").sends(Side::Portal, "name", "z");
+    row(&world, Row::BothAlike, &[]);
+}
