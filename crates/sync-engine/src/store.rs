@@ -270,7 +270,8 @@ pub enum Disposition {
     Keep,
     /// Done: clear the row if its generation is the claimed one, else leave it due.
     Done,
-    /// Look again at `at`, with these hints, in this lane.
+    /// Look again at `at`, with these hints, in this lane. After a failure (`attempts` above 0) the change is still
+    /// under way and keeps its hearing; a look without one begins a new hearing at `at`.
     Again {
         /// When.
         at: Timestamp,

@@ -2,7 +2,7 @@
 
 use deal_model::{
     Deal, DealId, GroupDecision, GroupHeld, GroupId, GroupSpec, Held, Life, Observation, Phase, Plan,
-    PlanInput, Side, Sight, Value, display, fit_group, plan,
+    PlanInput, Route, Side, Sight, Value, display, fit_group, plan,
 };
 use serde::{Deserialize, Serialize};
 
@@ -194,6 +194,14 @@ impl Engine {
         crm: &Observation,
         portal: &Observation,
     ) -> Option<Difference> {
+        // What only goes along when a referral is created says nothing of one that we did not create, and what only
+        // goes along when help is asked says nothing of a deal without.
+        let not_ours = preview.deal.born == Side::Portal && !spec.to.portal.update && !flows(spec.to.crm);
+        let asks_help = crm.crm().is_some_and(|facts| facts.asks_help);
+        let without_help = !asks_help && self.parts.specs.help_needs.contains(&spec.id);
+        if not_ours || without_help {
+            return None;
+        }
         let memory = &preview.deal.memory;
         let held = |observation: &Observation| -> Option<GroupHeld> {
             spec.members
@@ -226,6 +234,11 @@ impl Engine {
             fixed: !(spec.to.portal.update && spec.to.crm.update),
         })
     }
+}
+
+/// Whether a side is ever written.
+fn flows(route: Route) -> bool {
+    route.create || route.update
 }
 
 /// Whether both sides stand at the same point; a sales stage counts only where both have one.

@@ -187,21 +187,26 @@ pub(super) fn dispose(
         }
         Disposition::Again { at, hints, attempts } => {
             let statement = if marked_meanwhile {
-                // The change of the claim is still under way, so its hearing stays the oldest.
                 "UPDATE work SET crm = crm | ?3, portal = portal | ?4, companion = companion | ?5,
-                                 due = min(coalesce(due_since, due), ?6), heard_since = NULL
+                                 due = min(coalesce(due_since, due), ?6),
+                                 heard = CASE WHEN ?7 THEN heard ELSE coalesce(heard_since, ?6) END,
+                                 heard_since = NULL
                  WHERE kind = ?1 AND id = ?2"
             } else {
-                "UPDATE work SET crm = ?3, portal = ?4, companion = ?5, due = ?6, heard_since = NULL
+                "UPDATE work SET crm = ?3, portal = ?4, companion = ?5, due = ?6,
+                                 heard = CASE WHEN ?7 THEN heard ELSE ?6 END, heard_since = NULL
                  WHERE kind = ?1 AND id = ?2"
             };
+            // After a failure the change of the claim is still under way: its hearing stays the oldest.
+            let still_under_way = *attempts > 0;
             sql.prepare_cached(statement)?.execute(params![
                 kind,
                 id,
                 hints.crm,
                 hints.portal,
                 hints.companion,
-                Micros(*at)
+                Micros(*at),
+                still_under_way
             ])?;
             release(sql, kind, id, *attempts, "due")?;
         }

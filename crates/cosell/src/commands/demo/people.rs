@@ -15,6 +15,9 @@ use crate::commands::sandbox::Printed;
 /// How long a person waits for a change to show up before the demo is called failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long people pause between two things they do.
+const BREATH: Duration = Duration::from_millis(2_500);
+
 /// How often they look.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -113,6 +116,12 @@ impl People {
     pub(crate) async fn acts(&self, actor: &str, body: &Value) -> anyhow::Result<Value> {
         let url = format!("{}/actor/{actor}", self.control.trim_end_matches('/'));
         self.call(Method::POST, &url, None, Some(body)).await
+    }
+
+    /// People take a breath between what they do: two saves of one second carry one stamp in Salesforce, and are
+    /// told apart only two seconds later.
+    pub(crate) async fn breathe(&self) {
+        tokio::time::sleep(BREATH).await;
     }
 
     /// Looks again and again until `seen` finds what it looks for.

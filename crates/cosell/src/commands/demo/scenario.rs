@@ -43,6 +43,7 @@ async fn outbound(people: &People, tell: &(impl Fn(&str) + Sync)) -> anyhow::Res
     let referral = referral.as_str().context("an identifier is text")?.to_owned();
     tell(&format!("  {}  the referral exists, its identifier is on the opportunity", after(took)));
 
+    people.breathe().await;
     let engagement = people.referral(&referral).await?["engagementId"].clone();
     let (_, took) = people
         .until("Microsoft's referral exists", || async {
@@ -67,10 +68,12 @@ async fn outbound(people: &People, tell: &(impl Fn(&str) + Sync)) -> anyhow::Res
         .await?;
     tell(&format!("  {}  Microsoft's seller edits; their CRM id follows", after(took)));
 
+    people.breathe().await;
     people.seller_edits(&opportunity, json!({ "Amount": 52_000 })).await?;
     let (_, took) =
         people.until_referral(&referral, "/details/dealValue", |value| is_amount(value, 52_000)).await?;
     tell(&format!("  {}  the seller changes the amount; the referral follows", after(took)));
+    people.breathe().await;
     people.colleague_edits(&referral, json!({ "/details/notes": "Pilot agreed for Q1" })).await?;
     let (_, took) =
         people.until_opportunity(&opportunity, "Description", |value| value == "Pilot agreed for Q1").await?;
@@ -87,10 +90,12 @@ async fn inbound(people: &People, tell: &(impl Fn(&str) + Sync)) -> anyhow::Resu
         people.until("the opportunity exists", || async { people.opportunity_of(&referral).await }).await?;
     tell(&format!("  {}  the opportunity exists, in the on-hold stage", after(took)));
 
+    people.breathe().await;
     people.seller_edits(&opportunity, json!({ "StageName": "Qualification" })).await?;
     let (_, took) = people.until_referral(&referral, "/status", |value| value == "Active").await?;
     tell(&format!("  {}  the seller leaves the on-hold stage: accepted (grace 1 s)", after(took)));
 
+    people.breathe().await;
     // Both sides at once, one field in conflict: the mapping's owner wins, the loser is kept.
     let seller = people.seller_edits(&opportunity, json!({ "Amount": 275_000, "CloseDate": "2027-07-15" }));
     let colleague = people.colleague_edits(
@@ -114,6 +119,7 @@ async fn inbound(people: &People, tell: &(impl Fn(&str) + Sync)) -> anyhow::Resu
         .await?;
     tell(&format!("  {}  edits on both sides at once, one in conflict: merged field by field", after(took)));
 
+    people.breathe().await;
     people.seller_edits(&opportunity, json!({ "StageName": "Closed Won" })).await?;
     let (_, took) = people.until_referral(&referral, "/substatus", |value| value == "Won").await?;
     tell(&format!("  {}  Closed Won (grace 2 s here): the referral is won", after(took)));
@@ -133,6 +139,7 @@ async fn more(people: &People, pairs: usize, tell: &(impl Fn(&str) + Sync)) -> a
         referrals.push(referral.as_str().context("an identifier is text")?.to_owned());
     }
     tell("  all referrals exist");
+    people.breathe().await;
     for (number, (opportunity, referral)) in opportunities.iter().zip(&referrals).enumerate() {
         people.seller_edits(opportunity, json!({ "Amount": 20_000 + number })).await?;
         people.colleague_edits(referral, json!({ "/details/notes": format!("Note {number}") })).await?;
