@@ -381,7 +381,7 @@ impl Engine {
         item.round.plan.headline = format!("needs you: {sentence}");
     }
 
-    fn line(&self, what: &str, sentence: &str) -> AuditLine {
+    pub(super) fn line(&self, what: &str, sentence: &str) -> AuditLine {
         AuditLine {
             at: self.now(),
             what: what.to_owned(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deal_model::{
     Deal, Effect, EffectEnd, GroupDecision, PerSide, Phase, Problem, ProblemClass, SETTLE, SettleInput, Side,
-    Sight, settle,
+    Sight, carried_out, settle,
 };
 use jiff::Timestamp;
 use ports::RetryClass;
@@ -42,7 +42,13 @@ impl Engine {
         self.waiting_and_problems(item);
         let goes_on = self.goes_on(item);
         let disposition = if goes_on { Disposition::Keep } else { self.disposition(item) };
-        let consumed = item.round.plan.consumed.clone();
+        let mut consumed = carried_out(&item.deal, &item.round.plan, &item.round.ends);
+        for id in item.round.plan.handed_back.clone() {
+            // What a person decided about values that changed meanwhile is not carried out, and the person is told.
+            let sentence = "A decision was handed back: the values changed meanwhile.";
+            item.round.audit.push(self.line("handed back", sentence));
+            consumed.push(id);
+        }
         let commit = Commit {
             claim: item.claim.clone(),
             deal: Some(item.deal.clone()),

@@ -136,6 +136,5 @@ fn stand_in(item: &Item) -> Option<Sight> {
 
 /// Whether the read is older than what the deal has already seen.
 fn lags(item: &Item, side: Side, sight: &Sight) -> bool {
-    let known = item.deal.memory.versions.at(side).as_ref();
-    matches!((sight.seen(), known), (Some(seen), Some(known)) if seen.version.stamp < known.stamp)
+    sight.seen().is_some_and(|seen| !item.deal.memory.admits(side, &seen.version))
 }
