@@ -12,20 +12,20 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 /// The program under test.
-pub const COSELL: &str = env!("CARGO_BIN_EXE_cosell");
+pub(crate) const COSELL: &str = env!("CARGO_BIN_EXE_cosell");
 
 /// How long anything may take before a test fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a test looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A local Partner Center and a local Salesforce, in a process of their own, with a configuration that fits.
-pub struct World {
+pub(crate) struct World {
     process: Child,
     http: Client,
     /// Addresses and credentials, as `cosell sandbox` printed them.
-    pub ready: Value,
+    pub(crate) ready: Value,
     folder: tempfile::TempDir,
 }
 
@@ -38,12 +38,12 @@ impl Drop for World {
 
 impl World {
     /// Starts the sandbox and writes the configuration.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::seeded(0)
     }
 
     /// The same, with another seed.
-    pub fn seeded(seed: u64) -> Self {
+    pub(crate) fn seeded(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(COSELL)
             .args(["sandbox", "--seed", &seed.to_string(), "--write"])
@@ -60,17 +60,17 @@ impl World {
     }
 
     /// The folder with the configuration, its secrets, the store and the logs.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// The configuration file.
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder().join("cosell.toml")
     }
 
     /// Changes a line of the configuration.
-    pub fn configure(&self, from: &str, to: &str) {
+    pub(crate) fn configure(&self, from: &str, to: &str) {
         let text = fs::read_to_string(self.config()).unwrap();
         assert!(text.contains(from), "the configuration has no {from}");
         fs::write(self.config(), text.replace(from, to)).unwrap();
@@ -84,12 +84,12 @@ impl World {
     }
 
     /// Starts `cosell run`.
-    pub fn run(&self) -> Service {
+    pub(crate) fn run(&self) -> Service {
         self.run_with(&[])
     }
 
     /// Starts `cosell run` with environment variables; its log goes to `cosell.log`.
-    pub fn run_with(&self, environment: &[(&str, &str)]) -> Service {
+    pub(crate) fn run_with(&self, environment: &[(&str, &str)]) -> Service {
         let log =
             fs::OpenOptions::new().create(true).append(true).open(self.folder().join("cosell.log")).unwrap();
         let process = Command::new(COSELL)
@@ -106,12 +106,12 @@ impl World {
     }
 
     /// Runs a command of the program to its end.
-    pub fn cosell(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn cosell(&self, arguments: &[&str]) -> Output {
         Command::new(COSELL).args(arguments).arg("--config").arg(self.config()).output().unwrap()
     }
 
     /// Runs a command with `--format json` and parses each line of its answer.
-    pub fn cosell_json(&self, arguments: &[&str]) -> Vec<Value> {
+    pub(crate) fn cosell_json(&self, arguments: &[&str]) -> Vec<Value> {
         let mut arguments = arguments.to_vec();
         arguments.extend(["--format", "json"]);
         let output = self.cosell(&arguments);
@@ -123,7 +123,13 @@ impl World {
     }
 
     /// One request; anything but success fails the test.
-    pub async fn call(&self, method: Method, url: &str, token: Option<&str>, body: Option<&Value>) -> Value {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        url: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Value {
         match self.try_call(method.clone(), url, token, body).await {
             (status, answer) if (200..300).contains(&status) => answer,
             (status, answer) => panic!("{method} {url}: {status} {answer}"),
@@ -131,7 +137,7 @@ impl World {
     }
 
     /// One request, with its status.
-    pub async fn try_call(
+    pub(crate) async fn try_call(
         &self,
         method: Method,
         url: &str,
@@ -154,36 +160,36 @@ impl World {
     // ── Salesforce ──────────────────────────────────────────────────────────────────────────────────────────────
 
     /// A Salesforce REST address.
-    pub fn salesforce(&self, path: &str) -> String {
+    pub(crate) fn salesforce(&self, path: &str) -> String {
         format!("{}/services/data/v66.0/{path}", self.said("/salesforce/instance_url"))
     }
 
     /// A seller's ordinary token.
-    pub fn seller_token(&self) -> &str {
+    pub(crate) fn seller_token(&self) -> &str {
         self.said("/salesforce/seller/access_token")
     }
 
     /// The seller creates a row; its id.
-    pub async fn seller_creates(&self, object: &str, row: Value) -> String {
+    pub(crate) async fn seller_creates(&self, object: &str, row: Value) -> String {
         let url = self.salesforce(&format!("sobjects/{object}"));
         let answer = self.call(Method::POST, &url, Some(self.seller_token()), Some(&row)).await;
         answer["id"].as_str().unwrap().to_owned()
     }
 
     /// The seller edits an opportunity.
-    pub async fn seller_edits(&self, opportunity: &str, changes: Value) {
+    pub(crate) async fn seller_edits(&self, opportunity: &str, changes: Value) {
         let url = self.salesforce(&format!("sobjects/Opportunity/{opportunity}"));
         self.call(Method::PATCH, &url, Some(self.seller_token()), Some(&changes)).await;
     }
 
     /// The seller looks at an opportunity.
-    pub async fn opportunity(&self, opportunity: &str) -> Value {
+    pub(crate) async fn opportunity(&self, opportunity: &str) -> Value {
         let url = self.salesforce(&format!("sobjects/Opportunity/{opportunity}"));
         self.call(Method::GET, &url, Some(self.seller_token()), None).await
     }
 
     /// The seller asks a query.
-    pub async fn query(&self, soql: &str) -> Vec<Value> {
+    pub(crate) async fn query(&self, soql: &str) -> Vec<Value> {
         let mut url = reqwest::Url::parse(&self.salesforce("query")).unwrap();
         url.query_pairs_mut().append_pair("q", soql);
         let answer = self.call(Method::GET, url.as_str(), Some(self.seller_token()), None).await;
@@ -191,7 +197,7 @@ impl World {
     }
 
     /// An opportunity with everything that a referral needs, not yet opted in.
-    pub async fn new_opportunity(&self, name: &str, amount: i64) -> String {
+    pub(crate) async fn new_opportunity(&self, name: &str, amount: i64) -> String {
         let account = self
             .seller_creates(
                 "Account",
@@ -227,7 +233,7 @@ impl World {
     }
 
     /// The seller opts the opportunity in, with consent, and asks for help if `help`.
-    pub async fn opt_in(&self, opportunity: &str, help: bool) {
+    pub(crate) async fn opt_in(&self, opportunity: &str, help: bool) {
         let mut changes = json!({ "Sync_with_Partner_Center__c": true, "Consent_to_Share__c": true,
             "Share_with_Microsoft__c": true });
         if help {
@@ -238,7 +244,7 @@ impl World {
     }
 
     /// Waits for the opportunity's referral; its id.
-    pub async fn referral_of(&self, opportunity: &str) -> String {
+    pub(crate) async fn referral_of(&self, opportunity: &str) -> String {
         let value = self.until_opportunity(opportunity, "Referral_Identifier__c", Value::is_string).await;
         value.as_str().unwrap().to_owned()
     }
@@ -246,20 +252,50 @@ impl World {
     // ── Partner Center ──────────────────────────────────────────────────────────────────────────────────────────
 
     /// A referral, as a colleague sees it in Partner Center.
-    pub async fn referral(&self, referral: &str) -> Value {
+    pub(crate) async fn referral(&self, referral: &str) -> Value {
         let url = format!("{}/referrals/{referral}", self.said("/partner_center/api_url"));
         self.call(Method::GET, &url, Some(self.said("/partner_center/portal_user_token")), None).await
     }
 
     /// Somebody past the API acts: `microsoft/accept`, `portal/edit`.
-    pub async fn acts(&self, actor: &str, body: Value) -> Value {
+    pub(crate) async fn acts(&self, actor: &str, body: Value) -> Value {
         self.control(Platform::PartnerCenter, Method::POST, &format!("actor/{actor}"), Some(&body)).await
+    }
+
+    /// Lets Cosell listen for events on a free port, and Partner Center send them there. Before [`World::run`].
+    pub(crate) async fn listen_for_events(&self) {
+        // Free now; nobody else on this machine asks for a port by number in the moment until it is taken.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        self.configure("[webhook]\nlisten = \"127.0.0.1:0\"", &format!("[webhook]\nlisten = \"{free}\""));
+        let registration = json!({
+            "WebhookUrl": format!("http://{free}/webhooks/partner-center"),
+            "WebhookEvents": ["referral-created", "referral-updated", "related-referral-created",
+                "related-referral-updated"],
+        });
+        let url = format!("{}/registration", self.said("/partner_center/webhooks_url"));
+        let token = self.webhooks_token().await;
+        self.call(Method::POST, &url, Some(&token), Some(&registration)).await;
+    }
+
+    /// A token for the registration of events, as an administrator's own client gets it.
+    async fn webhooks_token(&self) -> String {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "refresh_token")
+            .append_pair("client_id", self.said("/partner_center/client_id"))
+            .append_pair("client_secret", self.said("/partner_center/client_secret"))
+            .append_pair("refresh_token", self.said("/partner_center/refresh_token"))
+            .append_pair("scope", self.said("/partner_center/webhooks_scope"))
+            .finish();
+        let request = self.http.post(self.said("/partner_center/token_url"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
     }
 
     // ── The sandbox's own controls ──────────────────────────────────────────────────────────────────────────────
 
     /// One call of a platform's control surface.
-    pub async fn control(
+    pub(crate) async fn control(
         &self,
         platform: Platform,
         method: Method,
@@ -274,14 +310,52 @@ impl World {
     }
 
     /// All records of a platform, raw.
-    pub async fn state(&self, platform: Platform) -> Value {
+    pub(crate) async fn state(&self, platform: Platform) -> Value {
         self.control(platform, Method::GET, "state", None).await
+    }
+
+    // ── The judges ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// What the oracle says of both platforms' raw records.
+    pub(crate) async fn verdict(&self) -> oracle::Verdict {
+        oracle::judge(&self.state(Platform::Salesforce).await, &self.state(Platform::PartnerCenter).await)
+    }
+
+    /// What `cosell verify` says.
+    pub(crate) fn verified(&self) -> Value {
+        self.cosell_json(&["verify"]).pop().expect("verify answers one line")
+    }
+
+    /// Waits until the oracle finds every pair equal, and then demands that `cosell verify` says the same.
+    pub(crate) async fn both_judges_agree(&self, pairs: usize) {
+        let began = Instant::now();
+        loop {
+            let verdict = self.verdict().await;
+            if verdict.holds() && verdict.pairs.len() == pairs {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "the oracle wants {pairs} equal pairs and sees {verdict:#?}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let requests = self.control(Platform::PartnerCenter, Method::GET, "requests", None).await;
+        assert_eq!(oracle::irreversible_twice(&requests), [], "nothing irreversible happens twice");
+        let verified = self.verified();
+        assert_eq!(
+            verified,
+            json!({ "deals": pairs, "counts": { "equal": pairs }, "findings": [] }),
+            "cosell verify agrees with the oracle"
+        );
     }
 
     // ── Waiting ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Waits until the opportunity's field is `wanted`.
-    pub async fn until_opportunity(&self, id: &str, field: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until_opportunity(
+        &self,
+        id: &str,
+        field: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let wanted = &wanted;
         until(&format!("{field} of opportunity {id}"), || async move {
             self.opportunity(id).await.get(field).filter(|value| wanted(value)).cloned()
@@ -290,7 +364,12 @@ impl World {
     }
 
     /// Waits until the referral's member is `wanted`.
-    pub async fn until_referral(&self, id: &str, pointer: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until_referral(
+        &self,
+        id: &str,
+        pointer: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let wanted = &wanted;
         until(&format!("{pointer} of referral {id}"), || async move {
             self.referral(id).await.pointer(pointer).filter(|value| wanted(value)).cloned()
@@ -301,13 +380,13 @@ impl World {
 
 /// Which platform's controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Platform {
+pub(crate) enum Platform {
     PartnerCenter,
     Salesforce,
 }
 
 /// Looks until `seen` finds something.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, seen: impl Fn() -> F) -> T {
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, seen: impl Fn() -> F) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = seen().await {
@@ -319,26 +398,26 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, seen: impl Fn()
 }
 
 /// A running `cosell run`.
-pub struct Service {
+pub(crate) struct Service {
     process: Child,
 }
 
 impl Service {
     /// Kills it at once, without a chance to say goodbye.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// Asks it to stop, and waits until it has.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         assert!(self.process.wait().unwrap().success(), "the service ends with status 0 when asked to stop");
     }
 
     /// Whether it still runs.
-    pub fn is_up(&mut self) -> bool {
+    pub(crate) fn is_up(&mut self) -> bool {
         self.process.try_wait().unwrap().is_none()
     }
 }
