@@ -274,10 +274,6 @@ impl Engine {
         })
     }
 
-    pub(crate) fn scope(&self, lane: ports::Lane, lease_until: Timestamp) -> CallScope {
-        CallScope { lane, send_before: Some(lease_until) }
-    }
-
     /// Keeps the connections' problems as the connectors see them.
     pub(crate) async fn note_blind(&self) -> StoreResult<()> {
         let known = self.parts.store.connection_problems().await?;
@@ -328,6 +324,11 @@ impl Engine {
             self.mark(&marks).await?;
         }
     }
+}
+
+/// The bounds of a call in `lane`, not to be sent after `end`.
+pub(crate) fn scope(lane: ports::Lane, end: Timestamp) -> CallScope {
+    CallScope { lane, send_before: Some(end) }
 }
 
 /// Told once, seen by every loop.

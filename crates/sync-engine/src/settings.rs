@@ -18,7 +18,7 @@ pub const REMEMBERED_KEYS: usize = 100_000;
 pub const PAGES_A_TURN: usize = 50;
 
 /// How long a problem that only an admin can end is left alone.
-pub const LOOK_AT_PROBLEMS_AGAIN: Duration = Duration::from_secs(15 * 60);
+pub const LOOK_AT_PROBLEMS_AGAIN: Duration = Duration::from_mins(15);
 
 /// The engine's settings.
 #[derive(Debug, Clone)]
@@ -58,11 +58,11 @@ impl Default for EngineSettings {
             portal_concurrency: 8,
             lease: Duration::from_secs(90),
             deadline: Duration::from_secs(20),
-            settling: Duration::from_secs(300),
-            fresh: Duration::from_secs(180),
+            settling: Duration::from_mins(5),
+            fresh: Duration::from_mins(3),
             retry_first: Duration::from_secs(1),
-            retry_most: Duration::from_secs(900),
-            report_every: Duration::from_secs(60),
+            retry_most: Duration::from_mins(15),
+            report_every: Duration::from_mins(1),
             heartbeat: Duration::from_secs(5),
         }
     }

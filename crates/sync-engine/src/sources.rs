@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     Changes, Cursor, Engine, Mark, Seen, Source, StoreResult, Target, WorkLane,
-    engine::Stop,
+    engine::{Stop, scope},
     pass::COMPANIONS_SEEN,
     settings::{PAGES_A_TURN, REMEMBERED_KEYS},
 };
@@ -87,8 +87,8 @@ impl Engine {
                 return Ok(heard);
             };
             let position = store.cursor(name).await?;
-            let scope = self.scope(ports::Lane::Background, until);
-            let page = match self.side(reader.side).changes(name, position.as_deref(), scope).await {
+            let bounds = scope(ports::Lane::Background, until);
+            let page = match self.side(reader.side).changes(name, position.as_deref(), bounds).await {
                 Ok(page) => page,
                 Err(error) => {
                     reader.failed = reader.failed.saturating_add(1);

@@ -247,10 +247,9 @@ fn lives_alike(crm: &Life, portal: &Life) -> bool {
         (Life::Active { sales_stage: Some(crm) }, Life::Active { sales_stage: Some(portal) }) => {
             crm == portal
         }
-        (Life::Active { .. } | Life::Received, Life::Active { .. }) | (Life::Received, Life::Received) => {
-            true
-        }
-        (Life::Won, Life::Won) => true,
+        (Life::Active { .. } | Life::Received, Life::Active { .. })
+        | (Life::Received, Life::Received)
+        | (Life::Won, Life::Won) => true,
         (crm, portal) => crm.is_closed() && portal.is_closed() && *crm != Life::Won && *portal != Life::Won,
     }
 }

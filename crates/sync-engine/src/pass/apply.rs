@@ -6,7 +6,7 @@ use ports::{EffectKind, HoldPoint, RetryClass};
 use super::{Item, Round, is_changed};
 use crate::{
     Applied, AuditLine, BrakeLimit, CallScope, Change, Engine, Prepared, SideError, StoreResult, What,
-    WorkLane, WriteAhead, report, settings::BISECT_CALLS,
+    WorkLane, WriteAhead, engine::scope, report, settings::BISECT_CALLS,
 };
 
 impl Engine {
@@ -191,7 +191,7 @@ impl Engine {
             WorkLane::Now => ports::Lane::Now,
             WorkLane::Background => ports::Lane::Background,
         };
-        self.scope(lane, item.claim.lease_until.min(self.in_(self.parts.settings.deadline)))
+        scope(lane, item.claim.lease_until.min(self.in_(self.parts.settings.deadline)))
     }
 
     /// Notes an answered effect: what was read back, and a line of history.
@@ -238,7 +238,7 @@ impl Engine {
         let until = senders.iter().map(|at| items[*at].claim.lease_until).min();
         let deadline = self.in_(self.parts.settings.deadline);
         let lane = if changes.iter().all(is_report) { ports::Lane::Report } else { ports::Lane::Now };
-        let scope = self.scope(lane, until.map_or(deadline, |until| until.min(deadline)));
+        let scope = scope(lane, until.map_or(deadline, |until| until.min(deadline)));
         let answers = self.parts.crm.apply(&changes, scope).await;
         self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CrmWrite);
         for ((at, change), answer) in senders.into_iter().zip(changes).zip(answers) {

@@ -40,7 +40,7 @@ impl Engine {
         match self.look_for_referral(item, &key).await? {
             Look::Stop => return Ok(EffectEnd::NotDone { refused: vec![] }),
             Look::Found(record) => {
-                self.link_referral(item, record, None);
+                link_referral(item, record, None);
                 item.round.audit.push(self.line("linked", "Referral found by its reference, and linked."));
                 return Ok(EffectEnd::NotDone { refused: vec![] });
             }
@@ -65,7 +65,7 @@ impl Engine {
                 self.born(item, Side::Portal, &intent, created, EffectKind::Create, sentence);
                 Ok(EffectEnd::DONE)
             }
-            Err(error) => Ok(self.not_born(item, &intent, error)),
+            Err(error) => Ok(not_born(item, &intent, error)),
         }
     }
 
@@ -100,7 +100,7 @@ impl Engine {
                 self.born(item, Side::Portal, &intent, created, EffectKind::CreateCompanion, sentence);
                 Ok(EffectEnd::DONE)
             }
-            Err(error) => Ok(self.not_born(item, &intent, error)),
+            Err(error) => Ok(not_born(item, &intent, error)),
         }
     }
 
@@ -165,7 +165,7 @@ impl Engine {
         } else if !self.may_look() {
             self.poll.notify_waiters();
             item.round.retry_at = self.now().checked_add(POLL_SOON).ok();
-            item.round.plan.headline = "waiting: the portal's list is being read".to_owned();
+            "waiting: the portal's list is being read".clone_into(&mut item.round.plan.headline);
             return Ok(Look::Stop);
         }
         let known = self.parts.store.referrals_with(key).await?;
@@ -278,7 +278,8 @@ impl Engine {
             return true;
         }
         item.round.retry_at = Some(ready);
-        item.round.plan.headline = "waiting: it is not known yet whether the referral was created".to_owned();
+        "waiting: it is not known yet whether the referral was created"
+            .clone_into(&mut item.round.plan.headline);
         false
     }
 
@@ -344,30 +345,12 @@ impl Engine {
         let what = if kind == EffectKind::Create { "created" } else { "help asked" };
         item.round.audit.push(self.timed(item, what, side, &[], &sentence));
         if kind == EffectKind::Create {
-            self.link_referral(item, created.record, created.engagement);
+            link_referral(item, created.record, created.engagement);
             item.round.after.portal = created.after.map(Box::new);
         } else {
             item.deal.links.companion = Some(created.record);
             item.read.companion = true;
         }
-    }
-
-    /// What is certain not to have happened may be sent again; all else is doubtful.
-    fn not_born(&self, item: &mut Item, intent: &Intent, error: SideError) -> EffectEnd {
-        if error.certainly_not_done {
-            item.round.intents.push((intent.id.clone(), IntentOutcome::NotDone));
-            return failed(&mut item.round, error);
-        }
-        let doubtful = SideError { class: RetryClass::Doubtful, ..error };
-        failed(&mut item.round, doubtful)
-    }
-
-    fn link_referral(&self, item: &mut Item, record: RecordId, engagement: Option<RecordId>) {
-        item.deal.links.portal = Some(record);
-        if engagement.is_some() {
-            item.deal.links.engagement = engagement;
-        }
-        item.read.portal = true;
     }
 
     fn link_problem(&self, item: &mut Item, sentence: &str, next_step: &str) {
@@ -413,4 +396,22 @@ pub(super) fn bore(effects: &[Effect], ends: &[EffectEnd]) -> bool {
         matches!(effect, Effect::Create { .. } | Effect::CreateCompanion { .. })
             && matches!(end, EffectEnd::Done { .. })
     })
+}
+
+/// What is certain not to have happened may be sent again; all else is doubtful.
+fn not_born(item: &mut Item, intent: &Intent, error: SideError) -> EffectEnd {
+    if error.certainly_not_done {
+        item.round.intents.push((intent.id.clone(), IntentOutcome::NotDone));
+        return failed(&mut item.round, error);
+    }
+    let doubtful = SideError { class: RetryClass::Doubtful, ..error };
+    failed(&mut item.round, doubtful)
+}
+
+fn link_referral(item: &mut Item, record: RecordId, engagement: Option<RecordId>) {
+    item.deal.links.portal = Some(record);
+    if engagement.is_some() {
+        item.deal.links.engagement = engagement;
+    }
+    item.read.portal = true;
 }

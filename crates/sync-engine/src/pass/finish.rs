@@ -66,9 +66,9 @@ impl Engine {
         }
         item.deal.decisions.retain(|decision| !consumed.contains(&decision.id));
         if goes_on {
-            self.look_on(item)
+            look_on(item);
         } else {
-            item.ended = true
+            item.ended = true;
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Engine {
                 .iter()
                 .any(|(_, decision)| matches!(decision, GroupDecision::Pending { .. }));
             item.deal.phase =
-                if phase == Phase::Finished && !(all_done && !unsent) { item.deal.phase } else { phase };
+                if phase == Phase::Finished && (unsent || !all_done) { item.deal.phase } else { phase };
         }
     }
 
@@ -162,27 +162,6 @@ impl Engine {
         !self.plan_for(&next).is_quiet()
     }
 
-    /// What the next round starts from: what was just read back, and fresh reads where a record moved.
-    fn look_on(&self, item: &mut Item) {
-        let moved = item.round.failure.is_some();
-        let sights = latest(item);
-        item.sights = sights;
-        if moved {
-            item.sights = PerSide::new(Sight::Unread, Sight::Unread);
-            item.read = Hints { crm: true, portal: true, companion: item.read.companion };
-        }
-        if item.deal.links.crm.is_some() && item.sights.crm == Sight::Unlinked {
-            item.sights.crm = Sight::Unread;
-        }
-        if item.deal.links.portal.is_some() && item.sights.portal == Sight::Unlinked {
-            item.sights.portal = Sight::Unread;
-        }
-        if item.read.portal && item.round.after.portal.is_some() && !moved {
-            // The answer of the creation was the read.
-            item.read.portal = item.read.companion;
-        }
-    }
-
     fn disposition(&self, item: &Item) -> Disposition {
         let round = &item.round;
         let mut at: Option<Timestamp> = None;
@@ -195,7 +174,7 @@ impl Engine {
         sooner(round.plan.next_due);
         sooner(round.retry_at);
         sooner(round.report_due);
-        if self.unsettled(item) {
+        if unsettled(item) {
             // Two saves of one second carry one stamp: read again when the second is over.
             sooner(self.now().checked_add(SETTLE).ok());
         }
@@ -212,10 +191,6 @@ impl Engine {
                 Disposition::Again { at, hints, attempts }
             }
         }
-    }
-
-    fn unsettled(&self, item: &Item) -> bool {
-        latest(item).crm.seen().and_then(|seen| seen.crm()).is_some_and(|facts| facts.unsettled)
     }
 
     fn after_failure(&self, class: &RetryClass, attempts: u32) -> Timestamp {
@@ -276,4 +251,30 @@ fn latest(item: &Item) -> PerSide<Sight> {
         None => item.sights.at(side).clone(),
     };
     PerSide::new(at(Side::Portal), at(Side::Crm))
+}
+
+/// What the next round starts from: what was just read back, and fresh reads where a record moved.
+fn look_on(item: &mut Item) {
+    let moved = item.round.failure.is_some();
+    let sights = latest(item);
+    item.sights = sights;
+    if moved {
+        item.sights = PerSide::new(Sight::Unread, Sight::Unread);
+        item.read = Hints { crm: true, portal: true, companion: item.read.companion };
+    }
+    if item.deal.links.crm.is_some() && item.sights.crm == Sight::Unlinked {
+        item.sights.crm = Sight::Unread;
+    }
+    if item.deal.links.portal.is_some() && item.sights.portal == Sight::Unlinked {
+        item.sights.portal = Sight::Unread;
+    }
+    if item.read.portal && item.round.after.portal.is_some() && !moved {
+        // The answer of the creation was the read.
+        item.read.portal = item.read.companion;
+    }
+}
+
+/// Whether the opportunity was saved so shortly before its read that another save may share its stamp.
+fn unsettled(item: &Item) -> bool {
+    latest(item).crm.seen().and_then(|seen| seen.crm()).is_some_and(|facts| facts.unsettled)
 }

@@ -77,31 +77,11 @@ impl Engine {
                     let wait = LAGGING * (1 << item.claim.attempts.min(2));
                     self.retry(item, Some(wait.unsigned_abs())).await?;
                 }
-                Ok(sight) => self.take(item, side, sight),
+                Ok(sight) => take(item, side, sight),
                 Err(error) => self.unread(item, error).await?,
             }
         }
         Ok(())
-    }
-
-    fn take(&self, item: &mut Item, side: Side, sight: Sight) {
-        match side {
-            Side::Crm => item.read.crm = false,
-            Side::Portal => {
-                item.stood_in = false;
-                item.read.portal = false;
-                item.read.companion = false;
-                if let Some(facts) = sight.seen().and_then(|seen| seen.portal()) {
-                    if let Some(companion) = &facts.companion {
-                        item.deal.links.companion = Some(companion.clone());
-                    }
-                    if let Some(engagement) = &facts.engagement {
-                        item.deal.links.engagement = Some(engagement.clone());
-                    }
-                }
-            }
-        }
-        *item.sights.at_mut(side) = sight;
     }
 
     async fn unread(&self, item: &mut Item, error: SideError) -> StoreResult<()> {
@@ -137,4 +117,25 @@ fn stand_in(item: &Item) -> Option<Sight> {
 /// Whether the read is older than what the deal has already seen.
 fn lags(item: &Item, side: Side, sight: &Sight) -> bool {
     sight.seen().is_some_and(|seen| !item.deal.memory.admits(side, &seen.version))
+}
+
+/// Notes what was read, and what it tells of the deal's links.
+fn take(item: &mut Item, side: Side, sight: Sight) {
+    match side {
+        Side::Crm => item.read.crm = false,
+        Side::Portal => {
+            item.stood_in = false;
+            item.read.portal = false;
+            item.read.companion = false;
+            if let Some(facts) = sight.seen().and_then(|seen| seen.portal()) {
+                if let Some(companion) = &facts.companion {
+                    item.deal.links.companion = Some(companion.clone());
+                }
+                if let Some(engagement) = &facts.engagement {
+                    item.deal.links.engagement = Some(engagement.clone());
+                }
+            }
+        }
+    }
+    *item.sights.at_mut(side) = sight;
 }
