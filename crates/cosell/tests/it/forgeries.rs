@@ -1,1 +1,519 @@
-//! To be written.
+//! A webhook that is forged, replayed, unsigned, wrongly chained or oversized changes nothing and costs at most one read.
+//!
+//! Genuine deliveries are caught by a postbox of the test's own, so that each can be bent before it is sent on. The
+//! program polls once an hour here: what arrives, arrived because an event was believed.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Redirect,
+    routing::{get, post},
+};
+use reqwest::Method;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use service::RECEIVER_PATH;
+
+use crate::harness::{Platform, Service, World, until};
+
+/// More than the endpoint takes, by one byte.
+const TOO_LONG: usize = 64 * 1024 + 1;
+/// Forgeries of the flood.
+const FLOOD: usize = 200;
+/// How long a refusal may take that needs no answer from anybody.
+const AT_ONCE: Duration = Duration::from_secs(20);
+
+/// One delivery, as it came off the wire.
+#[derive(Clone, Debug)]
+struct Letter {
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Letter {
+    fn with(&self, name: &str, value: &str) -> Self {
+        let mut letter = self.without(name);
+        letter.headers.push((name.to_owned(), value.to_owned()));
+        letter
+    }
+
+    fn without(&self, name: &str) -> Self {
+        let mut letter = self.clone();
+        letter.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        letter
+    }
+
+    fn saying(&self, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..self.clone() }
+    }
+
+    fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        &found.unwrap_or_else(|| panic!("the delivery has no {name}")).1
+    }
+
+    fn event(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// Whether it is about this record.
+    fn is_about(&self, referral: &str) -> bool {
+        self.event()["ResourceUri"].as_str().is_some_and(|uri| uri.ends_with(referral))
+    }
+}
+
+/// Where the sandbox delivers: every letter is kept, none is passed on.
+#[derive(Clone, Default)]
+struct Postbox {
+    letters: Arc<Mutex<Vec<Letter>>>,
+}
+
+impl Postbox {
+    /// Opens a postbox and has all events of referrals delivered there.
+    async fn open(world: &World) -> Self {
+        let postbox = Self::default();
+        let routes = Router::new().route("/", post(keep)).with_state(postbox.clone());
+        let address = serve(routes).await;
+        let events =
+            ["referral-created", "referral-updated", "related-referral-created", "related-referral-updated"];
+        let body = json!({ "WebhookUrl": format!("http://{address}/"), "WebhookEvents": events });
+        let token = webhooks_token(world).await;
+        let url = format!("{}/registration", text(world, "/partner_center/webhooks_url"));
+        world.call(Method::POST, &url, Some(&token), Some(&body)).await;
+        postbox
+    }
+
+    /// Waits for the next letter that is `wanted` and is not among the `after` first ones.
+    async fn next(&self, after: usize, wanted: impl Fn(&Letter) -> bool) -> Letter {
+        let wanted = &wanted;
+        until("a delivery", || async move {
+            let letters = self.letters.lock().unwrap();
+            letters.iter().skip(after).find(|letter| wanted(letter)).cloned()
+        })
+        .await
+    }
+
+    fn count(&self) -> usize {
+        self.letters.lock().unwrap().len()
+    }
+}
+
+async fn keep(State(postbox): State<Postbox>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let signs = ["content-type", "authorization", "x-ms-signature", "x-ms-certificate-url"];
+    let kept = headers
+        .iter()
+        .filter(|(name, _)| signs.contains(&name.as_str()) || name.as_str() == "x-ms-signature-algorithm");
+    let headers = kept.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    postbox.letters.lock().unwrap().push(Letter { headers, body: body.to_vec() });
+    StatusCode::OK
+}
+
+async fn serve(routes: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    address
+}
+
+fn text<'a>(world: &'a World, pointer: &str) -> &'a str {
+    world.ready.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer}"))
+}
+
+/// A token for the registration API, as an administrator has one.
+async fn webhooks_token(world: &World) -> String {
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", text(world, "/partner_center/client_id")),
+        ("client_secret", text(world, "/partner_center/client_secret")),
+        ("refresh_token", text(world, "/partner_center/refresh_token")),
+        ("scope", text(world, "/partner_center/webhooks_scope")),
+    ];
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let request = reqwest::Client::new().post(text(world, "/partner_center/token_url"));
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+    let answer = request.send().await.unwrap().text().await.unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+}
+
+/// The program with a deal, listening for events at an address of its own, and nearly without polls.
+struct Listening {
+    world: World,
+    service: Service,
+    endpoint: String,
+    postbox: Postbox,
+    opportunity: String,
+    referral: String,
+    http: reqwest::Client,
+}
+
+impl Listening {
+    /// Links a deal in the ordinary way, then starts the program anew with a poll an hour. `prefix`: another place
+    /// that certificates may be fetched from.
+    async fn start(prefix: Option<&str>) -> Self {
+        let world = World::start();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
+        world.configure("[webhook]\nlisten = \"127.0.0.1:0\"", &format!("[webhook]\nlisten = \"{address}\""));
+        if let Some(prefix) = prefix {
+            let more = format!("certificate_url_prefixes = [\"{prefix}\", ");
+            world.configure("certificate_url_prefixes = [", &more);
+        }
+        let mut service = world.run();
+        let opportunity = world.new_opportunity("Contoso Harbour", 5_000).await;
+        world.opt_in(&opportunity, true).await;
+        let referral = world.referral_of(&opportunity).await;
+        world.until_opportunity(&opportunity, "Co_sell_Status__c", |status| status == "in step").await;
+        service.stop();
+        world.configure("poll_every = \"1s\"", "poll_every = \"1h\"");
+        world.configure("poll_every = \"500ms\"", "poll_every = \"1h\"");
+        world.configure("[engine]", "[engine]\nreport_every = \"1h\"");
+        let postbox = Postbox::open(&world).await;
+        let service = world.run();
+        let http = reqwest::Client::new();
+        let endpoint = format!("http://{address}{RECEIVER_PATH}");
+        let here = Self { world, service, endpoint, postbox, opportunity, referral, http };
+        until("the endpoint", || async { here.http.get(&here.endpoint).send().await.ok() }).await;
+        here
+    }
+
+    /// Waits until a genuine event has gone all the way and no pass is left: from then on nothing calls by itself.
+    async fn caught_up(&self) {
+        let letter = self.edited("The first word").await;
+        assert_eq!(self.post(&letter).await, 200);
+        self.world
+            .until_opportunity(&self.opportunity, "Description", |notes| notes == "The first word")
+            .await;
+        until("the polls at the start", || async {
+            let log = self.log(Platform::Salesforce).await;
+            let walked = |object: &str| log.iter().any(|exchange| path(exchange).contains(object));
+            let all = ["FROM+Opportunity+", "FROM+Microsoft_Solution__c", "FROM+OpportunityContactRole"];
+            all.iter().all(|object| walked(object) || walked(&object.replace('+', "%20"))).then_some(())
+        })
+        .await;
+        self.quiet().await;
+    }
+
+    async fn post(&self, letter: &Letter) -> u16 {
+        let mut request = self.http.post(&self.endpoint).timeout(AT_ONCE).body(letter.body.clone());
+        for (name, value) in &letter.headers {
+            request = request.header(name, value);
+        }
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    async fn log(&self, platform: Platform) -> Vec<Value> {
+        let report = self.world.control(platform, Method::GET, "requests", None).await;
+        report["log"].as_array().unwrap().clone()
+    }
+
+    /// What both platforms were asked so far.
+    async fn calls(&self) -> Calls {
+        let portal = self.log(Platform::PartnerCenter).await;
+        let crm = self.log(Platform::Salesforce).await;
+        let certificates = |exchange: &&Value| path(exchange).starts_with("/cert/");
+        // The test itself looks and edits as a seller and a colleague: only the program's own calls count.
+        let writes = ["create", "create-companion", "patch"];
+        Calls {
+            portal_writes: portal.iter().filter(|exchange| writes.contains(&kind(exchange))).count(),
+            portal_reads: portal
+                .iter()
+                .filter(|exchange| kind(exchange) == "read" && path(exchange).contains("/referrals"))
+                .count(),
+            crm_calls: crm.len(),
+            certificates: portal.iter().filter(certificates).count(),
+        }
+    }
+
+    /// A genuine delivery of an edit by a colleague in the portal.
+    async fn edited(&self, notes: &str) -> Letter {
+        let before = self.postbox.count();
+        let set = json!({ "/details/notes": notes });
+        self.world.acts("portal/edit", json!({ "id": self.referral, "set": set })).await;
+        self.postbox.next(before, |letter| letter.is_about(&self.referral)).await
+    }
+
+    /// A delivery signed by somebody else.
+    async fn signed_by(&self, signer: &str) -> Letter {
+        self.knobs(json!({ "webhook_signer": signer })).await;
+        let letter = self.edited(&format!("signed by {signer}")).await;
+        self.knobs(json!({ "webhook_signer": "genuine" })).await;
+        letter
+    }
+
+    async fn knobs(&self, knobs: Value) {
+        self.world.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&knobs)).await;
+    }
+
+    /// The forgery is refused as it should be, nobody is asked anything, and no mark is taken.
+    async fn refuses(&self, name: &str, letter: &Letter, status: u16) {
+        let (before, marks) = (self.calls().await, self.marks());
+        assert_eq!(self.post(letter).await, status, "{name}: status");
+        let after = self.calls().await;
+        assert_eq!(Calls { certificates: 0, ..after }, Calls { certificates: 0, ..before }, "{name}: calls");
+        assert!(after.certificates - before.certificates <= 1, "{name}: certificates fetched more than once");
+        assert_eq!(self.marks(), marks, "{name}: marks");
+    }
+
+    /// The work rows of the store, with their generations.
+    fn marks(&self) -> Vec<String> {
+        let store = Connection::open(self.world.folder().join("cosell.sqlite3")).unwrap();
+        let mut rows = store.prepare("SELECT * FROM work").unwrap();
+        let columns = rows.column_count();
+        let rows = rows.query_map([], |row| {
+            let cells: Result<Vec<_>, _> =
+                (0..columns).map(|at| row.get_ref(at).map(|c| format!("{c:?}"))).collect();
+            Ok(cells?.join("|"))
+        });
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+}
+
+/// What was asked of the platforms, so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Calls {
+    portal_writes: usize,
+    portal_reads: usize,
+    crm_calls: usize,
+    certificates: usize,
+}
+
+fn path(exchange: &Value) -> &str {
+    exchange["path"].as_str().unwrap()
+}
+
+fn kind(exchange: &Value) -> &str {
+    exchange["kind"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_forged_event_is_refused_and_costs_nothing() {
+    let elsewhere = Arc::new(AtomicUsize::new(0));
+    let trap = TcpListener::bind("127.0.0.1:0").unwrap();
+    let trap_address = trap.local_addr().unwrap();
+    let caught = Arc::clone(&elsewhere);
+    std::thread::spawn(move || {
+        for _ in trap.incoming() {
+            caught.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let here = Listening::start(None).await;
+    here.caught_up().await;
+    let letter = here.edited("A colleague's own words").await;
+    assert_eq!(letter.header("x-ms-signature-algorithm"), "rsa-sha256", "the sandbox signs as documented");
+
+    let sound = here.post(&letter).await;
+    assert_eq!(sound, 200, "a genuine event is taken");
+    here.world
+        .until_opportunity(&here.opportunity, "Description", |notes| notes == "A colleague's own words")
+        .await;
+    let settled = here.world.opportunity(&here.opportunity).await;
+    let fetched = here.calls().await.certificates;
+    assert_eq!(fetched, 1, "one certificate was fetched");
+    here.quiet().await;
+
+    let other = here.edited("Nobody was told of this").await;
+    let file = letter.header("x-ms-certificate-url").rsplit_once('/').unwrap().1.to_owned();
+    let signature = other.header("authorization").to_owned();
+    let mut tampered = other.event();
+    tampered["EventName"] = json!("referral-created");
+    let mut oversized = other.event();
+    oversized["Padding"] = json!("x".repeat(TOO_LONG));
+    let table: Vec<(&str, Letter, u16)> = vec![
+        ("no signature", other.without("authorization"), 401),
+        ("another scheme", other.with("authorization", "Bearer abc"), 401),
+        ("garbage for a signature", other.with("authorization", "Signature %%%"), 400),
+        ("a signature of nothing", other.with("authorization", "Signature AAAA"), 401),
+        ("a signature over another body", letter.with("authorization", &signature), 401),
+        ("a body with a change", other.saying(tampered.to_string()), 401),
+        ("a body with one more blank", other.saying([&other.body[..], b" "].concat()), 401),
+        ("sha1", other.with("x-ms-signature-algorithm", "rsa-sha1"), 400),
+        ("no algorithm", other.without("x-ms-signature-algorithm"), 400),
+        ("no certificate", other.without("x-ms-certificate-url"), 400),
+        (
+            "a certificate on another host",
+            other.with("x-ms-certificate-url", &format!("http://{trap_address}/cert/{file}")),
+            400,
+        ),
+        (
+            "a certificate by another scheme",
+            other.with("x-ms-certificate-url", &format!("file:///cert/{file}")),
+            400,
+        ),
+        ("a body that is too long", other.saying(oversized.to_string()), 413),
+        ("no JSON", other.saying("EventName=referral-updated"), 400),
+        ("no referral", other.saying(r#"{"EventName":"referral-updated","ResourceUri":"/x"}"#), 400),
+        ("nothing at all", Letter { headers: Vec::new(), body: Vec::new() }, 401),
+    ];
+    for (name, forged, status) in &table {
+        here.refuses(name, forged, *status).await;
+    }
+    for signer in ["foreign", "expired", "other-organization", "tampered", "unsigned"] {
+        let forged = here.signed_by(signer).await;
+        here.refuses(signer, &forged, 401).await;
+    }
+    assert_eq!(elsewhere.load(Ordering::SeqCst), 0, "nobody called the stranger's host");
+
+    // The same event again: taken before, so that it is not sent once more, and nothing is done.
+    here.refuses("a replay", &letter, 200).await;
+    let now = here.world.opportunity(&here.opportunity).await;
+    for field in ["Description", "Amount", "StageName", "CloseDate", "Name", "SystemModstamp"] {
+        assert_eq!(now[field], settled[field], "{field} changed without a genuine event");
+    }
+
+    // And the genuine one still opens the door.
+    let genuine = here.edited("Said at last").await;
+    assert_eq!(here.post(&genuine).await, 200);
+    here.world.until_opportunity(&here.opportunity, "Description", |notes| notes == "Said at last").await;
+    assert!(!std::fs::read_to_string(here.world.folder().join("cosell.log")).unwrap().contains("panicked"));
+}
+
+#[tokio::test]
+async fn a_flood_of_forgeries_fetches_one_certificate_and_a_redirect_leads_nowhere() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let target: Arc<Mutex<String>> = Arc::default();
+    let (count, to) = (Arc::clone(&asked), Arc::clone(&target));
+    let redirect = move || async move {
+        count.fetch_add(1, Ordering::SeqCst);
+        Redirect::temporary(&to.lock().unwrap().clone())
+    };
+    let place = serve(Router::new().route("/cert/moved.cer", get(redirect))).await;
+    let mut here = Listening::start(Some(&format!("http://{place}/cert/"))).await;
+    let letter = here.edited("The flood's own words").await;
+    let before = here.calls().await;
+    here.flood(&letter).await;
+    let after = here.calls().await;
+    assert_eq!(
+        after.certificates,
+        before.certificates + 1,
+        "one certificate was fetched for the whole flood"
+    );
+    assert_eq!(after.portal_writes, before.portal_writes, "nothing was written");
+
+    here.caught_up().await;
+    let letter = here.edited("The flood's last words").await;
+    *target.lock().unwrap() = letter.header("x-ms-certificate-url").to_owned();
+
+    let before = here.calls().await;
+    let moved = letter.with("x-ms-certificate-url", &format!("http://{place}/cert/moved.cer"));
+    // Nobody's forgery, maybe: the sender is asked to try again.
+    here.refuses("a certificate that has moved", &moved, 503).await;
+    here.refuses("the same again", &moved, 503).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the address was asked once");
+    assert_eq!(here.calls().await, before, "nobody followed the redirect");
+
+    let marks = here.marks();
+    here.flood(&letter).await;
+    assert_eq!(here.calls().await, before, "another flood costs nothing at all");
+    assert_eq!(here.marks(), marks, "no mark was taken");
+
+    // The flood did not push the genuine one out.
+    assert_eq!(here.post(&letter).await, 200);
+    here.world
+        .until_opportunity(&here.opportunity, "Description", |notes| notes == "The flood's last words")
+        .await;
+    assert_eq!(here.calls().await.certificates, before.certificates);
+    assert!(here.service.is_up());
+}
+
+#[tokio::test]
+async fn a_genuine_event_of_an_unknown_record_costs_one_read() {
+    let here = Listening::start(None).await;
+    here.caught_up().await;
+    let unknown = "00000000-dead-4000-8000-00000000beef";
+    let rule = json!({ "kind": "read", "path_contains": unknown, "status": 404 });
+    here.world.control(Platform::PartnerCenter, Method::POST, "faults", Some(&rule)).await;
+    let (before, own) = (here.calls().await, here.reads_of(unknown).await);
+    assert_eq!(own, 0);
+    let of_ours = here.world.referral(&here.referral).await;
+    let mut theirs = of_ours.clone();
+    for member in ["eTag", "links", "@odata.context", "engagementId", "externalReferenceId"] {
+        theirs.as_object_mut().unwrap().remove(member);
+    }
+    theirs["id"] = json!(unknown);
+    theirs["status"] = json!("New");
+    theirs["substatus"] = json!("Pending");
+    here.world.acts("microsoft/invite", json!({ "referral": theirs, "withMicrosoft": false })).await;
+    let letter = here.postbox.next(0, |letter| letter.is_about(unknown)).await;
+    assert_eq!(here.post(&letter).await, 200, "it is genuine");
+    until("the one read", || async { (here.reads_of(unknown).await == 1).then_some(()) }).await;
+    assert_eq!(here.post(&letter).await, 200, "a replay is answered like the original");
+
+    // A genuine event behind it goes all the way: the unknown one was over by then.
+    let genuine = here.edited("Behind the unknown one").await;
+    assert_eq!(here.post(&genuine).await, 200);
+    here.world
+        .until_opportunity(&here.opportunity, "Description", |notes| notes == "Behind the unknown one")
+        .await;
+    assert_eq!(here.reads_of(unknown).await, 1, "the unknown record was read once");
+    let after = here.calls().await;
+    assert_eq!(after.portal_writes, before.portal_writes, "nothing was written to the portal");
+    let born = here.world.query("SELECT Id FROM Opportunity").await;
+    assert_eq!(born.len(), 1, "no opportunity was born of it");
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_keep_the_mark_asks_the_sender_to_try_again() {
+    let here = Listening::start(None).await;
+    let letter = here.edited("Told while the store was away").await;
+    let store = Connection::open(here.world.folder().join("cosell.sqlite3")).unwrap();
+    store.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(here.post(&letter).await, 503, "the mark could not be kept");
+    store.execute_batch("ROLLBACK").unwrap();
+    drop(store);
+    assert_eq!(here.post(&letter).await, 200, "what failed before is not taken for a replay");
+    here.world
+        .until_opportunity(&here.opportunity, "Description", |notes| notes == "Told while the store was away")
+        .await;
+}
+
+impl Listening {
+    /// Sends many forgeries at once; each is refused.
+    async fn flood(&self, letter: &Letter) {
+        let mut flood = tokio::task::JoinSet::new();
+        for n in 0..FLOOD {
+            let mut body = letter.event();
+            body["ResourceChangeUtcDate"] = json!(format!("2026-01-01T00:{:02}:{:02}Z", n / 60, n % 60));
+            let forged = letter.saying(body.to_string());
+            let (http, endpoint) = (self.http.clone(), self.endpoint.clone());
+            flood.spawn(async move {
+                let mut request = http.post(endpoint).timeout(AT_ONCE).body(forged.body);
+                for (name, value) in forged.headers {
+                    request = request.header(name, value);
+                }
+                request.send().await.unwrap().status().as_u16()
+            });
+        }
+        let statuses = flood.join_all().await;
+        assert!(statuses.iter().all(|status| *status == 401), "{statuses:?}");
+    }
+
+    /// Waits until no work is left but status lines, which are an hour apart here.
+    async fn quiet(&self) {
+        until("the last pass", || async {
+            let store = Connection::open(self.world.folder().join("cosell.sqlite3")).unwrap();
+            let soon = jiff::Timestamp::now().as_microsecond() + 600_000_000;
+            let sql = "SELECT count(*) FROM work WHERE wake < ?1 OR state <> 'waiting'";
+            let left: i64 = store.query_row(sql, [soon], |row| row.get(0)).unwrap();
+            (left == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// How often the program read this record.
+    async fn reads_of(&self, referral: &str) -> usize {
+        let log = self.log(Platform::PartnerCenter).await;
+        log.iter().filter(|exchange| path(exchange).contains(referral)).count()
+    }
+}
