@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CallScope, Engine, SideError, StoreResult, Wanted};
 
+/// What a difference of the lifecycle is called.
+const STAGE: &str = "stage";
+
 /// A deal, both sides as they are now, and what a pass would do. Nothing was claimed, written or sent.
 #[derive(Debug, Clone)]
 pub struct Preview {
@@ -35,7 +38,7 @@ pub enum Standing {
     Problem,
     /// Opted out, on hold, or without a second half yet.
     PausedOrOnHold,
-    /// They differ only in fields that the portal fixed when the referral was created.
+    /// They differ only in fields that the portal fixed when the referral was created, or when it was closed.
     FixedByPortal,
     /// They differ, and nothing says why: a defect.
     Different,
@@ -152,11 +155,13 @@ impl Engine {
             .specs
             .groups
             .iter()
+            // What is written from acceptance on is not missing before.
+            .filter(|spec| !spec.active_only || matches!(portal.life, Life::Active { .. }))
             .filter_map(|spec| self.difference(preview, spec, crm, portal))
             .collect();
         if !lives_alike(&crm.life, &portal.life) {
             differences.push(Difference {
-                field: "stage".into(),
+                field: STAGE.into(),
                 opportunity: crm.life.word().to_owned(),
                 referral: portal.life.word().to_owned(),
                 fixed: false,
@@ -177,7 +182,10 @@ impl Engine {
             Standing::Problem
         } else if due {
             Standing::Waiting
-        } else if differences.iter().all(|difference| difference.fixed) {
+        } else if differences.iter().all(|difference| {
+            // A closed referral takes no write at all.
+            difference.fixed || (portal.life.is_closed() && difference.field.as_str() != STAGE)
+        }) {
             Standing::FixedByPortal
         } else if portal.life == Life::Received {
             Standing::PausedOrOnHold
