@@ -1,6 +1,6 @@
 //! The loop: marks, work, passes, births, retries, budgets, recovery, audit.
 //!
-//! Ports: `Side` and [`Store`]. No SQL, no HTTP, no wire type of either platform.
+//! Ports: [`Side`] and [`Store`]. No SQL, no HTTP, no wire type of either platform.
 
 mod engine;
 mod pass;
@@ -15,6 +15,13 @@ pub use engine::{Engine, Parts};
 pub use settings::{
     BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, PAGES_A_TURN, REMEMBERED_KEYS, ROUNDS,
 };
-pub use side::*;
-pub use store::*;
+pub use side::{
+    Applied, CallScope, Change, Changes, Created, NewRecord, Report, Seen, Side, SideError, Source, Stranger,
+    Wanted, What,
+};
+pub use store::{
+    ArchivedRow, AuditLine, BrakeHold, BrakeLimit, Claim, ClaimRequest, Commit, ConnectionProblem, Counts,
+    Cursor, DealSummary, Disposition, Fence, Hints, IndexEntry, Intent, IntentOutcome, Mark, Prepared, Store,
+    StoreError, StoreResult, Subject, Target, WorkLane, WriteAhead,
+};
 pub use verify::{Difference, Preview, Proof, Standing};

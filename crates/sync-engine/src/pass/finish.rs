@@ -174,6 +174,11 @@ impl Engine {
         sooner(round.plan.next_due);
         sooner(round.retry_at);
         sooner(round.report_due);
+        let gone = item.sights.portal == Sight::Gone;
+        if gone {
+            // Access that is given back raises no event.
+            sooner(Some(self.in_(LOOK_AT_PROBLEMS_AGAIN)));
+        }
         if unsettled(item) {
             // Two saves of one second carry one stamp: read again when the second is over.
             sooner(self.now().checked_add(SETTLE).ok());
@@ -185,8 +190,10 @@ impl Engine {
         match at {
             None => Disposition::Done,
             Some(at) => {
-                let all =
-                    round.plan.next_due.is_some() || round.retry_at.is_some() || round.failure.is_some();
+                let all = gone
+                    || round.plan.next_due.is_some()
+                    || round.retry_at.is_some()
+                    || round.failure.is_some();
                 let hints = if all { BOTH_SIDES } else { Hints::of(Side::Crm) };
                 Disposition::Again { at, hints, attempts }
             }

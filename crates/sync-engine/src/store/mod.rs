@@ -1,0 +1,172 @@
+//! The Store port: the state that lasts, and the transactions in which it changes (ARCHITECTURE.md, State that lasts).
+//!
+//! Contract, checked by one suite on every implementation:
+//! - each method is one transaction: all of it happens, or nothing;
+//! - whatever names a [`Fence`] changes nothing once somebody else holds the lease;
+//! - a work row is cleared only by the generation that was claimed: a mark that came meanwhile survives;
+//! - a cursor moves only together with its marks.
+
+mod births;
+mod commit;
+mod overview;
+mod work;
+
+use async_trait::async_trait;
+use deal_model::{Deal, DealId, Fingerprint, RecordId, Side, Verdict};
+use jiff::{SignedDuration, Timestamp};
+
+pub use births::{IndexEntry, Intent, IntentOutcome};
+pub use commit::{AuditLine, BrakeLimit, Commit, Prepared, WriteAhead};
+pub use overview::{ArchivedRow, BrakeHold, ConnectionProblem, Counts, DealSummary};
+pub use work::{Claim, ClaimRequest, Cursor, Disposition, Fence, Hints, Mark, Subject, Target, WorkLane};
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else holds the lease: nothing was changed.
+    #[error("the lease {0} was lost; nothing was committed")]
+    Fenced(String),
+    /// The store belongs to another org or tenant.
+    #[error(
+        "this store belongs to {kind} {stored}, not to {given}; use another store file, or the right connection"
+    )]
+    Foreign {
+        /// `Salesforce org` or `tenant`.
+        kind: &'static str,
+        /// The one it is bound to.
+        stored: String,
+        /// The one that was given.
+        given: String,
+    },
+    /// Another process has the store open.
+    #[error("another process has the store {0} open; stop it first, or use another store file")]
+    InUse(String),
+    /// The schema is newer or older than this program knows.
+    #[error("the store's schema is version {found}, this program knows {known}; {next_step}")]
+    Schema {
+        /// The store's.
+        found: u32,
+        /// Ours.
+        known: u32,
+        /// What to do.
+        next_step: &'static str,
+    },
+    /// A second link to one record: a bug, refused by the schema.
+    #[error("refused by a uniqueness rule of the schema: {0}")]
+    Duplicate(String),
+    /// The database failed: full disk, broken file, read-only.
+    #[error("the store failed: {0}")]
+    Failed(String),
+    /// A row does not parse: a damaged or foreign file.
+    #[error("the store holds a row that does not parse: {0}")]
+    Damaged(String),
+}
+
+/// The result of a store's method.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Durable state. One implementation on SQLite (embedded), one on PostgreSQL (many workers).
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Binds the store to one Salesforce org and one tenant, for ever; refuses any other.
+    async fn bind(&self, org_id: &str, tenant_id: &str) -> StoreResult<()>;
+
+    /// Begins service: leases of dead owners end, and waiting effects are put off by the time the service was away.
+    /// Returns that time.
+    async fn start(&self, owner: &str, now: Timestamp) -> StoreResult<SignedDuration>;
+
+    /// Says that the service is alive, so that the time it was away can be told.
+    async fn heartbeat(&self, now: Timestamp) -> StoreResult<()>;
+
+    /// Takes or renews a named lease (a source's reader, an account key). `None` while another owner holds it.
+    async fn lease(
+        &self,
+        name: &str,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> StoreResult<Option<Fence>>;
+
+    /// Gives a named lease back.
+    async fn end_lease(&self, fence: &Fence) -> StoreResult<()>;
+
+    /// Commits marks, index entries and cursors together. `fence` is the reader's lease; an event (a webhook) has none.
+    /// Returns how many marks left a trace.
+    async fn mark(
+        &self,
+        marks: &[Mark],
+        index: &[IndexEntry],
+        cursors: &[Cursor],
+        fence: Option<&Fence>,
+    ) -> StoreResult<usize>;
+
+    /// The position of a source.
+    async fn cursor(&self, source: &str) -> StoreResult<Option<String>>;
+
+    /// Leases due work, oldest first within a lane.
+    async fn claim(&self, request: &ClaimRequest) -> StoreResult<Vec<Claim>>;
+
+    /// When the next work row is due, leased rows by the end of their lease.
+    async fn next_due(&self) -> StoreResult<Option<Timestamp>>;
+
+    /// Deals with everything that belongs to them; unknown ids are left out.
+    async fn deals(&self, ids: &[DealId]) -> StoreResult<Vec<Deal>>;
+
+    /// The deal that has this record as its half (or, for the portal, as its companion).
+    async fn deal_of(&self, side: Side, record: &RecordId) -> StoreResult<Option<DealId>>;
+
+    /// The deal of an engagement.
+    async fn deal_of_engagement(&self, engagement: &RecordId) -> StoreResult<Option<DealId>>;
+
+    /// The newest version stamps that the deals of these records have seen, for dropping what was seen already.
+    async fn seen(&self, side: Side, records: &[RecordId])
+    -> StoreResult<Vec<(RecordId, Option<Timestamp>)>>;
+
+    /// Own referrals that carry this external reference.
+    async fn referrals_with(&self, external: &Fingerprint) -> StoreResult<Vec<IndexEntry>>;
+
+    /// Referrals of an engagement.
+    async fn referrals_in(&self, engagement: &RecordId) -> StoreResult<Vec<IndexEntry>>;
+
+    /// Whether a former link had this referral (its deal was relinked or forgotten).
+    async fn was_linked(&self, referral: &RecordId) -> StoreResult<bool>;
+
+    /// Makes archive, intents and brake counts durable before anything is sent.
+    async fn write_ahead(&self, ahead: &WriteAhead) -> StoreResult<Prepared>;
+
+    /// Ends a round or a pass.
+    async fn commit(&self, commit: &Commit) -> StoreResult<()>;
+
+    /// Intents of a deal without an outcome.
+    async fn open_intents(&self, deal: &DealId) -> StoreResult<Vec<Intent>>;
+
+    /// Writes a person's decision and marks the deal. Returns the decision's number.
+    async fn decide(&self, deal: &DealId, verdict: &Verdict, by: &str, now: Timestamp) -> StoreResult<i64>;
+
+    /// Brakes that hold.
+    async fn brakes(&self) -> StoreResult<Vec<BrakeHold>>;
+
+    /// Releases a brake, by a person; its deals are marked.
+    async fn release_brake(&self, kind: &str, by: &str, now: Timestamp) -> StoreResult<bool>;
+
+    /// Sets (`Some`) or clears (`None`) a connection's problem.
+    async fn connection_problem(&self, key: &str, problem: Option<&ConnectionProblem>) -> StoreResult<()>;
+
+    /// All problems of connections.
+    async fn connection_problems(&self) -> StoreResult<Vec<ConnectionProblem>>;
+
+    /// Deals after `after`, by id, at most `most`.
+    async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>>;
+
+    /// A deal's history, newest first, at most `most`.
+    async fn history(&self, deal: &DealId, most: usize) -> StoreResult<Vec<AuditLine>>;
+
+    /// A deal's archive, newest first, at most `most`.
+    async fn archive(&self, deal: &DealId, most: usize) -> StoreResult<Vec<ArchivedRow>>;
+
+    /// Propagation times of the newest `most` audited writes, in milliseconds.
+    async fn propagation(&self, most: usize) -> StoreResult<Vec<i64>>;
+
+    /// Numbers over the whole store.
+    async fn counts(&self, now: Timestamp) -> StoreResult<Counts>;
+}
