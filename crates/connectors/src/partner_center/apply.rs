@@ -12,7 +12,7 @@ use super::{
     PartnerCenter,
     compose::{Birth, Draft, needs_document, operations},
     context,
-    failure::{self, side_error},
+    failure::{self, is_absent, is_hidden, side_error},
     transform::{Companion, engagement, normalise_reference, observation, record_id},
 };
 
@@ -45,7 +45,14 @@ impl PartnerCenter {
             return Err(failure::bug("a change of the referral has nothing that the referral holds"));
         }
         let patched = self.client.patch(context, id, &operations, Some(&etag)).await;
-        let patched = patched.map_err(|error| side_error(&error, &self.mapping))?;
+        let patched = patched.map_err(|error| {
+            // The referral is refused, not the values: a read tells whether it is gone.
+            if is_absent(&error) || is_hidden(&error) {
+                failure::changed("the referral is gone, or hidden from us")
+            } else {
+                side_error(&error, &self.mapping)
+            }
+        })?;
         // Without a document the new state is not known: an eTag alone says nothing of the values.
         let after = patched.referral.and_then(|referral| {
             let after = observation(&referral, patched.server_date, &Companion::NOT_ASKED, &self.mapping);

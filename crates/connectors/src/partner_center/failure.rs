@@ -28,6 +28,11 @@ pub(super) fn is_hidden(error: &Error) -> bool {
     })
 }
 
+/// Whether the answer says that there is no such referral.
+pub(super) fn is_absent(error: &Error) -> bool {
+    error.api().is_some_and(|refusal| refusal.status() == StatusCode::NOT_FOUND)
+}
+
 /// A record that is not what the plan was made on. Nothing was sent.
 pub(super) fn changed(what: &str) -> SideError {
     own(RetryClass::Changed, what)
