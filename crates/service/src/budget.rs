@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use ports::{Admission, Budget, Clock, Lane, Platform, Usage};
 
 /// How long a lane whose share is spent waits before it asks again.
-const ASK_AGAIN: Duration = Duration::from_secs(60);
+const ASK_AGAIN: Duration = Duration::from_mins(1);
 
 /// A sample older than this says nothing any more: the server's window has moved on.
 const SAMPLE_LASTS: SignedDuration = SignedDuration::from_hours(1);

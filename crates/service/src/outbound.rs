@@ -12,7 +12,7 @@ use tower::{service_fn, util::BoxCloneSyncService};
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long an idle connection is kept for the next call.
-const IDLE_FOR: Duration = Duration::from_secs(60);
+const IDLE_FOR: Duration = Duration::from_mins(1);
 
 /// Most idle connections kept for one host.
 const IDLE_CONNECTIONS: usize = 32;

@@ -181,6 +181,9 @@ impl Salesforce {
                 condition = condition.or(linked);
             }
         }
+        if schema.reads(&names.identifier) {
+            columns.push(at(names.identifier.as_str()));
+        }
         let stamp = path("SystemModstamp");
         let mut select = Select::from(&object_name(&walk.object)).fields(&columns).filter(condition);
         if let Some(position) = position {
@@ -201,8 +204,10 @@ impl Salesforce {
             let Some(parent) = row.get(&walk.parent).and_then(serde_json::Value::as_str) else { continue };
             let Ok(parent) = parent.parse::<RecordId>() else { continue };
             let birth = !own || self.is_opted_in(row);
+            let identifier = format!("{}{}", walk.prefix, self.mapping.names().identifier);
+            let claims = row.text(&identifier).filter(|_| birth).map(DealRecord::new);
             seen.push(Seen {
-                target: Target::Opportunity { id: DealRecord::new(parent.to_string()), birth },
+                target: Target::Opportunity { id: DealRecord::new(parent.to_string()), birth, claims },
                 stamp: own.then_some(stamp),
                 hints: Hints::of(Side::Crm),
                 key: format!("{id}@{}", stamp.as_second()),

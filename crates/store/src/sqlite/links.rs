@@ -24,6 +24,14 @@ pub(super) fn deal_of_half(sql: &Connection, side: Side, record: &RecordId) -> O
     )
 }
 
+/// The deal of a referral whose opportunity is being created, or was created and is not committed yet.
+pub(super) fn deal_awaiting_its_opportunity(
+    sql: &Connection,
+    referral: &RecordId,
+) -> Outcome<Option<DealId>> {
+    one(sql, "SELECT id FROM deal WHERE portal_id = ?1 AND crm_id IS NULL", referral)
+}
+
 /// The deal that has the referral as its companion.
 pub(super) fn deal_of_companion(sql: &Connection, record: &RecordId) -> Outcome<Option<DealId>> {
     one(sql, "SELECT id FROM deal WHERE companion = ?1 ORDER BY created, id LIMIT 1", record)

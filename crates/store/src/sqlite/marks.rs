@@ -73,9 +73,16 @@ fn resolve(sql: &Connection, ids: &dyn Rng, mark: &Mark) -> Outcome<Option<(Subj
     let hints = mark.hints;
     Ok(match &mark.target {
         Target::Deal(id) => deal_rows::exists(sql, id)?.then(|| (Subject::Deal(id.clone()), hints)),
-        Target::Opportunity { id, birth } => match links::deal_of_half(sql, Side::Crm, id)? {
+        Target::Opportunity { id, birth, claims } => match links::deal_of_half(sql, Side::Crm, id)? {
             Some(deal) => Some((Subject::Deal(deal), hints)),
-            None if *birth => Some((Subject::Deal(beget(sql, ids, id, mark.heard)?), hints)),
+            None if *birth => {
+                let deal = match claims {
+                    Some(referral) => links::deal_awaiting_its_opportunity(sql, referral)?,
+                    None => None,
+                };
+                let deal = deal.map_or_else(|| beget(sql, ids, id, mark.heard), Ok)?;
+                Some((Subject::Deal(deal), hints))
+            }
             None => None,
         },
         Target::Referral { id, engagement, birth } => {

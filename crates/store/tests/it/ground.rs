@@ -61,7 +61,7 @@ impl Ground {
 }
 
 pub(crate) fn opportunity(id: &str, birth: bool) -> Target {
-    Target::Opportunity { id: id.into(), birth }
+    Target::Opportunity { id: id.into(), birth, claims: None }
 }
 
 pub(crate) fn referral(id: &str, birth: bool) -> Target {

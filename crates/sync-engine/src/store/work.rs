@@ -59,6 +59,9 @@ pub enum Target {
         id: RecordId,
         /// Whether a deal may begin with it.
         birth: bool,
+        /// The referral whose identifier it carries. A deal that waits for this very opportunity is found by it, so
+        /// that a source which sees our own insert before its commit begets no second deal.
+        claims: Option<RecordId>,
     },
     /// A referral: a deal's own, or a companion's (then the deal is marked with the companion hint), or, when `birth`
     /// is set, one that no deal has yet.

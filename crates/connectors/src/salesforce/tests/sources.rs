@@ -12,7 +12,7 @@ async fn poll(desk: &Desk, source: &str, position: Option<&str>) -> Changes {
 
 fn targets(changes: &Changes) -> Vec<(String, bool)> {
     let target = |target: &Target| match target {
-        Target::Opportunity { id, birth } => (id.as_str().to_owned(), *birth),
+        Target::Opportunity { id, birth, .. } => (id.as_str().to_owned(), *birth),
         other => panic!("{other:?}"),
     };
     changes.seen.iter().map(|seen| target(&seen.target)).collect()

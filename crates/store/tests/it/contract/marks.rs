@@ -8,6 +8,7 @@ use crate::ground::{at, claim, claim_one, claimed_deal, ending, entry, mark, opp
 
 on_every_store![
     an_opted_in_opportunity_begets_a_deal,
+    an_opportunity_seen_before_its_birth_is_committed_is_its_referrals,
     a_mark_without_deal_and_birth_leaves_no_trace,
     a_mark_of_an_unknown_deal_leaves_no_trace,
     marks_of_one_deal_add_up_to_one_row,
@@ -27,6 +28,33 @@ async fn an_opted_in_opportunity_begets_a_deal(store: &dyn Store) {
     let deal = crate::ground::load(store, &id).await;
     assert_eq!((deal.born, deal.links.crm), (Side::Crm, Some("006A".into())));
     assert_eq!(claim_one(store, 5).await.subject, Subject::Deal(id));
+}
+
+async fn an_opportunity_seen_before_its_birth_is_committed_is_its_referrals(store: &dyn Store) {
+    let (claim, _) = claimed_stranger(store, "ref-1").await;
+    let claims = |id: &str| Target::Opportunity { id: id.into(), birth: true, claims: Some("ref-1".into()) };
+    put(store, &[mark(claims("006A"), 5)]).await;
+    assert_eq!(store.deal_of(Side::Crm, &"006A".into()).await.unwrap(), None, "no second deal was begotten");
+    let deal = store.deal_of(Side::Portal, &"ref-1".into()).await.unwrap().expect("the referral's own deal");
+    let mut linked = crate::ground::load(store, &deal).await;
+    linked.links.crm = Some("006A".into());
+    let done =
+        sync_engine::Commit { deal: Some(linked), ..ending(&claim, sync_engine::Disposition::Done, 6) };
+    store.commit(&done).await.unwrap();
+    // Once it is linked, another opportunity with its identifier is a copy, and a deal with a problem of its own.
+    put(store, &[mark(claims("006B"), 7)]).await;
+    assert_ne!(store.deal_of(Side::Crm, &"006B".into()).await.unwrap(), Some(deal));
+}
+
+/// A referral that was work of its own and became a deal, with its claim still held.
+async fn claimed_stranger(store: &dyn Store, referral_id: &str) -> (sync_engine::Claim, deal_model::Deal) {
+    put(store, &[mark(referral(referral_id, true), 1)]).await;
+    let claim = claim_one(store, 1).await;
+    let deal = deal_model::Deal::born("deal-1".into(), Side::Portal, referral_id.into());
+    let kept =
+        sync_engine::Commit { deal: Some(deal.clone()), ..ending(&claim, sync_engine::Disposition::Keep, 2) };
+    store.commit(&kept).await.unwrap();
+    (claim, deal)
 }
 
 async fn a_mark_without_deal_and_birth_leaves_no_trace(store: &dyn Store) {
