@@ -139,6 +139,8 @@ certificate_url_prefixes = ["{certificates}"]
 close_grace = "2s"
 decline_grace = "2s"
 accept_grace = "1s"
+# A rehearsal creates many referrals at once on purpose.
+brake_limit = 10000
 
 [engine]
 deadline = "5s"

@@ -9,7 +9,7 @@ use std::{
     path::Path,
     process::{Child, Command, ExitCode, Stdio},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
@@ -18,7 +18,7 @@ use partner_center::RegistrationRequest;
 use serde::Serialize;
 use service::{Receiver, receiver};
 use sync_engine::{Standing, Store as _};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 use super::{sandbox::Printed, verify::Verification};
 use crate::{
@@ -31,6 +31,12 @@ use people::People;
 /// The events that Cosell listens to.
 const EVENTS: [&str; 4] =
     ["referral-created", "referral-updated", "related-referral-created", "related-referral-updated"];
+
+/// How long the last changes may take before the proof is taken as it is.
+const SETTLED_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether they have arrived.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Most propagation times that the summary looks at.
 const SAMPLES: usize = 10_000;
@@ -100,14 +106,9 @@ impl Demo {
         tell("Graces are shortened: a win waits 2 seconds here, 10 minutes by default.");
 
         let stop = Arc::new(Notify::new());
-        let mut tasks = tokio::task::JoinSet::new();
-        listen(&wired, &mut tasks).await?;
+        let events = listen(&wired).await?;
         let (engine, told) = (Arc::clone(&wired.engine), Arc::clone(&stop));
-        tasks.spawn(async move {
-            if let Err(error) = engine.run(&told).await {
-                tracing::error!(%error, "the service ended");
-            }
-        });
+        let service = tokio::spawn(async move { engine.run(&told).await });
         let people = People::new(wired.http.clone(), printed)?;
         scenario::play(&people, self.pairs, tell).await?;
 
@@ -130,14 +131,8 @@ impl Demo {
             }
         }
         stop.notify_one();
-        while tokio::time::timeout(std::time::Duration::from_secs(5), tasks.join_next())
-            .await
-            .is_ok_and(|ended| ended.is_some())
-        {
-            if tasks.len() <= 1 {
-                tasks.abort_all();
-            }
-        }
+        service.await.context("the service ended badly")??;
+        events.abort();
         let all_equal = summary.pairs > 0 && summary.equal == summary.pairs;
         Ok(if all_equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -160,12 +155,12 @@ fn start_sandbox() -> anyhow::Result<(Child, Printed)> {
 }
 
 /// Listens for Partner Center's events, and registers for them.
-async fn listen(wired: &Wired, tasks: &mut tokio::task::JoinSet<()>) -> anyhow::Result<()> {
-    let Some(verifier) = wired.verifier()? else { return Ok(()) };
+async fn listen(wired: &Wired) -> anyhow::Result<JoinHandle<()>> {
+    let verifier = wired.verifier()?.context("the sandbox's configuration has no [webhook]")?;
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen for events")?;
     let url = format!("http://{}{}", listener.local_addr()?, service::RECEIVER_PATH);
     let routes = receiver(Receiver { verifier, engine: Arc::clone(&wired.engine) });
-    tasks.spawn(async move {
+    let events = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, routes).await {
             tracing::error!(%error, "events cannot arrive any more");
         }
@@ -177,7 +172,7 @@ async fn listen(wired: &Wired, tasks: &mut tokio::task::JoinSet<()>) -> anyhow::
     };
     let context = partner_center::CallContext::new(ports::Lane::Now);
     wired.partner_center.register(context, &request).await.context("cannot register for events")?;
-    Ok(())
+    Ok(events)
 }
 
 /// Waits until nothing is due any more and both sides of all deals are as they will stay, then proves it.
@@ -235,10 +230,7 @@ fn print(summary: &Summary, proof: &Verification) {
         kinds.iter().map(move |(kind, count)| vec![platform.clone(), kind.clone(), count.to_string()])
     });
     output::line(output::table(&["platform", "remote call", "count"], rows));
-    output::line(format!(
-        "{:.1} seconds in all.",
-        std::time::Duration::from_millis(summary.duration_ms).as_secs_f64()
-    ));
+    output::line(format!("{:.1} seconds in all.", Duration::from_millis(summary.duration_ms).as_secs_f64()));
 }
 
 fn shown(of: &serde_json::Value, name: &str) -> String {
