@@ -1,19 +1,21 @@
 //! The loop: claims due work, works on it in batches, reads the sources, and stops when told.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use deal_model::Specs;
+use deal_model::{DealId, Specs};
 use jiff::{SignedDuration, Timestamp};
 use ports::{Clock, HoldPoints, Rng};
 use tokio::sync::Notify;
 
 use crate::{
     CallScope, Claim, ClaimRequest, ConnectionProblem, Cursor, EngineSettings, Hints, IndexEntry, Mark, Seen,
-    Side, Store, StoreError, StoreResult, Target, WorkLane, sources::Reader,
+    Side, Store, StoreError, StoreResult, Target, WorkLane,
+    settings::{SOURCE_TRIES, WAITING_BIRTHS},
+    sources::Reader,
 };
 
 /// Everything the loop works with.
@@ -45,17 +47,31 @@ pub struct Engine {
     work: Notify,
     /// A birth waits for a fresh poll.
     pub(crate) poll: Notify,
-    /// When the newest finished poll of each source began; births want it fresh.
-    polled: Mutex<BTreeMap<&'static str, Timestamp>>,
-    /// Whether a source has listed everything once.
-    pub(crate) complete: Mutex<BTreeMap<&'static str, bool>>,
+    /// The newest finished poll of each source; births want it fresh.
+    polled: Mutex<BTreeMap<&'static str, Poll>>,
+    /// Births that wait for the next one.
+    unborn: Mutex<BTreeSet<DealId>>,
 }
+
+/// A finished poll of a source.
+#[derive(Clone, Copy)]
+struct Poll {
+    began: Timestamp,
+    /// Whether the source has listed everything once.
+    complete: bool,
+}
+
+/// Why a lock of the engine is never poisoned.
+const LOCK: &str = "no code panics while holding this lock";
 
 /// How long an idle worker sleeps at the most; marks of other processes are found by this.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// How long a loop waits after the store failed.
 const STORE_AWAY: Duration = Duration::from_secs(1);
+
+/// The shortest wait for work that is due at once.
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 
 /// How the key of a connection's problem begins when it is about a field that cannot be read.
 const HIDDEN: &str = "field.";
@@ -71,7 +87,7 @@ impl Engine {
             work: Notify::new(),
             poll: Notify::new(),
             polled: Mutex::default(),
-            complete: Mutex::default(),
+            unborn: Mutex::default(),
         })
     }
 
@@ -121,29 +137,43 @@ impl Engine {
         let mut readers = self.readers();
         let mut quiet_turns = 0;
         while quiet_turns < 2 {
-            let mut heard = 0;
-            for reader in &mut readers {
-                heard += self.read_turn(reader).await?;
+            let mut quiet = self.read_all(&mut readers).await?;
+            quiet &= !self.work_off().await?;
+            while let Some(wait) = self.due_within(patience).await? {
+                self.parts.clock.sleep(wait).await;
+                // A birth waits for a poll that begins after it was asked for.
+                self.read_all(&mut readers).await?;
+                self.work_off().await?;
+                quiet = false;
             }
-            let mut worked = false;
-            loop {
-                worked |= self.work_off().await?;
-                match self.parts.store.next_due().await? {
-                    Some(due) if due <= self.in_(patience) => {
-                        let wait = due.duration_since(self.now()).max(SignedDuration::from_millis(20));
-                        self.parts.clock.sleep(wait.unsigned_abs()).await;
-                        // A birth waits for a poll that begins after it was asked for.
-                        for reader in &mut readers {
-                            heard += self.read_turn(reader).await?;
-                        }
-                        worked = true;
-                    }
-                    _ => break,
-                }
-            }
-            quiet_turns = if heard == 0 && !worked { quiet_turns + 1 } else { 0 };
+            quiet_turns = if quiet { quiet_turns + 1 } else { 0 };
         }
         Ok(())
+    }
+
+    /// Reads every source to its present end. False: there was something, or one is to be tried again.
+    async fn read_all(&self, readers: &mut [Reader]) -> StoreResult<bool> {
+        let mut quiet = true;
+        for reader in readers {
+            quiet &= self.read_turn(reader).await? == 0 && !reader.behind();
+            if (1..SOURCE_TRIES).contains(&reader.failed()) {
+                self.parts.clock.sleep(self.back_off(reader.failed())).await;
+                quiet = false;
+            }
+        }
+        Ok(quiet)
+    }
+
+    /// How long until the next work is due, if that is within `patience`.
+    async fn due_within(&self, patience: Duration) -> StoreResult<Option<Duration>> {
+        let due = self.parts.store.next_due().await?.filter(|due| *due <= self.in_(patience));
+        Ok(due.map(|due| {
+            due.duration_since(self.now()).max(SignedDuration::ZERO).unsigned_abs().max(SHORTEST_WAIT)
+        }))
+    }
+
+    pub(crate) fn back_off(&self, attempts: u32) -> Duration {
+        self.parts.settings.back_off(attempts, self.parts.rng.fraction())
     }
 
     fn readers(&self) -> Vec<Reader> {
@@ -256,21 +286,41 @@ impl Engine {
         self.work.notify_one();
     }
 
-    pub(crate) fn note_poll(&self, source: &'static str, began: Timestamp, complete: bool) {
-        let lock = "no code panics while holding this lock";
-        self.polled.lock().expect(lock).insert(source, began);
-        self.complete.lock().expect(lock).insert(source, complete);
+    /// Notes a finished poll, and wakes the births that waited for it.
+    pub(crate) async fn note_poll(
+        &self,
+        source: &'static str,
+        began: Timestamp,
+        complete: bool,
+    ) -> StoreResult<()> {
+        self.polled.lock().expect(LOCK).insert(source, Poll { began, complete });
+        if !self.may_look() {
+            return Ok(());
+        }
+        let unborn = std::mem::take(&mut *self.unborn.lock().expect(LOCK));
+        let (now, hints, lane) = (self.now(), Hints::of(deal_model::Side::Crm), WorkLane::Now);
+        let mark = |deal| Mark { target: Target::Deal(deal), hints, lane, due: now, heard: now };
+        let marks: Vec<Mark> = unborn.into_iter().map(mark).collect();
+        if marks.is_empty() { Ok(()) } else { self.mark(&marks).await.map(drop) }
+    }
+
+    /// A birth waits for a fresh poll: it is asked for, and wakes the birth when it is done.
+    pub(crate) fn wants_poll(&self, deal: &DealId) {
+        let mut unborn = self.unborn.lock().expect(LOCK);
+        if unborn.len() < WAITING_BIRTHS {
+            unborn.insert(deal.clone());
+        }
+        self.poll.notify_waiters();
     }
 
     /// Whether births may look: everything was listed once, and the newest poll is fresh.
     pub(crate) fn may_look(&self) -> bool {
-        let lock = "no code panics while holding this lock";
-        let polled = self.polled.lock().expect(lock);
-        let complete = self.complete.lock().expect(lock);
+        let polled = self.polled.lock().expect(LOCK);
         let fresh = SignedDuration::try_from(self.parts.settings.fresh).unwrap_or(SignedDuration::MAX);
         self.parts.portal.sources().iter().all(|source| {
-            complete.get(source.name).copied().unwrap_or(false)
-                && polled.get(source.name).is_some_and(|began| self.now().duration_since(*began) <= fresh)
+            polled
+                .get(source.name)
+                .is_some_and(|poll| poll.complete && self.now().duration_since(poll.began) <= fresh)
         })
     }
 

@@ -13,7 +13,8 @@ mod verify;
 
 pub use engine::{Engine, Parts};
 pub use settings::{
-    BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, PAGES_A_TURN, REMEMBERED_KEYS, ROUNDS,
+    BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, PAGES_A_TURN, REMEMBERED_KEYS,
+    REPLANS, ROUNDS, SOURCE_TRIES, WAITING_BIRTHS,
 };
 pub use side::{
     Applied, CallScope, Change, Changes, Created, NewRecord, Report, Seen, Side, SideError, Source, Stranger,

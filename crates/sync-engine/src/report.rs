@@ -1,6 +1,6 @@
 //! What a seller reads on the opportunity: status, problem and audit lines. Outside the merge.
 
-use deal_model::{Deal, Fingerprint, Plan, digest};
+use deal_model::{Fingerprint, Problem, WaitingEffect, digest};
 use jiff::Timestamp;
 
 use crate::{AuditLine, Report};
@@ -8,31 +8,45 @@ use crate::{AuditLine, Report};
 /// Most audit lines that are offered to the opportunity's field; the CRM keeps what fits.
 pub(crate) const AUDIT_LINES: usize = 50;
 
-/// The report of a deal after a pass, and its fingerprint without times.
+/// Where a deal stands.
+pub(crate) struct Stand<'a> {
+    /// The plan's own words.
+    pub(crate) headline: &'a str,
+    pub(crate) problems: &'a [Problem],
+    pub(crate) waiting: &'a [WaitingEffect],
+}
+
+/// The report of a deal, and the fingerprint of its text without times: only when that changed is it worth a write.
 pub(crate) fn compose(
-    deal: &Deal,
-    plan: &Plan,
-    fresh: &[AuditLine],
+    stand: &Stand<'_>,
+    fresh: &[&AuditLine],
     history: &[AuditLine],
     now: Timestamp,
 ) -> (Report, Fingerprint) {
-    let mut status = plan.headline.clone();
     let mut problem = String::new();
-    for found in &deal.problems {
+    for found in stand.problems {
         problem.push_str(&found.sentence);
         problem.push(' ');
         problem.push_str(&found.next_step);
         problem.push('\n');
     }
-    let lines: Vec<&AuditLine> = fresh.iter().rev().chain(history).take(AUDIT_LINES).collect();
+    let timeless = match (stand.problems.first(), stand.waiting.first()) {
+        (Some(first), _) => format!("needs you: {}", first.sentence),
+        (None, Some(waiting)) => waiting.sentence(),
+        (None, None) => stand.headline.to_owned(),
+    };
+    let lines: Vec<&AuditLine> = fresh.iter().rev().copied().chain(history).take(AUDIT_LINES).collect();
     let newest = lines.first().map_or("", |line| line.sentence.as_str());
-    let text = digest(&[status.as_str(), problem.as_str(), newest].join("\u{1f}"));
-    if let Some(waiting) = deal.waiting.first() {
-        let until = waiting.not_before.to_zoned(jiff::tz::TimeZone::UTC);
-        status = format!("{status} at {}", until.strftime("%H:%M UTC"));
-    }
+    let text = digest(&[timeless.as_str(), problem.as_str(), newest].join("\u{1f}"));
+    let status = match stand.waiting.first() {
+        Some(waiting) if stand.problems.is_empty() => {
+            let from = waiting.not_before.to_zoned(jiff::tz::TimeZone::UTC);
+            format!("{timeless} at {}", from.strftime("%H:%M UTC"))
+        }
+        _ => timeless,
+    };
     let audit = lines.into_iter().map(line).collect();
-    let synced_at = deal.problems.is_empty().then_some(now);
+    let synced_at = stand.problems.is_empty().then_some(now);
     (Report { status, problem: problem.trim_end().to_owned(), audit, synced_at }, text)
 }
 

@@ -2,8 +2,17 @@
 
 use std::time::Duration;
 
-/// How often one pass plans a deal anew before it backs off (ARCHITECTURE.md, invariant 7), the first time included.
+/// Most rounds of one pass, the first included: a birth, its links, its companion, and what they bring to light.
 pub const ROUNDS: usize = 5;
+
+/// How often one pass plans a deal anew because a record moved, before it backs off (ARCHITECTURE.md, invariant 7).
+pub const REPLANS: usize = 3;
+
+/// Most births that the end of a poll wakes; any more look again by themselves.
+pub const WAITING_BIRTHS: usize = 10_000;
+
+/// Failures in a row after which `sync --once` gives a source up.
+pub const SOURCE_TRIES: u32 = 5;
 
 /// Most calls that finding one bad field may cost (sync rules, section 3).
 pub const BISECT_CALLS: usize = 8;

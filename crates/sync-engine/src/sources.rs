@@ -1,6 +1,9 @@
 //! Reading the sources: a page, its marks and its cursor in one transaction, under the reader's lease.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    time::Duration,
+};
 
 use deal_model::RecordId;
 use jiff::Timestamp;
@@ -20,6 +23,8 @@ pub(crate) struct Reader {
     recent: Recent,
     /// Failures in a row.
     failed: u32,
+    /// More is there now than the last turn read.
+    behind: bool,
 }
 
 /// The keys of an overlap that were marked already.
@@ -48,7 +53,15 @@ impl Recent {
 
 impl Reader {
     pub(crate) fn new(side: deal_model::Side, source: Source) -> Self {
-        Self { side, source, recent: Recent::default(), failed: 0 }
+        Self { side, source, recent: Recent::default(), failed: 0, behind: false }
+    }
+
+    pub(crate) fn failed(&self) -> u32 {
+        self.failed
+    }
+
+    pub(crate) fn behind(&self) -> bool {
+        self.behind
     }
 }
 
@@ -57,8 +70,9 @@ impl Engine {
     pub(crate) async fn read(&self, mut reader: Reader, stopped: &Stop) {
         while !stopped.told() {
             let wait = match self.read_turn(&mut reader).await {
-                Ok(_) if reader.failed == 0 => reader.source.every,
-                Ok(_) => self.parts.settings.back_off(reader.failed, self.parts.rng.fraction()),
+                Ok(_) if reader.failed > 0 => self.back_off(reader.failed),
+                Ok(_) if reader.behind => Duration::ZERO,
+                Ok(_) => reader.source.every,
                 Err(error) => {
                     tracing::error!(source = reader.source.name, %error, "the store failed; reading again later");
                     reader.source.every
@@ -77,6 +91,7 @@ impl Engine {
     /// Reads a source to its present end. Returns how many marks it left.
     pub(crate) async fn read_turn(&self, reader: &mut Reader) -> StoreResult<usize> {
         let mut heard = 0;
+        reader.behind = false;
         for _ in 0..PAGES_A_TURN {
             let began = self.now();
             let until = self.in_(self.parts.settings.lease);
@@ -96,9 +111,16 @@ impl Engine {
                     return Ok(heard);
                 }
             };
+            if page.more && position.as_deref() == Some(page.position.as_str()) {
+                reader.failed = reader.failed.saturating_add(1);
+                tracing::error!(source = name, "a source does not move on; trying again later");
+                return Ok(heard);
+            }
             reader.failed = 0;
+            // The first load and any backlog give way to what happens now.
             let first_load = position.is_none() || !page.complete && reader.side == deal_model::Side::Portal;
-            let marks = self.marks(reader, &page, began, first_load).await?;
+            let lane = if first_load || page.more { WorkLane::Background } else { WorkLane::Now };
+            let marks = self.marks(reader, &page, began, lane).await?;
             let mut cursors = vec![Cursor { source: name.to_owned(), position: page.position.clone() }];
             if page.index.iter().any(|entry| !entry.ours) {
                 cursors.push(Cursor { source: COMPANIONS_SEEN.to_owned(), position: "yes".to_owned() });
@@ -108,11 +130,12 @@ impl Engine {
                 reader.recent.remember(seen.key);
             }
             if !page.more {
-                self.note_poll(name, began, page.complete);
+                self.note_poll(name, began, page.complete).await?;
                 self.note_blind().await?;
-                break;
+                return Ok(heard);
             }
         }
+        reader.behind = true;
         Ok(heard)
     }
 
@@ -122,12 +145,11 @@ impl Engine {
         reader: &Reader,
         page: &Changes,
         heard: Timestamp,
-        first_load: bool,
+        lane: WorkLane,
     ) -> StoreResult<Vec<Mark>> {
         let records: Vec<RecordId> = page.seen.iter().filter_map(record).cloned().collect();
         let seen: HashMap<RecordId, Option<Timestamp>> =
             self.parts.store.seen(reader.side, &records).await?.into_iter().collect();
-        let lane = if first_load { WorkLane::Background } else { WorkLane::Now };
         Ok(page
             .seen
             .iter()

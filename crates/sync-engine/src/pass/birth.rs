@@ -1,30 +1,14 @@
 //! Births: look first, send once, look again (sync rules, section 6).
 
-use deal_model::{Effect, EffectEnd, Fingerprint, Irreversible, Life, RecordId, Side, Write, digest};
+use deal_model::{Effect, EffectEnd, Irreversible, Life, Observation, RecordId, Side, Write, digest};
 use jiff::SignedDuration;
 use ports::{EffectKind, HoldPoint, RetryClass};
 
-use super::{Item, apply::failed};
+use super::{Item, NOT_DONE, look::Look, refusals::failed};
 use crate::{
-    AuditLine, CallScope, Created, Engine, IndexEntry, Intent, IntentOutcome, NewRecord, Prepared, SideError,
-    StoreError, StoreResult, WriteAhead, settings::BIRTH_MARGIN,
+    CallScope, Created, Engine, Intent, IntentOutcome, NewRecord, Prepared, SideError, StoreError,
+    StoreResult, WriteAhead, settings::BIRTH_MARGIN,
 };
-
-/// The portal's clock and ours may differ by this much when a match's age is judged.
-const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);
-
-/// How soon a birth asks again whether the poll is fresh.
-const POLL_SOON: SignedDuration = SignedDuration::from_millis(200);
-
-/// The answer of a look.
-enum Look {
-    /// Nothing there: send.
-    Clear,
-    /// This is it.
-    Found(RecordId),
-    /// Not now, or not without a person; the round says why.
-    Stop,
-}
 
 impl Engine {
     pub(super) async fn bear_referral(
@@ -34,25 +18,25 @@ impl Engine {
         life: &Life,
     ) -> StoreResult<EffectEnd> {
         let Some(opportunity) = item.deal.links.crm.clone() else {
-            return Ok(EffectEnd::NotDone { refused: vec![] });
+            return Ok(NOT_DONE);
         };
         let key = digest(opportunity.as_str());
         match self.look_for_referral(item, &key).await? {
-            Look::Stop => return Ok(EffectEnd::NotDone { refused: vec![] }),
+            Look::Stop => return Ok(NOT_DONE),
             Look::Found(record) => {
                 link_referral(item, record, None);
                 item.round.audit.push(self.line("linked", "Referral found by its reference, and linked."));
-                return Ok(EffectEnd::NotDone { refused: vec![] });
+                return Ok(NOT_DONE);
             }
             Look::Clear => {}
         }
         let mut braked = vec![Irreversible::Create.name().to_owned()];
         braked.extend(writes.iter().filter_map(|write| write.latch).map(|kind| kind.name().to_owned()));
         let Some(intent) = self.intend(item, EffectKind::Create, key.0, braked).await? else {
-            return Ok(EffectEnd::NotDone { refused: vec![] });
+            return Ok(NOT_DONE);
         };
         let Some(from) = item.seen(Side::Crm).cloned() else {
-            return Ok(EffectEnd::NotDone { refused: vec![] });
+            return Ok(NOT_DONE);
         };
         let new = NewRecord { writes: writes.to_vec(), life: life.clone(), from, engagement: None };
         let scope = CallScope { lane: ports::Lane::Now, send_before: Some(intent.send_before) };
@@ -60,12 +44,11 @@ impl Engine {
         self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::Create);
         match answer {
             Ok(created) => {
-                let sent: Vec<&Write> = writes.iter().collect();
-                let sentence = format!("Referral created: {}.", self.labels(&sent, false));
+                let sentence = format!("Referral created: {}.", self.labels(writes, false));
                 self.born(item, Side::Portal, &intent, created, EffectKind::Create, sentence);
                 Ok(EffectEnd::DONE)
             }
-            Err(error) => Ok(not_born(item, &intent, error)),
+            Err(error) => Ok(self.not_born(item, &intent, error)),
         }
     }
 
@@ -73,21 +56,20 @@ impl Engine {
         let (Some(engagement), Some(from)) =
             (item.deal.links.engagement.clone(), item.seen(Side::Crm).cloned())
         else {
-            return Ok(EffectEnd::NotDone { refused: vec![] });
+            return Ok(NOT_DONE);
         };
         match self.look_for_companion(item, &engagement).await? {
-            Look::Stop => return Ok(EffectEnd::NotDone { refused: vec![] }),
+            Look::Stop => return Ok(NOT_DONE),
             Look::Found(record) => {
-                item.deal.links.companion = Some(record);
-                item.read.companion = true;
-                return Ok(EffectEnd::NotDone { refused: vec![] });
+                link_companion(item, record);
+                return Ok(NOT_DONE);
             }
             Look::Clear => {}
         }
         let braked = vec![Irreversible::AskHelp.name().to_owned()];
         let key = engagement.as_str().to_owned();
         let Some(intent) = self.intend(item, EffectKind::CreateCompanion, key, braked).await? else {
-            return Ok(EffectEnd::NotDone { refused: vec![] });
+            return Ok(NOT_DONE);
         };
         let new =
             NewRecord { writes: writes.to_vec(), life: Life::Received, from, engagement: Some(engagement) };
@@ -100,7 +82,7 @@ impl Engine {
                 self.born(item, Side::Portal, &intent, created, EffectKind::CreateCompanion, sentence);
                 Ok(EffectEnd::DONE)
             }
-            Err(error) => Ok(not_born(item, &intent, error)),
+            Err(error) => Ok(self.not_born(item, &intent, error)),
         }
     }
 
@@ -112,7 +94,7 @@ impl Engine {
         life: &Life,
     ) -> StoreResult<EffectEnd> {
         let Some(from) = item.seen(Side::Portal).cloned() else {
-            return Ok(EffectEnd::NotDone { refused: vec![] });
+            return Ok(NOT_DONE);
         };
         let mut new = NewRecord { writes: writes.to_vec(), life: life.clone(), from, engagement: None };
         let scope = self.write_scope(item);
@@ -129,158 +111,42 @@ impl Engine {
         }
         self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CrmWrite);
         match answer {
+            Ok(created) if created.existed => {
+                self.link_existing(item, created).await?;
+                // What a seller already had is merged by the next round: nothing of it was written by us.
+                Ok(NOT_DONE)
+            }
             Ok(created) => {
-                item.deal.links.crm = Some(created.record);
-                item.round.effect.get_or_insert(EffectKind::CrmWrite);
-                let existed = created.existed;
-                if let Some(after) = created.after {
-                    item.round.after.crm = Some(Box::new(after));
-                }
-                let sentence = if existed {
-                    "Opportunity found by its key, and linked."
-                } else {
-                    "Opportunity created."
-                };
-                item.round.audit.push(self.timed(item, "created", Side::Crm, writes, sentence));
-                // What a seller already had is merged by the next round; only what we wrote becomes the base now.
-                Ok(if existed { EffectEnd::NotDone { refused: vec![] } } else { EffectEnd::Done { refused } })
+                link_opportunity(item, created);
+                let line = self.timed(item, "created", Side::Crm, &new.writes, "Opportunity created.");
+                item.round.audit.push(line);
+                Ok(EffectEnd::Done { refused })
             }
             Err(error) => Ok(failed(&mut item.round, error)),
         }
     }
 
-    async fn look_for_referral(&self, item: &mut Item, key: &Fingerprint) -> StoreResult<Look> {
-        let intent = self.open_intent(item, EffectKind::Create).await?;
-        if let Some(intent) = &intent {
-            if !self.settled(item, intent) {
-                return Ok(Look::Stop);
-            }
-            let since = intent
-                .server_date
-                .unwrap_or(intent.made)
-                .checked_sub(CLOCK_DIFFERENCE)
-                .unwrap_or(intent.made);
-            let Some(entries) = self.look(item, since, None).await? else { return Ok(Look::Stop) };
-            item.round.index.extend(entries);
-        } else if !self.may_look() {
-            self.poll.notify_waiters();
-            item.round.retry_at = self.now().checked_add(POLL_SOON).ok();
-            "waiting: the portal's list is being read".clone_into(&mut item.round.plan.headline);
-            return Ok(Look::Stop);
+    /// The opportunity that holds the referral's unique key becomes the deal's half, if it may.
+    async fn link_existing(&self, item: &mut Item, created: Created) -> StoreResult<()> {
+        let facts = created.after.as_ref().and_then(Observation::crm);
+        if facts.is_some_and(|facts| !facts.opted_in) {
+            // Nothing of it is kept, its id included (ARCHITECTURE.md, invariant 8).
+            "waiting: sync is off on this referral's opportunity".clone_into(&mut item.round.plan.headline);
+            return Ok(());
         }
-        let known = self.parts.store.referrals_with(key).await?;
-        let looked = item.round.index.iter().filter(|entry| entry.external.as_ref() == Some(key));
-        let mut matches: Vec<IndexEntry> = Vec::new();
-        for entry in known.iter().chain(looked).filter(|entry| entry.ours) {
-            let linked = self.parts.store.deal_of(Side::Portal, &entry.referral).await?;
-            let repeated = matches.iter().any(|known| known.referral == entry.referral);
-            if !repeated && linked.is_none_or(|deal| deal == item.deal.id) {
-                matches.push(entry.clone());
-            }
+        let holder = self.parts.store.deal_of(Side::Crm, &created.record).await?;
+        if holder.is_some_and(|holder| holder != item.deal.id) {
+            self.link_problem(
+                item,
+                "The opportunity that carries this referral's identifier belongs to another deal.",
+                "Correct the identifier on the opportunity, or relink the deal.",
+            );
+            return Ok(());
         }
-        match (matches.as_slice(), intent) {
-            ([], None) => Ok(Look::Clear),
-            ([], Some(intent)) => {
-                // A complete list, begun after the settling time, does not have it: it was never created.
-                item.round.intents.push((intent.id, IntentOutcome::NotDone));
-                item.round.retry_at = Some(self.now());
-                Ok(Look::Stop)
-            }
-            ([one], intent) if one.open || intent.is_some() => {
-                if let Some(intent) = intent {
-                    item.round.intents.push((intent.id, IntentOutcome::Done(one.referral.clone())));
-                }
-                Ok(Look::Found(one.referral.clone()))
-            }
-            ([_], None) => {
-                self.link_problem(
-                    item,
-                    "A closed referral of this opportunity exists already.",
-                    "Push the deal to create a second one: cosell push DEAL.",
-                );
-                Ok(Look::Stop)
-            }
-            _ => {
-                self.link_problem(
-                    item,
-                    "Several referrals name this opportunity.",
-                    "Close the wrong ones in the portal, or relink the deal.",
-                );
-                Ok(Look::Stop)
-            }
-        }
-    }
-
-    async fn look_for_companion(&self, item: &mut Item, engagement: &RecordId) -> StoreResult<Look> {
-        let intent = self.open_intent(item, EffectKind::CreateCompanion).await?;
-        let mut entries = self.parts.store.referrals_in(engagement).await?;
-        if let Some(intent) = &intent {
-            if !self.settled(item, intent) {
-                return Ok(Look::Stop);
-            }
-            let since = intent.server_date.unwrap_or(intent.made);
-            let Some(looked) = self.look(item, since, Some(engagement)).await? else { return Ok(Look::Stop) };
-            item.round.index.extend(looked.iter().cloned());
-            entries.extend(looked);
-        }
-        let own = item.deal.links.portal.clone();
-        let found = entries.iter().find(|entry| !entry.ours && Some(&entry.referral) != own.as_ref());
-        match (found, intent) {
-            (Some(entry), intent) => {
-                if let Some(intent) = intent {
-                    item.round.intents.push((intent.id, IntentOutcome::Done(entry.referral.clone())));
-                }
-                Ok(Look::Found(entry.referral.clone()))
-            }
-            (None, None) => Ok(Look::Clear),
-            // Where such referrals are visible to us, a list without one proves that there is none.
-            (None, Some(intent)) if self.parts.store.cursor(COMPANIONS_SEEN).await?.is_some() => {
-                item.round.intents.push((intent.id, IntentOutcome::NotDone));
-                item.round.retry_at = Some(self.now());
-                Ok(Look::Stop)
-            }
-            (None, Some(_)) => {
-                self.link_problem(
-                    item,
-                    "It is not known whether help was asked for: the connection broke, and the other referral is not visible to us.",
-                    "Look at the deal in the portal. If help was not asked for, ask again: cosell retry DEAL.",
-                );
-                Ok(Look::Stop)
-            }
-        }
-    }
-
-    async fn look(
-        &self,
-        item: &mut Item,
-        since: jiff::Timestamp,
-        engagement: Option<&RecordId>,
-    ) -> StoreResult<Option<Vec<IndexEntry>>> {
-        match self.parts.portal.look(since, engagement, self.write_scope(item)).await {
-            Ok(entries) => Ok(Some(entries)),
-            Err(error) => {
-                failed(&mut item.round, error);
-                Ok(None)
-            }
-        }
-    }
-
-    async fn open_intent(&self, item: &Item, kind: EffectKind) -> StoreResult<Option<Intent>> {
-        let intents = self.parts.store.open_intents(&item.deal.id).await?;
-        Ok(intents.into_iter().find(|intent| intent.kind == kind))
-    }
-
-    /// Whether a doubtful effect has had its settling time.
-    fn settled(&self, item: &mut Item, intent: &Intent) -> bool {
-        let settling = SignedDuration::try_from(self.parts.settings.settling).unwrap_or(SignedDuration::MAX);
-        let ready = intent.send_before.checked_add(settling).unwrap_or(jiff::Timestamp::MAX);
-        if self.now() >= ready {
-            return true;
-        }
-        item.round.retry_at = Some(ready);
-        "waiting: it is not known yet whether the referral was created"
-            .clone_into(&mut item.round.plan.headline);
-        false
+        link_opportunity(item, created);
+        let sentence = "Opportunity found by its key, and linked.";
+        item.round.audit.push(self.timed(item, "linked", Side::Crm, &[], sentence));
+        Ok(())
     }
 
     /// Writes the intent down and counts the brake. `None`: it may not be sent now.
@@ -296,7 +162,7 @@ impl Engine {
         let margin = SignedDuration::try_from(BIRTH_MARGIN).unwrap_or(SignedDuration::MAX);
         if item.claim.lease_until.duration_since(send_before) < margin {
             // Too little is left of the lease: the next claim has a whole one.
-            item.round.retry_at = Some(now);
+            item.round.retry_at = Some(self.in_(self.parts.settings.retry_first));
             return Ok(None);
         }
         let intent = Intent {
@@ -331,6 +197,17 @@ impl Engine {
         }
     }
 
+    /// What is certain not to have happened may be sent again; all else is doubtful, whatever the reason.
+    fn not_born(&self, item: &mut Item, intent: &Intent, error: SideError) -> EffectEnd {
+        if error.certainly_not_done {
+            item.round.intents.push((intent.id.clone(), IntentOutcome::NotDone));
+            return failed(&mut item.round, error);
+        }
+        tracing::warn!(deal = %item.deal.id, error = %error.what, "not known whether a record was created");
+        self.doubtful(item, intent);
+        NOT_DONE
+    }
+
     fn born(
         &self,
         item: &mut Item,
@@ -348,64 +225,21 @@ impl Engine {
             link_referral(item, created.record, created.engagement);
             item.round.after.portal = created.after.map(Box::new);
         } else {
-            item.deal.links.companion = Some(created.record);
-            item.read.companion = true;
-        }
-    }
-
-    fn link_problem(&self, item: &mut Item, sentence: &str, next_step: &str) {
-        item.round.plan.problems.push(deal_model::Problem {
-            class: deal_model::ProblemClass::Link,
-            field: None,
-            sentence: sentence.to_owned(),
-            next_step: next_step.to_owned(),
-            since: self.now(),
-        });
-        item.round.plan.headline = format!("needs you: {sentence}");
-    }
-
-    pub(super) fn line(&self, what: &str, sentence: &str) -> AuditLine {
-        AuditLine {
-            at: self.now(),
-            what: what.to_owned(),
-            side: None,
-            groups: Vec::new(),
-            sentence: sentence.to_owned(),
-            took_ms: None,
-            mapping: self.parts.mapping.clone(),
-        }
-    }
-
-    fn timed(&self, item: &Item, what: &str, side: Side, writes: &[Write], sentence: &str) -> AuditLine {
-        let took = self.now().duration_since(item.claim.heard).as_millis();
-        AuditLine {
-            side: Some(side),
-            groups: writes.iter().map(|write| write.group.as_str().to_owned()).collect(),
-            took_ms: i64::try_from(took).ok(),
-            ..self.line(what, sentence)
+            link_companion(item, created.record);
         }
     }
 }
 
-/// The cursor that remembers that other organisations' referrals are visible to us.
-pub(crate) const COMPANIONS_SEEN: &str = "portal.companions_seen";
-
-/// Whether the round created something, so that the other half is to be planned at once.
-pub(super) fn bore(effects: &[Effect], ends: &[EffectEnd]) -> bool {
-    effects.iter().zip(ends).any(|(effect, end)| {
-        matches!(effect, Effect::Create { .. } | Effect::CreateCompanion { .. })
-            && matches!(end, EffectEnd::Done { .. })
+/// Whether a birth was refused for the sake of fields that it can go without: it is planned again without them.
+pub(super) fn goes_without(item: &Item) -> bool {
+    let round = &item.round;
+    round.plan.effects.iter().zip(&round.ends).any(|(effect, end)| match (effect, end) {
+        (
+            Effect::Create { writes, .. } | Effect::CreateCompanion { writes },
+            EffectEnd::NotDone { refused },
+        ) => refused.iter().any(|(group, _)| writes.iter().any(|write| write.group == *group)),
+        _ => false,
     })
-}
-
-/// What is certain not to have happened may be sent again; all else is doubtful.
-fn not_born(item: &mut Item, intent: &Intent, error: SideError) -> EffectEnd {
-    if error.certainly_not_done {
-        item.round.intents.push((intent.id.clone(), IntentOutcome::NotDone));
-        return failed(&mut item.round, error);
-    }
-    let doubtful = SideError { class: RetryClass::Doubtful, ..error };
-    failed(&mut item.round, doubtful)
 }
 
 fn link_referral(item: &mut Item, record: RecordId, engagement: Option<RecordId>) {
@@ -414,4 +248,18 @@ fn link_referral(item: &mut Item, record: RecordId, engagement: Option<RecordId>
         item.deal.links.engagement = engagement;
     }
     item.read.portal = true;
+    item.round.linked = true;
+}
+
+fn link_companion(item: &mut Item, record: RecordId) {
+    item.deal.links.companion = Some(record);
+    item.read.companion = true;
+    item.round.linked = true;
+}
+
+fn link_opportunity(item: &mut Item, created: Created) {
+    item.deal.links.crm = Some(created.record);
+    item.round.after.crm = created.after.map(Box::new);
+    item.round.effect.get_or_insert(EffectKind::CrmWrite);
+    item.round.linked = true;
 }

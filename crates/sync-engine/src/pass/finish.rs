@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use deal_model::{
-    Deal, Effect, EffectEnd, GroupDecision, PerSide, Phase, Problem, ProblemClass, SETTLE, SettleInput, Side,
-    Sight, carried_out, settle,
+    Deal, Effect, EffectEnd, PerSide, Phase, Problem, ProblemClass, SETTLE, SettleInput, Side, Sight,
+    WaitingEffect, carried_out, settle,
 };
 use jiff::Timestamp;
 use ports::RetryClass;
 
-use super::{Item, birth::bore, is_changed};
+use super::{Item, birth::goes_without, is_changed};
 use crate::{
-    Claim, Commit, Disposition, Engine, Hints, StoreResult, engine::fenced, settings::LOOK_AT_PROBLEMS_AGAIN,
+    Claim, Commit, Disposition, Engine, Hints, StoreError, StoreResult,
+    engine::fenced,
+    settings::{LOOK_AT_PROBLEMS_AGAIN, REPLANS},
 };
 
 /// Read the two halves; the companion only when it is heard of.
-const BOTH_SIDES: Hints = Hints { crm: true, portal: true, companion: false };
+pub(super) const BOTH_SIDES: Hints = Hints { crm: true, portal: true, companion: false };
 
 impl Engine {
     /// Settles, commits, and decides whether another round follows.
@@ -39,9 +41,9 @@ impl Engine {
             item.deal.memory.reported.text = Some(text);
             item.deal.memory.reported.at = Some(self.now());
         }
-        self.waiting_and_problems(item);
-        let goes_on = self.goes_on(item);
-        let disposition = if goes_on { Disposition::Keep } else { self.disposition(item) };
+        item.deal.waiting = still_waiting(item);
+        item.deal.problems = self.problems(item);
+        item.deal.phase = item.round.plan.phase.unwrap_or(item.deal.phase);
         let mut consumed = carried_out(&item.deal, &item.round.plan, &item.round.ends);
         for id in item.round.plan.handed_back.clone() {
             // What a person decided about values that changed meanwhile is not carried out, and the person is told.
@@ -49,6 +51,11 @@ impl Engine {
             item.round.audit.push(self.line("handed back", sentence));
             consumed.push(id);
         }
+        let goes_on = self.goes_on(item);
+        if !goes_on {
+            item.round.report_due = self.untold(item).await?.or(item.round.report_due);
+        }
+        let disposition = if goes_on { Disposition::Keep } else { self.disposition(item) };
         let commit = Commit {
             claim: item.claim.clone(),
             deal: Some(item.deal.clone()),
@@ -60,7 +67,16 @@ impl Engine {
             now: self.now(),
             effect: item.round.effect,
         };
-        if fenced(self.parts.store.commit(&commit).await)? {
+        let lost = match fenced(self.parts.store.commit(&commit).await) {
+            Err(StoreError::Duplicate(rule)) => {
+                // Two deals would have one record: neighbours in the batch do not suffer from it.
+                tracing::error!(deal = %item.deal.id, %rule, "a second link to one record was refused");
+                self.retry(item, Some(LOOK_AT_PROBLEMS_AGAIN)).await?;
+                true
+            }
+            lost => lost?,
+        };
+        if lost {
             item.ended = true;
             return Ok(());
         }
@@ -73,59 +89,41 @@ impl Engine {
         Ok(())
     }
 
-    /// Effects that left stop waiting; a failure becomes a problem, or adds to the plan's.
-    fn waiting_and_problems(&self, item: &mut Item) {
+    /// The plan's problems, and those that came of sending it; one for each class and field.
+    pub(super) fn problems(&self, item: &Item) -> Vec<Problem> {
         let round = &item.round;
-        let done = |kind| {
-            round.plan.effects.iter().zip(&round.ends).any(|(effect, end)| {
-                matches!(effect, Effect::Move { kind: moved, .. } if *moved == kind)
-                    && matches!(end, EffectEnd::Done { .. })
-            })
-        };
-        item.deal.waiting = round.plan.waiting.iter().filter(|effect| !done(effect.kind)).cloned().collect();
         let mut problems = round.plan.problems.clone();
         if let Some(error) = round.failure.as_ref().filter(|error| needs_a_person(&error.class)) {
             let told = if error.told.is_empty() { &error.what } else { &error.told };
-            problems.push(self.problem_of(item, error.groups.first(), &error.class, told));
+            problems.push(self.problem_of(error.groups.first(), &error.class, told));
         }
         let refused = round.ends.iter().flat_map(|end| match end {
             EffectEnd::Done { refused } | EffectEnd::NotDone { refused } => refused,
         });
         for (group, told) in refused {
-            problems.push(self.problem_of(item, Some(group), &RetryClass::Person, told));
+            problems.push(self.problem_of(Some(group), &RetryClass::Person, told));
         }
         let mut kept: Vec<Problem> = Vec::new();
-        for problem in problems {
+        for mut problem in problems {
             if !kept.iter().any(|known| known.same(&problem)) {
+                let known = item.deal.problems.iter().find(|known| known.same(&problem));
+                problem.since = known.map_or(problem.since, |known| known.since);
                 kept.push(problem);
             }
         }
-        item.deal.problems = kept;
-        if let Some(phase) = round.plan.phase {
-            // The portal's end is final only once the opportunity was told of it.
-            let all_done = round.ends.iter().all(|end| matches!(end, EffectEnd::Done { .. }));
-            let unsent = round
-                .plan
-                .decisions
-                .iter()
-                .any(|(_, decision)| matches!(decision, GroupDecision::Pending { .. }));
-            item.deal.phase =
-                if phase == Phase::Finished && (unsent || !all_done) { item.deal.phase } else { phase };
-        }
+        kept
     }
 
-    fn problem_of(
-        &self,
-        item: &Item,
-        group: Option<&deal_model::GroupId>,
-        class: &RetryClass,
-        told: &str,
-    ) -> Problem {
+    /// In the words that the next plan has for a value that was refused, so that the seller is told once.
+    fn problem_of(&self, group: Option<&deal_model::GroupId>, class: &RetryClass, told: &str) -> Problem {
         let bug = *class == RetryClass::Bug;
-        let problem = Problem {
+        Problem {
             class: if bug { ProblemClass::Bug } else { ProblemClass::Data },
             field: group.cloned(),
-            sentence: format!("Refused: {told}"),
+            sentence: match group {
+                Some(group) => format!("{} was refused: {told}", self.label(group)),
+                None => format!("Refused: {told}"),
+            },
             next_step: if bug {
                 "This is a mistake of the program: please report it; the deal is tried again later."
                     .to_owned()
@@ -133,33 +131,37 @@ impl Engine {
                 "Change the value; it is sent again then.".to_owned()
             },
             since: self.now(),
-        };
-        let known = item.deal.problems.iter().find(|known| known.same(&problem));
-        Problem { since: known.map_or(problem.since, |known| known.since), ..problem }
+        }
     }
 
-    /// Another round follows when something was born, a record moved meanwhile, or the answer shows more to do.
+    /// What makes another round certain: a half was found or born, a record moved, a birth can go without what was
+    /// refused. Asked before a report is sent, so that it does not tell of a deal half done.
+    pub(super) fn must_go_on(&self, item: &Item) -> bool {
+        let round = &item.round;
+        match &round.failure {
+            _ if round.retry_at.is_some() => false,
+            Some(error) => (is_changed(error) && item.replans < REPLANS) || goes_without(item),
+            None => round.linked,
+        }
+    }
+
+    /// Another round follows when it must, or when the answers show more to do.
     fn goes_on(&self, item: &Item) -> bool {
         let round = &item.round;
-        if round.retry_at.is_some() {
-            return false;
-        }
-        if let Some(error) = &round.failure {
-            return is_changed(error);
-        }
-        let linked_now = item.read.portal
-            || item.read.companion
-            || item.sights.crm == Sight::Unlinked && item.deal.links.crm.is_some();
-        if bore(&round.plan.effects, &round.ends) || linked_now {
+        if self.must_go_on(item) {
             return true;
         }
-        if round.after.portal.is_none() && round.after.crm.is_none() {
+        let unchanged = round.after.portal.is_none() && round.after.crm.is_none();
+        if unchanged || round.retry_at.is_some() || round.failure.is_some() {
             return false;
         }
-        let mut next = Item { claim: item.claim.clone(), ..Item::new(item.claim.clone(), item.deal.clone()) };
+        let mut next = Item::new(item.claim.clone(), item.deal.clone());
         next.sights = latest(item);
         next.claimed_elsewhere = item.claimed_elsewhere;
-        !self.plan_for(&next).is_quiet()
+        let plan = self.plan_for(&next);
+        // A referral that just closed ends the deal, which only a plan of its own may say.
+        let finishes = plan.phase == Some(Phase::Finished) && item.deal.phase != Phase::Finished;
+        finishes || !plan.is_quiet()
     }
 
     fn disposition(&self, item: &Item) -> Disposition {
@@ -211,13 +213,32 @@ impl Engine {
 
     /// Hands a deal back that could not be read, to be tried again.
     pub(super) async fn retry(&self, item: &mut Item, after: Option<Duration>) -> StoreResult<()> {
+        let again = self.retry_at(item, after);
+        item.ended = true;
+        self.hand_back(item.claim.clone(), again).await
+    }
+
+    /// Hands a deal back that cannot be read without a person.
+    pub(super) async fn retry_with_problem(
+        &self,
+        item: &mut Item,
+        after: Option<Duration>,
+        problem: Problem,
+    ) -> StoreResult<()> {
+        let again = self.retry_at(item, after);
+        item.ended = true;
+        if !item.deal.problems.iter().any(|known| known.same(&problem)) {
+            item.deal.problems.push(problem);
+        }
+        let commit = Commit { deal: Some(item.deal.clone()), ..self.ending(item.claim.clone(), again) };
+        fenced(self.parts.store.commit(&commit).await).map(drop)
+    }
+
+    fn retry_at(&self, item: &Item, after: Option<Duration>) -> Disposition {
         let back_off = self.parts.settings.back_off(item.claim.attempts, self.parts.rng.fraction());
         let at = self.in_(after.map_or(back_off, |after| after.max(Duration::from_millis(1))));
         let hints = item.claim.hints.union(BOTH_SIDES);
-        let disposition = Disposition::Again { at, hints, attempts: item.claim.attempts + 1 };
-        self.hand_back(item.claim.clone(), disposition).await?;
-        item.ended = true;
-        Ok(())
+        Disposition::Again { at, hints, attempts: item.claim.attempts.saturating_add(1) }
     }
 
     /// Too many rounds: back off, and try again.
@@ -232,7 +253,12 @@ impl Engine {
     }
 
     pub(super) async fn hand_back(&self, claim: Claim, disposition: Disposition) -> StoreResult<()> {
-        let commit = Commit {
+        fenced(self.parts.store.commit(&self.ending(claim, disposition)).await).map(drop)
+    }
+
+    /// A commit of nothing but what becomes of the work.
+    pub(super) fn ending(&self, claim: Claim, disposition: Disposition) -> Commit {
+        Commit {
             claim,
             deal: None::<Deal>,
             audit: Vec::new(),
@@ -242,9 +268,20 @@ impl Engine {
             disposition,
             now: self.now(),
             effect: None,
-        };
-        fenced(self.parts.store.commit(&commit).await).map(drop)
+        }
     }
+}
+
+/// Effects that left wait no longer.
+pub(super) fn still_waiting(item: &Item) -> Vec<WaitingEffect> {
+    let round = &item.round;
+    let left = |waiting: &&WaitingEffect| {
+        round.plan.effects.iter().zip(&round.ends).any(|(effect, end)| {
+            matches!(effect, Effect::Move { kind, .. } if *kind == waiting.kind)
+                && matches!(end, EffectEnd::Done { .. })
+        })
+    };
+    round.plan.waiting.iter().filter(|waiting| !left(waiting)).cloned().collect()
 }
 
 fn needs_a_person(class: &RetryClass) -> bool {
@@ -262,21 +299,22 @@ fn latest(item: &Item) -> PerSide<Sight> {
 
 /// What the next round starts from: what was just read back, and fresh reads where a record moved.
 fn look_on(item: &mut Item) {
-    let moved = item.round.failure.is_some();
-    let sights = latest(item);
-    item.sights = sights;
-    if moved {
+    if item.round.failure.as_ref().is_some_and(is_changed) {
+        item.replans += 1;
         item.sights = PerSide::new(Sight::Unread, Sight::Unread);
-        item.read = Hints { crm: true, portal: true, companion: item.read.companion };
+        item.read = Hints { companion: item.read.companion, ..BOTH_SIDES };
+        return;
     }
+    item.sights = latest(item);
     if item.deal.links.crm.is_some() && item.sights.crm == Sight::Unlinked {
         item.sights.crm = Sight::Unread;
     }
     if item.deal.links.portal.is_some() && item.sights.portal == Sight::Unlinked {
         item.sights.portal = Sight::Unread;
     }
-    if item.read.portal && item.round.after.portal.is_some() && !moved {
-        // The answer of the creation was the read.
+    if item.round.after.portal.is_some() {
+        // The answer of the write was the read.
+        item.stood_in = false;
         item.read.portal = item.read.companion;
     }
 }

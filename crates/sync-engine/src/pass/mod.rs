@@ -1,19 +1,25 @@
 //! One pass over a batch of deals: observe, plan, apply, commit; and again, where a round taught something new.
 
+mod ahead;
 mod apply;
 mod birth;
+mod crm;
 mod finish;
+mod look;
 mod observe;
+mod refusals;
 mod stranger;
+mod tell;
 
-pub(crate) use birth::COMPANIONS_SEEN;
-use deal_model::{Deal, EffectEnd, Observation, PerSide, Plan, PlanInput, Side, Sight, plan};
+use deal_model::{Deal, Effect, EffectEnd, Observation, PerSide, Plan, PlanInput, Side, Sight, plan};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use jiff::Timestamp;
+pub(crate) use look::COMPANIONS_SEEN;
 use ports::{EffectKind, RetryClass};
 
 use crate::{
-    AuditLine, Claim, Engine, Hints, IntentOutcome, SideError, StoreResult, Subject, settings::ROUNDS,
+    AuditLine, Claim, Disposition, Engine, Hints, IntentOutcome, SideError, StoreResult, Subject,
+    settings::ROUNDS,
 };
 
 /// One deal in a pass.
@@ -26,6 +32,8 @@ pub(crate) struct Item {
     /// The portal's sight is the stored stand-in, not a read.
     stood_in: bool,
     claimed_elsewhere: bool,
+    /// How often it was planned anew because a record moved.
+    replans: usize,
     round: Round,
     /// The pass is over for this deal.
     ended: bool,
@@ -35,7 +43,10 @@ pub(crate) struct Item {
 #[derive(Default)]
 struct Round {
     plan: Plan,
+    /// How the plan's effects ended, in their order.
     ends: Vec<EffectEnd>,
+    /// So many of the plan's effects may leave; those behind them are held back.
+    sendable: usize,
     after: PerSide<Option<Box<Observation>>>,
     audit: Vec<AuditLine>,
     intents: Vec<(String, IntentOutcome)>,
@@ -49,6 +60,8 @@ struct Round {
     reported: Option<deal_model::Fingerprint>,
     /// When a report is due that could not ride along.
     report_due: Option<Timestamp>,
+    /// The deal got a half or a companion: it is planned again at once.
+    linked: bool,
 }
 
 impl Item {
@@ -61,6 +74,7 @@ impl Item {
             read,
             stood_in: false,
             claimed_elsewhere: false,
+            replans: 0,
             round: Round::default(),
             ended: false,
         }
@@ -69,7 +83,26 @@ impl Item {
     fn seen(&self, side: Side) -> Option<&Observation> {
         self.sights.at(side).seen()
     }
+
+    fn opted_in(&self) -> bool {
+        self.seen(Side::Crm).and_then(Observation::crm).is_some_and(|facts| facts.opted_in)
+    }
 }
+
+impl Round {
+    /// The effects that may leave.
+    fn to_send(&self) -> &[Effect] {
+        &self.plan.effects[..self.sendable.min(self.plan.effects.len())]
+    }
+
+    /// The slot of the opportunity's update among them.
+    fn crm_update(&self) -> Option<usize> {
+        self.to_send().iter().position(|effect| matches!(effect, Effect::Update { side: Side::Crm, .. }))
+    }
+}
+
+/// An effect that did not happen, and that nobody refused.
+const NOT_DONE: EffectEnd = EffectEnd::NotDone { refused: Vec::new() };
 
 impl Engine {
     /// Works on leased work until every piece of it is committed or handed back.
@@ -116,6 +149,16 @@ impl Engine {
     async fn round(&self, items: &mut [&mut Item]) -> StoreResult<()> {
         for item in items.iter_mut() {
             item.round = Round::default();
+            if self.lapsed(item) {
+                // A long batch: whoever claims the deal next has a whole lease.
+                let again = Disposition::Again {
+                    at: self.now(),
+                    hints: Hints { companion: item.read.companion, ..finish::BOTH_SIDES },
+                    attempts: item.claim.attempts,
+                };
+                self.hand_back(item.claim.clone(), again).await?;
+                item.ended = true;
+            }
         }
         self.observe(items).await?;
         for item in open(items) {
@@ -142,6 +185,11 @@ impl Engine {
             self.close_round(item).await?;
         }
         Ok(())
+    }
+
+    /// Whether the lease is over: then no request is started any more (ARCHITECTURE.md, invariant 5).
+    fn lapsed(&self, item: &Item) -> bool {
+        self.now() >= item.claim.lease_until
     }
 
     async fn send_portal_effects<'i>(&self, item: &'i mut Item) -> StoreResult<&'i mut Item> {

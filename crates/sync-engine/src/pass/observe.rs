@@ -1,14 +1,15 @@
 //! Reading both sides of a batch, in as few calls as the sides allow.
 
-use deal_model::{Phase, Side, Sight};
-use jiff::SignedDuration;
+use std::time::Duration;
+
+use deal_model::{Phase, Problem, ProblemClass, Side, Sight};
 use ports::RetryClass;
 
 use super::{Item, open};
 use crate::{CallScope, Engine, Hints, SideError, StoreResult, Wanted, WorkLane};
 
 /// How long after an inadmissible read the record is read again: 1, 2, 4 seconds (sync rules, section 1).
-const LAGGING: SignedDuration = SignedDuration::from_secs(1);
+const LAGGING: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 impl Engine {
     pub(super) async fn observe(&self, items: &mut [&mut Item]) -> StoreResult<()> {
@@ -17,9 +18,7 @@ impl Engine {
             open(items).partition(|item| item.deal.phase == Phase::Paused);
         self.observe_side(Side::Crm, &mut paused).await?;
         for item in paused {
-            let opted_in =
-                item.seen(Side::Crm).and_then(|seen| seen.crm()).is_some_and(|facts| facts.opted_in);
-            if opted_in {
+            if item.opted_in() {
                 item.read.portal = true;
                 live.push(item);
             } else if !item.ended {
@@ -36,14 +35,18 @@ impl Engine {
         let mut asked = Vec::new();
         let mut wanted = Vec::new();
         let mut until = None;
-        for (at, item) in items.iter_mut().enumerate() {
+        for (at, item) in items.iter_mut().enumerate().filter(|(_, item)| !item.ended) {
             let Some(record) = item.deal.links.at(side).cloned() else {
                 *item.sights.at_mut(side) = Sight::Unlinked;
+                read(item, side);
                 continue;
             };
             if !must_read(item, side) {
-                if side == Side::Portal && *item.sights.at(side) == Sight::Unread {
-                    item.sights.portal = stand_in(item).unwrap_or(Sight::Unread);
+                if side == Side::Portal
+                    && item.sights.portal == Sight::Unread
+                    && let Some(stored) = stand_in(item)
+                {
+                    item.sights.portal = stored;
                     item.stood_in = true;
                 }
                 continue;
@@ -69,28 +72,41 @@ impl Engine {
             ports::Lane::Background
         };
         let scope = CallScope { lane, send_before: until };
-        let answers = self.side(side).observe(&wanted, scope).await;
-        for (at, answer) in asked.into_iter().zip(answers) {
+        let mut answers = self.side(side).observe(&wanted, scope).await.into_iter();
+        for at in asked {
             let item = &mut *items[at];
-            match answer {
+            match answers.next().unwrap_or_else(|| Err(SideError::unanswered())) {
+                // Nothing can be decided about it now, and nothing may be forgotten of it.
+                Ok(Sight::Unread) => self.retry(item, None).await?,
                 Ok(sight) if lags(item, side, &sight) => {
-                    let wait = LAGGING * (1 << item.claim.attempts.min(2));
-                    self.retry(item, Some(wait.unsigned_abs())).await?;
+                    let attempt = usize::try_from(item.claim.attempts).unwrap_or(usize::MAX);
+                    self.retry(item, LAGGING.get(attempt).copied()).await?;
                 }
                 Ok(sight) => take(item, side, sight),
-                Err(error) => self.unread(item, error).await?,
+                Err(error) => self.unread(item, side, error).await?,
             }
         }
         Ok(())
     }
 
-    async fn unread(&self, item: &mut Item, error: SideError) -> StoreResult<()> {
+    async fn unread(&self, item: &mut Item, side: Side, error: SideError) -> StoreResult<()> {
         let after = match &error.class {
             RetryClass::Later { after } => *after,
             RetryClass::Person | RetryClass::Bug => Some(crate::settings::LOOK_AT_PROBLEMS_AGAIN),
             RetryClass::Authenticate | RetryClass::Changed | RetryClass::Doubtful => None,
         };
         tracing::warn!(deal = %item.deal.id, error = %error.what, "could not read");
+        if error.class == RetryClass::Person {
+            let record = if side == Side::Crm { "opportunity" } else { "referral" };
+            let problem = Problem {
+                class: ProblemClass::Permission,
+                field: None,
+                sentence: format!("The {record} cannot be read: {}.", error.what),
+                next_step: "Give the connection's user access to it; the deal then goes on.".to_owned(),
+                since: self.now(),
+            };
+            return self.retry_with_problem(item, after, problem).await;
+        }
         self.retry(item, after).await
     }
 }
@@ -104,7 +120,7 @@ fn must_read(item: &Item, side: Side) -> bool {
         Side::Portal => {
             let Hints { portal, companion, .. } = item.read;
             let waits = !item.deal.waiting.is_empty() || !item.deal.decisions.is_empty();
-            portal || companion || (unread && (waits || item.deal.memory.stand_in.is_none()))
+            portal || companion || (unread && (waits || stand_in(item).is_none()))
         }
     }
 }
@@ -121,21 +137,26 @@ fn lags(item: &Item, side: Side, sight: &Sight) -> bool {
 
 /// Notes what was read, and what it tells of the deal's links.
 fn take(item: &mut Item, side: Side, sight: Sight) {
+    read(item, side);
+    if let Some(facts) = sight.seen().and_then(|seen| seen.portal()) {
+        if let Some(companion) = &facts.companion {
+            item.deal.links.companion = Some(companion.clone());
+        }
+        if let Some(engagement) = &facts.engagement {
+            item.deal.links.engagement = Some(engagement.clone());
+        }
+    }
+    *item.sights.at_mut(side) = sight;
+}
+
+/// Nothing of this side is to be read any more.
+fn read(item: &mut Item, side: Side) {
     match side {
         Side::Crm => item.read.crm = false,
         Side::Portal => {
             item.stood_in = false;
             item.read.portal = false;
             item.read.companion = false;
-            if let Some(facts) = sight.seen().and_then(|seen| seen.portal()) {
-                if let Some(companion) = &facts.companion {
-                    item.deal.links.companion = Some(companion.clone());
-                }
-                if let Some(engagement) = &facts.engagement {
-                    item.deal.links.engagement = Some(engagement.clone());
-                }
-            }
         }
     }
-    *item.sights.at_mut(side) = sight;
 }

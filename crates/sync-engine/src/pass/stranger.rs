@@ -23,7 +23,7 @@ impl Engine {
                 let again = Disposition::Again {
                     at: self.in_(wait),
                     hints: claim.hints,
-                    attempts: claim.attempts + 1,
+                    attempts: claim.attempts.saturating_add(1),
                 };
                 return self.hand_back(claim, again).await;
             }
@@ -52,17 +52,8 @@ impl Engine {
             return self.hand_back(claim, Disposition::Done).await;
         }
         let deal = Deal::born(DealId::new(self.parts.rng.guid()), Side::Portal, record);
-        let commit = Commit {
-            disposition: Disposition::Again { at: self.now(), hints: Hints::ALL, attempts: 0 },
-            claim: claim.clone(),
-            deal: Some(deal),
-            audit: Vec::new(),
-            intents: Vec::new(),
-            index: Vec::new(),
-            consumed: Vec::new(),
-            now: self.now(),
-            effect: None,
-        };
+        let at_once = Disposition::Again { at: self.now(), hints: Hints::ALL, attempts: 0 };
+        let commit = Commit { deal: Some(deal), ..self.ending(claim.clone(), at_once) };
         match fenced(store.commit(&commit).await) {
             Ok(_) => {
                 self.woken();

@@ -1,0 +1,524 @@
+//! One platform in memory: records with versions, a log of its calls, and faults on request.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use deal_model::{
+    Actor, Content, CrmFacts, Facts, FieldId, GroupId, Held, Life, Observation, Observed, PortalFacts, Reading,
+    RecordId, Side as Which, Sight, Value, Version, Write, digest,
+};
+use jiff::{SignedDuration, Timestamp};
+use ports::{Clock as _, RetryClass};
+use sync_engine::{
+    Applied, CallScope, Change, Changes, Created, Hints, IndexEntry, NewRecord, Seen, Side, SideError, Source,
+    Stranger, Target, Wanted, What,
+};
+
+use crate::world::TestClock;
+
+pub(crate) const ACTIVE: Life = Life::Active { sales_stage: None };
+
+/// Which call a fault is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    Read,
+    Write,
+    Create,
+    Help,
+    Look,
+    List,
+}
+
+type Hook = Box<dyn FnOnce(&Platform) + Send>;
+
+/// What goes wrong with one call.
+pub(crate) enum Fault {
+    /// It fails, and nothing happened.
+    Before(RetryClass),
+    /// It happens, and the answer is lost.
+    After,
+    /// It happens, and the answer never comes.
+    Hang,
+    /// It takes this long, and happens.
+    Slow(Duration),
+    /// Something else happens first.
+    First(Hook),
+    /// It shows every record as it was so many seconds earlier than it is.
+    Lags(i64),
+    /// Fewer answers than questions.
+    Mute,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) stamp: Timestamp,
+    pub(crate) tag: u64,
+    pub(crate) actor: Actor,
+    pub(crate) life: Life,
+    pub(crate) fields: BTreeMap<FieldId, Observed>,
+    pub(crate) crm: CrmFacts,
+    pub(crate) external: Option<RecordId>,
+    pub(crate) engagement: Option<RecordId>,
+    pub(crate) ours: bool,
+    pub(crate) created: Timestamp,
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) reports: Vec<sync_engine::Report>,
+    /// Not in lists and looks.
+    pub(crate) hidden: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) records: BTreeMap<RecordId, Record>,
+    pub(crate) log: Vec<String>,
+    faults: VecDeque<(Call, Fault)>,
+    /// Refused groups, and whether the refusal names them.
+    pub(crate) refuses: BTreeMap<GroupId, bool>,
+    pub(crate) feed: Vec<Seen>,
+    pub(crate) page: usize,
+    /// The whole list was not read yet.
+    pub(crate) incomplete: bool,
+    /// One-second stamps: what was saved just now has not settled.
+    pub(crate) coarse: bool,
+    pub(crate) blind: BTreeMap<String, String>,
+    pub(crate) polls: usize,
+    pub(crate) scopes: Vec<CallScope>,
+    created: usize,
+}
+
+pub(crate) struct Platform {
+    side: Which,
+    pub(crate) clock: Arc<TestClock>,
+    state: Mutex<State>,
+}
+
+fn error(class: RetryClass, certainly_not_done: bool) -> SideError {
+    SideError {
+        class,
+        what: "scripted".to_owned(),
+        told: String::new(),
+        groups: Vec::new(),
+        certainly_not_done,
+    }
+}
+
+impl Platform {
+    pub(crate) fn new(side: Which, clock: &Arc<TestClock>) -> Arc<Self> {
+        let state = State { page: 100, ..State::default() };
+        Arc::new(Self { side, clock: Arc::clone(clock), state: Mutex::new(state) })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// The next such call goes wrong.
+    pub(crate) fn fault(&self, call: Call, fault: Fault) {
+        self.state().faults.push_back((call, fault));
+    }
+
+    /// Before the next such call, this happens.
+    pub(crate) fn before(&self, call: Call, hook: impl FnOnce(&Platform) + Send + 'static) {
+        self.fault(call, Fault::First(Box::new(hook)));
+    }
+
+    /// A record, saved an hour ago.
+    pub(crate) fn put(&self, id: &str, fields: &[(&str, &str)]) {
+        let ago = self.clock.now() - SignedDuration::from_hours(1);
+        let fields = fields.iter().map(|(field, value)| ((*field).into(), Observed::text(value))).collect();
+        let record = Record {
+            stamp: ago,
+            tag: 1,
+            actor: Actor::Person,
+            life: ACTIVE,
+            fields,
+            crm: CrmFacts { opted_in: true, consent: true, ..CrmFacts::default() },
+            external: None,
+            engagement: None,
+            ours: true,
+            created: ago,
+            expires: None,
+            reports: Vec::new(),
+            hidden: false,
+        };
+        self.state().records.insert(id.into(), record);
+    }
+
+    /// A person changes a record.
+    pub(crate) fn change(&self, id: &str, change: impl FnOnce(&mut Record)) {
+        let now = self.stamp();
+        let mut state = self.state();
+        let record = state.records.get_mut(&RecordId::from(id)).expect("the record is there");
+        change(record);
+        record.tag += 1;
+        record.actor = Actor::Person;
+        record.stamp = now.max(record.stamp);
+    }
+
+    /// A person edits a field.
+    pub(crate) fn edit(&self, id: &str, field: &str, value: &str) {
+        self.change(id, |record| {
+            record.fields.insert(field.into(), Observed::text(value));
+        });
+    }
+
+    pub(crate) fn value(&self, id: &str, field: &str) -> String {
+        match self.state().records[&RecordId::from(id)].fields.get(&field.into()) {
+            Some(Observed::Value(Value::Text(text))) => text.clone(),
+            _ => String::new(),
+        }
+    }
+
+    pub(crate) fn life(&self, id: &str) -> Life {
+        self.state().records[&RecordId::from(id)].life.clone()
+    }
+
+    /// What was called since the last time this was asked, but for lists and reports.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let log = std::mem::take(&mut self.state().log);
+        log.into_iter().filter(|line| !line.starts_with("report ")).collect()
+    }
+
+    pub(crate) fn reports(&self, id: &str) -> Vec<sync_engine::Report> {
+        self.state().records[&RecordId::from(id)].reports.clone()
+    }
+
+    fn stamp(&self) -> Timestamp {
+        let now = self.clock.now();
+        if self.state().coarse { Timestamp::from_second(now.as_second()).unwrap() } else { now }
+    }
+
+    fn note(&self, line: String, scope: CallScope) {
+        let mut state = self.state();
+        state.log.push(line);
+        state.scopes.push(scope);
+    }
+
+    /// Takes the fault of this call, if there is one; what happens first has happened when this returns.
+    async fn trouble(&self, call: Call) -> Option<Fault> {
+        let fault = {
+            let mut state = self.state();
+            let at = state.faults.iter().position(|(of, _)| *of == call)?;
+            state.faults.remove(at).expect("it was found").1
+        };
+        match fault {
+            Fault::First(hook) => {
+                hook(self);
+                None
+            }
+            Fault::Slow(time) => {
+                self.clock.sleep(time).await;
+                None
+            }
+            fault => Some(fault),
+        }
+    }
+
+    fn observation(&self, id: &RecordId, record: &Record) -> Observation {
+        let read_at = self.clock.now();
+        let companion = self.state().records.iter().find_map(|(other, found)| {
+            (!found.ours && !found.hidden && found.engagement.is_some() && found.engagement == record.engagement)
+                .then(|| other.clone())
+        });
+        let unsettled = self.state().coarse && read_at.duration_since(record.stamp) < SignedDuration::from_secs(2);
+        let reading = |(field, held): (&FieldId, &Observed)| (field.clone(), Reading::plain(held.clone()));
+        Observation {
+            record: id.clone(),
+            version: Version { stamp: record.stamp, tag: Some(record.tag.to_string()) },
+            read_at,
+            actor: record.actor,
+            life: record.life.clone(),
+            fields: record.fields.iter().map(reading).collect(),
+            facts: match self.side {
+                Which::Crm => Facts::Crm(CrmFacts { unsettled, ..record.crm.clone() }),
+                Which::Portal => Facts::Portal(PortalFacts {
+                    expires: record.expires,
+                    engagement: record.engagement.clone(),
+                    external_reference: record.external.clone(),
+                    companion: companion.filter(|_| record.ours),
+                    companion_fields: None,
+                }),
+            },
+        }
+    }
+
+    fn see(&self, id: &RecordId) -> Sight {
+        let record = self.state().records.get(id).cloned();
+        record.map_or(Sight::Gone, |record| Sight::Seen(Box::new(self.observation(id, &record))))
+    }
+
+    pub(crate) fn entry(&self, id: &RecordId, record: &Record) -> IndexEntry {
+        IndexEntry {
+            referral: id.clone(),
+            engagement: record.engagement.clone(),
+            ours: record.ours,
+            external: record.external.as_ref().map(|external| digest(external.as_str())),
+            open: !record.life.is_closed(),
+            created: record.created,
+            updated: record.stamp,
+        }
+    }
+
+    fn entries(&self) -> Vec<IndexEntry> {
+        let records = self.state().records.clone();
+        let listed = records.iter().filter(|(_, record)| !record.hidden);
+        listed.map(|(id, record)| self.entry(id, record)).collect()
+    }
+
+    fn refused(&self, writes: &[Write]) -> Result<(), SideError> {
+        let state = self.state();
+        let refused: Vec<(&GroupId, bool)> = writes
+            .iter()
+            .filter_map(|write| state.refuses.get(&write.group).map(|named| (&write.group, *named)))
+            .collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let groups = refused.iter().filter(|(_, named)| *named).map(|(group, _)| (*group).clone()).collect();
+        let told = "not allowed here".to_owned();
+        Err(SideError { told, groups, ..error(RetryClass::Person, true) })
+    }
+
+    fn write(&self, change: &Change) -> Result<Applied, SideError> {
+        let now = self.stamp();
+        if let What::Fields { writes, .. } = &change.what {
+            self.refused(writes)?;
+        }
+        {
+            let mut state = self.state();
+            let record = state.records.get_mut(&change.record).expect("what is written was read");
+            if change.expect.tag != Some(record.tag.to_string()) {
+                return Err(error(RetryClass::Changed, true));
+            }
+            match &change.what {
+                What::Fields { writes, life, report } => {
+                    store_fields(&mut record.fields, writes);
+                    record.life = life.clone().unwrap_or(record.life.clone());
+                    record.reports.extend(report.clone());
+                }
+                What::Move { to, .. } => record.life = to.clone(),
+            }
+            record.tag += 1;
+            record.actor = Actor::Integration;
+            record.stamp = now.max(record.stamp);
+        }
+        Ok(Applied { after: self.see(&change.record).seen().cloned() })
+    }
+
+    fn bear(&self, new: &NewRecord, ours: bool) -> Result<Created, SideError> {
+        self.refused(&new.writes)?;
+        let from = new.from.record.clone();
+        let holder = {
+            let state = self.state();
+            let unique = self.side == Which::Crm;
+            state.records.iter().find(|(_, held)| unique && held.crm.claims.as_ref() == Some(&from)).map(|(id, _)| id.clone())
+        };
+        if let Some(record) = holder {
+            let after = self.see(&record).seen().cloned();
+            return Ok(Created { record, engagement: None, after, existed: true });
+        }
+        let id = {
+            let mut state = self.state();
+            state.created += 1;
+            format!("{}{}", if self.side == Which::Crm { "opp" } else { "ref" }, state.created)
+        };
+        self.put(&id, &[]);
+        let now = self.stamp();
+        let mut state = self.state();
+        let record = state.records.get_mut(&RecordId::from(id.as_str())).expect("it was just put");
+        store_fields(&mut record.fields, &new.writes);
+        for field in new.from.fields.keys() {
+            record.fields.entry(field.clone()).or_insert(Observed::Empty);
+        }
+        record.life = new.life.clone();
+        record.actor = Actor::Integration;
+        record.stamp = now;
+        record.created = now;
+        record.ours = ours;
+        match self.side {
+            Which::Crm => record.crm.claims = Some(from),
+            Which::Portal if ours => {
+                record.external = Some(from);
+                record.engagement = Some(format!("e-{id}").as_str().into());
+            }
+            Which::Portal => record.engagement = new.engagement.clone(),
+        }
+        let engagement = record.engagement.clone();
+        drop(state);
+        let record = RecordId::from(id.as_str());
+        let after = self.see(&record).seen().cloned();
+        Ok(Created { record, engagement, after, existed: false })
+    }
+
+    async fn create_record(&self, call: Call, new: &NewRecord, ours: bool) -> Result<Created, SideError> {
+        match self.trouble(call).await {
+            Some(Fault::Before(class)) => Err(error(class, true)),
+            Some(Fault::After) => {
+                self.bear(new, ours)?;
+                Err(error(RetryClass::Doubtful, false))
+            }
+            Some(Fault::Mute) => Err(error(RetryClass::Doubtful, false)),
+            Some(Fault::Hang) => {
+                self.bear(new, ours)?;
+                std::future::pending().await
+            }
+            _ => self.bear(new, ours),
+        }
+    }
+}
+
+fn store_fields(fields: &mut BTreeMap<FieldId, Observed>, writes: &[Write]) {
+    for write in writes {
+        let Content::Whole(group) = &write.content else { panic!("no test writes a set") };
+        for (field, held) in group {
+            let observed = match held {
+                Held::Value(value) => Observed::Value(value.clone()),
+                Held::Empty => Observed::Empty,
+            };
+            fields.insert(field.clone(), observed);
+        }
+    }
+}
+
+fn describe(change: &Change) -> String {
+    match &change.what {
+        What::Move { to, .. } => format!("move {} {}", change.record, to.word()),
+        What::Fields { writes, life, report } => {
+            let mut said: Vec<String> = writes.iter().map(|write| write.group.to_string()).collect();
+            said.extend(life.iter().map(|life| format!("stage:{}", life.word())));
+            let verb = if said.is_empty() && report.is_some() { "report" } else { "write" };
+            format!("{verb} {} {}", change.record, said.join(",")).trim_end().to_owned()
+        }
+    }
+}
+
+/// A change that the source tells of.
+pub(crate) fn seen(side: Which, id: &str, stamp: Option<Timestamp>, birth: bool) -> Seen {
+    let target = match side {
+        Which::Crm => Target::Opportunity { id: id.into(), birth, claims: None },
+        Which::Portal => Target::Referral { id: id.into(), engagement: None, birth },
+    };
+    let key = format!("{id} {}", stamp.map(|stamp| stamp.to_string()).unwrap_or_default());
+    Seen { target, stamp, hints: Hints::of(side), key }
+}
+
+#[async_trait]
+impl Side for Platform {
+    fn side(&self) -> Which {
+        self.side
+    }
+
+    async fn observe(&self, wanted: &[Wanted], scope: CallScope) -> Vec<Result<Sight, SideError>> {
+        let ids: Vec<&str> = wanted.iter().map(|wanted| wanted.record.as_str()).collect();
+        self.note(format!("read {}", ids.join(" ")), scope);
+        let fault = self.trouble(Call::Read).await;
+        let one = |wanted: &Wanted| match &fault {
+            Some(Fault::Before(class)) => Err(error(class.clone(), true)),
+            Some(Fault::Lags(seconds)) => match self.see(&wanted.record) {
+                Sight::Seen(mut seen) => {
+                    seen.version.stamp -= SignedDuration::from_secs(*seconds);
+                    Ok(Sight::Seen(seen))
+                }
+                other => Ok(other),
+            },
+            _ => Ok(self.see(&wanted.record)),
+        };
+        if matches!(fault, Some(Fault::Mute)) { Vec::new() } else { wanted.iter().map(one).collect() }
+    }
+
+    async fn apply(&self, changes: &[Change], scope: CallScope) -> Vec<Result<Applied, SideError>> {
+        let lines: Vec<String> = changes.iter().map(describe).collect();
+        self.note(lines.join(" + "), scope);
+        let fault = self.trouble(Call::Write).await;
+        match fault {
+            Some(Fault::Before(class)) => changes.iter().map(|_| Err(error(class.clone(), true))).collect(),
+            Some(Fault::After) => {
+                changes.iter().for_each(|change| drop(self.write(change)));
+                changes.iter().map(|_| Err(error(RetryClass::Doubtful, false))).collect()
+            }
+            Some(Fault::Hang) => {
+                changes.iter().for_each(|change| drop(self.write(change)));
+                std::future::pending().await
+            }
+            Some(Fault::Mute) => Vec::new(),
+            _ => changes.iter().map(|change| self.write(change)).collect(),
+        }
+    }
+
+    async fn create(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError> {
+        self.note(format!("create {}", new.from.record), scope);
+        self.create_record(Call::Create, new, true).await
+    }
+
+    async fn create_companion(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError> {
+        self.note("help".to_owned(), scope);
+        self.create_record(Call::Help, new, false).await
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        let name = if self.side == Which::Crm { "crm.opportunities" } else { "portal.referrals" };
+        vec![Source { name, every: Duration::from_secs(30) }]
+    }
+
+    async fn changes(&self, _: &str, position: Option<&str>, _: CallScope) -> Result<Changes, SideError> {
+        self.state().polls += 1;
+        if let Some(Fault::Before(class)) = self.trouble(Call::List).await {
+            return Err(error(class, true));
+        }
+        let from: usize = position.map_or(0, |text| text.parse().unwrap());
+        let index = if self.side == Which::Portal { self.entries() } else { Vec::new() };
+        let state = self.state();
+        let upto = state.feed.len().min(from + state.page);
+        Ok(Changes {
+            seen: state.feed[from..upto].to_vec(),
+            index,
+            position: upto.to_string(),
+            more: upto < state.feed.len(),
+            complete: !state.incomplete,
+        })
+    }
+
+    async fn look(
+        &self,
+        since: Timestamp,
+        engagement: Option<&RecordId>,
+        scope: CallScope,
+    ) -> Result<Vec<IndexEntry>, SideError> {
+        self.note("look".to_owned(), scope);
+        if let Some(Fault::Before(class)) = self.trouble(Call::Look).await {
+            return Err(error(class, true));
+        }
+        let entries = self.entries().into_iter();
+        Ok(match engagement {
+            Some(engagement) => entries.filter(|entry| entry.engagement.as_ref() == Some(engagement)).collect(),
+            None => entries.filter(|entry| entry.created >= since).collect(),
+        })
+    }
+
+    async fn stranger(&self, record: &RecordId, scope: CallScope) -> Result<Stranger, SideError> {
+        self.note(format!("meet {record}"), scope);
+        let Some(found) = self.state().records.get(record).cloned() else { return Ok(Stranger::Nothing) };
+        let observation = Box::new(self.observation(record, &found));
+        Ok(match (&found.external, &found.engagement) {
+            (_, Some(engagement)) if !found.ours => Stranger::Companion { engagement: engagement.clone() },
+            (Some(opportunity), _) => {
+                Stranger::Claims { referral: observation, opportunity: opportunity.clone() }
+            }
+            _ if found.life.is_closed() => Stranger::Nothing,
+            _ => Stranger::Born(observation),
+        })
+    }
+
+    fn blind(&self) -> BTreeMap<String, String> {
+        self.state().blind.clone()
+    }
+}
+
+/// The names of all records that a platform has.
+pub(crate) fn ids(platform: &Platform) -> BTreeSet<String> {
+    platform.state().records.keys().map(ToString::to_string).collect()
+}
