@@ -1,7 +1,7 @@
 //! A deal's missing half: what creating it takes (sync rules, section 6).
 
 use crate::{
-    Content, Effect, GroupHeld, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass, Side,
+    Content, Effect, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass, Side,
     Verdict, Why, Write, fit_group,
     groups::without_currency,
     lifecycle::{LifeCase, LifeStep},
@@ -184,7 +184,8 @@ fn creating_write(input: &PlanInput<'_>, spec: &GroupSpec, from: &Observation, t
     Some(Write {
         group: spec.id.clone(),
         content: Content::Whole(sends),
-        instead_of: GroupHeld::new(),
+        // A new record holds nothing: what is refused now is not sent again to a record that was born without it.
+        instead_of: spec.members.iter().map(|member| (member.id.clone(), Held::Empty)).collect(),
         why: Why::Created,
         latch: spec.latch.filter(|_| to == Side::Portal),
     })

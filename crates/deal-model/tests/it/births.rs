@@ -96,16 +96,13 @@ fn a_refused_creation_is_not_sent_again_until_the_value_changes() {
     spec.members[0].required.portal = true;
     let mut world = unborn().with(|world| world.specs.groups[0] = spec);
     let plan = world.plan();
-    let [Effect::Create { .. }] = plan.effects.as_slice() else { panic!("{plan:#?}") };
+    let [Effect::Create { writes, .. }] = plan.effects.as_slice() else { panic!("{plan:#?}") };
     // The portal names the field and creates nothing.
     world.deal.memory.rejected.push(deal_model::Rejection {
         group: "name".into(),
         side: Side::Portal,
-        sent: match &plan.effects[0] {
-            Effect::Create { writes, .. } => writes[0].fingerprint(),
-            _ => unreachable!(),
-        },
-        held: deal_model::fingerprint(&deal_model::GroupHeld::new()),
+        sent: writes[0].fingerprint(),
+        held: deal_model::fingerprint(&writes[0].instead_of),
         mapping: "1".to_owned(),
         message: "not allowed here".to_owned(),
     });
