@@ -21,7 +21,9 @@ async fn writes(world: &World) -> u64 {
 async fn requests(world: &World) -> String {
     let report = world.control(Platform::PartnerCenter, Method::GET, "requests", None).await;
     let log = report["log"].as_array().unwrap();
-    log.iter().map(|exchange| format!("{} {}\n", exchange["path"], exchange["request"])).collect()
+    let lines: Vec<String> =
+        log.iter().map(|exchange| format!("{} {}", exchange["path"], exchange["request"])).collect();
+    lines.join("\n")
 }
 
 /// The Clone button.
@@ -40,9 +42,11 @@ async fn says_it_is_a_copy(world: &World, clone: &str) {
 }
 
 /// The original is edited on both sides, and each edit arrives.
-async fn goes_on(world: &World, opportunity: &str, referral: &str, amount: i64, notes: &str) {
+async fn goes_on(world: &World, opportunity: &str, referral: &str, amount: i32, notes: &str) {
     world.seller_edits(opportunity, json!({ "Amount": amount })).await;
-    world.until_referral(referral, "/details/dealValue", |value| value.as_f64() == Some(amount as f64)).await;
+    world
+        .until_referral(referral, "/details/dealValue", |value| value.as_f64() == Some(f64::from(amount)))
+        .await;
     world.acts("portal/edit", json!({ "id": referral, "set": { "/details/notes": notes } })).await;
     world.until_opportunity(opportunity, "Description", |value| value == notes).await;
     let problem = &world.opportunity(opportunity).await["Co_sell_Problem__c"];

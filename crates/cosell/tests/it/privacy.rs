@@ -70,9 +70,10 @@ fn the_search_finds_a_text_in_every_way_it_can_be_written() {
                 base64::engine::general_purpose::STANDARD.encode(format!("{before}{text} and more"));
             encoded.into_bytes()
         };
-        let percent: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let escaped: String = text.chars().map(|letter| format!("\\u{:04x}", u32::from(letter))).collect();
-        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let percent = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+        let escaped =
+            text.chars().map(|letter| format!("\\u{:04x}", u32::from(letter))).collect::<Vec<_>>().concat();
+        let hex = text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let haystacks: Vec<(&str, Vec<u8>)> = vec![
             ("plain", format!("a \"{text}\" b").into_bytes()),
             ("json", json!({ "x": format!("{text}\n\"\u{fc}") }).to_string().into_bytes()),
@@ -295,10 +296,9 @@ impl Deal {
 
     /// An edit on each side arrives on the other: by then the program has seen all that came before it.
     async fn turn(&self, world: &World, round: usize) {
-        let amount = 6_000 + i64::try_from(round).unwrap();
+        let amount = 6_000 + i32::try_from(round).unwrap();
         world.seller_edits(&self.opportunity, json!({ "Amount": amount })).await;
-        #[allow(clippy::cast_precision_loss)]
-        let wanted = amount as f64;
+        let wanted = f64::from(amount);
         world
             .until_referral(&self.referral, "/details/dealValue", |value| value.as_f64() == Some(wanted))
             .await;
@@ -326,6 +326,8 @@ async fn accepted_inbound(world: &World, like: &str) {
         world.query(&soql).await.first().map(|row| row["Id"].as_str().unwrap().to_owned())
     })
     .await;
+    // A seller answers an invitation that is there with all that belongs to it.
+    world.until_opportunity(&born, "Co_sell_Status__c", Value::is_string).await;
     world.seller_edits(&born, json!({ "StageName": "Qualification" })).await;
     world.until_referral(id, "/status", |status| status == "Active").await;
 }
