@@ -1,8 +1,8 @@
 //! A deal's missing half: what creating it takes (sync rules, section 6).
 
 use crate::{
-    Content, Effect, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass, Side,
-    Verdict, Why, Write, fit_group,
+    Content, Effect, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass, Side, Verdict, Why,
+    Write, fit_group,
     groups::without_currency,
     lifecycle::{LifeCase, LifeStep},
     merge::is_empty,

@@ -331,7 +331,10 @@ impl SettleInput<'_> {
                 (stood, _) => stood.clone(),
             };
             let mut pair = PerSide::new(stood.clone(), stood);
-            pair.at_mut(side).clone_from(&made.life);
+            // What a person changed between the creation and its read-back is a change yet to be seen.
+            if made.actor != Actor::Person {
+                pair.at_mut(side).clone_from(&made.life);
+            }
             if !Side::BOTH.into_iter().any(|side| matches!(pair.at(side), Life::Unknown { .. })) {
                 self.take_life(memory, pair);
             }

@@ -1,6 +1,6 @@
 //! The missing half of a deal (sync rules, section 6, as far as it is pure).
 
-use deal_model::{Deal, Effect, Irreversible, Kind, Life, Side, Sight, Verdict};
+use deal_model::{Deal, Effect, Irreversible, Kind, Life, PerSide, Side, Sight, Verdict};
 
 use crate::world::{ACTIVE, Empty, NEVER, World, at, check, deal, field, group, irreversible, money, text};
 
@@ -125,4 +125,29 @@ fn an_opportunity_is_created_from_an_open_referral_only() {
     accepted.pass();
     assert_eq!(accepted.deal.waiting.len(), 1, "leaving the on-hold stage accepts");
     check(&inbound(Life::Won), &[]);
+}
+
+#[test]
+fn a_seller_who_answers_between_the_insert_and_its_read_back_has_answered() {
+    let mut world = deal(text("name")).portal("name", "a").referral(Life::Received).with(|world| {
+        world.crm = Sight::Unlinked;
+        world.deal = Deal::born("d1".into(), Side::Portal, "ref".into());
+    });
+    let plan = world.plan();
+    let before = world.portal.seen().cloned();
+    let mut read_back = deal(text("name")).crm("name", "a").stage(ACTIVE);
+    read_back.seen(Side::Crm).actor = deal_model::Actor::Person;
+    let after = read_back.crm.seen().cloned();
+    world.deal.memory = deal_model::settle(&deal_model::SettleInput {
+        deal: &world.deal,
+        plan: &plan,
+        ends: &[deal_model::EffectEnd::DONE],
+        before: PerSide::new(before.as_ref(), None),
+        after: PerSide::new(None, after.as_ref()),
+        specs: &world.specs,
+        mapping: "1",
+        now: world.now,
+    });
+    let base = world.deal.memory.life.expect("a created pair has a lifecycle base");
+    assert_eq!((base.crm, base.portal), (Life::Received, Life::Received));
 }

@@ -1,5 +1,11 @@
 //! Conformance of the sandbox: what the reference says, asked of the machines as a client would.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::type_complexity,
+    reason = "tables of cases, and what tests share, may panic"
+)]
+
 mod bodies;
 mod breaking;
 mod creating;
