@@ -36,8 +36,9 @@ pub(crate) fn compose(
         (None, None) => stand.headline.to_owned(),
     };
     let lines: Vec<&AuditLine> = fresh.iter().rev().copied().chain(history).take(AUDIT_LINES).collect();
-    let newest = lines.first().map_or("", |line| line.sentence.as_str());
-    let text = digest(&[timeless.as_str(), problem.as_str(), newest].join("\u{1f}"));
+    let said = [timeless.as_str(), problem.as_str()].into_iter();
+    let said: Vec<&str> = said.chain(lines.iter().map(|line| line.sentence.as_str())).collect();
+    let text = digest(&said.join("\u{1f}"));
     let status = match stand.waiting.first() {
         Some(waiting) if stand.problems.is_empty() => {
             let from = waiting.not_before.to_zoned(jiff::tz::TimeZone::UTC);

@@ -175,28 +175,28 @@ impl Engine {
         let mut attempts = 0;
         sooner(round.plan.next_due);
         sooner(round.retry_at);
-        sooner(round.report_due);
-        let gone = item.sights.portal == Sight::Gone;
+        let gone = Side::BOTH.into_iter().any(|side| *item.sights.at(side) == Sight::Gone);
         if gone {
             // Access that is given back raises no event.
             sooner(Some(self.in_(LOOK_AT_PROBLEMS_AGAIN)));
         }
-        if unsettled(item) {
-            // Two saves of one second carry one stamp: read again when the second is over.
-            sooner(self.now().checked_add(SETTLE).ok());
-        }
         if let Some(error) = &round.failure {
-            attempts = item.claim.attempts + 1;
+            // Its retry reads and tells everything; looking sooner would only repeat what just failed.
+            attempts = item.claim.attempts.saturating_add(1);
             sooner(Some(self.after_failure(&error.class, item.claim.attempts)));
+        } else {
+            sooner(round.report_due);
+            if unsettled(item) {
+                // Two saves of one second carry one stamp: read again when the second is over.
+                sooner(self.now().checked_add(SETTLE).ok());
+            }
         }
         match at {
             None => Disposition::Done,
             Some(at) => {
-                let all = gone
-                    || round.plan.next_due.is_some()
-                    || round.retry_at.is_some()
-                    || round.failure.is_some();
-                let hints = if all { BOTH_SIDES } else { Hints::of(Side::Crm) };
+                // For a grace or a report the stored referral stands in; what leaves by a guard is read by id first.
+                let both = gone || round.retry_at.is_some() || round.failure.is_some();
+                let hints = if both { BOTH_SIDES } else { Hints::of(Side::Crm) };
                 Disposition::Again { at, hints, attempts }
             }
         }
@@ -237,13 +237,14 @@ impl Engine {
     fn retry_at(&self, item: &Item, after: Option<Duration>) -> Disposition {
         let back_off = self.parts.settings.back_off(item.claim.attempts, self.parts.rng.fraction());
         let at = self.in_(after.map_or(back_off, |after| after.max(Duration::from_millis(1))));
-        let hints = item.claim.hints.union(BOTH_SIDES);
+        let hints = item.claim.hints.union(item.read);
         Disposition::Again { at, hints, attempts: item.claim.attempts.saturating_add(1) }
     }
 
     /// Too many rounds: back off, and try again.
     pub(super) async fn put_off(&self, item: &mut Item) -> StoreResult<()> {
         tracing::info!(deal = %item.deal.id, "the records keep moving; trying again later");
+        item.read = item.read.union(BOTH_SIDES);
         self.retry(item, None).await
     }
 

@@ -153,7 +153,7 @@ impl Engine {
                 // A long batch: whoever claims the deal next has a whole lease.
                 let again = Disposition::Again {
                     at: self.now(),
-                    hints: Hints { companion: item.read.companion, ..finish::BOTH_SIDES },
+                    hints: item.claim.hints.union(item.read),
                     attempts: item.claim.attempts,
                 };
                 self.hand_back(item.claim.clone(), again).await?;

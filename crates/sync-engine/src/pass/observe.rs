@@ -6,7 +6,7 @@ use deal_model::{Phase, Problem, ProblemClass, Side, Sight};
 use ports::RetryClass;
 
 use super::{Item, open};
-use crate::{CallScope, Engine, Hints, SideError, StoreResult, Wanted, WorkLane};
+use crate::{CallScope, Engine, SideError, StoreResult, Wanted, WorkLane};
 
 /// How long after an inadmissible read the record is read again: 1, 2, 4 seconds (sync rules, section 1).
 const LAGGING: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -117,11 +117,8 @@ fn must_read(item: &Item, side: Side) -> bool {
     match side {
         // A write to the CRM always follows a read of it.
         Side::Crm => unread || item.read.crm,
-        Side::Portal => {
-            let Hints { portal, companion, .. } = item.read;
-            let waits = !item.deal.waiting.is_empty() || !item.deal.decisions.is_empty();
-            portal || companion || (unread && (waits || stand_in(item).is_none()))
-        }
+        // An irreversible effect that is planned on the stand-in is planned again on a read before it leaves.
+        Side::Portal => item.read.portal || item.read.companion || (unread && stand_in(item).is_none()),
     }
 }
 

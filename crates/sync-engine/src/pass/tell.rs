@@ -16,7 +16,7 @@ impl Engine {
     ) -> StoreResult<Report> {
         let sentence = self.updated("Opportunity", writes, stage);
         let line = self.timed(item, "updated", Side::Crm, writes, &sentence);
-        let (report, text) = self.composed(item, Some(line), report::AUDIT_LINES).await?;
+        let (report, text) = self.composed(item, Some(line)).await?;
         item.round.reported = Some(text);
         Ok(report)
     }
@@ -27,7 +27,7 @@ impl Engine {
         if self.must_go_on(item) || self.soon_again(item) {
             return Ok(None);
         }
-        let (report, text) = self.composed(item, None, report::AUDIT_LINES).await?;
+        let (report, text) = self.composed(item, None).await?;
         if item.deal.memory.reported.text.as_ref() == Some(&text) {
             return Ok(None);
         }
@@ -45,7 +45,7 @@ impl Engine {
         if known || !item.opted_in() || item.deal.links.crm.is_none() {
             return Ok(None);
         }
-        let (_, text) = self.composed(item, None, 1).await?;
+        let (_, text) = self.composed(item, None).await?;
         if item.deal.memory.reported.text.as_ref() == Some(&text) {
             return Ok(None);
         }
@@ -66,13 +66,8 @@ impl Engine {
         next.max(settled).filter(|at| *at > self.now())
     }
 
-    async fn composed(
-        &self,
-        item: &Item,
-        expected: Option<AuditLine>,
-        lines: usize,
-    ) -> StoreResult<(Report, Fingerprint)> {
-        let history = self.parts.store.history(&item.deal.id, lines).await?;
+    async fn composed(&self, item: &Item, expected: Option<AuditLine>) -> StoreResult<(Report, Fingerprint)> {
+        let history = self.parts.store.history(&item.deal.id, report::AUDIT_LINES).await?;
         let fresh: Vec<&AuditLine> = item.round.audit.iter().chain(&expected).collect();
         let stand = report::Stand {
             headline: &item.round.plan.headline,

@@ -8,14 +8,14 @@ use std::{
 
 use async_trait::async_trait;
 use deal_model::{
-    Actor, Content, CrmFacts, Facts, FieldId, GroupId, Held, Life, Observation, Observed, PortalFacts, Reading,
-    RecordId, Side as Which, Sight, Value, Version, Write, digest,
+    Actor, Content, CrmFacts, Facts, FieldId, GroupId, Held, Life, Observation, Observed, PortalFacts,
+    Reading, RecordId, Side as Which, Sight, Value, Version, Write, digest,
 };
 use jiff::{SignedDuration, Timestamp};
 use ports::{Clock as _, RetryClass};
 use sync_engine::{
-    Applied, CallScope, Change, Changes, Created, Hints, IndexEntry, NewRecord, Seen, Side, SideError, Source,
-    Stranger, Target, Wanted, What,
+    Applied, CallScope, Change, Changes, Created, Hints, IndexEntry, NewRecord, Seen, Side, SideError,
+    Source, Stranger, Target, Wanted, What,
 };
 
 use crate::world::TestClock;
@@ -221,10 +221,14 @@ impl Platform {
     fn observation(&self, id: &RecordId, record: &Record) -> Observation {
         let read_at = self.clock.now();
         let companion = self.state().records.iter().find_map(|(other, found)| {
-            (!found.ours && !found.hidden && found.engagement.is_some() && found.engagement == record.engagement)
+            (!found.ours
+                && !found.hidden
+                && found.engagement.is_some()
+                && found.engagement == record.engagement)
                 .then(|| other.clone())
         });
-        let unsettled = self.state().coarse && read_at.duration_since(record.stamp) < SignedDuration::from_secs(2);
+        let unsettled =
+            self.state().coarse && read_at.duration_since(record.stamp) < SignedDuration::from_secs(2);
         let reading = |(field, held): (&FieldId, &Observed)| (field.clone(), Reading::plain(held.clone()));
         Observation {
             record: id.clone(),
@@ -315,7 +319,11 @@ impl Platform {
         let holder = {
             let state = self.state();
             let unique = self.side == Which::Crm;
-            state.records.iter().find(|(_, held)| unique && held.crm.claims.as_ref() == Some(&from)).map(|(id, _)| id.clone())
+            state
+                .records
+                .iter()
+                .find(|(_, held)| unique && held.crm.claims.as_ref() == Some(&from))
+                .map(|(id, _)| id.clone())
         };
         if let Some(record) = holder {
             let after = self.see(&record).seen().cloned();
@@ -494,7 +502,9 @@ impl Side for Platform {
         }
         let entries = self.entries().into_iter();
         Ok(match engagement {
-            Some(engagement) => entries.filter(|entry| entry.engagement.as_ref() == Some(engagement)).collect(),
+            Some(engagement) => {
+                entries.filter(|entry| entry.engagement.as_ref() == Some(engagement)).collect()
+            }
             None => entries.filter(|entry| entry.created >= since).collect(),
         })
     }

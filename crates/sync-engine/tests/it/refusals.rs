@@ -1,1 +1,111 @@
-//! x
+//! Bad data in one field never stops the others (sync rules, section 3).
+
+use deal_model::Specs;
+use sync_engine::BISECT_CALLS;
+
+use crate::world::{World, text};
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_names_fields_drops_them_and_sends_the_rest_once() {
+    let world = World::linked().await;
+    world.crm.edit("006", "name", "New");
+    world.crm.edit("006", "notes", "bad");
+    world.portal.state().refuses.insert("notes".into(), true);
+    world.hear("006").await;
+    world.work().await;
+    assert_eq!(world.portal.calls(), ["write ref1 name,notes", "write ref1 name"]);
+    assert_eq!(world.problems("006").await, ["notes was refused: not allowed here"]);
+    assert_eq!(world.portal.value("ref1", "name"), "New");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_value_is_not_sent_again_until_it_changes() {
+    let world = World::linked().await;
+    world.crm.edit("006", "notes", "bad");
+    world.portal.state().refuses.insert("notes".into(), true);
+    world.hear("006").await;
+    world.work().await;
+    world.forget_calls();
+    world.hear("006").await;
+    world.settle(3_600).await;
+    assert_eq!(world.portal.calls(), [""; 0]);
+    assert_eq!(world.problems("006").await, ["notes was refused: not allowed here"], "it goes on being said");
+    world.portal.state().refuses.clear();
+    world.crm.edit("006", "notes", "good");
+    world.hear("006").await;
+    world.work().await;
+    assert_eq!(world.portal.calls(), ["write ref1 notes"]);
+    assert_eq!(world.problems("006").await, [""; 0]);
+}
+
+/// Eight fields changed, of which the portal refuses one and names none.
+async fn unnamed(bad: &str) -> (World, Vec<String>) {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let groups = names.iter().map(|name| text(name)).collect();
+    let world = World::with(Specs { groups, ..Specs::default() });
+    for name in names {
+        world.crm.edit("006", name, "old");
+    }
+    let world = world.at_rest().await;
+    for name in names {
+        world.crm.edit("006", name, "new");
+    }
+    world.portal.state().refuses.insert(bad.into(), false);
+    world.hear("006").await;
+    world.work().await;
+    let calls = world.portal.calls();
+    (world, calls)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_names_nothing_is_found_by_halves() {
+    for bad in ["a", "d", "h"] {
+        let (world, calls) = unnamed(bad).await;
+        assert!(calls.len() <= BISECT_CALLS, "{calls:?}");
+        assert_eq!(world.problems("006").await, [format!("{bad} was refused: not allowed here")]);
+        let kept: Vec<&str> = ["a", "b", "c", "d", "e", "f", "g", "h"]
+            .into_iter()
+            .filter(|name| world.portal.value("ref1", name) == "old")
+            .collect();
+        assert_eq!(kept, [bad], "all the others arrived");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_sent_because_a_later_call_failed_is_not_taken_for_written() {
+    let names = ["a", "b"];
+    let groups = names.iter().map(|name| text(name)).collect();
+    let world = World::with(Specs { groups, ..Specs::default() });
+    for name in names {
+        world.crm.edit("006", name, "old");
+    }
+    let world = world.at_rest().await;
+    for name in names {
+        world.crm.edit("006", name, "new");
+    }
+    // The whole is refused without a name; one half goes; then the portal is away for a moment.
+    use crate::platform::{Call, Fault};
+    world.portal.state().refuses.insert("a".into(), false);
+    world.portal.before(Call::Write, |portal| {
+        portal.before(Call::Write, |portal| {
+            portal.state().refuses.clear();
+            portal.fault(Call::Write, Fault::Before(ports::RetryClass::LATER));
+        });
+    });
+    world.hear("006").await;
+    world.settle(60).await;
+    for name in names {
+        assert_eq!(world.portal.value("ref1", name), "new", "{name}: {:?}", world.portal.calls());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_field_does_not_keep_a_close_from_leaving() {
+    let world = World::linked().await;
+    world.crm.edit("006", "notes", "bad");
+    world.portal.state().refuses.insert("notes".into(), true);
+    world.crm.change("006", |record| record.life = deal_model::Life::Won);
+    world.hear("006").await;
+    world.settle(700).await;
+    assert_eq!(world.portal.life("ref1"), deal_model::Life::Won);
+}

@@ -74,7 +74,7 @@ pub(crate) fn latch(id: &str, kind: Irreversible) -> GroupSpec {
 }
 
 pub(crate) struct World {
-    folder: TempDir,
+    _folder: TempDir,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) crm: Arc<Platform>,
     pub(crate) portal: Arc<Platform>,
@@ -98,7 +98,7 @@ impl World {
         let settings = EngineSettings::default();
         let store = open(&folder);
         let engine = engine(&store, &crm, &portal, &specs, &clock, &settings);
-        Self { folder, clock, crm, portal, specs, settings, store, engine }
+        Self { _folder: folder, clock, crm, portal, specs, settings, store, engine }
     }
 
     /// The same, with its referral `ref1`, both at rest.
@@ -126,19 +126,10 @@ impl World {
         self.engine = engine(&self.store, parts.0, parts.1, parts.2, parts.3, parts.4);
     }
 
-    /// The store's file, opened again by another owner.
-    pub(crate) fn reopen(self) -> Self {
-        let Self { folder, clock, crm, portal, specs, settings, store, engine: running } = self;
-        drop(running);
-        drop(Arc::into_inner(store).expect("nobody else holds the store"));
-        let store = open(&folder);
-        let engine = engine(&store, &crm, &portal, &specs, &clock, &settings);
-        Self { folder, clock, crm, portal, specs, settings, store, engine }
-    }
-
     /// The opportunity is heard of.
     pub(crate) async fn hear(&self, id: &str) {
-        self.mark(Target::Opportunity { id: id.into(), birth: true, claims: None }, Hints::of(Side::Crm)).await;
+        self.mark(Target::Opportunity { id: id.into(), birth: true, claims: None }, Hints::of(Side::Crm))
+            .await;
     }
 
     /// The referral is heard of.
@@ -172,8 +163,15 @@ impl World {
         self.restart();
     }
 
+    /// Time passes while the service is up.
     pub(crate) async fn wait(&self, seconds: u64) {
         self.clock.sleep(Duration::from_secs(seconds)).await;
+        self.store.heartbeat(self.clock.now()).await.unwrap();
+    }
+
+    /// Time passes while the service is away.
+    pub(crate) async fn clock_on(&self, milliseconds: i64) {
+        self.clock.sleep(Duration::from_millis(milliseconds.unsigned_abs())).await;
     }
 
     pub(crate) async fn id(&self, opportunity: &str) -> DealId {
