@@ -102,7 +102,9 @@ impl Salesforce {
                     ..Changes::default()
                 });
             };
-            let select = self.select(&walk, &schema, position.as_ref());
+            let Some(select) = self.select(&walk, &schema, position.as_ref()) else {
+                return Err(refusal::bug("a walk began without the flag that it looks for"));
+            };
             match self.client.query_with_deleted(context, &select.build()).await {
                 Ok(page) => {
                     // In a quiet org nothing else would notice that a hidden field is back.
@@ -153,29 +155,16 @@ impl Salesforce {
         }
     }
 
-    fn select(&self, walk: &Walk, schema: &Schema, position: Option<&Position>) -> Select {
+    fn select(&self, walk: &Walk, schema: &Schema, position: Option<&Position>) -> Option<Select> {
         let at =
             |name: &str| FieldPath::new(format!("{}{name}", walk.prefix)).expect("checked names make a path");
-        let (names, rules) = (self.mapping.names(), self.mapping.opt_in());
-        let mut opted_in = Condition::compare(&at(names.sync.as_str()), Op::Eq, true);
-        if !rules.private {
-            opted_in = opted_in.and(Condition::compare(&at("IsPrivate"), Op::Eq, false));
-        }
-        if !rules.record_types.is_empty() {
-            let types = rules.record_types.iter().map(String::as_str);
-            opted_in = opted_in.and(Condition::one_of(&at("RecordType.DeveloperName"), types));
-        }
-        let mut columns = vec![path("SystemModstamp"), walk.parent.clone()];
-        let mut condition = opted_in;
+        let names = self.mapping.names();
+        let (opted_in, told_by) = schema.opt_in(&self.mapping, &walk.prefix);
+        let mut columns = vec![path("Id"), path("SystemModstamp"), walk.parent.clone()];
+        let mut condition = opted_in?;
         if walk.prefix.is_empty() {
             // Whether a row is opted in now is told by these, row by row.
-            columns.push(at(names.sync.as_str()));
-            if !rules.private {
-                columns.push(at("IsPrivate"));
-            }
-            if !rules.record_types.is_empty() {
-                columns.push(at("RecordType.DeveloperName"));
-            }
+            columns.extend(told_by);
             if schema.reads(&names.identifier) {
                 let linked = Condition::compare(&at(names.identifier.as_str()), Op::Ne, Literal::null());
                 condition = condition.or(linked);
@@ -184,6 +173,8 @@ impl Salesforce {
         if schema.reads(&names.identifier) {
             columns.push(at(names.identifier.as_str()));
         }
+        columns.sort_unstable();
+        columns.dedup();
         let stamp = path("SystemModstamp");
         let mut select = Select::from(&object_name(&walk.object)).fields(&columns).filter(condition);
         if let Some(position) = position {
@@ -193,7 +184,7 @@ impl Salesforce {
                 _ => Condition::compare(&stamp, Op::Ge, before(position.stamp, self.settings.overlap)),
             });
         }
-        select.by_keyset(&stamp).limit(PAGE)
+        Some(select.by_keyset(&stamp).limit(PAGE))
     }
 
     fn page(&self, walk: &Walk, rows: &[Record], more: bool, position: Option<&Position>) -> Changes {
@@ -244,7 +235,7 @@ impl Salesforce {
         Some(Position { stamp, id: None, walking: true })
     }
 
-    fn is_opted_in(&self, row: &Record) -> bool {
+    pub(super) fn is_opted_in(&self, row: &Record) -> bool {
         let flag = |name: &str| row.at(name) == Some(&serde_json::Value::Bool(true));
         let rules = self.mapping.opt_in();
         flag(self.mapping.names().sync.as_str())

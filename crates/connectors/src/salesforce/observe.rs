@@ -9,13 +9,14 @@ use deal_model::{RecordId as DealRecord, Sight};
 use jiff::Timestamp;
 use salesforce::{
     ApiError, CallContext, CompositeAnswer, Error, FieldPath, Locator, MAX_COMPOSITE_QUERIES, QueryPage,
-    Record, RecordId, ReferenceId, Refusal, Subrequest, soql::Soql,
+    Record, RecordId, ReferenceId, Refusal, Subrequest,
+    soql::{Select, Soql},
 };
 use sync_engine::SideError;
 
 use super::{
     Salesforce, refusal,
-    schema::{Schema, named_in, place_of},
+    schema::{OPPORTUNITY, Schema, named_in, object_name, place_of},
     transform::{Reader, Whole},
 };
 
@@ -141,13 +142,56 @@ impl Salesforce {
     }
 
     /// One attempt; the inner error is a refusal of the columns.
+    ///
+    /// Whole records are asked for only where they are opted in; of the others, nothing is read but the flag.
     async fn read_once(
         &self,
         schema: &Schema,
         ids: &[RecordId],
         context: CallContext,
     ) -> Result<Result<Found, Refusal>, SideError> {
-        let queries = schema.select().split(&id_path(), ids.iter().copied());
+        let (opted_in, told_by) = schema.opt_in(&self.mapping, "");
+        let whole = match opted_in {
+            Some(opted_in) => schema.select().filter(opted_in),
+            // Whether it is opted in cannot be asked: each record is an error of its own.
+            None => schema.select(),
+        };
+        let mut found = match self.ask(&whole, ids, context).await? {
+            Ok(found) => found,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let missing: Vec<RecordId> = ids
+            .iter()
+            .filter(|id| !found.records.contains_key(id) && !found.failed.contains_key(id))
+            .copied()
+            .collect();
+        if missing.is_empty() {
+            return Ok(Ok(found));
+        }
+        let flags = Select::from(&object_name(OPPORTUNITY)).fields(&told_by);
+        let flagged = match self.ask(&flags, &missing, context).await? {
+            Ok(flagged) => flagged,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        for (id, record) in flagged.records {
+            if self.is_opted_in(&record.record) {
+                found.failed.insert(id, refusal::changed("the opportunity was opted in between two reads"));
+            } else {
+                found.records.insert(id, record);
+            }
+        }
+        found.failed.extend(flagged.failed);
+        found.dates.extend(flagged.dates);
+        Ok(Ok(found))
+    }
+
+    async fn ask(
+        &self,
+        select: &Select,
+        ids: &[RecordId],
+        context: CallContext,
+    ) -> Result<Result<Found, Refusal>, SideError> {
+        let queries = select.clone().split(&id_path(), ids.iter().copied());
         let mut found = Found::default();
         for queries in queries.chunks(MAX_COMPOSITE_QUERIES) {
             let parts = queries.iter().enumerate();

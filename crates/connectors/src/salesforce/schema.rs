@@ -8,7 +8,7 @@ use std::{
 use mapping::{ApiName, Codec, Mapping, SetBinding, SetSource};
 use salesforce::{
     CallContext, Client, Describe, Error, FieldDescribe, FieldName, FieldPath, ObjectName, UserId,
-    soql::Select,
+    soql::{Condition, Op, Select},
 };
 
 pub(super) const OPPORTUNITY: &str = "Opportunity";
@@ -252,6 +252,29 @@ impl Schema {
     }
 
     /// Everything that the query names, lower case: columns, relationships, their columns.
+    /// What makes an opportunity opted in, as far as a query can say it, and the columns that tell it row by row.
+    /// No condition if the flag itself cannot be read. `prefix` leads from the queried object to the opportunity.
+    pub(super) fn opt_in(&self, mapping: &Mapping, prefix: &str) -> (Option<Condition>, Vec<FieldPath>) {
+        let at = |name: &str| FieldPath::new(format!("{prefix}{name}")).expect("checked names make a path");
+        let (sync, rules) = (&mapping.names().sync, mapping.opt_in());
+        let mut columns = vec![at("Id"), at("SystemModstamp")];
+        if !self.reads(sync) {
+            return (None, columns);
+        }
+        columns.push(at(sync.as_str()));
+        let mut condition = Condition::compare(&at(sync.as_str()), Op::Eq, true);
+        if !rules.private {
+            columns.push(at("IsPrivate"));
+            condition = condition.and(Condition::compare(&at("IsPrivate"), Op::Eq, false));
+        }
+        if !rules.record_types.is_empty() {
+            columns.push(at("RecordType.DeveloperName"));
+            let types = rules.record_types.iter().map(String::as_str);
+            condition = condition.and(Condition::one_of(&at("RecordType.DeveloperName"), types));
+        }
+        (Some(condition), columns)
+    }
+
     pub(super) fn selected(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> =
             self.columns.iter().map(|column| column.as_str().to_ascii_lowercase()).collect();

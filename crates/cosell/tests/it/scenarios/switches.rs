@@ -17,6 +17,7 @@ async fn sync_no_pauses_one_deal_and_yes_goes_on() {
 
     // Both sides are edited; another deal's edit shows that the program had its chance.
     let portal_before = stage.log(Platform::PartnerCenter).await.len();
+    let crm_before = stage.log(Platform::Salesforce).await.len();
     stage
         .seller_edits(&opportunity, json!({ "Amount": 41_000, "Description": "planted-while-paused" }))
         .await;
@@ -33,6 +34,11 @@ async fn sync_no_pauses_one_deal_and_yes_goes_on() {
             !about_it || exchange["kind"] == "read",
             "nothing is written to a paused deal's referral: {exchange:#}"
         );
+    }
+    // The seller's own edit is a request; no answer to anybody else may hold what was typed.
+    for exchange in &stage.log(Platform::Salesforce).await[crm_before..] {
+        let answer = exchange["response"].to_string();
+        assert!(!answer.contains("planted-while-paused"), "nothing is read but the flag: {exchange:#}");
     }
     let verdict = stage.verdict().await;
     assert_eq!((verdict.pairs.len(), verdict.paused.len()), (1, 1));
