@@ -12,10 +12,11 @@ use ports::{Clock, HoldPoints, Rng};
 use tokio::sync::Notify;
 
 use crate::{
-    CallScope, Claim, ClaimRequest, ConnectionProblem, Cursor, EngineSettings, Hints, IndexEntry, Mark, Seen,
-    Side, Store, StoreError, StoreResult, Target, WorkLane,
+    CallScope, Claim, ClaimRequest, Cursor, EngineSettings, Hints, IndexEntry, Mark, Seen, Side, Store,
+    StoreError, StoreResult, Target, WorkLane,
     settings::{SOURCE_TRIES, WAITING_BIRTHS},
     sources::Reader,
+    stop::Stop,
 };
 
 /// Everything the loop works with.
@@ -72,12 +73,6 @@ const STORE_AWAY: Duration = Duration::from_secs(1);
 
 /// The shortest wait for work that is due at once.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
-
-/// How the key of a connection's problem begins when it is about a field that cannot be read.
-const HIDDEN: &str = "field.";
-
-/// How many deals are marked in one transaction when all of them are to be looked at.
-const LIST_PAGE: usize = 500;
 
 impl Engine {
     /// An engine over these parts.
@@ -323,92 +318,11 @@ impl Engine {
                 .is_some_and(|poll| poll.complete && self.now().duration_since(poll.began) <= fresh)
         })
     }
-
-    /// Keeps the connections' problems as the connectors see them.
-    pub(crate) async fn note_blind(&self) -> StoreResult<()> {
-        let known = self.parts.store.connection_problems().await?;
-        let mut now_blind = BTreeMap::new();
-        for side in deal_model::Side::BOTH {
-            let blind = self.side(side).blind().into_iter();
-            now_blind.extend(blind.map(|(field, sentence)| (format!("{HIDDEN}{field}"), sentence)));
-        }
-        for (key, sentence) in &now_blind {
-            if !known.iter().any(|problem| problem.key == *key) {
-                let problem = ConnectionProblem {
-                    key: key.clone(),
-                    sentence: sentence.clone(),
-                    next_step:
-                        "Give the integration user access to the field again, or take it out of the mapping."
-                            .to_owned(),
-                    since: self.now(),
-                };
-                tracing::warn!(field = %key, "a mapped field cannot be read");
-                self.parts.store.connection_problem(key, Some(&problem)).await?;
-            }
-        }
-        let seen_again: Vec<&ConnectionProblem> = known
-            .iter()
-            .filter(|problem| problem.key.starts_with(HIDDEN) && !now_blind.contains_key(&problem.key))
-            .collect();
-        if !seen_again.is_empty() {
-            // Before the problem goes: what was edited unseen raises no mark any more.
-            self.look_at_all().await?;
-        }
-        for gone in seen_again {
-            self.parts.store.connection_problem(&gone.key, None).await?;
-        }
-        Ok(())
-    }
-
-    /// Marks every deal, page by page, in the background.
-    async fn look_at_all(&self) -> StoreResult<()> {
-        let mut after = None;
-        loop {
-            let page = self.parts.store.list(after.as_ref(), LIST_PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.id.clone());
-            let (now, lane) = (self.now(), WorkLane::Background);
-            let hints = Hints { crm: true, portal: true, companion: false };
-            let mark = |deal| Mark { target: Target::Deal(deal), hints, lane, due: now, heard: now };
-            let marks: Vec<Mark> = page.into_iter().map(|deal| mark(deal.id)).collect();
-            self.mark(&marks).await?;
-        }
-    }
 }
 
 /// The bounds of a call in `lane`, not to be sent after `end`.
 pub(crate) fn scope(lane: ports::Lane, end: Timestamp) -> CallScope {
     CallScope { lane, send_before: Some(end) }
-}
-
-/// Told once, seen by every loop.
-#[derive(Default)]
-pub(crate) struct Stop {
-    told: std::sync::atomic::AtomicBool,
-    notify: Notify,
-}
-
-impl Stop {
-    pub(crate) fn set(&self) {
-        self.told.store(true, std::sync::atomic::Ordering::SeqCst);
-        self.notify.notify_waiters();
-    }
-
-    pub(crate) fn told(&self) -> bool {
-        self.told.load(std::sync::atomic::Ordering::SeqCst)
-    }
-
-    /// Waits for `other`, or until told.
-    pub(crate) async fn or(&self, other: impl Future<Output = ()>) {
-        let told = self.notify.notified();
-        if self.told() {
-            return;
-        }
-        tokio::select! {
-            () = told => {}
-            () = other => {}
-        }
-    }
 }
 
 /// Whether a commit failed because the lease was lost: then somebody else has the deal, and nothing is to be done.

@@ -2,12 +2,14 @@
 //!
 //! Ports: [`Side`] and [`Store`]. No SQL, no HTTP, no wire type of either platform.
 
+mod blind;
 mod engine;
 mod pass;
 mod report;
 mod settings;
 mod side;
 mod sources;
+mod stop;
 mod store;
 mod verify;
 

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 
 use crate::{
     Changes, Cursor, Engine, Mark, Seen, Source, StoreResult, Target, WorkLane,
-    engine::{Stop, scope},
+    engine::scope,
     pass::COMPANIONS_SEEN,
     settings::{PAGES_A_TURN, REMEMBERED_KEYS},
+    stop::Stop,
 };
 
 /// Reads one source.

@@ -97,19 +97,18 @@ impl Engine {
         let mut told = answer.is_ok();
         let mut answer = Some(answer);
         while let Some(part) = attempt.next() {
-            let answer = match answer.take() {
-                Some(first) => first,
-                None => {
-                    // The report goes with the last part, when all that it tells has happened.
-                    let report = report.clone().filter(|_| attempt.is_last());
-                    let rides = report.is_some();
-                    let what = What::Fields { writes: part.writes.clone(), life: part.life.clone(), report };
-                    let again = Change { record: change.record.clone(), expect: expect.clone(), what };
-                    let mut answers = self.parts.crm.apply(std::slice::from_ref(&again), scope).await;
-                    let answer = answers.pop().unwrap_or_else(|| Err(SideError::unanswered()));
-                    told = rides && answer.is_ok();
-                    answer
-                }
+            let answer = if let Some(first) = answer.take() {
+                first
+            } else {
+                // The report goes with the last part, when all that it tells has happened.
+                let report = report.clone().filter(|_| attempt.is_last());
+                let rides = report.is_some();
+                let what = What::Fields { writes: part.writes.clone(), life: part.life.clone(), report };
+                let again = Change { record: change.record.clone(), expect: expect.clone(), what };
+                let mut answers = self.parts.crm.apply(std::slice::from_ref(&again), scope).await;
+                let answer = answers.pop().unwrap_or_else(|| Err(SideError::unanswered()));
+                told = rides && answer.is_ok();
+                answer
             };
             if let Ok(Applied { after: Some(after) }) = &answer {
                 expect = after.version.clone();

@@ -134,21 +134,10 @@ impl Engine {
         }
     }
 
-    /// What makes another round certain: a half was found or born, a record moved, a birth can go without what was
-    /// refused. Asked before a report is sent, so that it does not tell of a deal half done.
-    pub(super) fn must_go_on(&self, item: &Item) -> bool {
-        let round = &item.round;
-        match &round.failure {
-            _ if round.retry_at.is_some() => false,
-            Some(error) => (is_changed(error) && item.replans < REPLANS) || goes_without(item),
-            None => round.linked,
-        }
-    }
-
     /// Another round follows when it must, or when the answers show more to do.
     fn goes_on(&self, item: &Item) -> bool {
         let round = &item.round;
-        if self.must_go_on(item) {
+        if must_go_on(item) {
             return true;
         }
         let unchanged = round.after.portal.is_none() && round.after.crm.is_none();
@@ -270,6 +259,17 @@ impl Engine {
             now: self.now(),
             effect: None,
         }
+    }
+}
+
+/// What makes another round certain: a half was found or born, a record moved, a birth can go without what was
+/// refused. Asked before a report is sent, so that it does not tell of a deal half done.
+pub(super) fn must_go_on(item: &Item) -> bool {
+    let round = &item.round;
+    match &round.failure {
+        _ if round.retry_at.is_some() => false,
+        Some(error) => (is_changed(error) && item.replans < REPLANS) || goes_without(item),
+        None => round.linked,
     }
 }
 

@@ -24,7 +24,7 @@ impl Engine {
     /// The report that travels alone, if it is due: its text differs from the last one, which is a minute old, and the
     /// pass does not go on to say something else.
     pub(super) async fn lone_report(&self, item: &mut Item) -> StoreResult<Option<Report>> {
-        if self.must_go_on(item) || self.soon_again(item) {
+        if super::finish::must_go_on(item) || self.soon_again(item) {
             return Ok(None);
         }
         let (report, text) = self.composed(item, None).await?;

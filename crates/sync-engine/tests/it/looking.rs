@@ -10,7 +10,7 @@ async fn a_preview_writes_nothing_and_shows_what_a_pass_would_do() {
     let world = World::linked().await;
     world.crm.edit("006", "name", "New");
     let before = world.deal("006").await;
-    let previews = world.engine.preview(&[before.id.clone()]).await.unwrap();
+    let previews = world.engine.preview(std::slice::from_ref(&before.id)).await.unwrap();
     assert_eq!(previews[0].plan.describe(), ["referral: name Deal -> New (changed on the other side)"]);
     assert_eq!(world.crm.calls(), ["read 006"]);
     assert_eq!(world.portal.calls(), ["read ref1"]);

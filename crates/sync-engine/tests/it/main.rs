@@ -1,5 +1,7 @@
 //! The loop, on two small platforms in memory and the real store, under a clock that nobody waits for.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed, and shows it")]
+
 mod births;
 mod guard;
 mod looking;

@@ -3,7 +3,10 @@
 use deal_model::Specs;
 use sync_engine::BISECT_CALLS;
 
-use crate::world::{World, text};
+use crate::{
+    platform::{Call, Fault},
+    world::{World, text},
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_names_fields_drops_them_and_sends_the_rest_once() {
@@ -84,7 +87,6 @@ async fn what_was_never_sent_because_a_later_call_failed_is_not_taken_for_writte
         world.crm.edit("006", name, "new");
     }
     // The whole is refused without a name; one half goes; then the portal is away for a moment.
-    use crate::platform::{Call, Fault};
     world.portal.state().refuses.insert("a".into(), false);
     world.portal.before(Call::Write, |portal| {
         portal.before(Call::Write, |portal| {

@@ -1,12 +1,13 @@
 //! One platform in memory: records with versions, a log of its calls, and faults on request.
 
+mod side;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use deal_model::{
     Actor, Content, CrmFacts, Facts, FieldId, GroupId, Held, Life, Observation, Observed, PortalFacts,
     Reading, RecordId, Side as Which, Sight, Value, Version, Write, digest,
@@ -14,8 +15,7 @@ use deal_model::{
 use jiff::{SignedDuration, Timestamp};
 use ports::{Clock as _, RetryClass};
 use sync_engine::{
-    Applied, CallScope, Change, Changes, Created, Hints, IndexEntry, NewRecord, Seen, Side, SideError,
-    Source, Stranger, Target, Wanted, What,
+    Applied, CallScope, Change, Created, Hints, IndexEntry, NewRecord, Seen, SideError, Target, What,
 };
 
 use crate::world::TestClock;
@@ -255,22 +255,10 @@ impl Platform {
         record.map_or(Sight::Gone, |record| Sight::Seen(Box::new(self.observation(id, &record))))
     }
 
-    pub(crate) fn entry(&self, id: &RecordId, record: &Record) -> IndexEntry {
-        IndexEntry {
-            referral: id.clone(),
-            engagement: record.engagement.clone(),
-            ours: record.ours,
-            external: record.external.as_ref().map(|external| digest(external.as_str())),
-            open: !record.life.is_closed(),
-            created: record.created,
-            updated: record.stamp,
-        }
-    }
-
     fn entries(&self) -> Vec<IndexEntry> {
         let records = self.state().records.clone();
         let listed = records.iter().filter(|(_, record)| !record.hidden);
-        listed.map(|(id, record)| self.entry(id, record)).collect()
+        listed.map(|(id, record)| entry(id, record)).collect()
     }
 
     fn refused(&self, writes: &[Write]) -> Result<(), SideError> {
@@ -313,6 +301,10 @@ impl Platform {
         Ok(Applied { after: self.see(&change.record).seen().cloned() })
     }
 
+    fn write_all(&self, changes: &[Change]) -> Vec<Result<Applied, SideError>> {
+        changes.iter().map(|change| self.write(change)).collect()
+    }
+
     fn bear(&self, new: &NewRecord, ours: bool) -> Result<Created, SideError> {
         self.refused(&new.writes)?;
         let from = new.from.record.clone();
@@ -353,7 +345,7 @@ impl Platform {
                 record.external = Some(from);
                 record.engagement = Some(format!("e-{id}").as_str().into());
             }
-            Which::Portal => record.engagement = new.engagement.clone(),
+            Which::Portal => record.engagement.clone_from(&new.engagement),
         }
         let engagement = record.engagement.clone();
         drop(state);
@@ -414,117 +406,15 @@ pub(crate) fn seen(side: Which, id: &str, stamp: Option<Timestamp>, birth: bool)
     Seen { target, stamp, hints: Hints::of(side), key }
 }
 
-#[async_trait]
-impl Side for Platform {
-    fn side(&self) -> Which {
-        self.side
-    }
-
-    async fn observe(&self, wanted: &[Wanted], scope: CallScope) -> Vec<Result<Sight, SideError>> {
-        let ids: Vec<&str> = wanted.iter().map(|wanted| wanted.record.as_str()).collect();
-        self.note(format!("read {}", ids.join(" ")), scope);
-        let fault = self.trouble(Call::Read).await;
-        let one = |wanted: &Wanted| match &fault {
-            Some(Fault::Before(class)) => Err(error(class.clone(), true)),
-            Some(Fault::Lags(seconds)) => match self.see(&wanted.record) {
-                Sight::Seen(mut seen) => {
-                    seen.version.stamp -= SignedDuration::from_secs(*seconds);
-                    Ok(Sight::Seen(seen))
-                }
-                other => Ok(other),
-            },
-            _ => Ok(self.see(&wanted.record)),
-        };
-        if matches!(fault, Some(Fault::Mute)) { Vec::new() } else { wanted.iter().map(one).collect() }
-    }
-
-    async fn apply(&self, changes: &[Change], scope: CallScope) -> Vec<Result<Applied, SideError>> {
-        let lines: Vec<String> = changes.iter().map(describe).collect();
-        self.note(lines.join(" + "), scope);
-        let fault = self.trouble(Call::Write).await;
-        match fault {
-            Some(Fault::Before(class)) => changes.iter().map(|_| Err(error(class.clone(), true))).collect(),
-            Some(Fault::After) => {
-                changes.iter().for_each(|change| drop(self.write(change)));
-                changes.iter().map(|_| Err(error(RetryClass::Doubtful, false))).collect()
-            }
-            Some(Fault::Hang) => {
-                changes.iter().for_each(|change| drop(self.write(change)));
-                std::future::pending().await
-            }
-            Some(Fault::Mute) => Vec::new(),
-            _ => changes.iter().map(|change| self.write(change)).collect(),
-        }
-    }
-
-    async fn create(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError> {
-        self.note(format!("create {}", new.from.record), scope);
-        self.create_record(Call::Create, new, true).await
-    }
-
-    async fn create_companion(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError> {
-        self.note("help".to_owned(), scope);
-        self.create_record(Call::Help, new, false).await
-    }
-
-    fn sources(&self) -> Vec<Source> {
-        let name = if self.side == Which::Crm { "crm.opportunities" } else { "portal.referrals" };
-        vec![Source { name, every: Duration::from_secs(30) }]
-    }
-
-    async fn changes(&self, _: &str, position: Option<&str>, _: CallScope) -> Result<Changes, SideError> {
-        self.state().polls += 1;
-        if let Some(Fault::Before(class)) = self.trouble(Call::List).await {
-            return Err(error(class, true));
-        }
-        let from: usize = position.map_or(0, |text| text.parse().unwrap());
-        let index = if self.side == Which::Portal { self.entries() } else { Vec::new() };
-        let state = self.state();
-        let upto = state.feed.len().min(from + state.page);
-        Ok(Changes {
-            seen: state.feed[from..upto].to_vec(),
-            index,
-            position: upto.to_string(),
-            more: upto < state.feed.len(),
-            complete: !state.incomplete,
-        })
-    }
-
-    async fn look(
-        &self,
-        since: Timestamp,
-        engagement: Option<&RecordId>,
-        scope: CallScope,
-    ) -> Result<Vec<IndexEntry>, SideError> {
-        self.note("look".to_owned(), scope);
-        if let Some(Fault::Before(class)) = self.trouble(Call::Look).await {
-            return Err(error(class, true));
-        }
-        let entries = self.entries().into_iter();
-        Ok(match engagement {
-            Some(engagement) => {
-                entries.filter(|entry| entry.engagement.as_ref() == Some(engagement)).collect()
-            }
-            None => entries.filter(|entry| entry.created >= since).collect(),
-        })
-    }
-
-    async fn stranger(&self, record: &RecordId, scope: CallScope) -> Result<Stranger, SideError> {
-        self.note(format!("meet {record}"), scope);
-        let Some(found) = self.state().records.get(record).cloned() else { return Ok(Stranger::Nothing) };
-        let observation = Box::new(self.observation(record, &found));
-        Ok(match (&found.external, &found.engagement) {
-            (_, Some(engagement)) if !found.ours => Stranger::Companion { engagement: engagement.clone() },
-            (Some(opportunity), _) => {
-                Stranger::Claims { referral: observation, opportunity: opportunity.clone() }
-            }
-            _ if found.life.is_closed() => Stranger::Nothing,
-            _ => Stranger::Born(observation),
-        })
-    }
-
-    fn blind(&self) -> BTreeMap<String, String> {
-        self.state().blind.clone()
+fn entry(id: &RecordId, record: &Record) -> IndexEntry {
+    IndexEntry {
+        referral: id.clone(),
+        engagement: record.engagement.clone(),
+        ours: record.ours,
+        external: record.external.as_ref().map(|external| digest(external.as_str())),
+        open: !record.life.is_closed(),
+        created: record.created,
+        updated: record.stamp,
     }
 }
 
