@@ -276,15 +276,15 @@ fn ten_seconds() -> Span {
 }
 
 fn minute() -> Span {
-    Span(Duration::from_secs(60))
+    Span(Duration::from_mins(1))
 }
 
 fn five_minutes() -> Span {
-    Span(Duration::from_secs(300))
+    Span(Duration::from_mins(5))
 }
 
 fn ten_minutes() -> Span {
-    Span(Duration::from_secs(600))
+    Span(Duration::from_mins(10))
 }
 
 /// Where a secret is: `env:NAME` or `file:PATH`. The configuration never holds the secret itself.

@@ -31,7 +31,7 @@ impl Sync {
         let counts = wired.store.counts(wired.clock.now()).await?;
         match format {
             Format::Json => {
-                output::json(&serde_json::json!({ "counts": counts, "calls": wired.tally.snapshot() }))?
+                output::json(&serde_json::json!({ "counts": counts, "calls": wired.tally.snapshot() }))?;
             }
             Format::Text => output::line(format!(
                 "{} deals, {} with both halves; {} waiting, {} need a person.",

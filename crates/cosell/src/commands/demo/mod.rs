@@ -177,21 +177,18 @@ async fn listen(wired: &Wired) -> anyhow::Result<JoinHandle<()>> {
 
 /// Waits until nothing is due any more and both sides of all deals are as they will stay, then proves it.
 async fn settled(wired: &Wired) -> anyhow::Result<Verification> {
-    let patience = std::time::Duration::from_secs(30);
-    let until = Instant::now() + patience;
+    let until = Instant::now() + SETTLED_WITHIN;
     loop {
-        let counts = wired.store.counts(wired.clock.now()).await?;
-        if counts.due == 0 {
+        let idle = wired.store.counts(wired.clock.now()).await?.due == 0;
+        let late = Instant::now() > until;
+        if idle || late {
             let proof = Verification::of(wired).await?;
-            if proof.count(Standing::Waiting) + proof.count(Standing::Different) == 0
-                || Instant::now() > until
-            {
+            let moving = proof.count(Standing::Waiting) + proof.count(Standing::Different) > 0;
+            if late || !moving {
                 return Ok(proof);
             }
-        } else if Instant::now() > until {
-            return Verification::of(wired).await;
         }
-        wired.clock.sleep(std::time::Duration::from_millis(200)).await;
+        wired.clock.sleep(LOOK_EVERY).await;
     }
 }
 

@@ -104,7 +104,7 @@ async fn inbound(people: &People, tell: &(impl Fn(&str) + Sync)) -> anyhow::Resu
     );
     let (seller, colleague) = tokio::join!(seller, colleague);
     seller.and(colleague)?;
-    let (_, took) = people
+    let ((), took) = people
         .until("both sides agree", || async {
             let (row, document) =
                 (people.opportunity(&opportunity).await?, people.referral(&referral).await?);
