@@ -104,6 +104,9 @@ impl Engine {
 
     /// Serves until `stop` is told: workers, source readers and the heartbeat. Returns when all of them have ended; a
     /// pass that is under way is finished first.
+    ///
+    /// # Panics
+    /// With the panic of a loop that met a mistake of the program, after all others have ended in order.
     pub async fn run(self: &Arc<Self>, stop: &Notify) -> StoreResult<()> {
         let stopped = Arc::new(Stop::default());
         let mut tasks = tokio::task::JoinSet::new();
@@ -119,10 +122,18 @@ impl Engine {
         }
         let (engine, beats) = (Arc::clone(self), Arc::clone(&stopped));
         tasks.spawn(async move { engine.heartbeat(&beats).await });
-        stop.notified().await;
+        let bug = tokio::select! {
+            () = stop.notified() => None,
+            // No loop ends before it is told to: this one met a mistake of the program.
+            Some(ended) = tasks.join_next() => ended.err(),
+        };
         stopped.set();
         while tasks.join_next().await.is_some() {}
-        Ok(())
+        match bug.map(tokio::task::JoinError::try_into_panic) {
+            // A service with a dead loop would look alive. It ends instead, is started again, and loses nothing.
+            Some(Ok(panic)) => std::panic::resume_unwind(panic),
+            _ => Ok(()),
+        }
     }
 
     /// Works until every source is read to its end and nothing is due any more: `sync --once`. Work that waits for a
