@@ -41,6 +41,9 @@ enum Command {
     /// Lists deals, shows one, or its history.
     Deals(commands::deals::Deals),
     /// Reads both sides of every deal and proves that they are equal.
+    ///
+    /// Exit status 1 if a pair differs without a reason or could not be read;
+    /// what waits for a write, or for a person, is counted and named.
     Verify,
     /// Releases a brake that holds irreversible effects.
     Release(commands::release::Release),
