@@ -40,6 +40,37 @@ async fn an_open_referral_that_names_the_opportunity_is_adopted_and_none_is_post
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_an_adoption_brings_is_told_in_its_own_write() {
+    let world = World::new();
+    world.crm.edit("006", "notes", "");
+    world.portal.put("r7", &[("name", "Deal"), ("notes", "theirs")]);
+    world.portal.change("r7", |record| record.external = Some("006".into()));
+    world.hear("006").await;
+    world.settle(10).await;
+    assert_eq!(world.crm.calls(), ["read 006", "write 006 notes"]);
+    assert_eq!(world.crm.reports("006").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_birth_whose_lease_was_lost_posts_nothing_and_reports_nothing() {
+    let world = World::new();
+    let store = std::sync::Arc::clone(&world.store);
+    world.crm.before(Call::Read, move |crm| {
+        let now = crm.clock.now();
+        let until = now + SignedDuration::from_secs(90);
+        let owner = "somebody else".to_owned();
+        futures::executor::block_on(store.start(&owner, now)).unwrap();
+        let request = sync_engine::ClaimRequest { owner, now, lease_until: until, most: 10 };
+        assert_eq!(futures::executor::block_on(store.claim(&request)).unwrap().len(), 1);
+    });
+    world.hear("006").await;
+    // The reader's lease is lost with it: that error ends the run.
+    let _ended = world.engine.run_until_idle(Duration::ZERO).await;
+    assert_eq!(world.crm.state().log, ["read 006"]);
+    assert_eq!(world.portal.calls(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_referral_that_names_the_opportunity_is_a_problem() {
     let world = World::new();
     world.portal.put("r7", &[]);
@@ -150,9 +181,11 @@ async fn nothing_is_posted_under_a_lease_that_may_end_before_the_answer() {
 async fn a_doubtful_creation_that_happened_is_found_after_the_settling_time_and_linked() {
     let world = World::new();
     world.portal.fault(Call::Create, Fault::After);
-    world.portal.before(Call::Look, |_| {});
     world.hear("006").await;
-    world.settle(SETTLED - 1).await;
+    world.work().await;
+    world.wait(200).await;
+    world.hear("006").await;
+    world.settle(SETTLED - 201).await;
     assert_eq!(world.portal.calls(), ["create 006"], "no second look or post before the time is over");
     world.settle(SETTLED + 1).await;
     assert_eq!(world.portal.calls(), ["look", "read ref1"]);

@@ -49,15 +49,15 @@ async fn a_stand_in_that_is_out_of_date_is_refused_by_the_portal_and_read_again_
 async fn nothing_is_written_to_the_opportunity_on_a_referral_that_has_just_moved() {
     let world = World::linked().await;
     world.crm.edit("006", "name", "ours");
-    world.portal.edit("ref1", "notes", "first");
-    world.portal.before(Call::Write, |portal| portal.edit("ref1", "notes", "second"));
+    world.portal.edit("ref1", "notes", "older");
+    world.portal.before(Call::Write, |portal| portal.edit("ref1", "notes", "newer"));
     let deal = world.id("006").await;
     world.mark(Target::Deal(deal), Hints::ALL).await;
     world.work().await;
     let writes: Vec<String> =
         world.crm.calls().into_iter().filter(|call| call.starts_with("write")).collect();
     assert_eq!(writes, ["write 006 notes"], "one write, of the newest value");
-    assert_eq!(world.crm.value("006", "notes"), "second");
+    assert_eq!(world.crm.value("006", "notes"), "newer");
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,14 +214,29 @@ async fn a_batch_writes_to_the_crm_with_one_call_and_a_bad_row_fails_no_neighbou
 
 #[tokio::test(start_paused = true)]
 async fn a_side_that_answers_too_little_makes_nobody_forget_the_work() {
+    for silence in [Fault::Mute, Fault::Unsure] {
+        let world = World::linked().await;
+        world.crm.edit("006", "name", "New");
+        world.crm.fault(Call::Read, silence);
+        world.hear("006").await;
+        world.work().await;
+        assert!(world.due_in().await.is_some(), "it is read again");
+        world.settle(1_000).await;
+        assert_eq!(world.portal.value("ref1", "name"), "New");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_save_under_the_same_stamp_is_seen_though_nobody_tells_of_it() {
     let world = World::linked().await;
-    world.crm.edit("006", "name", "New");
-    world.crm.fault(Call::Read, Fault::Mute);
+    world.crm.state().coarse = true;
+    world.wait(10).await;
+    world.crm.edit("006", "name", "one");
     world.hear("006").await;
     world.work().await;
-    assert!(world.due_in().await.is_some(), "it is read again");
-    world.settle(1_000).await;
-    assert_eq!(world.portal.value("ref1", "name"), "New");
+    world.crm.edit("006", "name", "two");
+    world.settle(3).await;
+    assert_eq!(world.portal.value("ref1", "name"), "two");
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,6 +51,8 @@ pub(crate) enum Fault {
     Lags(i64),
     /// Fewer answers than questions.
     Mute,
+    /// An answer that says nothing.
+    Unsure,
 }
 
 #[derive(Debug, Clone)]

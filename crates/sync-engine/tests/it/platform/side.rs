@@ -32,6 +32,7 @@ impl Side for Platform {
                 }
                 other => Ok(other),
             },
+            Some(Fault::Unsure) => Ok(Sight::Unread),
             _ => Ok(self.see(&wanted.record)),
         };
         if matches!(fault, Some(Fault::Mute)) { Vec::new() } else { wanted.iter().map(one).collect() }
