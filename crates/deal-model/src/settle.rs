@@ -331,8 +331,10 @@ impl SettleInput<'_> {
                 (stood, _) => stood.clone(),
             };
             let mut pair = PerSide::new(stood.clone(), stood);
-            // What a person changed between the creation and its read-back is a change yet to be seen.
-            if made.actor != Actor::Person {
+            // What a person changed between the creation and its read-back is a change yet to be seen. On the
+            // opportunity our own last write to it (its origin) hides whose save that was: any stage but the one
+            // written is such a change.
+            if side == Side::Portal && made.actor != Actor::Person {
                 pair.at_mut(side).clone_from(&made.life);
             }
             if !Side::BOTH.into_iter().any(|side| matches!(pair.at(side), Life::Unknown { .. })) {
