@@ -11,6 +11,7 @@ use crate::{
 impl Engine {
     /// Sends the portal's effects of one deal. One that fails stops the rest; a field that was refused does not.
     pub(super) async fn apply_portal(&self, item: &mut Item) -> StoreResult<()> {
+        self.end_doubts(item).await?;
         for at in 0..item.round.sendable {
             if self.lapsed(item) {
                 item.round.retry_at = Some(self.now());

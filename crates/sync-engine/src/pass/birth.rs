@@ -4,7 +4,7 @@ use deal_model::{Effect, EffectEnd, Irreversible, Life, Observation, RecordId, S
 use jiff::SignedDuration;
 use ports::{EffectKind, HoldPoint, RetryClass};
 
-use super::{Item, NOT_DONE, look::Look, refusals::failed};
+use super::{Item, NOT_DONE, doubts::was_on_hold, look::Look, refusals::failed};
 use crate::{
     CallScope, Created, Engine, Intent, IntentOutcome, NewRecord, Prepared, SideError, StoreError,
     StoreResult, WriteAhead, settings::BIRTH_MARGIN,
@@ -41,7 +41,9 @@ impl Engine {
         let new = NewRecord { writes: writes.to_vec(), life: life.clone(), from, engagement: None };
         let scope = CallScope { lane: ports::Lane::Now, send_before: Some(intent.send_before) };
         let answer = self.parts.portal.create(&new, scope).await;
-        self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::Create);
+        if answer.is_ok() {
+            self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::Create);
+        }
         match answer {
             Ok(created) => {
                 let sentence = format!("Referral created: {}.", self.labels(writes, false));
@@ -75,7 +77,9 @@ impl Engine {
             NewRecord { writes: writes.to_vec(), life: Life::Received, from, engagement: Some(engagement) };
         let scope = CallScope { lane: ports::Lane::Now, send_before: Some(intent.send_before) };
         let answer = self.parts.portal.create_companion(&new, scope).await;
-        self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CreateCompanion);
+        if answer.is_ok() {
+            self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CreateCompanion);
+        }
         match answer {
             Ok(created) => {
                 let sentence = "Help asked for in the engagement.".to_owned();
@@ -86,7 +90,7 @@ impl Engine {
         }
     }
 
-    /// An opportunity carries a unique key: trying again finds it, so no intent is needed.
+    /// An opportunity carries a unique key: trying again finds it. The intent tells that it was ours.
     pub(super) async fn bear_opportunity(
         &self,
         item: &mut Item,
@@ -96,6 +100,15 @@ impl Engine {
         let Some(from) = item.seen(Side::Portal).cloned() else {
             return Ok(NOT_DONE);
         };
+        let doubtful = self.open_intent(item, EffectKind::CrmWrite).await?;
+        let tried_before = doubtful.is_some();
+        let intent = if doubtful.is_some() {
+            doubtful
+        } else {
+            let key = from.record.as_str().to_owned();
+            self.intend(item, EffectKind::CrmWrite, key, Vec::new()).await?
+        };
+        let Some(intent) = intent else { return Ok(NOT_DONE) };
         let mut new = NewRecord { writes: writes.to_vec(), life: life.clone(), from, engagement: None };
         let scope = self.write_scope(item);
         let mut refused = Vec::new();
@@ -109,21 +122,31 @@ impl Engine {
             new.writes.retain(|write| !error.groups.contains(&write.group));
             answer = self.parts.crm.create(&new, scope).await;
         }
-        self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CrmWrite);
-        match answer {
+        if answer.is_ok() {
+            self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CrmWrite);
+        }
+        if let Ok(created) = &answer {
+            was_on_hold(item, life, created, tried_before);
+        }
+        let end = match answer {
             Ok(created) if created.existed => {
                 self.link_existing(item, created).await?;
                 // What a seller already had is merged by the next round: nothing of it was written by us.
-                Ok(NOT_DONE)
+                NOT_DONE
             }
             Ok(created) => {
                 link_opportunity(item, created);
                 let line = self.timed(item, "created", Side::Crm, &new.writes, "Opportunity created.");
                 item.round.audit.push(line);
-                Ok(EffectEnd::Done { refused })
+                EffectEnd::Done { refused }
             }
-            Err(error) => Ok(failed(&mut item.round, error)),
-        }
+            Err(error) if error.certainly_not_done && !tried_before => failed(&mut item.round, error),
+            // Whether it was done shows when it is tried again.
+            Err(error) => return Ok(failed(&mut item.round, error)),
+        };
+        let outcome = item.deal.links.crm.clone().map_or(IntentOutcome::NotDone, IntentOutcome::Done);
+        item.round.intents.push((intent.id, outcome));
+        Ok(end)
     }
 
     /// The opportunity that holds the referral's unique key becomes the deal's half, if it may.
@@ -242,7 +265,7 @@ pub(super) fn goes_without(item: &Item) -> bool {
     })
 }
 
-fn link_referral(item: &mut Item, record: RecordId, engagement: Option<RecordId>) {
+pub(super) fn link_referral(item: &mut Item, record: RecordId, engagement: Option<RecordId>) {
     item.deal.links.portal = Some(record);
     if engagement.is_some() {
         item.deal.links.engagement = engagement;
@@ -251,7 +274,7 @@ fn link_referral(item: &mut Item, record: RecordId, engagement: Option<RecordId>
     item.round.linked = true;
 }
 
-fn link_companion(item: &mut Item, record: RecordId) {
+pub(super) fn link_companion(item: &mut Item, record: RecordId) {
     item.deal.links.companion = Some(record);
     item.read.companion = true;
     item.round.linked = true;

@@ -29,8 +29,11 @@ impl Engine {
             ports::Lane::Background
         };
         let until = until.min(self.in_(self.parts.settings.deadline));
-        let mut answers = self.parts.crm.apply(&changes, scope(lane, until)).await.into_iter();
-        self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CrmWrite);
+        let answers = self.parts.crm.apply(&changes, scope(lane, until)).await;
+        if answers.iter().any(Result::is_ok) {
+            self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CrmWrite);
+        }
+        let mut answers = answers.into_iter();
         for (at, change) in senders.into_iter().zip(changes) {
             let answer = answers.next().unwrap_or_else(|| Err(SideError::unanswered()));
             if is_report(&change) {

@@ -6,7 +6,7 @@ use deal_model::{Fingerprint, RecordId, Side, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use ports::EffectKind;
 
-use super::{Item, refusals::failed};
+use super::{Item, doubts::was_active, refusals::failed};
 use crate::{Engine, IndexEntry, Intent, IntentOutcome, StoreResult};
 
 /// The portal's clock and ours may differ by this much when a match's age is judged.
@@ -71,6 +71,7 @@ impl Engine {
             ([one], intent) if one.open || intent.is_some() => {
                 if let Some(intent) = intent {
                     item.round.intents.push((intent.id, IntentOutcome::Done(one.referral.clone())));
+                    was_active(item);
                 }
                 Ok(Look::Found(one.referral.clone()))
             }
@@ -151,7 +152,7 @@ impl Engine {
         }
     }
 
-    async fn open_intent(&self, item: &Item, kind: EffectKind) -> StoreResult<Option<Intent>> {
+    pub(super) async fn open_intent(&self, item: &Item, kind: EffectKind) -> StoreResult<Option<Intent>> {
         let intents = self.parts.store.open_intents(&item.deal.id).await?;
         Ok(intents.into_iter().find(|intent| intent.kind == kind))
     }

@@ -4,6 +4,7 @@ mod ahead;
 mod apply;
 mod birth;
 mod crm;
+mod doubts;
 mod finish;
 mod look;
 mod observe;
@@ -66,7 +67,9 @@ struct Round {
 
 impl Item {
     fn new(claim: Claim, deal: Deal) -> Self {
-        let read = claim.hints;
+        let mut read = claim.hints;
+        // Linked by a pass that was stopped before it could read it: no event tells of it again.
+        read.companion |= deal.links.companion.is_some() && deal.memory.companion.is_empty();
         Self {
             claim,
             deal,
