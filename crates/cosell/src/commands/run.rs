@@ -29,6 +29,7 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         let listener = TcpListener::bind(admin.listen)
             .await
             .with_context(|| format!("cannot listen for probes on {}", admin.listen))?;
+        tracing::info!(address = %listener.local_addr()?, "health is told here");
         let store: Arc<dyn Store> = Arc::clone(&wired.store) as _;
         let routes = health(store, Arc::clone(&wired.clock));
         servers.spawn(async move { axum::serve(listener, routes).await });
