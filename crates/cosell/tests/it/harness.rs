@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 pub(crate) const COSELL: &str = env!("CARGO_BIN_EXE_cosell");
 
 /// How long anything may take before a test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a test looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -409,10 +409,15 @@ impl Service {
         self.process.wait().unwrap();
     }
 
-    /// Asks it to stop, and waits until it has.
-    pub(crate) fn stop(&mut self) {
+    /// Asks it to stop.
+    pub(crate) fn ask_to_stop(&self) {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        self.ask_to_stop();
         assert!(self.process.wait().unwrap().success(), "the service ends with status 0 when asked to stop");
     }
 
