@@ -45,6 +45,8 @@ enum Command {
     /// Exit status 1 if a pair differs without a reason or could not be read;
     /// what waits for a write, or for a person, is counted and named.
     Verify,
+    /// Creates a referral that would never be created by itself.
+    Push(commands::push::Push),
     /// Releases a brake that holds irreversible effects.
     Release(commands::release::Release),
     /// Runs a local Partner Center and a local Salesforce.
@@ -77,6 +79,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Plan(plan) => plan.run(config, format).await,
         Command::Deals(deals) => deals.run(config, format).await,
         Command::Verify => commands::verify::run(config, format).await,
+        Command::Push(push) => push.run(config, format).await,
         Command::Release(release) => release.run(config, format).await,
         Command::Sandbox(sandbox) => sandbox.run().await,
     }

@@ -4,6 +4,7 @@ pub(crate) mod deals;
 pub(crate) mod demo;
 pub(crate) mod init;
 pub(crate) mod plan;
+pub(crate) mod push;
 pub(crate) mod release;
 pub(crate) mod run;
 pub(crate) mod sandbox;
@@ -45,4 +46,9 @@ pub(crate) async fn find_deal(store: &dyn Store, text: &str) -> anyhow::Result<D
     anyhow::bail!(
         "no deal {text}\n  fix: name a deal, an opportunity or a referral; `cosell deals` lists them"
     )
+}
+
+/// Who gives the command, for the history.
+pub(crate) fn person() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "a person".to_owned())
 }

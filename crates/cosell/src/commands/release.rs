@@ -44,9 +44,8 @@ impl Release {
             }
             return Ok(ExitCode::SUCCESS);
         };
-        let by = std::env::var("USER").unwrap_or_else(|_| "a person".to_owned());
         let store = open_store(&loaded, Access::Own)?;
-        let released = store.release_brake(&kind, &by, jiff::Timestamp::now()).await?;
+        let released = store.release_brake(&kind, &super::person(), jiff::Timestamp::now()).await?;
         match format {
             Format::Json => output::json(&json!({ "kind": kind, "released": released }))?,
             Format::Text if released => output::line(format!("released: {kind}")),

@@ -130,7 +130,7 @@ impl Engine {
                 self.link_problem(
                     item,
                     "It is not known whether help was asked for: the connection broke, and the other referral is not visible to us.",
-                    "Look at the deal in the portal. If help was not asked for, ask again: cosell retry DEAL.",
+                    "Look at the deal in the portal. If help was not asked for, ask for it there; it is found and linked.",
                 );
                 Ok(Look::Stop)
             }
