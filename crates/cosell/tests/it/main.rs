@@ -1,5 +1,8 @@
 //! The shipped program over real sockets, as a person and as an enemy would use it.
 
+// In a test, a failed unwrap is the failure.
+#![allow(clippy::unwrap_used)]
+
 mod harness;
 
 mod clones;

@@ -19,9 +19,9 @@ const DEALS: usize = 200;
 /// How many there are before the first kill.
 const WARM_UP: usize = 12;
 /// How long the program may take to reach a hold for which there is work.
-const TO_HOLD: Duration = Duration::from_secs(60);
+const TO_HOLD: Duration = Duration::from_mins(1);
 /// How long it may take until everything is in step after the last kill.
-const TO_END: Duration = Duration::from_secs(120);
+const TO_END: Duration = Duration::from_mins(2);
 
 /// The running program and where it tells its health.
 pub(super) struct Running {
