@@ -56,7 +56,9 @@ impl World {
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready =
             serde_json::from_str(&line).expect("the sandbox prints one line of JSON when it is ready");
-        Self { process, http: Client::new(), ready, folder }
+        // The sandbox closes connections that were idle for 30 s; one that it is just closing must not be taken again.
+        let http = Client::builder().pool_idle_timeout(Duration::from_secs(10)).build().unwrap();
+        Self { process, http, ready, folder }
     }
 
     /// The folder with the configuration, its secrets, the store and the logs.
