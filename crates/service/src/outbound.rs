@@ -11,8 +11,9 @@ use tower::{service_fn, util::BoxCloneSyncService};
 /// How long a connection may take to come about.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long an idle connection is kept for the next call.
-const IDLE_FOR: Duration = Duration::from_mins(1);
+/// How long an idle connection is kept for the next call: less than servers keep theirs, because a write on a
+/// connection that is just being closed would be doubtful.
+const IDLE_FOR: Duration = Duration::from_secs(20);
 
 /// Most idle connections kept for one host.
 const IDLE_CONNECTIONS: usize = 32;
