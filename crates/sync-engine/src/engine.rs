@@ -146,6 +146,10 @@ impl Engine {
             let mut quiet = self.read_all(&mut readers).await?;
             quiet &= !self.work_off().await?;
             while let Some(wait) = self.due_within(patience).await? {
+                if readers.iter().any(|reader| reader.failed() >= SOURCE_TRIES) {
+                    // Births wait for a list that cannot be read: they are due again and again, and not now.
+                    return Ok(());
+                }
                 self.parts.clock.sleep(wait).await;
                 // A birth waits for a poll that begins after it was asked for.
                 self.read_all(&mut readers).await?;

@@ -104,8 +104,11 @@ impl Engine {
     }
 
     async fn look_at(&self, side: Side, deals: &[Deal]) -> Vec<Result<Sight, SideError>> {
+        // Of a paused deal nothing is read but the flag.
+        let paused = |deal: &Deal| deal.phase == Phase::Paused && side == Side::Portal;
         let wanted: Vec<Wanted> = deals
             .iter()
+            .filter(|deal| !paused(deal))
             .filter_map(|deal| {
                 Some(Wanted {
                     record: deal.links.at(side)?.clone(),
@@ -122,6 +125,7 @@ impl Engine {
         deals
             .iter()
             .map(|deal| match deal.links.at(side) {
+                Some(_) if paused(deal) => Ok(Sight::Unread),
                 None => Ok(Sight::Unlinked),
                 Some(_) => answers.next().unwrap_or_else(|| Err(SideError::bug("the side gave no answer"))),
             })

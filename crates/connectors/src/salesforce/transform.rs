@@ -100,6 +100,14 @@ impl Reader<'_> {
             rows.insert(set.field.clone(), read);
         }
         let names = self.mapping.names();
+        for control in [&names.identifier, &names.origin, &names.response] {
+            // Empty and hidden must not look alike here: a hidden identifier would bear a second referral, a hidden
+            // answer would be a new one when it is seen again.
+            if record.at(control.as_str()).is_none() {
+                let what = format!("{OPPORTUNITY}.{control} cannot be read; nothing is sent");
+                return Err(refusal::person(what, Vec::new()));
+            }
+        }
         let text = |name: &mapping::ApiName| {
             record.text(name.as_str()).map(str::trim).filter(|text| !text.is_empty())
         };

@@ -120,8 +120,6 @@ async fn plant(world: &World, opportunity: &str, referral: &str, plant: &Plant) 
 #[tokio::test]
 async fn the_oracle_and_verify_name_the_same_planted_differences() {
     let world = World::start();
-    // So many referrals at once are no accident here.
-    world.configure("[guard]", "[guard]\nbrake_limit = 100");
     let mut service = world.run();
     let plants = plants();
     let mut pairs = Vec::new();

@@ -93,6 +93,9 @@ fn clears(write: &Write) -> Option<String> {
 fn hold_back(round: &mut Round, kind: &str) {
     let mut sent = Vec::new();
     let mut held = Vec::new();
+    // Accept and win are one unit: a win that is held holds the acceptance before it.
+    let moves = |effect: &Effect| matches!(effect, Effect::Move { kind: moved, .. } if moved.name() == kind);
+    let unit = round.plan.effects.iter().any(moves);
     let mut stopped = false;
     let behind = round.plan.effects.split_off(round.sendable);
     for effect in round.plan.effects.drain(..) {
@@ -108,7 +111,7 @@ fn hold_back(round: &mut Round, kind: &str) {
                     sent.push(part(goes, life));
                 }
             }
-            Effect::Move { kind: moves, .. } if moves.name() == kind => {
+            Effect::Move { .. } if unit => {
                 stopped = true;
                 held.push(effect);
             }

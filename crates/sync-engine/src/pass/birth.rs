@@ -151,8 +151,12 @@ impl Engine {
 
     /// The opportunity that holds the referral's unique key becomes the deal's half, if it may.
     async fn link_existing(&self, item: &mut Item, created: Created) -> StoreResult<()> {
-        let facts = created.after.as_ref().and_then(Observation::crm);
-        if facts.is_some_and(|facts| !facts.opted_in) {
+        let Some(facts) = created.after.as_ref().and_then(Observation::crm) else {
+            // Whether it is opted in was not read: nothing of it is kept, and it is looked at again.
+            item.round.retry_at = Some(self.in_(self.back_off(item.claim.attempts)));
+            return Ok(());
+        };
+        if !facts.opted_in {
             // Nothing of it is kept, its id included (ARCHITECTURE.md, invariant 8).
             "waiting: sync is off on this referral's opportunity".clone_into(&mut item.round.plan.headline);
             return Ok(());

@@ -101,15 +101,17 @@ impl Engine {
     ) -> StoreResult<Look> {
         let intent = self.open_intent(item, EffectKind::CreateCompanion).await?;
         let mut entries = self.parts.store.referrals_in(engagement).await?;
-        if let Some(intent) = &intent {
-            if !self.settled(item, intent) {
-                return Ok(Look::Stop);
-            }
-            let looked = self.look(item, begun(intent), Some(engagement)).await?;
-            let Some(looked) = looked else { return Ok(Look::Stop) };
-            item.round.index.extend(looked.iter().cloned());
-            entries.extend(looked);
+        if let Some(intent) = &intent
+            && !self.settled(item, intent)
+        {
+            return Ok(Look::Stop);
         }
+        // The index may be behind: somebody may have asked in the portal since the last poll.
+        let since = intent.as_ref().map_or_else(|| self.now(), begun);
+        let looked = self.look(item, since, Some(engagement)).await?;
+        let Some(looked) = looked else { return Ok(Look::Stop) };
+        item.round.index.extend(looked.iter().cloned());
+        entries.extend(looked);
         let own = item.deal.links.portal.clone();
         let found = entries.iter().find(|entry| !entry.ours && Some(&entry.referral) != own.as_ref());
         match (found, intent) {

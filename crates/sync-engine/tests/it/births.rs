@@ -269,7 +269,11 @@ async fn help_is_asked_for_in_the_engagement_of_the_new_referral() {
     world.hear("006").await;
     world.settle(10).await;
     let calls = world.portal.calls();
-    assert_eq!(calls[..2], ["create 006", "help"], "{calls:?}");
+    assert_eq!(
+        calls[..3],
+        ["create 006", "look", "help"],
+        "somebody may have asked in the portal: {calls:?}"
+    );
     assert_eq!(world.deal("006").await.links.companion, Some("ref2".into()));
 }
 

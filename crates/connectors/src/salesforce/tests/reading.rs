@@ -135,6 +135,19 @@ async fn an_unreadable_sync_flag_is_an_error_never_a_no() {
 }
 
 #[tokio::test]
+async fn a_hidden_identifier_origin_or_answer_is_an_error_never_an_empty_one() {
+    for hidden in ["Referral_Identifier__c", "Co_sell_Origin__c", "Co_sell_Response__c"] {
+        let desk = Desk::new();
+        let id = desk.opportunity(&json!({"Referral_Identifier__c": "REF-1"}));
+        desk.see(&id).await;
+        desk.knobs(&json!({"hidden_fields": [format!("Opportunity.{hidden}")]}));
+        let error = desk.sight(&id).await.unwrap_err();
+        assert_eq!(error.class, RetryClass::Person, "{hidden}");
+        assert!(error.what.contains(hidden), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_clone_carries_its_originals_origin() {
     let desk = Desk::new();
     let id = desk.opportunity(&json!({"Referral_Identifier__c": "REF-1"}));
