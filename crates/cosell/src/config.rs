@@ -81,6 +81,9 @@ pub(crate) struct PartnerCenterConfig {
     /// How far each poll goes back.
     #[serde(default = "ten_minutes")]
     pub(crate) overlap: Span,
+    /// A sandbox org may write to the real portal. A refreshed sandbox carries production's identifiers.
+    #[serde(default)]
+    pub(crate) dangerous_writes_from_sandbox_org: bool,
     /// Who stands in the referral's team when the mapping gives nobody.
     pub(crate) default_team_member: Option<TeamMemberConfig>,
 }
@@ -389,6 +392,16 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Whether this configuration would write to the real portal.
+    pub(crate) fn writes_to_real_portal(&self) -> bool {
+        let real =
+            self.partner_center.api_url.as_ref().is_none_or(|url| url.contains("//api.partner.microsoft"));
+        let switches = &self.switches;
+        real && (switches.create_referrals || switches.update_referrals || switches.solutions)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -408,6 +421,19 @@ mod tests {
         let error = toml::from_str::<Config>(&text).unwrap_err().message().to_owned();
         assert!(error.contains("env:NAME"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_configuration_without_an_address_writes_to_the_real_portal_until_its_flows_are_off() {
+        let mut config: Config = toml::from_str(TEMPLATE).unwrap();
+        assert!(config.writes_to_real_portal());
+        config.partner_center.api_url = Some("http://127.0.0.1:1/v1.0/engagements".to_owned());
+        assert!(!config.writes_to_real_portal());
+        config.partner_center.api_url = None;
+        config.switches.create_referrals = false;
+        config.switches.update_referrals = false;
+        config.switches.solutions = false;
+        assert!(!config.writes_to_real_portal());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use mapping::Mapping;
 use partner_center::webhook::{Verifier, VerifierConfig};
 use ports::{Clock, HoldPoints, HttpService, Platform, Rng, SystemClock, SystemRng};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use salesforce::{FieldPath, ObjectName, soql::Select};
 use secrecy::ExposeSecret as _;
 use service::{CallTally, SharedBudget, Shares, counted, outbound};
 use store::{Options, SealKey, SqliteStore};
@@ -154,6 +155,28 @@ impl Wired {
     pub(crate) async fn bind(&self) -> anyhow::Result<()> {
         let org = self.salesforce.org_id().await.context("cannot sign in to Salesforce")?;
         self.store.bind(org.as_str(), &self.loaded.config.partner_center.tenant_id).await?;
+        self.refuse_rehearsal_on_the_real_portal().await
+    }
+
+    /// A sandbox org is read-only towards the real portal unless told otherwise.
+    async fn refuse_rehearsal_on_the_real_portal(&self) -> anyhow::Result<()> {
+        let config = &self.loaded.config;
+        if config.partner_center.dangerous_writes_from_sandbox_org || !config.writes_to_real_portal() {
+            return Ok(());
+        }
+        let soql =
+            Select::from(&ObjectName::new("Organization")?).fields(&[FieldPath::new("IsSandbox")?]).build();
+        let context = salesforce::CallContext::new(ports::Lane::Now);
+        let page =
+            self.salesforce.query(context, &soql).await.context("cannot ask what kind of org it is")?;
+        let told = page.records.first().and_then(|org| org.at("IsSandbox")?.as_bool());
+        if told != Some(false) {
+            bail!(
+                "this is a sandbox org, and the flows would write to the real Partner Center\n  fix: switch \
+                 create_referrals, update_referrals and solutions off, or point [partner_center] api_url at \
+                 `cosell sandbox`"
+            );
+        }
         Ok(())
     }
 

@@ -1,6 +1,11 @@
 //! `cosell init`: a commented configuration to begin with.
 
-use std::{fs::OpenOptions, io::Write as _, path::Path, process::ExitCode};
+use std::{
+    fs::OpenOptions,
+    io::{IsTerminal as _, Write as _},
+    path::Path,
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -14,16 +19,20 @@ const CONFIG: &str = include_str!("../cosell.toml");
 #[derive(Debug, Args)]
 pub(crate) struct Init {
     /// The stage that received referrals wait in. It must not be the one in
-    /// which new opportunities start.
-    #[arg(long, value_name = "STAGE", default_value = "Co-sell: to answer")]
-    on_hold: String,
+    /// which new opportunities start. Without it, init asks.
+    #[arg(long, value_name = "STAGE")]
+    on_hold: Option<String>,
 }
 
 impl Init {
     pub(crate) fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
         let mapping = config.with_file_name("mapping.toml");
+        let on_hold = match self.on_hold {
+            None if format == Format::Text && std::io::stdin().is_terminal() => ask_on_hold()?,
+            given => given,
+        };
         write_new(config, CONFIG)?;
-        write_new(&mapping, &mapping_text(&self.on_hold))?;
+        write_new(&mapping, &mapping_text(on_hold.as_deref()))?;
         let (config, mapping) = (config.display().to_string(), mapping.display().to_string());
         match format {
             Format::Json => output::json(&json!({ "config": config, "mapping": mapping }))?,
@@ -37,9 +46,22 @@ impl Init {
     }
 }
 
-/// A company's mapping that says only what has no default.
-pub(crate) fn mapping_text(on_hold: &str) -> String {
-    let stage = toml::Value::String(on_hold.to_owned());
+/// There is no default: leaving this stage accepts a referral, and nobody can take that back.
+fn ask_on_hold() -> anyhow::Result<Option<String>> {
+    output::line("In which stage do received referrals wait? Leaving it accepts them, so it must");
+    output::line("not be the stage in which new opportunities start. (Enter: decide later)");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).context("cannot read the answer")?;
+    Ok(Some(answer.trim().to_owned()).filter(|stage| !stage.is_empty()))
+}
+
+/// A company's mapping that says only what has no default; what is not chosen yet stands in a comment, and the service
+/// does not start without it.
+pub(crate) fn mapping_text(on_hold: Option<&str>) -> String {
+    let on_hold = on_hold.map_or_else(
+        || "# on_hold = \"Co-sell: to answer\"".to_owned(),
+        |stage| format!("on_hold = {}", toml::Value::String(stage.to_owned())),
+    );
     format!(
         "# What differs from the shipped mapping; everything else is inherited.\n\
          version = 1\n\
@@ -47,7 +69,7 @@ pub(crate) fn mapping_text(on_hold: &str) -> String {
          \n\
          [stages]\n\
          # Received referrals wait here; moving an opportunity off it accepts.\n\
-         on_hold = {stage}\n"
+         {on_hold}\n"
     )
 }
 

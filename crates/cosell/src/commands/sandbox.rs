@@ -162,7 +162,7 @@ settling = "3s"
     let owner = ready.salesforce.pointer("/seller/username").and_then(Value::as_str).unwrap_or_default();
     let mapping = format!(
         "{}\n[inbound]\ncreate = true\naccount = \"create\"\ndefault_owner = {}\n",
-        mapping_text(ON_HOLD),
+        mapping_text(Some(ON_HOLD)),
         toml::Value::String(owner.to_owned())
     );
     let files = [

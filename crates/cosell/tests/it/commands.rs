@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{COSELL, Platform, World, until};
 
-const COMMANDS: [&str; 9] = ["demo", "init", "run", "sync", "plan", "deals", "verify", "release", "sandbox"];
+const COMMANDS: [&str; 10] =
+    ["demo", "init", "run", "sync", "plan", "deals", "verify", "push", "release", "sandbox"];
 
 /// Widest line that anything prints for a person, in characters.
 const WIDTH: usize = 80;
