@@ -123,7 +123,7 @@ impl Engine {
             let lane = if first_load || page.more { WorkLane::Background } else { WorkLane::Now };
             let marks = self.marks(reader, &page, began, lane).await?;
             let mut cursors = vec![Cursor { source: name.to_owned(), position: page.position.clone() }];
-            if page.index.iter().any(|entry| !entry.ours) {
+            if page.index.iter().any(|entry| entry.companion) {
                 cursors.push(Cursor { source: COMPANIONS_SEEN.to_owned(), position: "yes".to_owned() });
             }
             heard += self.commit_page(&marks, &page.index, &cursors, &fence).await?;

@@ -100,6 +100,7 @@ pub(super) fn index_entry(
         referral: record_id(referral),
         engagement: engagement(referral),
         ours: ownership(referral, settings) == Ownership::Ours,
+        companion: is_of(referral, &settings.companion_organization),
         external: referral.external_reference_id().map(|text| digest(&normalise_reference(text))),
         open: !portal_life(referral.document()).is_closed(),
         created: referral.created().unwrap_or(updated),

@@ -9,11 +9,12 @@ use super::{columns::Micros, deal_rows, fault::Outcome};
 /// Keeps the entry, unless a newer one is known.
 pub(super) fn learn(sql: &Connection, entry: &IndexEntry) -> Outcome<()> {
     sql.prepare_cached(
-        "INSERT INTO referral_index (referral, engagement, ours, external, open, created, updated)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO referral_index (referral, engagement, ours, external, open, created, updated, companion)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (referral) DO UPDATE SET
              engagement = excluded.engagement, ours = excluded.ours, external = excluded.external,
-             open = excluded.open, created = excluded.created, updated = excluded.updated
+             open = excluded.open, created = excluded.created, updated = excluded.updated,
+             companion = excluded.companion
          WHERE excluded.updated >= referral_index.updated",
     )?
     .execute(params![
@@ -24,6 +25,7 @@ pub(super) fn learn(sql: &Connection, entry: &IndexEntry) -> Outcome<()> {
         entry.open,
         Micros(entry.created),
         Micros(entry.updated),
+        entry.companion,
     ])?;
     Ok(())
 }
@@ -31,7 +33,7 @@ pub(super) fn learn(sql: &Connection, entry: &IndexEntry) -> Outcome<()> {
 pub(super) fn with_external(sql: &Connection, external: &Fingerprint) -> Outcome<Vec<IndexEntry>> {
     entries(
         sql,
-        "SELECT referral, engagement, ours, external, open, created, updated FROM referral_index
+        "SELECT referral, engagement, ours, external, open, created, updated, companion FROM referral_index
          WHERE external = ?1 AND ours ORDER BY created, referral",
         &external.0,
     )
@@ -40,7 +42,7 @@ pub(super) fn with_external(sql: &Connection, external: &Fingerprint) -> Outcome
 pub(super) fn in_engagement(sql: &Connection, engagement: &RecordId) -> Outcome<Vec<IndexEntry>> {
     entries(
         sql,
-        "SELECT referral, engagement, ours, external, open, created, updated FROM referral_index
+        "SELECT referral, engagement, ours, external, open, created, updated, companion FROM referral_index
          WHERE engagement = ?1 ORDER BY created, referral",
         engagement.as_str(),
     )
@@ -57,6 +59,7 @@ fn entries(sql: &Connection, statement: &'static str, value: &str) -> Outcome<Ve
             open: row.get(4)?,
             created: row.get::<_, Micros>(5)?.0,
             updated: row.get::<_, Micros>(6)?.0,
+            companion: row.get(7)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -66,7 +69,7 @@ fn entries(sql: &Connection, statement: &'static str, value: &str) -> Outcome<Ve
 pub(super) fn known(sql: &Connection, referral: &RecordId) -> Outcome<Option<IndexEntry>> {
     let found = entries(
         sql,
-        "SELECT referral, engagement, ours, external, open, created, updated FROM referral_index
+        "SELECT referral, engagement, ours, external, open, created, updated, companion FROM referral_index
          WHERE referral = ?1",
         referral.as_str(),
     )?;

@@ -138,6 +138,7 @@ pub(crate) fn entry(referral: &str, updated: i64) -> IndexEntry {
         referral: referral.into(),
         engagement: Some(RecordId::from("e1")),
         ours: true,
+        companion: false,
         external: None,
         open: true,
         created: at(0),

@@ -113,7 +113,7 @@ impl Engine {
         item.round.index.extend(looked.iter().cloned());
         entries.extend(looked);
         let own = item.deal.links.portal.clone();
-        let found = entries.iter().find(|entry| !entry.ours && Some(&entry.referral) != own.as_ref());
+        let found = entries.iter().find(|entry| entry.companion && Some(&entry.referral) != own.as_ref());
         match (found, intent) {
             (Some(entry), intent) => {
                 if let Some(intent) = intent {

@@ -14,6 +14,8 @@ pub struct IndexEntry {
     pub engagement: Option<RecordId>,
     /// Whether our own organisation owns it.
     pub ours: bool,
+    /// Whether the companion organisation owns it; another partner's is neither.
+    pub companion: bool,
     /// Fingerprint of its normalised external reference.
     pub external: Option<Fingerprint>,
     /// Whether it is neither closed nor expired.

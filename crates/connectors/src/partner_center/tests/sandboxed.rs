@@ -25,7 +25,8 @@ async fn observe(world: &Sandboxed, record: &RecordId, read_companion: bool) -> 
     }
 }
 
-fn invited(world: &Sandboxed) -> (RecordId, Json) {
+/// A referral as an organisation sends it: without what the platform assigns.
+fn sent() -> Json {
     let mut referral = inbound();
     for member in
         ["@odata.context", "id", "engagementId", "organizationId", "organizationName", "eTag", "links"]
@@ -35,7 +36,11 @@ fn invited(world: &Sandboxed) -> (RecordId, Json) {
     for dated in ["createdDateTime", "updatedDateTime", "expirationDateTime"] {
         referral.as_object_mut().unwrap().remove(dated);
     }
-    let made = world.act("microsoft/invite", &json!({ "referral": referral, "withMicrosoft": true }));
+    referral
+}
+
+fn invited(world: &Sandboxed) -> (RecordId, Json) {
+    let made = world.act("microsoft/invite", &json!({ "referral": sent(), "withMicrosoft": true }));
     (RecordId::new(made["id"].as_str().unwrap()), made)
 }
 
@@ -241,6 +246,19 @@ async fn a_look_finds_what_was_created_by_reference_and_by_engagement() {
 }
 
 #[tokio::test]
+async fn another_partners_referral_in_the_engagement_is_not_the_companion() {
+    let world = Sandboxed::new();
+    let own = world.side.create(&deal(false), SCOPE).await.unwrap();
+    let engagement = own.engagement.unwrap();
+    let mut theirs = sent();
+    theirs["engagementId"] = json!(engagement.as_str());
+    let made = world.act("other/create", &theirs);
+    let members = world.side.look(jiff::Timestamp::UNIX_EPOCH, Some(&engagement), SCOPE).await.unwrap();
+    let entry = members.iter().find(|entry| entry.referral.as_str() == made["id"]).unwrap();
+    assert!(!entry.ours && !entry.companion, "{entry:?}");
+}
+
+#[tokio::test]
 async fn a_stranger_is_born_claims_accompanies_or_is_nothing() {
     let world = Sandboxed::new();
     let (record, made) = invited(&world);
@@ -254,6 +272,7 @@ async fn a_stranger_is_born_claims_accompanies_or_is_nothing() {
     let engagement = RecordId::new(made["engagementId"].as_str().unwrap());
     let members = world.side.look(jiff::Timestamp::UNIX_EPOCH, Some(&engagement), SCOPE).await.unwrap();
     let theirs = members.iter().find(|entry| !entry.ours).unwrap();
+    assert!(theirs.companion);
     let companion = world.side.stranger(&theirs.referral, SCOPE).await.unwrap();
     assert_eq!(companion, Stranger::Companion { engagement });
 

@@ -156,6 +156,7 @@ CREATE TABLE referral_index (
     referral   TEXT PRIMARY KEY,
     engagement TEXT,
     ours       INTEGER NOT NULL,               -- whether our own organisation owns it
+    companion  INTEGER NOT NULL,               -- whether Microsoft owns it; another partner's is neither
     external   TEXT,                           -- fingerprint of its normalised external reference
     open       INTEGER NOT NULL,               -- neither closed nor expired
     created    INTEGER NOT NULL,               -- by its server's clock

@@ -122,7 +122,7 @@ async fn an_engagement_finds_the_deal_of_an_unknown_companion(store: &dyn Store)
 
 async fn the_index_finds_the_engagement_that_an_event_did_not_name(store: &dyn Store) {
     let deal = linked_by_engagement(store).await;
-    let theirs = IndexEntry { ours: false, ..entry("ms1", 1) };
+    let theirs = IndexEntry { ours: false, companion: true, ..entry("ms1", 1) };
     let traces = store.mark(&[mark(referral("ms1", false), 2)], &[theirs], &[], None).await.unwrap();
     assert_eq!(traces, 1);
     assert_eq!(claim_one(store, 2).await.subject, Subject::Deal(deal));

@@ -150,7 +150,7 @@ async fn seen_tells_the_newest_version_of_linked_records_only(store: &dyn Store)
 async fn own_referrals_are_found_by_their_external_reference(store: &dyn Store) {
     let external = Some(Fingerprint("x".to_owned()));
     let own = sync_engine::IndexEntry { external: external.clone(), ..entry("r1", 1) };
-    let theirs = sync_engine::IndexEntry { ours: false, external, ..entry("r2", 1) };
+    let theirs = sync_engine::IndexEntry { ours: false, companion: true, external, ..entry("r2", 1) };
     store.mark(&[], &[own.clone(), theirs], &[], None).await.unwrap();
     assert_eq!(store.referrals_with(&Fingerprint("x".to_owned())).await.unwrap(), [own]);
 }

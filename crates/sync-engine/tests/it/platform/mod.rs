@@ -413,6 +413,7 @@ fn entry(id: &RecordId, record: &Record) -> IndexEntry {
         referral: id.clone(),
         engagement: record.engagement.clone(),
         ours: record.ours,
+        companion: !record.ours,
         external: record.external.as_ref().map(|external| digest(external.as_str())),
         open: !record.life.is_closed(),
         created: record.created,
