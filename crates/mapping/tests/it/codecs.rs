@@ -272,6 +272,8 @@ fn fitted() -> impl Strategy<Value = (Codec, Value)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
     #[test]
     fn what_was_written_is_read_back((codec, value) in fitted()) {
         let held = Held::Value(value.clone());
