@@ -37,13 +37,13 @@ pub use fuse::{CHAIN_LIMIT, CHAIN_TIME, Fuse};
 pub use guard::{BEFORE_EXPIRY, Irreversible};
 pub use ids::{DealId, FieldId, GroupId, PerSide, RecordId, Side};
 pub use lifecycle::Life;
-pub use merge::Row;
+pub use merge::{Row, holds_alike};
 pub use observation::{Actor, CrmFacts, Facts, Observation, PortalFacts, Reading, Response, Sight, Version};
 pub use plan::{Archived, Content, Effect, ElementChange, GroupDecision, Plan, Why, Write};
-pub use planner::{PlanInput, READ_AGAIN, SETTLE, plan};
+pub use planner::{PlanInput, READ_AGAIN, SETTLE, held, plan};
 pub use problem::{Problem, ProblemClass};
-pub use sets::{apply as apply_changes, text_of};
-pub use settle::{EffectEnd, SettleInput, companion_reading, settle};
+pub use sets::apply as apply_changes;
+pub use settle::{EffectEnd, SettleInput, settle};
 pub use spec::{
     Clear, Conflict, FieldSpec, Fit, GroupSpec, GuardSettings, Kind, Route, SetBounds, Specs, Switches,
 };

@@ -87,7 +87,7 @@ impl Life {
     }
 
     /// Whether both are ends, and the same: won, or not won.
-    pub(crate) fn same_outcome(&self, other: &Self) -> bool {
+    pub fn same_outcome(&self, other: &Self) -> bool {
         self.is_closed() && other.is_closed() && (*self == Self::Won) == (*other == Self::Won)
     }
 

@@ -86,6 +86,16 @@ pub(crate) fn comparable(
     if is_empty(spec, &fitted) { empty_like(spec, &fitted) } else { fitted }
 }
 
+/// Whether both sides hold the same of a group, as far as both can hold it.
+pub fn holds_alike(
+    spec: &GroupSpec,
+    minor_units: &BTreeMap<String, u32>,
+    portal: &GroupHeld,
+    crm: &GroupHeld,
+) -> bool {
+    comparable(spec, minor_units, portal) == comparable(spec, minor_units, crm)
+}
+
 impl Case<'_> {
     /// Whether both sides hold the same, or one holds what the other would send.
     pub(crate) fn alike(&self) -> bool {
@@ -108,12 +118,6 @@ impl Case<'_> {
     /// Whether `to` may be written with what the other side sends.
     fn may_write(&self, to: Side) -> bool {
         *self.writable.at(to) && (!self.spec.to.at(to).fill_only || self.empty(to))
-    }
-
-    /// Whether the mapping ever writes `side`, at whatever moment.
-    fn flows_to(&self, side: Side) -> bool {
-        let route = self.spec.to.at(side);
-        route.create || route.update
     }
 
     /// Whether the side holds something else than when it was reconciled, be it a source or not.
@@ -152,7 +156,7 @@ impl Case<'_> {
         }
         let loser = self.born.other();
         // A field that flows one way only has but one possible source.
-        let to = if self.flows_to(loser) { loser } else { loser.other() };
+        let to = if self.spec.to.at(loser).flows() { loser } else { loser.other() };
         let merged = if self.may_write(to) && self.speaks(to.other()) {
             Merged::Write { to, why: Why::Born }
         } else {

@@ -230,6 +230,11 @@ pub(crate) fn known(
         .collect()
 }
 
+/// What one side holds of a group; `None` if a member is unknown.
+pub fn held(observation: &Observation, spec: &crate::GroupSpec, memory: &crate::Memory) -> Option<GroupHeld> {
+    known(observation, &spec.members, memory, |reading| &reading.held)
+}
+
 /// A field's reading; the companion's fields are remembered between reads of its record.
 pub(crate) fn reading(
     observation: &Observation,

@@ -1,8 +1,8 @@
 //! The three-way merge of a set, element by element (sync rules, section 3).
 
 use crate::{
-    Conflict, Element, ElementChange, ElementKey, Elements, GroupSpec, PerSide, SetBounds, Side, Value,
-    Window, merge::later,
+    Conflict, Element, ElementChange, ElementKey, Elements, GroupSpec, PerSide, SetBounds, Side, Window,
+    merge::later,
 };
 
 /// Everything the merge of a set looks at.
@@ -229,12 +229,4 @@ pub fn apply(elements: &Elements, changes: &[(ElementKey, ElementChange)]) -> El
         };
     }
     next
-}
-
-/// One attribute of an element, as text.
-pub fn text_of<'a>(element: &'a Element, name: &str) -> Option<&'a str> {
-    match element.0.get(name) {
-        Some(Value::Text(text) | Value::Choice(text)) => Some(text),
-        _ => None,
-    }
 }

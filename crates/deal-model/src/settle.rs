@@ -7,7 +7,7 @@ use crate::{
     Observation, PerSide, Plan, Reading, Rejection, Side, Specs, Window, Write, fingerprint,
     fuse::{Spark, by_person},
     merge::is_empty,
-    planner::{known, reading},
+    planner::known,
 };
 
 /// How an effect ended.
@@ -364,9 +364,4 @@ pub(crate) fn held_by(
 /// The group, empty.
 fn nothing(spec: &GroupSpec) -> GroupHeld {
     spec.members.iter().map(|field| (field.id.clone(), crate::Held::Empty)).collect()
-}
-
-/// The reading of a field that belongs to the companion, from memory where it was not read this time.
-pub fn companion_reading(observation: &Observation, field: &crate::FieldId, memory: &Memory) -> Reading {
-    reading(observation, field, memory)
 }

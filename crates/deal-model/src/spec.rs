@@ -63,6 +63,13 @@ pub struct Route {
     pub fill_only: bool,
 }
 
+impl Route {
+    /// Whether the side is ever written, at whatever moment.
+    pub fn flows(self) -> bool {
+        self.create || self.update
+    }
+}
+
 /// Who wins when both sides changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,8 +1,8 @@
 //! Looking without touching: what a pass would do, and whether the two sides are equal now.
 
 use deal_model::{
-    Deal, DealId, GroupDecision, GroupHeld, GroupId, GroupSpec, Held, Life, Observation, Phase, Plan,
-    PlanInput, Route, Side, Sight, Value, display, fit_group, plan,
+    Deal, DealId, GroupDecision, GroupId, GroupSpec, Life, Observation, Phase, Plan, PlanInput, Side, Sight,
+    display, held, holds_alike, plan,
 };
 use serde::{Deserialize, Serialize};
 
@@ -208,35 +208,15 @@ impl Engine {
     ) -> Option<Difference> {
         // What only goes along when a referral is created says nothing of one that we did not create, and what only
         // goes along when help is asked says nothing of a deal without.
-        let not_ours = preview.deal.born == Side::Portal && !spec.to.portal.update && !flows(spec.to.crm);
+        let not_ours = preview.deal.born == Side::Portal && !spec.to.portal.update && !spec.to.crm.flows();
         let asks_help = crm.crm().is_some_and(|facts| facts.asks_help);
         let without_help = !asks_help && self.parts.specs.help_needs.contains(&spec.id);
         if not_ours || without_help {
             return None;
         }
         let memory = &preview.deal.memory;
-        let held = |observation: &Observation| -> Option<GroupHeld> {
-            spec.members
-                .iter()
-                .map(|field| {
-                    let reading = deal_model::companion_reading(observation, &field.id, memory);
-                    Some((field.id.clone(), reading.held.held()?))
-                })
-                .collect()
-        };
-        let minor_units = &self.parts.specs.minor_units;
-        let (crm, portal) = (held(crm)?, held(portal)?);
-        let (fit_crm, fit_portal) =
-            (fit_group(spec, minor_units, &crm), fit_group(spec, minor_units, &portal));
-        let empty = |group: &GroupHeld| {
-            let lead = group.get(&spec.lead().id);
-            lead.is_none_or(|lead| match lead {
-                Held::Empty | Held::Value(Value::Flag(false)) => true,
-                Held::Value(Value::Set(elements)) => elements.is_empty(),
-                Held::Value(_) => false,
-            })
-        };
-        if fit_crm == fit_portal || (empty(&fit_crm) && empty(&fit_portal)) {
+        let (crm, portal) = (held(crm, spec, memory)?, held(portal, spec, memory)?);
+        if holds_alike(spec, &self.parts.specs.minor_units, &portal, &crm) {
             return None;
         }
         Some(Difference {
@@ -248,20 +228,15 @@ impl Engine {
     }
 }
 
-/// Whether a side is ever written.
-fn flows(route: Route) -> bool {
-    route.create || route.update
-}
-
 /// Whether both sides stand at the same point; a sales stage counts only where both have one.
 fn lives_alike(crm: &Life, portal: &Life) -> bool {
     match (crm, portal) {
         (Life::Active { sales_stage: Some(crm) }, Life::Active { sales_stage: Some(portal) }) => {
             crm == portal
         }
-        (Life::Active { .. } | Life::Received, Life::Active { .. })
-        | (Life::Received, Life::Received)
-        | (Life::Won, Life::Won) => true,
-        (crm, portal) => crm.is_closed() && portal.is_closed() && *crm != Life::Won && *portal != Life::Won,
+        (Life::Active { .. } | Life::Received, Life::Active { .. }) | (Life::Received, Life::Received) => {
+            true
+        }
+        (crm, portal) => crm.same_outcome(portal),
     }
 }

@@ -130,7 +130,7 @@ fn spec(id: GroupId, direction: Direction, members: &[Field], mistakes: &mut Mis
             crm: policy.clear.crm.unwrap_or_default(),
         },
         latch: members.iter().find_map(|member| match &member.shape {
-            Shape::Scalar { portal, companion, .. } if to.portal.create || to.portal.update => {
+            Shape::Scalar { portal, companion, .. } if to.portal.flows() => {
                 place::latch(portal.as_ref(), companion.as_ref())
             }
             _ => None,
@@ -202,7 +202,7 @@ fn check_place(field: &Field, policy: &Policy, to: PerSide<Route>, mistakes: &mu
         let what = format!("`{}` has no place in Salesforce", field.id);
         mistakes.add(field.at, what, "add `salesforce`, or set `direction = \"off\"`");
     }
-    let outward = to.portal.create || to.portal.update;
+    let outward = to.portal.flows();
     if outward && field.portal_decides {
         mistakes.add(
             portal_at,
@@ -220,7 +220,7 @@ fn check_place(field: &Field, policy: &Policy, to: PerSide<Route>, mistakes: &mu
             "set `on.to_partner_center = [\"create\"]`",
         );
     }
-    let inward = to.crm.create || to.crm.update;
+    let inward = to.crm.flows();
     let identifier = crm.as_ref().and_then(|path| path.own_field()) == Some("Id");
     if inward && identifier {
         let at = policy.blame(field.places.crm.unwrap_or(field.at));
@@ -246,7 +246,7 @@ impl Targets {
             }
             Shape::Set { binding, .. } => (Some(format!("the referral's `{}`", binding.portal_array)), None),
         };
-        let written = |side: Side| to.at(side).create || to.at(side).update;
+        let written = |side: Side| to.at(side).flows();
         let claims = [(portal, Side::Portal), (crm, Side::Crm)];
         for (target, side) in claims.into_iter().filter(|(_, side)| written(*side)) {
             let Some(target) = target else { continue };
