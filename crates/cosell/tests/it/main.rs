@@ -13,4 +13,5 @@ mod forgeries;
 mod kills;
 mod planted;
 mod privacy;
+mod promises;
 mod scenarios;
