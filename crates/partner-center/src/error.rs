@@ -20,6 +20,8 @@ pub enum Operation {
     PatchReferral,
     /// The webhook registration is read.
     ReadRegistration,
+    /// The names of all events are read.
+    ListEvents,
     /// The webhook registration is made.
     Register,
     /// The webhook registration is replaced.
@@ -39,7 +41,11 @@ impl Operation {
             | Self::Register
             | Self::ReplaceRegistration
             | Self::SendTestEvent => true,
-            Self::ListReferrals | Self::GetReferral | Self::ReadRegistration | Self::ReadTestResult => false,
+            Self::ListReferrals
+            | Self::GetReferral
+            | Self::ReadRegistration
+            | Self::ListEvents
+            | Self::ReadTestResult => false,
         }
     }
 }
@@ -52,6 +58,7 @@ impl fmt::Display for Operation {
             Self::CreateReferral => "create the referral",
             Self::PatchReferral => "change the referral",
             Self::ReadRegistration => "read the webhook registration",
+            Self::ListEvents => "list the events",
             Self::Register => "register the webhook",
             Self::ReplaceRegistration => "replace the webhook registration",
             Self::SendTestEvent => "ask for a test event",

@@ -89,6 +89,17 @@ impl Client {
         }
     }
 
+    /// The names of all events that can be subscribed to, as the server spells them.
+    pub async fn available_events(&self, context: CallContext) -> Result<Vec<String>, Error> {
+        let call =
+            self.webhooks_call(Operation::ListEvents, Method::GET, "/registration/events", Bytes::new());
+        let answer = self.exchange.send(context, &call).await?;
+        match answer.json()? {
+            Value::Array(names) => Ok(texts(&names)),
+            _ => Err(answer.unreadable("it is no list of names")),
+        }
+    }
+
     /// Makes the registration. Fails with 409 if there is one already: replace it then, knowingly.
     pub async fn register(
         &self,
@@ -190,12 +201,15 @@ fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
     member(object, name)?.as_str().map(ToOwned::to_owned)
 }
 
+fn texts(entries: &[Value]) -> Vec<String> {
+    entries.iter().take(MAX_ENTRIES).filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+}
+
 fn read_registration(answer: &Answer) -> Result<Registration, Error> {
     let body = object(answer)?;
     let url = text(&body, "WebhookUrl").ok_or_else(|| answer.unreadable("it holds no webhook address"))?;
     let events = member(&body, "WebhookEvents").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let events = events.iter().take(MAX_ENTRIES).filter_map(Value::as_str).map(ToOwned::to_owned).collect();
-    Ok(Registration { url, events, subscriber_id: text(&body, "SubscriberId") })
+    Ok(Registration { url, events: texts(events), subscriber_id: text(&body, "SubscriberId") })
 }
 
 fn read_attempt(entry: &Map<String, Value>) -> Attempt {

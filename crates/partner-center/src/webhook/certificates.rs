@@ -1,7 +1,7 @@
 //! The certificates at hand, and when one may be fetched.
 //!
 //! A flood of forgeries must cost nothing: an address is fetched at most once an interval, all addresses together
-//! at most a few times, and what was proven good is never pushed out by what was not.
+//! at most a few times, and what was proven good is neither pushed out nor kept waiting by what was not.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,7 +23,7 @@ use crate::{
 
 /// Most addresses remembered.
 const MAX_ADDRESSES: usize = 16;
-/// Most fetches in one interval, all addresses together.
+/// Most fetches in one interval of addresses that never verified an event, all together.
 const MAX_FETCHES_PER_INTERVAL: usize = 4;
 
 type Fetched = Result<Arc<SignerCertificate>, Forged>;
@@ -115,6 +115,11 @@ fn admit(memory: &mut Memory, url: &str, now: Timestamp, interval: Duration) -> 
     }
     while memory.fetches.front().is_some_and(|fetch| !within(*fetch, now, interval)) {
         memory.fetches.pop_front();
+    }
+    // Who was proven once is not made to wait by strangers: a certificate that is replaced during a flood of
+    // forgeries under other addresses is still found.
+    if memory.entries.get(url).is_some_and(|entry| entry.proven) {
+        return true;
     }
     if memory.fetches.len() >= MAX_FETCHES_PER_INTERVAL {
         return false;

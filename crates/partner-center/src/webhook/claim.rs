@@ -1,7 +1,10 @@
 //! What an event's headers claim: a signature, its algorithm, and where the certificate is.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{
+    HeaderMap,
+    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE},
+};
 use rustls_pki_types::SignatureVerificationAlgorithm;
 use url::Url;
 
@@ -82,6 +85,7 @@ impl Claim {
         accepted: &[Algorithm],
         places: &[Place],
     ) -> Result<Self, Forged> {
+        check_content(headers)?;
         let signature = read_signature(headers)?;
         let name = single(headers, "x-ms-signature-algorithm").ok_or(Forged::AlgorithmMissing)?;
         let algorithm = accepted.iter().copied().find(|known| known.name().eq_ignore_ascii_case(name));
@@ -90,6 +94,19 @@ impl Claim {
         let certificate_url = trusted_url(url, places).ok_or(Forged::CertificateUrlForeign)?;
         Ok(Self { signature, algorithm, certificate_url })
     }
+}
+
+/// Events come as plain JSON (reference, section 6.2). One without a type is heard all the same: what it says of
+/// itself is unsigned, and worth less than an event.
+fn check_content(headers: &HeaderMap) -> Result<(), Forged> {
+    let encoded = headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
+    let other_type = headers.contains_key(CONTENT_TYPE)
+        && !single(headers, CONTENT_TYPE.as_str()).is_some_and(|content_type| {
+            let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            essence == "application/json"
+                || (essence.starts_with("application/") && essence.ends_with("+json"))
+        });
+    if encoded || other_type { Err(Forged::ContentForeign) } else { Ok(()) }
 }
 
 /// A header that is there exactly once and holds text. One that is repeated is nobody's honest mistake.
@@ -152,12 +169,63 @@ mod tests {
             "https://me:pw@store.example/cert/a.cer",
             "https://store.example:8443/cert/a.cer",
             "https://store.example/cert/a.cer?x=1",
+            "https://store.example:80/cert/a.cer",
+            "https://store.example./cert/a.cer",
+            "https://store.example\\@evil.example/cert/a.cer",
+            "https://store.example#@evil.example/cert/a.cer",
+            "https://store.example/CERT/a.cer",
+            "https://store.example//cert/a.cer",
+            "https://store.example/cert/a%00.cer",
+            "https://store.example/cert/a.cer#x",
+            "https://store.example/cert/%2E%2E/cert/%2e%2e/a.cer",
+            "https://\u{ff53}tore.example.evil.example/cert/a.cer",
             "https://127.0.0.1/cert/a.cer",
+            "https://[::1]/cert/a.cer",
+            "//store.example/cert/a.cer",
             "file:///cert/a.cer",
             "cert/a.cer",
         ] {
             assert_eq!(trusted_url(url, &places), None, "{url}");
         }
+    }
+
+    #[test]
+    fn an_address_is_the_same_however_its_host_is_spelt() {
+        let places = [Place::parse("https://store.example/cert/").unwrap()];
+        let canonical = "https://store.example/cert/a.cer";
+        for url in [
+            canonical,
+            "HTTPS://STORE.EXAMPLE/cert/a.cer",
+            "https://store.example:443/cert/a.cer",
+            "https://store.example/cert/./a.cer",
+            "https://store.exampl%65/cert/a.cer",
+            "https:\\\\store.example\\cert\\a.cer",
+        ] {
+            // One spelling, so that no cache holds it twice and what is judged is what is asked for.
+            assert_eq!(trusted_url(url, &places).as_deref(), Some(canonical), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_plain_json_is_heard() {
+        let table = [
+            (CONTENT_TYPE, "application/json", true),
+            (CONTENT_TYPE, "Application/JSON; charset=utf-8", true),
+            (CONTENT_TYPE, "application/cloudevents+json", true),
+            (CONTENT_TYPE, "text/plain", false),
+            (CONTENT_TYPE, "application/x-www-form-urlencoded", false),
+            (CONTENT_TYPE, "", false),
+            (CONTENT_ENCODING, "identity", true),
+            (CONTENT_ENCODING, "gzip", false),
+        ];
+        assert_eq!(check_content(&HeaderMap::new()), Ok(()));
+        for (name, value, heard) in table {
+            let headers = HeaderMap::from_iter([(name, value.parse().unwrap())]);
+            assert_eq!(check_content(&headers).is_ok(), heard, "{value}");
+        }
+        let mut twice = HeaderMap::from_iter([(CONTENT_TYPE, "application/json".parse().unwrap())]);
+        twice.append(CONTENT_TYPE, "text/plain".parse().unwrap());
+        assert_eq!(check_content(&twice), Err(Forged::ContentForeign));
     }
 
     #[test]

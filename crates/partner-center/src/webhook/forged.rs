@@ -9,6 +9,9 @@ pub enum Forged {
     /// The body is longer than the configured bound.
     #[error("the body is too long")]
     BodyTooLong,
+    /// The body is said to be no JSON, or to be encoded: only bytes as they were signed can be proven.
+    #[error("the body is not sent as plain JSON")]
+    ContentForeign,
     /// No header carries a signature.
     #[error("there is no signature")]
     SignatureMissing,
@@ -64,10 +67,59 @@ pub enum Forged {
 }
 
 impl Forged {
+    /// Every reason there is.
+    pub const ALL: [Self; 19] = [
+        Self::BodyTooLong,
+        Self::ContentForeign,
+        Self::SignatureMissing,
+        Self::SignatureMalformed,
+        Self::CertificateUrlMissing,
+        Self::CertificateUrlForeign,
+        Self::AlgorithmMissing,
+        Self::AlgorithmRefused,
+        Self::BodyMalformed,
+        Self::ResourceMalformed,
+        Self::CertificateUnavailable,
+        Self::CertificateMalformed,
+        Self::CertificateExpired,
+        Self::CertificateNotYetValid,
+        Self::ChainUntrusted,
+        Self::IssuerForeign,
+        Self::SubjectForeign,
+        Self::SignatureWrong,
+        Self::Replay,
+    ];
+
+    /// The reason as a short word for answers, logs and counts. It does not change between releases.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::BodyTooLong => "body-too-long",
+            Self::ContentForeign => "content-foreign",
+            Self::SignatureMissing => "signature-missing",
+            Self::SignatureMalformed => "signature-malformed",
+            Self::CertificateUrlMissing => "certificate-url-missing",
+            Self::CertificateUrlForeign => "certificate-url-foreign",
+            Self::AlgorithmMissing => "algorithm-missing",
+            Self::AlgorithmRefused => "algorithm-refused",
+            Self::BodyMalformed => "body-malformed",
+            Self::ResourceMalformed => "resource-malformed",
+            Self::CertificateUnavailable => "certificate-unavailable",
+            Self::CertificateMalformed => "certificate-malformed",
+            Self::CertificateExpired => "certificate-expired",
+            Self::CertificateNotYetValid => "certificate-not-yet-valid",
+            Self::ChainUntrusted => "chain-untrusted",
+            Self::IssuerForeign => "issuer-foreign",
+            Self::SubjectForeign => "subject-foreign",
+            Self::SignatureWrong => "signature-wrong",
+            Self::Replay => "replay",
+        }
+    }
+
     /// How the sender is answered. A replay is answered like the original, so that it is not sent again.
     pub fn status(self) -> StatusCode {
         match self {
             Self::BodyTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ContentForeign => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             // Missing certificate or algorithm: 400, missing signature: 401 (reference, section 6.3).
             Self::SignatureMalformed
             | Self::CertificateUrlMissing
@@ -86,6 +138,23 @@ impl Forged {
             | Self::SignatureWrong => StatusCode::UNAUTHORIZED,
             Self::CertificateUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Replay => StatusCode::OK,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_code_of_its_own_and_none_blames_the_receiver() {
+        let codes: BTreeSet<_> = Forged::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Forged::ALL.len());
+        for reason in Forged::ALL {
+            let retry = reason == Forged::CertificateUnavailable;
+            assert_eq!(reason.status().is_server_error(), retry, "{reason:?}");
         }
     }
 }

@@ -34,6 +34,17 @@ async fn a_registration_is_read_in_either_spelling_and_may_be_absent() {
 }
 
 #[tokio::test]
+async fn the_events_that_can_be_subscribed_to_are_listed() {
+    let world = World::new();
+    world.api.answer(200, r#"["referral-created","test-created",7]"#).answer(200, r#"{"events":[]}"#);
+    let events = world.client.available_events(now_lane()).await.unwrap();
+    assert_eq!(events, ["referral-created", "test-created"]);
+    let path = "https://api.partnercenter.microsoft.com/webhooks/v1/registration/events";
+    assert_eq!(world.api.last().uri(), path);
+    assert!(world.client.available_events(now_lane()).await.is_err(), "an object is no list");
+}
+
+#[tokio::test]
 async fn a_registration_is_made_with_the_other_audiences_token() {
     let world = World::new();
     world

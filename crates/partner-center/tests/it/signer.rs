@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::{
     rand::SystemRandom,
-    signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair},
+    signature::{
+        RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+    },
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -139,6 +141,11 @@ impl Leaf {
 /// RSA PKCS#1 v1.5 with SHA-256 by the shared key number `key`.
 pub(crate) fn sign(key: usize, body: &[u8]) -> Vec<u8> {
     sign_with(key, body, &RSA_PKCS1_SHA256)
+}
+
+/// The same with SHA-384 and with SHA-512.
+pub(crate) fn sign_longer(body: &[u8]) -> [Vec<u8>; 2] {
+    [sign_with(0, body, &RSA_PKCS1_SHA384), sign_with(0, body, &RSA_PKCS1_SHA512)]
 }
 
 pub(crate) fn sign_pss(body: &[u8]) -> Vec<u8> {

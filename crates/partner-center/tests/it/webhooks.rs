@@ -12,7 +12,7 @@ use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
 
 use crate::{
     platform::{HandClock, ID, Script, answer},
-    signer::{Authority, DISPATCHER, Leaf, MICROSOFT, self_signed, sign, sign_pss},
+    signer::{Authority, DISPATCHER, Leaf, MICROSOFT, self_signed, sign, sign_longer, sign_pss},
 };
 
 const URL: &str =
@@ -90,6 +90,34 @@ async fn a_genuine_event_is_believed_in_both_header_forms_and_both_file_forms() 
             assert_eq!(notification.event_name, "referral-updated");
         }
     }
+}
+
+#[tokio::test]
+async fn longer_hashes_are_believed_in_any_letter_case_and_each_only_under_its_own_name() {
+    let authority = Authority::new(MICROSOFT);
+    let receiver = Receiver::trusting(&authority);
+    receiver.store.tell(Ok(file(authority.leaf(DISPATCHER, 0).der_file())));
+    let [sha384, sha512] = sign_longer(&body());
+    let table = [
+        ("RSA-SHA384", &sha384, Ok(())),
+        ("rsa-sha384", &sha384, Ok(())),
+        ("Rsa-Sha512", &sha512, Ok(())),
+        ("rsa-sha512", &sha384, Err(Forged::SignatureWrong)),
+        ("rsa-sha256", &sha512, Err(Forged::SignatureWrong)),
+        ("rsa-md5", &sha384, Err(Forged::AlgorithmRefused)),
+        ("RSA-SHA1", &sha384, Err(Forged::AlgorithmRefused)),
+        ("rsa-sha224", &sha384, Err(Forged::AlgorithmRefused)),
+        ("hmac-sha256", &sha384, Err(Forged::AlgorithmRefused)),
+        ("rsa-pss-sha256", &sha384, Err(Forged::AlgorithmRefused)),
+        ("rsa-", &sha384, Err(Forged::AlgorithmRefused)),
+        ("sha256", &sha384, Err(Forged::AlgorithmRefused)),
+    ];
+    for (name, signature, expected) in table {
+        let mut headers = headers(signature);
+        set(&mut headers, "x-ms-signature-algorithm", name);
+        assert_eq!(receiver.judge(None, &headers, &body()).await.map(|_| ()), expected, "{name}");
+    }
+    assert_eq!(receiver.store.asked().len(), 1);
 }
 
 #[tokio::test]
@@ -235,6 +263,14 @@ async fn what_an_event_says_of_itself_is_judged_before_anything_is_fetched() {
     let long = vec![b' '; 70_000];
     let table = vec![
         ("too long", genuine(), long, Forged::BodyTooLong, 413),
+        (
+            "a form",
+            with("content-type", "application/x-www-form-urlencoded"),
+            body(),
+            Forged::ContentForeign,
+            415,
+        ),
+        ("compressed", with("content-encoding", "gzip"), body(), Forged::ContentForeign, 415),
         ("unsigned", without("authorization"), body(), Forged::SignatureMissing, 401),
         ("another scheme", with("authorization", "Bearer abc"), body(), Forged::SignatureMissing, 401),
         ("no base64", with("authorization", "Signature ***"), body(), Forged::SignatureMalformed, 400),
@@ -366,6 +402,23 @@ async fn forgeries_under_many_addresses_cost_a_few_fetches_and_spare_the_proven_
     }
     assert_eq!(receiver.store.asked().len(), 4);
     assert!(receiver.judge(None, &genuine, &body()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_replaced_during_a_flood_under_other_addresses_is_still_found() {
+    let authority = Authority::new(MICROSOFT);
+    let receiver = Receiver::trusting(&authority);
+    let (old, new) = (headers(&sign(0, &body())), headers(&sign(1, &body())));
+    assert!(receiver.judge(Some(authority.leaf(DISPATCHER, 0).der_file()), &old, &body()).await.is_ok());
+    receiver.clock.advance(Duration::from_mins(1));
+    for number in 0..8 {
+        let mut forged = old.clone();
+        set(&mut forged, "x-ms-certificate-url", &format!("{URL}.{number}"));
+        let served = (number < 4).then(Vec::new);
+        assert!(receiver.judge(served, &forged, &body()).await.is_err());
+    }
+    assert_eq!(receiver.store.asked().len(), 1 + 4, "strangers share four fetches a minute");
+    assert!(receiver.judge(Some(authority.leaf(DISPATCHER, 1).der_file()), &new, &body()).await.is_ok());
 }
 
 #[test]
