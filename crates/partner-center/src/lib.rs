@@ -24,6 +24,7 @@ mod patch;
 mod referral;
 mod refusal;
 mod registration;
+mod standing;
 pub mod webhook;
 
 pub use auth::{AuthError, TokenConfig, TokenSource};
@@ -37,3 +38,4 @@ pub use patch::PatchOperation;
 pub use referral::{Referral, UnreadableReferral};
 pub use refusal::{ApiError, ErrorCode};
 pub use registration::{Attempt, Registration, RegistrationRequest, TestResult};
+pub use standing::{REFERRAL_EVENTS, Standing, TEST_EVENT};

@@ -115,6 +115,31 @@ impl Forged {
         }
     }
 
+    /// Whether a certificate was looked at before this was known: refusing cost more than reading.
+    pub fn needed_certificate(self) -> bool {
+        match self {
+            Self::CertificateMalformed
+            | Self::CertificateExpired
+            | Self::CertificateNotYetValid
+            | Self::ChainUntrusted
+            | Self::IssuerForeign
+            | Self::SubjectForeign
+            | Self::SignatureWrong
+            | Self::Replay => true,
+            Self::BodyTooLong
+            | Self::ContentForeign
+            | Self::SignatureMissing
+            | Self::SignatureMalformed
+            | Self::CertificateUrlMissing
+            | Self::CertificateUrlForeign
+            | Self::AlgorithmMissing
+            | Self::AlgorithmRefused
+            | Self::BodyMalformed
+            | Self::ResourceMalformed
+            | Self::CertificateUnavailable => false,
+        }
+    }
+
     /// How the sender is answered. A replay is answered like the original, so that it is not sent again.
     pub fn status(self) -> StatusCode {
         match self {
