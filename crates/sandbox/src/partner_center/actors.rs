@@ -15,8 +15,9 @@
 //! | `other/create` | a referral of another organisation that the partner can see |
 //! | `other/edit` | `id`, `set` |
 //! | `expire` | `id` |
+//! | `sign-in/approve`, `sign-in/decline` | `user_code`; who approves: `person` (`admin`, `user`, `outsider`) or a username |
 //!
-//! Each answers with the referral as GET shows it.
+//! Each answers with the referral as GET shows it, those of sign-in with `{}`.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -37,8 +38,25 @@ const TRUSTED: Reading = Reading { trusted: true, refuse_server: false, refuse_u
 impl State {
     /// Lets `actor` act.
     pub(super) fn act(&mut self, actor: &str, body: &Value, now: Timestamp) -> Result<Value, String> {
-        let at = self.acted(actor, body, now).map_err(|refusal| refusal.message().to_owned())?;
+        let sentence = |refusal: Refusal| refusal.message().to_owned();
+        if let Some(answer) = actor.strip_prefix("sign-in/") {
+            return self.answer_sign_in(answer, body, now).map(|()| json!({})).map_err(sentence);
+        }
+        let at = self.acted(actor, body, now).map_err(sentence)?;
         Ok(self.entity(&self.book.get(at).document, true))
+    }
+
+    fn answer_sign_in(&mut self, answer: &str, body: &Value, now: Timestamp) -> Result<(), Refusal> {
+        let named = body["person"].as_str().unwrap_or("admin").to_owned();
+        let person = match answer {
+            "approve" => {
+                let person = self.person(Some(&named));
+                Some(person.ok_or_else(|| Refusal::invalid(format!("There is no person {named}.")))?)
+            }
+            "decline" => None,
+            _ => return Err(Refusal::invalid(format!("There is no actor sign-in/{answer}."))),
+        };
+        self.answer_device(body["user_code"].as_str().unwrap_or_default(), person, now)
     }
 
     fn acted(&mut self, actor: &str, body: &Value, now: Timestamp) -> Result<usize, Refusal> {

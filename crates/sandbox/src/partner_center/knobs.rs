@@ -45,6 +45,34 @@ pub enum OldRefreshToken {
     Dies,
 }
 
+/// What meets refresh tokens of everybody who is signed in when the knob is set; who signs in anew is past it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignIn {
+    /// Nothing.
+    Works,
+    /// Multi-factor authentication is demanded (AADSTS50076).
+    MfaRequired,
+    /// A Conditional Access policy demands interaction (`interaction_required`).
+    InteractionRequired,
+    /// The token was idle for too long (AADSTS700082).
+    TokenExpired,
+    /// The token was revoked, for instance by a new password (AADSTS50173).
+    TokenRevoked,
+}
+
+/// What a person does who is asked to let an application in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignInAnswer {
+    /// Nothing by itself: a page waits, or an actor answers.
+    Waits,
+    /// Approves at once, as the Referrals admin or who the login hint names.
+    Approves,
+    /// Declines at once.
+    Declines,
+}
+
 /// The form of `@odata.nextLink`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -153,6 +181,24 @@ pub struct Knobs {
     pub access_token_seconds: u32,
     /// What becomes of a used refresh token.
     pub old_refresh_token: OldRefreshToken,
+    /// Life of a refresh token, in days.
+    pub refresh_token_days: u32,
+    /// What meets refresh tokens of sign-ins from before the knob was set.
+    pub sign_in: SignIn,
+    /// What a person does who is asked to let an application in.
+    pub sign_in_answer: SignInAnswer,
+    /// Whether the Referrals API answers 403 `insufficient_claims` to tokens of sign-ins from before the knob was set.
+    pub claims_challenge: bool,
+    /// Whether a password alone gives a token (reference, section 1.3: to be treated as dead).
+    pub ropc: bool,
+    /// Whether the client secret has expired (AADSTS7000222).
+    pub secret_expired: bool,
+    /// Whether the confidential client, too, must prove that it asked for its authorization code.
+    pub require_pkce: bool,
+    /// Life of a device code, in minutes.
+    pub device_code_minutes: u32,
+    /// Seconds that a client waits between two polls with a device code.
+    pub device_code_interval_seconds: u32,
     /// Whose id the related events carry.
     pub related_event_id: RelatedEventId,
     /// Whether the partner's own changes by the API raise events.
@@ -204,6 +250,15 @@ impl Default for Knobs {
             calls_a_minute: None,
             access_token_seconds: 3600,
             old_refresh_token: OldRefreshToken::Stays,
+            refresh_token_days: 90,
+            sign_in: SignIn::Works,
+            sign_in_answer: SignInAnswer::Waits,
+            claims_challenge: false,
+            ropc: false,
+            secret_expired: false,
+            require_pkce: false,
+            device_code_minutes: 15,
+            device_code_interval_seconds: 5,
             related_event_id: RelatedEventId::Theirs,
             webhook_own_changes: true,
             webhook_delay_ms: 0,

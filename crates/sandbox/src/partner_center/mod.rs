@@ -2,7 +2,7 @@
 //!
 //! | path | file |
 //! |---|---|
-//! | `/{tenant}/oauth2/token`, `/{tenant}/oauth2/v2.0/token` | `token` |
+//! | `/{tenant}/oauth2/...`, `/devicelogin` | `token`; its pages: `page` |
 //! | `/v1.0/engagements/referrals` | `list`, `filter`; `create`, `rules` |
 //! | `/v1.0/engagements/referrals/{id}` | `patch`, `lifecycle` |
 //! | `/webhooks/v1/registration` | `registration`; `delivery`, `signing` send |
@@ -19,6 +19,7 @@ mod filter;
 pub mod knobs;
 mod lifecycle;
 mod list;
+mod page;
 mod patch;
 mod refusal;
 mod registration;
@@ -40,15 +41,15 @@ use http::{
     header::{CONTENT_TYPE, DATE, IF_MATCH, LOCATION, RETRY_AFTER},
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::{
     book::{Book, Document, Owner, text},
     delivery::Hooks,
-    knobs::{Knobs, RelatedVisibility, SecondPostBody, Signer},
+    knobs::{Knobs, RelatedVisibility, SecondPostBody, SignIn, Signer},
     refusal::Refusal,
     rules::Step,
-    token::{Audience, Tokens},
+    token::{Audience, Person, Tokens, staff},
     wire::{accepts_json, body, prefers_representation, tag},
 };
 use crate::{
@@ -70,7 +71,8 @@ struct Identity {
     mpn_id: String,
     client_id: String,
     client_secret: String,
-    refresh_token: String,
+    public_client_id: String,
+    people: Vec<Person>,
     subscriber_id: String,
 }
 
@@ -105,18 +107,25 @@ impl PartnerCenter {
             mpn_id: (1_000_000 + world.draw() % 9_000_000).to_string(),
             client_id: world.guid(),
             client_secret: format!("sandbox~{}", world.guid()),
-            refresh_token: format!("0.{}", world.guid()),
+            people: {
+                let admins_token = format!("0.{}", world.guid());
+                staff(&world, admins_token)
+            },
+            public_client_id: world.guid(),
             subscriber_id: world.guid(),
         };
         let revision = u32::try_from(world.draw() & 0x00ff_ffff).unwrap_or_default();
         let mut tokens = Tokens::default();
-        tokens.admit_refresh(identity.refresh_token.clone(), now);
+        let knobs = Knobs::default();
+        for (number, person) in identity.people.iter().enumerate() {
+            tokens.admit_ready(person.refresh_token.clone(), number, now, knobs.refresh_token_days);
+        }
         let state = State {
             world,
             born: now,
             identity,
             base: REAL_BASE.to_owned(),
-            knobs: Knobs::default(),
+            knobs,
             book: Book::new(revision),
             tokens,
             hooks: Hooks::default(),
@@ -135,7 +144,7 @@ impl Machine for PartnerCenter {
         let path = segments(request);
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match (request.method(), path.as_slice()) {
-            (&Method::POST, [_, "oauth2", .., "token"]) => Kind::Token,
+            (&Method::POST, [_, "oauth2", .., "token" | "devicecode"]) => Kind::Token,
             (&Method::POST, ["v1.0", "engagements", "referrals"]) => {
                 let body = serde_json::from_slice(request.body()).unwrap_or_default();
                 if create::step(&body) == Step::Microsoft { Kind::CreateCompanion } else { Kind::Create }
@@ -169,6 +178,12 @@ impl Machine for PartnerCenter {
     fn set_knobs(&self, patch: &Value, _: Timestamp) -> Result<(), String> {
         let mut state = self.lock();
         state.knobs = state.knobs.patched(patch)?;
+        let named = |knob| patch.get(knob).is_some();
+        if (named("sign_in") && state.knobs.sign_in != SignIn::Works)
+            || (named("claims_challenge") && state.knobs.claims_challenge)
+        {
+            state.tokens.trouble();
+        }
         Ok(())
     }
 
@@ -182,13 +197,32 @@ impl Machine for PartnerCenter {
         let mut state = self.lock();
         base_url.trim_end_matches('/').clone_into(&mut state.base);
         let born = state.born;
-        let portal_user_token = state.ready_token(born);
+        let tokens: Vec<String> =
+            (0..state.identity.people.len()).map(|person| state.ready_token(person, born)).collect();
         let State { identity, base, .. } = &*state;
+        let certificate = token::certificate();
+        let people: Map<String, Value> = identity
+            .people
+            .iter()
+            .zip(&tokens)
+            .map(|(person, token)| {
+                let credentials = json!({
+                    "username": person.username,
+                    "password": person.password,
+                    "refresh_token": person.refresh_token,
+                    "access_token": token,
+                });
+                (person.key.to_owned(), credentials)
+            })
+            .collect();
         json!({
             "api_url": state.api(),
             "webhooks_url": format!("{base}/webhooks/v1"),
             "token_url": format!("{base}/{}/oauth2/v2.0/token", identity.tenant_id),
             "token_url_v1": format!("{base}/{}/oauth2/token", identity.tenant_id),
+            "device_code_url": format!("{base}/{}/oauth2/v2.0/devicecode", identity.tenant_id),
+            "device_login_url": format!("{base}/devicelogin"),
+            "authorize_url": format!("{base}/{}/oauth2/v2.0/authorize", identity.tenant_id),
             "control_url": format!("{base}/_sandbox"),
             "certificate_url": state.certificate_url(Signer::Genuine),
             "tenant_id": identity.tenant_id,
@@ -197,10 +231,16 @@ impl Machine for PartnerCenter {
             "mpn_id": identity.mpn_id,
             "client_id": identity.client_id,
             "client_secret": identity.client_secret,
-            "refresh_token": identity.refresh_token,
+            "client_certificate_pem": certificate.certificate_pem,
+            "client_key_pem": certificate.key_pem,
+            "client_certificate_x5t": certificate.sha1,
+            "client_certificate_x5t_s256": certificate.sha256,
+            "public_client_id": identity.public_client_id,
+            "people": people,
+            "refresh_token": identity.people[0].refresh_token,
             "referrals_scope": format!("{}/.default", Audience::Referrals.resource()),
             "webhooks_scope": format!("{}/.default", Audience::Webhooks.resource()),
-            "portal_user_token": portal_user_token,
+            "portal_user_token": tokens[0],
             "webhook_trust_anchor_pem": signing::root_pem(),
             "webhook_intermediate_pem": signing::intermediate_pem(),
         })
@@ -235,12 +275,10 @@ impl State {
         let path = segments(request);
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match path.as_slice() {
-            [tenant, "oauth2", "token"] if request.method() == Method::POST => {
-                self.token(tenant, false, request, now)
-            }
-            [tenant, "oauth2", "v2.0", "token"] if request.method() == Method::POST => {
-                self.token(tenant, true, request, now)
-            }
+            [tenant, "oauth2", rest @ ..] => self.sign_in(tenant, rest, request, now).unwrap_or_else(|| {
+                Refusal::not_found("There is no such resource.").response(self.knobs.whole_error_target)
+            }),
+            ["devicelogin"] => self.device_login(request, now),
             ["webhooks", "v1", rest @ ..] => self.webhooks(rest, request, now),
             ["cert", rest @ ..] => certificate(rest, request),
             ["v1.0", "engagements", rest @ ..] => match self.throttled(now) {

@@ -20,6 +20,10 @@ pub(super) struct Refusal {
     header: Option<(&'static str, &'static str)>,
 }
 
+/// What a claims challenge asks for: base64 of `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`.
+const CLAIMS_CHALLENGE: &str = "Bearer error=\"insufficient_claims\", \
+    claims=\"eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19\"";
+
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, inner: None, message: message.into(), target: None, header: None }
@@ -49,6 +53,13 @@ impl Refusal {
     /// 403.
     pub(super) fn denied(message: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "accessDenied", message)
+    }
+
+    /// 403: a policy demands a claim that the token lacks (reference, section 1.3).
+    pub(super) fn challenge(message: &str) -> Self {
+        let mut refusal = Self::denied(message).because("insufficient_claims");
+        refusal.header = Some(("www-authenticate", CLAIMS_CHALLENGE));
+        refusal
     }
 
     /// 404.

@@ -103,7 +103,7 @@ impl State {
     fn respond(&mut self, path: &[&str], request: &Request<Bytes>, now: Timestamp) -> Answered {
         let bearer = self.tokens.bearer(request, Audience::Webhooks, now);
         // Both kinds of token work here (reference, section 1.3).
-        let (Bearer::User | Bearer::App) =
+        let (Bearer::User { .. } | Bearer::App) =
             bearer.map_err(|sentence| Problem(StatusCode::UNAUTHORIZED, sentence, None))?;
         let ok = |body: &Value| Ok(exchange::json(StatusCode::OK, body));
         let method = request.method();

@@ -87,6 +87,14 @@ impl Desk {
         Reply { status: head.status, headers: head.headers, body }
     }
 
+    /// A page for people, as text.
+    pub(crate) fn page(&self, path: &str) -> String {
+        let request = Request::get(path).body(Bytes::new()).expect("a request");
+        let response = self.machine.handle(request, self.now.get());
+        assert_eq!(response.status(), 200);
+        String::from_utf8(response.into_body().to_vec()).expect("UTF-8")
+    }
+
     /// Sends a request with the portal user's token and any more headers.
     pub(crate) fn ask(
         &self,

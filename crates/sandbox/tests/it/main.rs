@@ -15,4 +15,5 @@ mod listing;
 mod notifying;
 mod patching;
 mod serving;
+mod signing_in;
 mod tokens;

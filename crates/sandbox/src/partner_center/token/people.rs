@@ -1,0 +1,47 @@
+//! The partner's people: a Referrals admin, a Referrals user and somebody without a role (reference, section 1.4).
+
+use crate::world::World;
+
+/// What a person may do with referrals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Role {
+    /// Sees and edits every deal of the company.
+    Admin,
+    /// Sees and edits the deals on whose team it is, and creates in its own location.
+    User,
+    /// Nothing.
+    None,
+}
+
+/// Somebody with an account.
+#[derive(Debug)]
+pub(in super::super) struct Person {
+    /// What they are called in credentials: `admin`, `user`, `outsider`.
+    pub(in super::super) key: &'static str,
+    /// For people to read.
+    pub(in super::super) name: &'static str,
+    /// Signs in with it; also the mail address by which deals name a team member.
+    pub(in super::super) username: String,
+    pub(in super::super) password: String,
+    pub(in super::super) role: Role,
+    /// A refresh token that is there from the start.
+    pub(in super::super) refresh_token: String,
+}
+
+/// Everybody, the Referrals admin first.
+pub(in super::super) fn staff(world: &World, admins_token: String) -> Vec<Person> {
+    let person = |key, name, mail: &str, role, refresh_token| Person {
+        key,
+        name,
+        username: format!("{mail}@fabrikam.example"),
+        password: format!("sandbox~{}", world.guid()),
+        role,
+        refresh_token,
+    };
+    let token = || format!("0.{}", world.guid());
+    vec![
+        person("admin", "Alva Admin (Referrals admin)", "alva.admin", Role::Admin, admins_token),
+        person("user", "Uma User (Referrals user)", "uma.user", Role::User, token()),
+        person("outsider", "Olaf Outsider (no role)", "olaf.outsider", Role::None, token()),
+    ]
+}
