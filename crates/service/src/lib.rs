@@ -1,14 +1,25 @@
-//! What a running Cosell is besides its engine: the way out to the network, the webhook endpoint, health, and the
-//! shared budget. A library, so that the program and a simulation use the same.
+//! What a running Cosell is besides its engine: the way out to the network, the webhook endpoint and the watch of its
+//! registration, health, and the shared budget. A library, so that the program and a simulation use the same.
 
+mod admin;
+mod answer;
 mod budget;
+mod event_tally;
+mod gate;
+#[cfg(test)]
+mod hand_clock;
 mod health;
+mod listen;
 mod outbound;
+mod registration_watch;
 mod tally;
 mod webhooks;
 
-pub use budget::{SharedBudget, Shares};
-pub use health::health;
+pub use admin::Admin;
+pub use budget::{BudgetSettings, ConcurrencySettings, Learnt, PaceSettings, SharedBudget, Shares};
+pub use event_tally::{EventCounts, EventTally};
+pub use listen::serve;
 pub use outbound::outbound;
+pub use registration_watch::{RegistrationWatch, WEBHOOK_PROBLEM};
 pub use tally::{CallTally, counted};
-pub use webhooks::{RECEIVER_PATH, Receiver, receiver};
+pub use webhooks::{RECEIVER_PATH, Receiver};

@@ -1,62 +1,141 @@
 //! The webhook endpoint, on a listener of its own: 200 only after the mark is committed.
 //!
 //! An event is a hint. Its signature decides whether it is heard at all, its record id what is read; nothing else of
-//! it is used. 4xx for what is forged, 503 when the store cannot keep the mark, so that the portal tries again.
+//! it is used. 4xx with the reason for what is forged; 503 when the store cannot keep the mark, the certificate
+//! cannot be fetched now or the gate is shut, so that the portal tries again. Nothing that a stranger sends is
+//! answered with a failure of ours.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Request, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header::CONTENT_LENGTH},
+    response::{IntoResponse, Response},
     routing::post,
 };
+use bytes::Bytes;
 use deal_model::RecordId;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use partner_center::webhook::{Forged, Notification, Verifier};
+use ports::Clock;
 use sync_engine::{Engine, Hints, Seen, Target};
+
+use crate::{
+    answer::{Refusal, with_refusals},
+    event_tally::EventTally,
+    gate::Gate,
+};
 
 /// Where events arrive.
 pub const RECEIVER_PATH: &str = "/webhooks/partner-center";
 
-/// What the endpoint needs.
+/// How long an event's body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// When a sender comes back that was sent away for a reason of ours.
+const COME_BACK_AFTER: Duration = Duration::from_secs(5);
+/// When it comes back for a certificate: an address that failed is asked once a minute.
+const CERTIFICATE_AGAIN_AFTER: Duration = Duration::from_mins(1);
+
+/// What the endpoint needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Receiver {
-    /// Tells a genuine event from a forged one.
-    pub verifier: Arc<Verifier>,
-    /// Takes the mark.
-    pub engine: Arc<Engine>,
+    verifier: Arc<Verifier>,
+    engine: Arc<Engine>,
+    clock: Arc<dyn Clock>,
+    gate: Arc<Gate>,
+    tally: EventTally,
 }
 
-/// The endpoint's routes.
-pub fn receiver(receiver: Receiver) -> Router {
-    Router::new().route(RECEIVER_PATH, post(receive)).with_state(receiver)
+impl Receiver {
+    /// `verifier` tells a genuine event from a forged one, `engine` takes the mark.
+    pub fn new(verifier: Arc<Verifier>, engine: Arc<Engine>, clock: Arc<dyn Clock>) -> Self {
+        let (gate, tally) = (Arc::new(Gate::new(Arc::clone(&clock))), EventTally::new(Arc::clone(&clock)));
+        Self { verifier, engine, clock, gate, tally }
+    }
+
+    /// What became of the events so far.
+    pub fn tally(&self) -> &EventTally {
+        &self.tally
+    }
+
+    /// The endpoint's routes.
+    pub fn routes(self) -> Router {
+        with_refusals(Router::new().route(RECEIVER_PATH, post(receive)).with_state(self))
+    }
+
+    /// Reads, proves and keeps one event.
+    async fn hear(&self, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
+        let body = self.read(headers, body).await?;
+        let busy = "too much arrives at once";
+        let place = self.gate.enter().await;
+        let _place = place.ok_or_else(|| Refusal::come_back("busy", busy, COME_BACK_AFTER))?;
+        let notification = match self.verifier.verify(headers, &body).await {
+            Ok(notification) => notification,
+            // A repeat of what is already marked costs nothing, and the sender need not try again.
+            Err(Forged::Replay) => {
+                self.tally.repeated();
+                return Ok(());
+            }
+            Err(forged) => {
+                if forged.needed_certificate() {
+                    self.gate.failed();
+                }
+                return Err(forged.into());
+            }
+        };
+        if let Some(seen) = seen(&notification) {
+            self.engine.hear(seen).await.map_err(|error| {
+                tracing::error!(%error, "an event could not be kept");
+                Refusal::come_back("store-down", "the event cannot be kept now", COME_BACK_AFTER)
+            })?;
+            self.verifier.remember(&notification);
+        }
+        self.tally.taken();
+        Ok(())
+    }
+
+    /// The body, within its bounds of size and time.
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+        let limit = self.verifier.max_body_bytes();
+        let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|length: u64| length > limit as u64) {
+            return Err(Forged::BodyTooLong.into());
+        }
+        let collected = tokio::select! {
+            collected = Limited::new(body, limit).collect() => collected,
+            () = self.clock.sleep(BODY_WITHIN) => {
+                let message = "the body did not arrive in time";
+                return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", message));
+            }
+        };
+        match collected {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(Forged::BodyTooLong.into()),
+            Err(_) => {
+                Err(Refusal::new(StatusCode::BAD_REQUEST, "body-cut", "the body ended before its length"))
+            }
+        }
+    }
 }
 
-async fn receive(State(receiver): State<Receiver>, request: Request<Body>) -> StatusCode {
+async fn receive(State(receiver): State<Receiver>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, receiver.verifier.max_body_bytes()).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE;
-    };
-    let notification = match receiver.verifier.verify(&parts.headers, &body).await {
-        Ok(notification) => notification,
-        // A repeat of what is already marked costs nothing, and the sender need not try again.
-        Err(Forged::Replay) => return StatusCode::OK,
-        Err(forged) => {
-            tracing::warn!(reason = %forged, "an event was refused");
-            return forged.status();
+    match receiver.hear(&parts.headers, body).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(refusal) => {
+            receiver.tally.refused(refusal.reason);
+            refusal.into_response()
         }
-    };
-    let Some(seen) = seen(&notification) else { return StatusCode::OK };
-    match receiver.engine.hear(seen).await {
-        Ok(()) => {
-            receiver.verifier.remember(&notification);
-            StatusCode::OK
-        }
-        Err(error) => {
-            tracing::error!(%error, "an event could not be kept");
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+    }
+}
+
+impl From<Forged> for Refusal {
+    fn from(forged: Forged) -> Self {
+        let refusal = Self::new(forged.status(), forged.code(), forged.to_string());
+        let again = forged == Forged::CertificateUnavailable;
+        Self { retry_after: again.then_some(CERTIFICATE_AGAIN_AFTER), ..refusal }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
-use service::{Receiver, health, receiver};
+use service::{Admin, Receiver, serve};
 use sync_engine::Store;
 use tokio::{net::TcpListener, sync::Notify};
 
@@ -17,13 +17,15 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
     wired.bind().await?;
     let stop = Arc::new(Notify::new());
     let mut servers = tokio::task::JoinSet::new();
+    let mut events = None;
     if let (Some(webhook), Some(verifier)) = (&wired.loaded.config.webhook, wired.verifier()?) {
         let listener = TcpListener::bind(webhook.listen)
             .await
             .with_context(|| format!("cannot listen for events on {}", webhook.listen))?;
         tracing::info!(address = %listener.local_addr()?, "events arrive here");
-        let routes = receiver(Receiver { verifier, engine: Arc::clone(&wired.engine) });
-        servers.spawn(async move { axum::serve(listener, routes).await });
+        let receiver = Receiver::new(verifier, Arc::clone(&wired.engine), Arc::clone(&wired.clock));
+        events = Some(receiver.tally().clone());
+        servers.spawn(serve(listener, receiver.routes()));
     }
     if let Some(admin) = &wired.loaded.config.admin {
         let listener = TcpListener::bind(admin.listen)
@@ -31,8 +33,8 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("cannot listen for probes on {}", admin.listen))?;
         tracing::info!(address = %listener.local_addr()?, "health is told here");
         let store: Arc<dyn Store> = Arc::clone(&wired.store) as _;
-        let routes = health(store, Arc::clone(&wired.clock));
-        servers.spawn(async move { axum::serve(listener, routes).await });
+        let admin = Admin { store, clock: Arc::clone(&wired.clock), events };
+        servers.spawn(serve(listener, admin.routes()));
     }
     let told = Arc::clone(&stop);
     tokio::spawn(async move {
