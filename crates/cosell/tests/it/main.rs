@@ -7,6 +7,7 @@ mod harness;
 
 mod clones;
 mod commands;
+mod contract;
 mod field_access;
 mod foreign_client;
 mod forgeries;
