@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod holds;
 mod output;
+mod wanted_registration;
 mod wiring;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -49,6 +50,8 @@ enum Command {
     Push(commands::push::Push),
     /// Releases a brake that holds irreversible effects.
     Release(commands::release::Release),
+    /// Shows, makes or tries the registration that brings events here.
+    Webhook(commands::webhook::Webhook),
     /// Runs a local Partner Center and a local Salesforce.
     Sandbox(commands::sandbox::SandboxCommand),
 }
@@ -81,6 +84,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Verify => commands::verify::run(config, format).await,
         Command::Push(push) => push.run(config, format).await,
         Command::Release(release) => release.run(config, format).await,
+        Command::Webhook(webhook) => webhook.run(config, format).await,
         Command::Sandbox(sandbox) => sandbox.run().await,
     }
 }

@@ -45,3 +45,29 @@ where
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
+
+/// Columns that a label takes, with the blanks behind it.
+const LABEL: usize = 13;
+
+/// Prints a text behind a label, wrapped between words at 80 columns. A word that is longer, such as an address, stays
+/// whole, so that it can be copied.
+pub(crate) fn labelled(label: &str, text: &str) {
+    let room = usize::from(WIDTH) - LABEL;
+    let mut lines = vec![String::new()];
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let line = lines.last_mut().expect("there is a line from the start");
+        let fits = line.is_empty() || line.chars().count() + 1 + word.chars().count() <= room;
+        if !fits {
+            lines.push(word.to_owned());
+        } else if line.is_empty() {
+            word.clone_into(line);
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    for (number, text) in lines.iter().enumerate() {
+        let label = if number == 0 { label } else { "" };
+        line(format!("{label:LABEL$}{text}").trim_end());
+    }
+}

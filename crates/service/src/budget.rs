@@ -1,20 +1,45 @@
-//! One budget for all calls of the process: the server's pauses, and shares of its daily allowance by lane.
+//! One budget for all calls of the process: the server's pauses, its daily allowance by lane, and a number of calls at
+//! once and a pace that are found without provoking the server.
+//!
+//! Contract: nothing begins during a pause, and a pause only grows. A place that was given is held until its outcome is
+//! told. Of those who wait, guards come first, and have one place more than the others and a pace of their own to borrow
+//! from; the other lanes take turns (`queue`). How many calls there may be at once is `concurrency`'s, how many in a
+//! time is `pace`'s; both learn from the outcomes.
+
+mod concurrency;
+mod pace;
+mod queue;
+#[cfg(test)]
+mod simulated;
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Admission, Budget, Clock, Lane, Platform, Usage};
+use ports::{Admission, Budget, Clock, Lane, Outcome, Permit, Platform, Usage};
+use tokio::sync::Notify;
+
+pub use concurrency::ConcurrencySettings;
+pub use pace::PaceSettings;
+
+use concurrency::{Concurrency, Era};
+use pace::Pace;
+use queue::{Queue, Ticket};
 
 /// How long a lane whose share is spent waits before it asks again.
 const ASK_AGAIN: Duration = Duration::from_mins(1);
 
 /// A sample older than this says nothing any more: the server's window has moved on.
 const SAMPLE_LASTS: SignedDuration = SignedDuration::from_hours(1);
+
+/// Places that only guards have, beyond the number of calls at once.
+const GUARD_PLACES: u32 = 1;
+
+/// Shortest and longest time after which a caller that found no place asks again.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 
 /// Up to which part of the allowance, in percent, each lane may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,72 +58,271 @@ impl Default for Shares {
     }
 }
 
-/// The budget of one process.
+impl Shares {
+    fn of(&self, lane: Lane) -> u8 {
+        match lane {
+            Lane::Guard => 100,
+            Lane::Now => self.now,
+            Lane::Background => self.background,
+            Lane::Report => self.report,
+        }
+    }
+}
+
+/// All settings of a [`SharedBudget`].
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct BudgetSettings {
+    /// Shares of the daily allowance.
+    pub shares: Shares,
+    /// How the number of calls at once is found, for each platform.
+    pub concurrency: ConcurrencySettings,
+    /// How the pace is found, for each platform.
+    pub pace: PaceSettings,
+}
+
+/// What a budget has learnt of one platform.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Learnt {
+    /// Calls at once.
+    pub limit: u32,
+    /// Calls under way.
+    pub in_flight: u32,
+    /// Callers that wait for a place.
+    pub waiting: usize,
+    /// Calls a second, once the server has shown that it counts them.
+    pub pace: Option<f64>,
+    /// The end of the present pause.
+    pub paused_until: Option<Timestamp>,
+}
+
+/// The budget of one process. Cheap to clone; clones share it.
+#[derive(Clone)]
 pub struct SharedBudget {
     clock: Arc<dyn Clock>,
     shares: Shares,
-    state: Mutex<BTreeMap<Platform, State>>,
+    gates: [Arc<Gate>; 2],
 }
 
-#[derive(Debug, Default)]
+/// What one platform is entered through.
+struct Gate {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// Told whenever somebody's turn may have come.
+    changed: Notify,
+}
+
 struct State {
     paused_until: Option<Timestamp>,
     /// The newest sample, and when it was taken by our clock.
     usage: Option<(Usage, Timestamp)>,
+    concurrency: Concurrency,
+    pace: Pace,
+    queue: Queue,
+}
+
+/// What a ticket's holder finds when it looks.
+enum Turn {
+    Come(Permit),
+    /// Something may have changed at this instant.
+    NotBefore(Timestamp),
+    /// Not before somebody else has gone or ended.
+    AfterOthers,
 }
 
 impl SharedBudget {
-    /// An empty budget: nothing is known of the server's allowance yet.
-    pub fn new(clock: Arc<dyn Clock>, shares: Shares) -> Self {
-        Self { clock, shares, state: Mutex::default() }
+    /// An empty budget: nothing is known of the servers yet.
+    pub fn new(clock: Arc<dyn Clock>, settings: BudgetSettings) -> Self {
+        let gate = || {
+            let state = State {
+                paused_until: None,
+                usage: None,
+                concurrency: Concurrency::new(settings.concurrency),
+                pace: Pace::new(settings.pace),
+                queue: Queue::default(),
+            };
+            let clock = Arc::clone(&clock);
+            Arc::new(Gate { clock, state: Mutex::new(state), changed: Notify::new() })
+        };
+        let gates = [gate(), gate()];
+        Self { clock, shares: settings.shares, gates }
     }
 
-    fn share(&self, lane: Lane) -> u8 {
-        match lane {
-            Lane::Guard => 100,
-            Lane::Now => self.shares.now,
-            Lane::Background => self.shares.background,
-            Lane::Report => self.shares.report,
+    /// What is known of a platform by now.
+    pub fn learnt(&self, platform: Platform) -> Learnt {
+        let now = self.clock.now();
+        let state = self.gate(platform).state();
+        Learnt {
+            limit: state.concurrency.limit(),
+            in_flight: state.concurrency.in_flight(),
+            waiting: state.queue.len(),
+            pace: state.pace.rate(now),
+            paused_until: state.pause(now),
         }
     }
 
-    fn with<T>(&self, platform: Platform, look: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state.lock().expect("no code panics while holding this lock");
-        look(state.entry(platform).or_default())
+    fn gate(&self, platform: Platform) -> &Arc<Gate> {
+        match platform {
+            Platform::PartnerCenter => &self.gates[0],
+            Platform::Salesforce => &self.gates[1],
+        }
+    }
+}
+
+impl Gate {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no code panics while holding this lock")
+    }
+
+    /// Takes a place for the ticket, if it is its turn and there is one.
+    fn look(self: &Arc<Self>, ticket: Ticket) -> Turn {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if let Some(until) = state.pause(now) {
+            return Turn::NotBefore(until);
+        }
+        let guard = ticket.lane == Lane::Guard;
+        if !state.queue.is_next(ticket) || !state.concurrency.has_place(if guard { GUARD_PLACES } else { 0 })
+        {
+            return Turn::AfterOthers;
+        }
+        if let Some(wait) = state.pace.wait(guard, now) {
+            return Turn::NotBefore(after(now, wait));
+        }
+        state.queue.served(ticket);
+        state.pace.begin(now);
+        let era = state.concurrency.begin();
+        drop(state);
+        // Whoever is next now may come too.
+        self.changed.notify_waiters();
+        let gate = Arc::clone(self);
+        Turn::Come(Permit::new(move |outcome| gate.ended(era, outcome)))
+    }
+
+    fn ended(&self, era: Era, outcome: Outcome) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let pause = state.pause(now);
+        match outcome {
+            Outcome::Answered { kind, took } => {
+                state.concurrency.answered(era, kind, took, now);
+                state.pace.answered(now);
+            }
+            Outcome::Throttled => {
+                if state.concurrency.refused(era, pause.is_some(), now) {
+                    state.pace.refused(pause.unwrap_or(now), now);
+                    let (limit, pace) = (state.concurrency.limit(), state.pace.rate(now));
+                    tracing::info!(limit, pace, paused_until = ?pause, "a server asked for fewer calls");
+                }
+            }
+            Outcome::Overloaded => {
+                state.concurrency.refused(era, pause.is_some(), now);
+            }
+            Outcome::Unknown => {}
+        }
+        state.concurrency.end();
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// When a caller that found no place asks again: when those who wait have had their turn, as far as can be told.
+    fn again(&self) -> Duration {
+        let now = self.clock.now();
+        let state = self.state();
+        if let Some(until) = state.pause(now) {
+            return until.duration_since(now).unsigned_abs();
+        }
+        let waiting = u32::try_from(state.queue.len()).unwrap_or(u32::MAX);
+        let wait = state.pace.rate(now).map_or(AGAIN.0, |rate| {
+            Duration::try_from_secs_f64(f64::from(waiting) / rate).unwrap_or(AGAIN.1)
+        });
+        wait.clamp(AGAIN.0, AGAIN.1)
+    }
+}
+
+impl State {
+    fn pause(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused_until.filter(|until| *until > now)
+    }
+
+    fn share_is_spent(&self, share: u8, now: Timestamp) -> bool {
+        self.usage.is_some_and(|(usage, taken)| {
+            now.duration_since(taken) < SAMPLE_LASTS
+                && usage.used.saturating_mul(100) >= usage.allowed.saturating_mul(u64::from(share))
+        })
+    }
+}
+
+/// A ticket that leaves the queue with its holder.
+struct Waiting {
+    gate: Arc<Gate>,
+    ticket: Ticket,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.gate.state().queue.leave(self.ticket);
+        self.gate.changed.notify_waiters();
     }
 }
 
 #[async_trait]
 impl Budget for SharedBudget {
-    async fn admit(&self, platform: Platform, lane: Lane) -> Admission {
-        let (now, share) = (self.clock.now(), u64::from(self.share(lane)));
-        self.with(platform, |state| {
-            if let Some(until) = state.paused_until.filter(|until| *until > now) {
-                return Admission::Wait(until.duration_since(now).unsigned_abs());
+    async fn admit(&self, platform: Platform, lane: Lane, within: Duration) -> Admission {
+        let gate = self.gate(platform);
+        let began = self.clock.now();
+        let end = after(began, within);
+        let entered = {
+            let mut state = gate.state();
+            if let Some(until) = state.pause(began).filter(|until| *until > end) {
+                return Admission::Wait(until.duration_since(began).unsigned_abs());
             }
-            let spent = state.usage.is_some_and(|(usage, taken)| {
-                now.duration_since(taken) < SAMPLE_LASTS
-                    && usage.used.saturating_mul(100) >= usage.allowed.saturating_mul(share)
-            });
-            if spent && lane != Lane::Guard { Admission::Wait(ASK_AGAIN) } else { Admission::Granted }
-        })
+            if lane != Lane::Guard && state.share_is_spent(self.shares.of(lane), began) {
+                return Admission::Wait(ASK_AGAIN);
+            }
+            state.queue.enter(lane)
+        };
+        let Some(ticket) = entered else { return Admission::Wait(gate.again()) };
+        let waiting = Waiting { gate: Arc::clone(gate), ticket };
+        loop {
+            let mut changed = std::pin::pin!(gate.changed.notified());
+            // From here on no change is missed, whoever runs between the look and the wait.
+            changed.as_mut().enable();
+            let until = match gate.look(ticket) {
+                Turn::Come(permit) => return Admission::Granted(permit),
+                Turn::NotBefore(at) => at.min(end),
+                Turn::AfterOthers => end,
+            };
+            let now = self.clock.now();
+            if now >= end {
+                drop(waiting);
+                return Admission::Wait(gate.again());
+            }
+            let nap = until.duration_since(now).max(SignedDuration::ZERO).unsigned_abs();
+            tokio::select! {
+                () = changed => {}
+                () = self.clock.sleep(nap) => {}
+            }
+        }
     }
 
     async fn observe(&self, platform: Platform, usage: Usage) {
         let now = self.clock.now();
-        self.with(platform, |state| {
-            // Answers may overtake each other; the server's own date says which is newer.
-            if state.usage.is_none_or(|(known, _)| usage.at >= known.at) {
-                state.usage = Some((usage, now));
-            }
-        });
+        let mut state = self.gate(platform).state();
+        // Answers may overtake each other; the server's own date says which is newer.
+        if state.usage.is_none_or(|(known, _)| usage.at >= known.at) {
+            state.usage = Some((usage, now));
+        }
     }
 
     async fn pause_until(&self, platform: Platform, until: Timestamp) {
-        self.with(platform, |state| {
-            state.paused_until = Some(state.paused_until.map_or(until, |known| known.max(until)));
-        });
+        let mut state = self.gate(platform).state();
+        state.paused_until = Some(state.paused_until.map_or(until, |known| known.max(until)));
     }
+}
+
+fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -107,8 +331,14 @@ mod tests {
 
     use super::*;
 
+    const NO_TIME: Duration = Duration::ZERO;
+
     fn budget() -> SharedBudget {
-        SharedBudget::new(Arc::new(SystemClock), Shares::default())
+        SharedBudget::new(Arc::new(SystemClock), BudgetSettings::default())
+    }
+
+    async fn is_granted(budget: &SharedBudget, platform: Platform, lane: Lane) -> bool {
+        matches!(budget.admit(platform, lane, NO_TIME).await, Admission::Granted(_))
     }
 
     #[tokio::test]
@@ -117,11 +347,11 @@ mod tests {
         let later = Timestamp::now() + SignedDuration::from_secs(600);
         budget.pause_until(Platform::PartnerCenter, later).await;
         budget.pause_until(Platform::PartnerCenter, Timestamp::now()).await;
-        let Admission::Wait(wait) = budget.admit(Platform::PartnerCenter, Lane::Guard).await else {
+        let Admission::Wait(wait) = budget.admit(Platform::PartnerCenter, Lane::Guard, NO_TIME).await else {
             panic!("admitted during a pause")
         };
         assert!(wait > Duration::from_secs(590), "{wait:?}");
-        assert_eq!(budget.admit(Platform::Salesforce, Lane::Now).await, Admission::Granted);
+        assert!(is_granted(&budget, Platform::Salesforce, Lane::Now).await);
     }
 
     #[tokio::test]
@@ -141,7 +371,7 @@ mod tests {
                 (Lane::Now, now),
                 (Lane::Guard, true),
             ] {
-                let admitted = budget.admit(Platform::Salesforce, lane).await == Admission::Granted;
+                let admitted = is_granted(&budget, Platform::Salesforce, lane).await;
                 assert_eq!(admitted, granted, "{lane:?} at {used} %");
             }
         }
@@ -154,6 +384,6 @@ mod tests {
         budget.observe(Platform::Salesforce, Usage { used: 99, allowed: 100, at }).await;
         let earlier = at - SignedDuration::from_secs(5);
         budget.observe(Platform::Salesforce, Usage { used: 1, allowed: 100, at: earlier }).await;
-        assert_ne!(budget.admit(Platform::Salesforce, Lane::Now).await, Admission::Granted);
+        assert!(!is_granted(&budget, Platform::Salesforce, Lane::Now).await);
     }
 }

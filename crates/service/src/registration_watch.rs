@@ -85,9 +85,10 @@ impl RegistrationWatch {
             next_step: next_step.clone(),
             since: self.clock.now(),
         });
-        match &problem {
-            Some(problem) => tracing::warn!(problem = %problem.sentence, "events do not come as they should"),
-            None => tracing::info!("events of Partner Center are registered to come here"),
+        if let Some(problem) = &problem {
+            tracing::warn!(problem = %problem.sentence, "events do not come as they should");
+        } else {
+            tracing::info!("events of Partner Center are registered to come here");
         }
         self.store.connection_problem(WEBHOOK_PROBLEM, problem.as_ref()).await
     }

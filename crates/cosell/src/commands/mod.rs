@@ -10,6 +10,7 @@ pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod sync;
 pub(crate) mod verify;
+pub(crate) mod webhook;
 
 use deal_model::DealId;
 use sync_engine::{Store, StoreResult};

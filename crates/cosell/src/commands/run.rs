@@ -3,12 +3,13 @@
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
-use service::{Admin, Receiver, serve};
+use service::{Admin, Receiver, RegistrationWatch, serve};
 use sync_engine::Store;
 use tokio::{net::TcpListener, sync::Notify};
 
 use crate::{
     config::Config,
+    wanted_registration::wanted,
     wiring::{Access, wire},
 };
 
@@ -26,6 +27,18 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         let receiver = Receiver::new(verifier, Arc::clone(&wired.engine), Arc::clone(&wired.clock));
         events = Some(receiver.tally().clone());
         servers.spawn(serve(listener, receiver.routes()));
+        if let Some(wanted) = wanted(&wired.loaded.config)? {
+            let watch = RegistrationWatch {
+                client: wired.partner_center.clone(),
+                store: Arc::clone(&wired.store) as _,
+                clock: Arc::clone(&wired.clock),
+                wanted,
+                check_every: webhook.check_every.0,
+            };
+            servers.spawn(watch.run());
+        } else {
+            tracing::info!("set [webhook] public_url to have the registration watched");
+        }
     }
     if let Some(admin) = &wired.loaded.config.admin {
         let listener = TcpListener::bind(admin.listen)

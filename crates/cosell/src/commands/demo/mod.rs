@@ -14,9 +14,9 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use partner_center::RegistrationRequest;
+use partner_center::{REFERRAL_EVENTS, RegistrationRequest};
 use serde::Serialize;
-use service::{Receiver, receiver};
+use service::{Receiver, serve};
 use sync_engine::{Standing, Store as _};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
@@ -27,10 +27,6 @@ use crate::{
     wiring::{Access, Wired, wire},
 };
 use people::People;
-
-/// The events that Cosell listens to.
-const EVENTS: [&str; 4] =
-    ["referral-created", "referral-updated", "related-referral-created", "related-referral-updated"];
 
 /// How long the last changes may take before the proof is taken as it is.
 const SETTLED_WITHIN: Duration = Duration::from_secs(30);
@@ -159,15 +155,13 @@ async fn listen(wired: &Wired) -> anyhow::Result<JoinHandle<()>> {
     let verifier = wired.verifier()?.context("the sandbox's configuration has no [webhook]")?;
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen for events")?;
     let url = format!("http://{}{}", listener.local_addr()?, service::RECEIVER_PATH);
-    let routes = receiver(Receiver { verifier, engine: Arc::clone(&wired.engine) });
+    let receiver = Receiver::new(verifier, Arc::clone(&wired.engine), Arc::clone(&wired.clock));
     let events = tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, routes).await {
-            tracing::error!(%error, "events cannot arrive any more");
-        }
+        serve(listener, receiver.routes()).await;
     });
     let request = RegistrationRequest {
         url: url.parse()?,
-        events: EVENTS.map(str::to_owned).to_vec(),
+        events: REFERRAL_EVENTS.map(str::to_owned).to_vec(),
         signature_in_ms_header: false,
     };
     let context = partner_center::CallContext::new(ports::Lane::Now);

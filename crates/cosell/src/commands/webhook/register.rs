@@ -1,0 +1,267 @@
+//! `cosell webhook register`: reads what stands, shows it, and changes it only as far as it was told to.
+//!
+//! The platform has no conditional write here. What can be had is that nothing is displaced unseen: a registration
+//! that appeared after the look ends the command (POST answers 409), and what stands afterwards is read again.
+
+use std::process::ExitCode;
+
+use anyhow::{anyhow, bail};
+use clap::Args;
+use http::StatusCode;
+use partner_center::{Registration, RegistrationRequest, Standing};
+use serde_json::json;
+use url::Url;
+
+use super::{available, document, list, now, plain, print, registered};
+use crate::{
+    output::{self, Format},
+    wanted_registration::{demanded, leads_to_real_portal},
+    wiring::Wired,
+};
+
+/// Has Partner Center send its events to [webhook] public_url.
+///
+/// Reads and shows the present registration first. A tenant has only one:
+/// another address is displaced only with --replace.
+#[derive(Debug, Args)]
+pub(crate) struct Register {
+    /// Takes the place of another address; sends ours anew if it stands.
+    #[arg(long)]
+    replace: bool,
+    /// Exactly these events, separated by commas, instead of [webhook] events.
+    #[arg(long, value_delimiter = ',', value_name = "EVENTS")]
+    events: Vec<String>,
+    /// Another address than [webhook] public_url: to put back what was
+    /// displaced.
+    #[arg(long, value_name = "URL", requires = "events")]
+    url: Option<Url>,
+}
+
+/// What the command did.
+enum Outcome {
+    Unchanged(Registration),
+    Registered(Registration),
+    /// The same address, other events.
+    Changed {
+        added: Vec<String>,
+        dropped: Vec<String>,
+        after: Registration,
+    },
+    Replaced {
+        displaced: Registration,
+        after: Registration,
+    },
+    /// Nothing was changed.
+    Refused {
+        stands: Registration,
+        why: &'static str,
+    },
+}
+
+impl Register {
+    pub(super) async fn run(self, wired: &Wired, format: Format) -> anyhow::Result<ExitCode> {
+        let request = self.request(wired)?;
+        refuse_rehearsal(wired).await?;
+        let client = &wired.partner_center;
+        let before = registered(client).await?;
+        if format == Format::Text {
+            print("before", before.as_ref());
+        }
+        let offered = available(wired).await?;
+        if let Some(unknown) = request.events.iter().find(|event| !offered.contains(event)) {
+            bail!(
+                "Partner Center knows no event {unknown}\n  fix: choose from {}, with --events or [webhook] events",
+                list(&offered)
+            );
+        }
+        let outcome = match request.standing(before.as_ref()) {
+            Standing::Absent => self.first(wired, &request).await?,
+            Standing::Ours { .. } => self.complete(wired, &request, before.expect("it stands")).await?,
+            Standing::Displaced { by } if self.replace => {
+                client.replace_registration(now(), &request).await.map_err(|error| gone(&error))?;
+                Outcome::Replaced { displaced: by, after: confirmed(wired, &request).await? }
+            }
+            Standing::Displaced { by } => {
+                Outcome::Refused { stands: by, why: "the registration belongs to another address" }
+            }
+        };
+        self.tell(&request, &outcome, format)
+    }
+
+    /// What is to be registered.
+    fn request(&self, wired: &Wired) -> anyhow::Result<RegistrationRequest> {
+        let config = &wired.loaded.config;
+        let mut request = match &self.url {
+            Some(url) if !matches!(url.scheme(), "https" | "http") || !url.has_host() => {
+                bail!("--url {url} is no address that events can be sent to\n  fix: an https address")
+            }
+            // Somebody else's: the configuration has no say in it.
+            Some(url) => {
+                RegistrationRequest { url: url.clone(), events: Vec::new(), signature_in_ms_header: false }
+            }
+            None => demanded(config)?,
+        };
+        if !self.events.is_empty() {
+            request.events = self.events.iter().map(|event| event.trim().to_owned()).collect();
+        }
+        Ok(request)
+    }
+
+    /// Nobody was registered when it was looked.
+    async fn first(&self, wired: &Wired, request: &RegistrationRequest) -> anyhow::Result<Outcome> {
+        match wired.partner_center.register(now(), request).await {
+            Ok(_) => Ok(Outcome::Registered(confirmed(wired, request).await?)),
+            Err(error) if error.api().is_some_and(|error| error.status() == StatusCode::CONFLICT) => {
+                // Somebody was quicker. Whoever it is was not seen when this was asked for, --replace or not.
+                let stands = registered(&wired.partner_center).await?;
+                let stands =
+                    stands.ok_or_else(|| anyhow!("{error}, and yet there is none\n  fix: try again"))?;
+                if matches!(request.standing(Some(&stands)), Standing::Ours { .. }) {
+                    return self.complete(wired, request, stands).await;
+                }
+                Ok(Outcome::Refused {
+                    stands,
+                    why: "somebody registered another address at this very moment",
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The address is ours already: only its events may differ.
+    async fn complete(
+        &self,
+        wired: &Wired,
+        request: &RegistrationRequest,
+        before: Registration,
+    ) -> anyhow::Result<Outcome> {
+        // Events that nobody named are left alone: something else behind the same address may need them.
+        let kept = |event: &&String| {
+            self.events.is_empty() && !request.events.iter().any(|wanted| wanted.eq_ignore_ascii_case(event))
+        };
+        let events: Vec<String> =
+            request.events.iter().chain(before.events.iter().filter(kept)).cloned().collect();
+        let request = RegistrationRequest { events, ..request.clone() };
+        let added: Vec<String> =
+            request.events.iter().filter(|event| !before.includes(event)).cloned().collect();
+        let named = |event: &&String| request.events.iter().any(|wanted| wanted.eq_ignore_ascii_case(event));
+        let dropped: Vec<String> = before.events.iter().filter(|event| !named(event)).cloned().collect();
+        if added.is_empty() && dropped.is_empty() && !self.replace {
+            return Ok(Outcome::Unchanged(before));
+        }
+        wired.partner_center.replace_registration(now(), &request).await.map_err(|error| gone(&error))?;
+        Ok(Outcome::Changed { added, dropped, after: confirmed(wired, &request).await? })
+    }
+
+    fn tell(
+        &self,
+        request: &RegistrationRequest,
+        outcome: &Outcome,
+        format: Format,
+    ) -> anyhow::Result<ExitCode> {
+        let refused = matches!(outcome, Outcome::Refused { .. });
+        let code = if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        if format == Format::Json {
+            let document = match outcome {
+                Outcome::Unchanged(after) => {
+                    json!({ "outcome": "unchanged", "after": document(Some(after)) })
+                }
+                Outcome::Registered(after) => {
+                    json!({ "outcome": "registered", "after": document(Some(after)) })
+                }
+                Outcome::Changed { added, dropped, after } => json!({ "outcome": "changed", "added": added,
+                    "dropped": dropped, "after": document(Some(after)) }),
+                Outcome::Replaced { displaced, after } => json!({ "outcome": "replaced",
+                    "displaced": document(Some(displaced)), "put_back": put_back(displaced),
+                    "after": document(Some(after)) }),
+                Outcome::Refused { stands, why } => json!({ "outcome": "refused", "why": why,
+                    "would_displace": document(Some(stands)), "wanted": request.url.as_str(),
+                    "next_step": REPLACE }),
+            };
+            output::json(&document)?;
+            return Ok(code);
+        }
+        match outcome {
+            Outcome::Unchanged(_) => output::labelled("now", "the same: it is this service's already"),
+            Outcome::Registered(after) => print("now", Some(after)),
+            Outcome::Changed { added, dropped, after } => {
+                print("now", Some(after));
+                for (label, events) in [("added", added), ("dropped", dropped)] {
+                    if !events.is_empty() {
+                        output::labelled(label, &list(events));
+                    }
+                }
+            }
+            Outcome::Replaced { displaced, after } => {
+                print("now", Some(after));
+                output::labelled("displaced", &plain(&displaced.url));
+                output::labelled("put back by", &put_back(displaced));
+            }
+            Outcome::Refused { stands, why } => {
+                output::labelled("now", "the same: nothing was changed");
+                bail!(
+                    "{why}: {}, which would be told of nothing any more\n  fix: {REPLACE}",
+                    stands.shown_url()
+                );
+            }
+        }
+        if self.url.is_none() && !matches!(outcome, Outcome::Unchanged(_)) {
+            output::labelled("next", "cosell webhook test");
+        }
+        Ok(code)
+    }
+}
+
+/// What a person does who means it.
+const REPLACE: &str = "find out whose it is (Microsoft's own connector registers too); to take its place: \
+                       cosell webhook register --replace";
+
+/// The command that gives the registration back. In what header the signature went is not told by the platform.
+fn put_back(displaced: &Registration) -> String {
+    let quoted = displaced.url.replace('\'', r"'\''");
+    let events = displaced.events.join(",");
+    format!("cosell webhook register --replace --url '{}' --events {}", plain(&quoted), plain(&events))
+}
+
+/// Reads again what stands: an answer to a write says what was understood, not what came of it.
+async fn confirmed(wired: &Wired, request: &RegistrationRequest) -> anyhow::Result<Registration> {
+    let stands = registered(&wired.partner_center).await?;
+    match (request.standing(stands.as_ref()), stands) {
+        (Standing::Ours { lacking }, Some(stands)) if lacking.is_empty() => Ok(stands),
+        (Standing::Ours { lacking }, _) => {
+            bail!(
+                "Partner Center took the registration, but left out {}\n  fix: cosell webhook show",
+                list(&lacking)
+            )
+        }
+        (Standing::Displaced { by }, _) => bail!(
+            "Partner Center took the registration, and at once it leads elsewhere: {}\n  fix: find out who \
+             registers at the same time",
+            by.shown_url()
+        ),
+        (Standing::Absent, _) => {
+            bail!("Partner Center took the registration, and yet there is none\n  fix: try again")
+        }
+    }
+}
+
+/// What was to be replaced may be gone by then.
+fn gone(error: &partner_center::Error) -> anyhow::Error {
+    let absent = error.api().is_some_and(|error| error.status() == StatusCode::NOT_FOUND);
+    if absent { anyhow!("the registration vanished meanwhile\n  fix: try again") } else { anyhow!("{error}") }
+}
+
+/// A rehearsal must not take production's registration.
+async fn refuse_rehearsal(wired: &Wired) -> anyhow::Result<()> {
+    let config = &wired.loaded.config;
+    let told_otherwise =
+        config.webhook.as_ref().is_some_and(|webhook| webhook.dangerous_register_from_sandbox_org);
+    if leads_to_real_portal(config) && !told_otherwise && wired.is_sandbox_org().await? {
+        bail!(
+            "this is a sandbox org, and the registration would be the real Partner Center's, which production \
+             needs\n  fix: register with production's configuration, or point [partner_center] webhooks_url at \
+             `cosell sandbox`"
+        );
+    }
+    Ok(())
+}
