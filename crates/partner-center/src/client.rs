@@ -1,6 +1,6 @@
 //! The calls of the Referrals API: list, get, create, patch.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
@@ -12,11 +12,12 @@ use crate::{
     answer::Answer,
     auth::TokenSource,
     config::{Audience, CallContext, ClientConfig},
+    continuation::Continuation,
     envelope::is_own_not_found,
     error::{Error, Operation},
     exchange::{Call, Exchange},
     ids::{ETag, ReferralId},
-    list::{Continuation, ListQuery, Pager, ReferralPage},
+    list::{ListQuery, Pager, ReferralPage},
     names::member,
     patch::PatchOperation,
     referral::Referral,
@@ -35,8 +36,15 @@ pub struct Fetched {
 }
 
 /// The document of a referral that does not exist yet (reference, sections 3.9 and 4.3).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct NewReferral(Value);
+
+impl fmt::Debug for NewReferral {
+    /// Nothing of the document, which holds people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewReferral")
+    }
+}
 
 impl NewReferral {
     /// Takes a document as it is to be posted. Nothing, if it is not an object.

@@ -33,6 +33,22 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The name under which calls of this kind are measured.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::ListReferrals => "list",
+            Self::GetReferral => "get",
+            Self::CreateReferral => "create",
+            Self::PatchReferral => "patch",
+            Self::ReadRegistration
+            | Self::ListEvents
+            | Self::Register
+            | Self::ReplaceRegistration
+            | Self::SendTestEvent
+            | Self::ReadTestResult => "webhook registration",
+        }
+    }
+
     /// Whether a request that was sent may have changed something.
     pub fn has_effect(self) -> bool {
         match self {

@@ -8,7 +8,10 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use jiff::Timestamp;
-use ports::{Admission, Budget, CallLimits, Clock, HttpService, Platform, Rng, SendBefore, TransportError};
+use ports::{
+    Admission, Budget, CallLimits, Clock, HttpService, Outcome, Permit, Platform, Rng, SendBefore,
+    TransportError,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::ServiceExt as _;
 
@@ -19,11 +22,6 @@ use crate::{
     envelope::refusal,
     error::{Error, Operation},
 };
-
-/// Longest single wait between two questions to the budget: its answer may improve meanwhile.
-const MAX_ADMISSION_NAP: Duration = Duration::from_secs(5);
-/// Shortest one.
-const MIN_ADMISSION_NAP: Duration = Duration::from_millis(1);
 
 /// A request before it has a token.
 #[derive(Debug)]
@@ -69,7 +67,7 @@ impl Exchange {
         let mut connect_attempts = 1;
         let mut replayed = false;
         loop {
-            self.admit(context, call.operation).await?;
+            let place = self.admit(context, call.operation).await?;
             let token = self
                 .tokens
                 .token(call.audience)
@@ -77,23 +75,35 @@ impl Exchange {
                 .map_err(|source| Error::Auth { operation: call.operation, source })?;
             self.check_time(context, call.operation)?;
             let request = self.request(context, call, &token)?;
+            let began = self.clock.now();
             let answer = match self.http.clone().oneshot(request).await {
                 Ok(answer) => answer,
                 Err(TransportError::Connect { .. })
                     if connect_attempts < self.config.limits.connect_attempts =>
                 {
+                    drop(place);
                     connect_attempts += 1;
                     self.clock.sleep(self.config.limits.connect_wait.mul_f64(self.rng.fraction())).await;
                     continue;
                 }
-                Err(source) => return Err(Error::Transport { operation: call.operation, source }),
+                Err(source) => {
+                    place.end(load_of_silence(&source));
+                    return Err(Error::Transport { operation: call.operation, source });
+                }
             };
+            let took = Duration::try_from(self.clock.now().duration_since(began)).unwrap_or_default();
             let (parts, body) = answer.into_parts();
             let status = parts.status;
             tracing::debug!(operation = ?call.operation, status = status.as_u16(), "partner center answered");
             if status.is_success() {
+                place.end(Outcome::Answered { kind: call.operation.kind(), took });
                 return Ok(Answer { operation: call.operation, status, headers: parts.headers, body });
             }
+            let max = self.config.limits.max_retry_after;
+            let error = refusal(call.operation, status, &parts.headers, &body, max);
+            // Before the place is given back: whoever takes it next must know of the pause.
+            self.pause(status, error.retry_after()).await;
+            place.end(load_of(status, call.operation, took));
             if status == StatusCode::UNAUTHORIZED {
                 self.tokens.refused(call.audience, &token);
                 if !replayed {
@@ -101,31 +111,27 @@ impl Exchange {
                     continue;
                 }
             }
-            let max = self.config.limits.max_retry_after;
-            let error = refusal(call.operation, status, &parts.headers, &body, max);
-            self.pause(status, error.retry_after()).await;
             return Err(Error::Api(Box::new(error)));
         }
     }
 
     /// Waits for a place in the budget, never longer than the configured bound or the call's own end.
-    async fn admit(&self, context: CallContext, operation: Operation) -> Result<(), Error> {
-        let mut left = self.config.limits.max_admission_wait;
-        loop {
-            self.check_time(context, operation)?;
-            match self.budget.admit(Platform::PartnerCenter, context.lane).await {
-                Admission::Granted => return Ok(()),
-                Admission::Wait(wait) => {
-                    // Each question costs something, so that a budget that answers zero cannot spin this for ever.
-                    let wait = wait.max(MIN_ADMISSION_NAP);
-                    if wait > left {
-                        return Err(Error::NotAdmitted { operation, wait });
-                    }
-                    let nap = wait.min(MAX_ADMISSION_NAP);
-                    self.clock.sleep(nap).await;
-                    left = left.saturating_sub(nap);
-                }
+    async fn admit(&self, context: CallContext, operation: Operation) -> Result<Permit, Error> {
+        self.check_time(context, operation)?;
+        let left = context
+            .send_before
+            .map(|end| Duration::try_from(end.duration_since(self.clock.now())).unwrap_or(Duration::ZERO));
+        let longest = self.config.limits.max_admission_wait;
+        let within = left.map_or(longest, |left| left.min(longest));
+        match self.budget.admit(Platform::PartnerCenter, context.lane, within).await {
+            Admission::Granted(place) => {
+                self.check_time(context, operation)?;
+                Ok(place)
             }
+            Admission::Wait(wait) if left.is_some_and(|left| left < longest && wait >= left) => {
+                Err(Error::TimePassed { operation })
+            }
+            Admission::Wait(wait) => Err(Error::NotAdmitted { operation, wait }),
         }
     }
 
@@ -191,5 +197,22 @@ impl Exchange {
             extensions.insert(SendBefore(end));
         }
         Ok(request)
+    }
+}
+
+/// What an answer other than success says of the server's load.
+fn load_of(status: StatusCode, operation: Operation, took: Duration) -> Outcome {
+    match status.as_u16() {
+        429 | 509 => Outcome::Throttled,
+        502..=504 => Outcome::Overloaded,
+        _ => Outcome::Answered { kind: operation.kind(), took },
+    }
+}
+
+/// What the lack of an answer says of it.
+fn load_of_silence(error: &TransportError) -> Outcome {
+    match error {
+        TransportError::Deadline { .. } => Outcome::Overloaded,
+        _ => Outcome::Unknown,
     }
 }

@@ -1,6 +1,6 @@
 //! A place for every remote call in a budget that all workers share.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -48,20 +48,79 @@ pub struct Usage {
     pub at: Timestamp,
 }
 
-/// The answer to a request for a place.
+/// What became of a call, as far as the server's load is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The server answered, with whatever verdict on the call itself.
+    Answered {
+        /// The kind of call: times are compared with those of its own kind only. As many kinds as are written in code.
+        kind: &'static str,
+        /// From the sending to the last byte of the answer.
+        took: Duration,
+    },
+    /// The server asked for fewer calls (429, 509). A delay that it named was told by [`Budget::pause_until`] before.
+    Throttled,
+    /// The server could not cope (503, 504, no answer within the deadline).
+    Overloaded,
+    /// Nothing is known: nothing was sent, the connection broke, or the caller stopped waiting.
+    Unknown,
+}
+
+/// A place in the budget. It is free again when its outcome is told; when it is dropped, that is
+/// [`Outcome::Unknown`].
+pub struct Permit(Option<Box<dyn FnOnce(Outcome) + Send>>);
+
+impl Permit {
+    /// A place whose end is told to `ended`.
+    pub fn new(ended: impl FnOnce(Outcome) + Send + 'static) -> Self {
+        Self(Some(Box::new(ended)))
+    }
+
+    /// A place of which there are always more.
+    pub fn free() -> Self {
+        Self(None)
+    }
+
+    /// Gives the place back.
+    pub fn end(mut self, outcome: Outcome) {
+        self.give_back(outcome);
+    }
+
+    fn give_back(&mut self, outcome: Outcome) {
+        if let Some(ended) = self.0.take() {
+            ended(outcome);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.give_back(Outcome::Unknown);
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
+}
+
+/// The answer to a request for a place.
+#[derive(Debug)]
+#[must_use = "a place that is dropped is given back"]
 pub enum Admission {
-    /// Go.
-    Granted,
-    /// Not now: wait this long and ask again.
+    /// Go. The place is held until the call has ended.
+    Granted(Permit),
+    /// No place within the time given: ask again no sooner than after this.
     Wait(Duration),
 }
 
 /// Lends places for remote calls. A pause grows, it never shrinks.
 #[async_trait]
 pub trait Budget: Send + Sync + 'static {
-    /// Asks for a place for one call.
-    async fn admit(&self, platform: Platform, lane: Lane) -> Admission;
+    /// Asks for a place for one call, and waits for it no longer than `within`. Places go to the lanes in turn, to
+    /// guards first; cancelling the future leaves the queue.
+    async fn admit(&self, platform: Platform, lane: Lane, within: Duration) -> Admission;
 
     /// Tells what the server said of its allowance.
     async fn observe(&self, platform: Platform, usage: Usage);
@@ -76,11 +135,30 @@ pub struct Unlimited;
 
 #[async_trait]
 impl Budget for Unlimited {
-    async fn admit(&self, _: Platform, _: Lane) -> Admission {
-        Admission::Granted
+    async fn admit(&self, _: Platform, _: Lane, _: Duration) -> Admission {
+        Admission::Granted(Permit::free())
     }
 
     async fn observe(&self, _: Platform, _: Usage) {}
 
     async fn pause_until(&self, _: Platform, _: Timestamp) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn a_place_is_given_back_once_and_a_dropped_one_says_that_nothing_is_known() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let permit = || {
+            let told = Arc::clone(&told);
+            Permit::new(move |outcome| told.lock().unwrap().push(outcome))
+        };
+        permit().end(Outcome::Throttled);
+        drop(permit());
+        assert_eq!(*told.lock().unwrap(), [Outcome::Throttled, Outcome::Unknown]);
+    }
 }

@@ -11,10 +11,10 @@ mod rng;
 mod token;
 mod transport;
 
-pub use budget::{Admission, Budget, Lane, Platform, Unlimited, Usage};
+pub use budget::{Admission, Budget, Lane, Outcome, Permit, Platform, Unlimited, Usage};
 pub use clock::{Clock, SystemClock};
 pub use hold::{EffectKind, HoldPoint, HoldPoints, NoHolds};
 pub use retry::RetryClass;
 pub use rng::{Rng, SystemRng};
-pub use token::{MemoryTokenStore, StoredToken, TokenStore, TokenStoreError};
+pub use token::{MemoryTokenStore, StoredToken, TokenFacts, TokenLease, TokenStore, TokenStoreError};
 pub use transport::{CallLimits, HttpService, SendBefore, TransportError, http_service};

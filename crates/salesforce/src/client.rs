@@ -10,7 +10,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use jiff::Timestamp;
 use ports::{
-    Admission, Budget, CallLimits, Clock, HttpService, Lane, Platform, Rng, SendBefore, TransportError, Usage,
+    Admission, Budget, CallLimits, Clock, HttpService, Lane, Outcome, Permit, Platform, Rng, SendBefore,
+    TransportError, Usage,
 };
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -27,8 +28,6 @@ use crate::{
 
 /// Longest pause taken over from a `Retry-After`.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
-/// Shortest wait for a place, so that a budget that says "no time" is not asked in a tight loop.
-const MIN_BUDGET_WAIT: Duration = Duration::from_millis(1);
 
 /// What a call is for, and until when it may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,10 +152,7 @@ impl Client {
         if head.status.is_success() || (status == 304 && !call.write) {
             return Ok(Answer { status, headers: head.headers, body, write: call.write });
         }
-        let after = retry_after(&head.headers);
-        let refusal = Refusal::read(status, &body, call.write).with_retry_after(after);
-        self.shared.heed(&refusal).await;
-        Err(refusal.into())
+        Err(refusal(status, &head.headers, &body, call.write).into())
     }
 }
 
@@ -190,40 +186,42 @@ impl Shared {
         let mut pause = limits.connect_pause;
         let mut attempt = 1;
         loop {
-            self.admit(context).await?;
+            let place = self.admit(context).await?;
+            let began = self.clock.now();
             match self.http.clone().oneshot(request.clone()).await {
                 Ok(answer) => {
+                    let took = Duration::try_from(self.clock.now().duration_since(began)).unwrap_or_default();
                     self.observe(answer.headers()).await;
+                    // Before the place is given back: whoever takes it next must know of the pause.
+                    self.heed(&answer).await;
+                    place.end(load_of(&answer, write, took));
                     return Ok(answer);
                 }
                 Err(TransportError::Connect { .. }) if attempt < limits.connect_attempts => {
+                    drop(place);
                     self.clock.sleep(pause.mul_f64(self.rng.fraction())).await;
                     attempt += 1;
                     pause = pause.saturating_mul(2);
                 }
-                Err(error) => return Err(Error::Transport { error, write }),
+                Err(error) => {
+                    let late = matches!(error, TransportError::Deadline { .. });
+                    place.end(if late { Outcome::Overloaded } else { Outcome::Unknown });
+                    return Err(Error::Transport { error, write });
+                }
             }
         }
     }
 
     /// Waits for a place in the budget, for a bounded time, and never past the lease's end.
-    async fn admit(&self, context: CallContext) -> Result<()> {
-        let mut waited = Duration::ZERO;
-        loop {
-            let wait = match self.budget.admit(Platform::Salesforce, context.lane).await {
-                Admission::Granted => return Ok(()),
-                Admission::Wait(wait) => wait.max(MIN_BUDGET_WAIT),
-            };
-            let past_bound = waited.saturating_add(wait) > self.config.limits.budget_wait;
-            let past_lease = context.send_before.is_some_and(|end| {
-                let left = end.duration_since(self.clock.now());
-                Duration::try_from(left).map_or(true, |left| wait >= left)
-            });
-            if past_bound || past_lease {
-                return Err(Error::NoPlace { waited, again: wait });
-            }
-            self.clock.sleep(wait).await;
-            waited += wait;
+    async fn admit(&self, context: CallContext) -> Result<Permit> {
+        let longest = self.config.limits.budget_wait;
+        let left = context.send_before.map_or(longest, |end| {
+            Duration::try_from(end.duration_since(self.clock.now())).unwrap_or(Duration::ZERO)
+        });
+        let within = longest.min(left);
+        match self.budget.admit(Platform::Salesforce, context.lane, within).await {
+            Admission::Granted(place) => Ok(place),
+            Admission::Wait(again) => Err(Error::NoPlace { waited: within, again }),
         }
     }
 
@@ -236,7 +234,11 @@ impl Shared {
     }
 
     /// Lets everybody pause when the server asks for it, or when the org's allowance is spent.
-    async fn heed(&self, refusal: &Refusal) {
+    async fn heed(&self, answer: &Response<Bytes>) {
+        if answer.status().is_success() {
+            return;
+        }
+        let refusal = refusal(answer.status().as_u16(), answer.headers(), answer.body(), false);
         let spent = refusal.allowance_is_spent().then_some(self.config.limits.limit_pause);
         let asked = refusal.retry_after().filter(|_| matches!(refusal.status(), 429 | 503));
         if let Some(pause) = asked.or(spent) {
@@ -244,6 +246,19 @@ impl Shared {
             let now = self.clock.now();
             self.budget.pause_until(Platform::Salesforce, now.saturating_add(pause).unwrap_or(now)).await;
         }
+    }
+}
+
+fn refusal(status: u16, headers: &HeaderMap, body: &[u8], write: bool) -> Refusal {
+    Refusal::read(status, body, write).with_retry_after(retry_after(headers))
+}
+
+/// What an answer says of the org's load. A spent allowance is no load: it makes everybody pause.
+fn load_of(answer: &Response<Bytes>, write: bool, took: Duration) -> Outcome {
+    match answer.status().as_u16() {
+        429 => Outcome::Throttled,
+        502..=504 => Outcome::Overloaded,
+        _ => Outcome::Answered { kind: if write { "write" } else { "read" }, took },
     }
 }
 

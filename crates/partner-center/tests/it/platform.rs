@@ -12,8 +12,8 @@ use http::{Request, Response};
 use jiff::Timestamp;
 use partner_center::{CallContext, Client, ClientConfig, TokenConfig, TokenSource};
 use ports::{
-    Admission, Budget, Clock, HttpService, Lane, MemoryTokenStore, Platform, SystemRng, TokenStore,
-    TransportError, Usage,
+    Admission, Budget, Clock, HttpService, Lane, MemoryTokenStore, Outcome as Ended, Permit, Platform,
+    SystemRng, TokenStore, TransportError, Usage,
 };
 use secrecy::SecretString;
 use tower::{service_fn, util::BoxCloneSyncService};
@@ -109,16 +109,24 @@ impl Clock for HandClock {
 /// A budget that answers what it is told and keeps what it was told.
 #[derive(Default)]
 pub(crate) struct HandBudget {
-    pub(crate) admissions: Mutex<VecDeque<Admission>>,
+    /// How long to wait before asking again, for each of the next questions; then there is always a place.
+    pub(crate) waits: Mutex<VecDeque<Duration>>,
     pub(crate) pauses: Mutex<Vec<Timestamp>>,
-    pub(crate) asked: Mutex<Vec<Lane>>,
+    /// Each question: its lane, and how long it was ready to wait.
+    pub(crate) asked: Mutex<Vec<(Lane, Duration)>>,
+    /// How the calls that had a place ended.
+    pub(crate) ended: Arc<Mutex<Vec<Ended>>>,
 }
 
 #[async_trait]
 impl Budget for HandBudget {
-    async fn admit(&self, _: Platform, lane: Lane) -> Admission {
-        self.asked.lock().unwrap().push(lane);
-        self.admissions.lock().unwrap().pop_front().unwrap_or(Admission::Granted)
+    async fn admit(&self, _: Platform, lane: Lane, within: Duration) -> Admission {
+        self.asked.lock().unwrap().push((lane, within));
+        if let Some(wait) = self.waits.lock().unwrap().pop_front() {
+            return Admission::Wait(wait);
+        }
+        let ended = Arc::clone(&self.ended);
+        Admission::Granted(Permit::new(move |outcome| ended.lock().unwrap().push(outcome)))
     }
 
     async fn observe(&self, _: Platform, _: Usage) {}

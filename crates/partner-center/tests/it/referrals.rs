@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use partner_center::{
     Error, Filter, ListQuery, NewReferral, Order, PatchOperation, ReferralId, Status, Substatus,
 };
-use ports::{Admission, Clock as _, Lane, RetryClass, SendBefore, TransportError};
+use ports::{Clock as _, Lane, Outcome, RetryClass, SendBefore, TransportError};
 use serde_json::{Value, json};
 
 use crate::platform::{ID, World, answer, now_lane};
@@ -126,7 +126,7 @@ async fn nothing_is_sent_after_its_time() {
     let error = world.client.create(now_lane().until(end), &new_referral()).await.unwrap_err();
     assert!(matches!(error, Error::TimePassed { .. }), "{error}");
     // Waiting for a place may use the time up.
-    world.budget.admissions.lock().unwrap().push_back(Admission::Wait(Duration::from_secs(5)));
+    world.budget.waits.lock().unwrap().push_back(Duration::from_secs(5));
     let end = end.checked_add(Duration::from_secs(3)).unwrap();
     let error = world.client.create(now_lane().until(end), &new_referral()).await.unwrap_err();
     assert!(matches!(error, Error::TimePassed { .. }), "{error}");
@@ -146,13 +146,11 @@ async fn the_transport_is_told_the_end_of_the_lease() {
 async fn a_wait_for_a_place_is_bounded() {
     let world = World::new();
     let long = Duration::from_mins(10);
-    world.budget.admissions.lock().unwrap().push_back(Admission::Wait(long));
+    world.budget.waits.lock().unwrap().push_back(long);
     let error = world.client.get(now_lane(), id()).await.unwrap_err();
     assert_eq!(error.class(), RetryClass::Later { after: Some(long) });
-    let zero = std::iter::repeat_n(Admission::Wait(Duration::ZERO), 30_000);
-    world.budget.admissions.lock().unwrap().extend(zero);
-    // A budget that never settles ends too: each wait counts for a millisecond at least.
-    assert!(matches!(world.client.get(now_lane(), id()).await, Err(Error::NotAdmitted { .. })));
+    let asked = world.budget.asked.lock().unwrap().clone();
+    assert_eq!(asked, [(Lane::Now, Duration::from_secs(20))], "it is asked once, for a bounded time");
     assert!(world.api.asked().is_empty());
 }
 
@@ -240,6 +238,31 @@ async fn the_gateways_429_pauses_everybody_and_is_not_repeated() {
     let until = world.clock.now().checked_add(delay).unwrap();
     assert_eq!(*world.budget.pauses.lock().unwrap(), [until]);
     assert_eq!(world.api.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_place_is_given_back_with_what_the_answer_says_of_the_servers_load() {
+    let world = World::new();
+    let broken = TransportError::Broken { host: "h".to_owned(), reason: "reset".to_owned() };
+    let late = TransportError::Deadline { host: "h".to_owned(), after: Duration::from_secs(30) };
+    let answered = Outcome::Answered { kind: "get", took: Duration::ZERO };
+    let table = [
+        (Ok(answer(200, &[], &entity())), answered),
+        (Ok(answer(404, &[], r#"{"error":{"code":"itemNotFound"}}"#)), answered),
+        (Ok(answer(500, &[], "")), answered),
+        (Ok(answer(429, &[], "")), Outcome::Throttled),
+        (Ok(answer(509, &[], "")), Outcome::Throttled),
+        (Ok(answer(503, &[], "")), Outcome::Overloaded),
+        (Err(late), Outcome::Overloaded),
+        (Err(broken), Outcome::Unknown),
+    ];
+    for (outcome, expected) in table {
+        let shown = format!("{outcome:?}");
+        world.api.tell(outcome);
+        let _ = world.client.get(now_lane(), id()).await;
+        let ended = std::mem::take(&mut *world.budget.ended.lock().unwrap());
+        assert_eq!(ended, [expected], "{shown}");
+    }
 }
 
 #[tokio::test]
@@ -331,7 +354,8 @@ async fn a_call_is_charged_to_its_lane() {
     let world = World::new();
     world.api.answer(200, &entity());
     world.client.get(partner_center::CallContext::new(Lane::Background), id()).await.unwrap();
-    assert_eq!(*world.budget.asked.lock().unwrap(), [Lane::Background]);
+    let asked = world.budget.asked.lock().unwrap().clone();
+    assert_eq!(asked.first().map(|(lane, _)| *lane), Some(Lane::Background));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use jiff::Timestamp;
-use ports::{Admission, CallLimits, Lane, RetryClass, SendBefore, TransportError, Usage};
+use ports::{CallLimits, Lane, RetryClass, SendBefore, TransportError, Usage};
 use salesforce::{CallContext, Error, Fields, ObjectName, soql::Soql};
 
 use crate::stub::{NOW, Scripted, Stub, answer, answer_with, dead_session, now};
@@ -95,19 +95,16 @@ async fn a_call_carries_its_bounds_and_its_tag() {
 
 #[tokio::test]
 async fn a_full_budget_is_waited_for_and_not_for_ever() {
-    let stub = Stub::new([answer(200, EMPTY_PAGE)]);
+    let stub = Stub::new([]);
     let client = stub.client();
     client.org_id().await.unwrap();
-    stub.admissions.lock().unwrap().push_back(Admission::Wait(Duration::from_secs(2)));
-    client.query(now(), &soql()).await.unwrap();
-    assert_eq!(*stub.slept.lock().unwrap(), [Duration::from_secs(2)]);
-
-    stub.admissions.lock().unwrap().extend([Admission::Wait(Duration::from_secs(20)); 2]);
+    let again = Duration::from_secs(25);
+    stub.waits.lock().unwrap().push_back(again);
     let error = client.query(CallContext::new(Lane::Background), &soql()).await.unwrap_err();
-    let again = Duration::from_secs(20);
-    assert_eq!(error, Error::NoPlace { waited: Duration::from_secs(20), again });
+    assert_eq!(stub.within.lock().unwrap().last(), Some(&Duration::from_secs(30)));
+    assert_eq!(error, Error::NoPlace { waited: Duration::from_secs(30), again });
     assert_eq!(error.class(), RetryClass::Later { after: Some(again) });
-    assert_eq!(stub.calls().len(), 1);
+    assert!(stub.calls().is_empty());
 }
 
 #[tokio::test]
@@ -115,11 +112,12 @@ async fn a_place_is_not_waited_for_past_the_end_of_the_lease() {
     let stub = Stub::new([]);
     let client = stub.client();
     client.org_id().await.unwrap();
-    stub.admissions.lock().unwrap().push_back(Admission::Wait(Duration::from_secs(5)));
+    stub.waits.lock().unwrap().push_back(Duration::from_secs(5));
     let end: Timestamp = NOW.parse::<Timestamp>().unwrap() + Duration::from_secs(4);
     let error = client.query(now().send_before(end), &soql()).await.unwrap_err();
+    assert_eq!(stub.within.lock().unwrap().last(), Some(&Duration::from_secs(4)));
     assert!(matches!(error, Error::NoPlace { .. }), "{error:?}");
-    assert!(stub.slept.lock().unwrap().is_empty());
+    assert!(stub.calls().is_empty());
 }
 
 #[tokio::test]

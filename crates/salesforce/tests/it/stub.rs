@@ -19,7 +19,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
-use ports::{Admission, Budget, Clock, HttpService, Lane, Platform, Rng, TransportError, Usage};
+use ports::{Admission, Budget, Clock, HttpService, Lane, Permit, Platform, Rng, TransportError, Usage};
 use salesforce::{CallContext, Client, ClientConfig, LoginConfig};
 use secrecy::SecretString;
 use tower::util::BoxCloneSyncService;
@@ -40,7 +40,10 @@ pub(crate) struct Stub {
     pub(crate) grants: AtomicU64,
     pub(crate) now: Mutex<Timestamp>,
     pub(crate) slept: Mutex<Vec<Duration>>,
-    pub(crate) admissions: Mutex<VecDeque<Admission>>,
+    /// How long to wait before asking again, for each of the next questions; then there is always a place.
+    pub(crate) waits: Mutex<VecDeque<Duration>>,
+    /// How long each question was ready to wait.
+    pub(crate) within: Mutex<Vec<Duration>>,
     pub(crate) usages: Mutex<Vec<Usage>>,
     pub(crate) pauses: Mutex<Vec<Timestamp>>,
 }
@@ -54,7 +57,8 @@ impl Stub {
             grants: AtomicU64::new(0),
             now: Mutex::new(NOW.parse().unwrap()),
             slept: Mutex::default(),
-            admissions: Mutex::default(),
+            waits: Mutex::default(),
+            within: Mutex::default(),
             usages: Mutex::default(),
             pauses: Mutex::default(),
         })
@@ -182,9 +186,11 @@ impl Rng for Stub {
 
 #[async_trait]
 impl Budget for Stub {
-    async fn admit(&self, platform: Platform, _: Lane) -> Admission {
+    async fn admit(&self, platform: Platform, _: Lane, within: Duration) -> Admission {
         assert_eq!(platform, Platform::Salesforce);
-        self.admissions.lock().unwrap().pop_front().unwrap_or(Admission::Granted)
+        self.within.lock().unwrap().push(within);
+        let wait = self.waits.lock().unwrap().pop_front();
+        wait.map_or_else(|| Admission::Granted(Permit::free()), Admission::Wait)
     }
 
     async fn observe(&self, _: Platform, usage: Usage) {

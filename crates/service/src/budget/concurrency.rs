@@ -67,15 +67,7 @@ pub(super) struct Concurrency {
 impl Concurrency {
     pub(super) fn new(settings: ConcurrencySettings) -> Self {
         let limit = f64::from(settings.first.clamp(1, settings.most.max(1)));
-        Self {
-            settings,
-            limit,
-            in_flight: 0,
-            era: 0,
-            ceiling: None,
-            probing: false,
-            times: BTreeMap::new(),
-        }
+        Self { settings, limit, in_flight: 0, era: 0, ceiling: None, probing: false, times: BTreeMap::new() }
     }
 
     /// Calls at once, as a whole number of at least one.
