@@ -12,9 +12,11 @@ mod answer;
 mod auth;
 mod client;
 mod config;
+mod continuation;
 mod envelope;
 mod error;
 mod exchange;
+mod filter;
 mod flight;
 mod ids;
 mod list;
@@ -30,12 +32,18 @@ pub mod webhook;
 pub use auth::{AuthError, TokenConfig, TokenSource};
 pub use client::{Client, Created, Fetched, NewReferral, Patched};
 pub use config::{Audience, CallContext, ClientConfig, Limits};
+pub use continuation::Continuation;
 pub use error::{Error, Operation};
+pub use filter::{Filter, When};
 pub use ids::{CorrelationId, ETag, EngagementId, InvalidId, OrganizationId, ReferralId};
-pub use list::{Continuation, Filter, ListQuery, Order, Pager, ReferralPage};
-pub use open_enums::{Qualification, ReferralType, Status, Substatus};
+pub use list::{ListQuery, Member, Order, Pager, ReferralPage};
+pub use open_enums::{Direction, Qualification, ReferralType, Status, Substatus, TargetType};
 pub use patch::PatchOperation;
-pub use referral::{Referral, UnreadableReferral};
+pub use referral::{
+    Address, Attribute, Consent, Contract, Customer, CustomerId, DealRegistration, Details, Invitation,
+    Inviter, Iot, Person, Referral, RegisteredSolution, RegistrationHistory, Solution, Target, Tracking,
+    UnreadableReferral,
+};
 pub use refusal::{ApiError, ErrorCode};
 pub use registration::{Attempt, Registration, RegistrationRequest, TestResult};
 pub use standing::{REFERRAL_EVENTS, Standing, TEST_EVENT};

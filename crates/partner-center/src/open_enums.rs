@@ -101,6 +101,29 @@ open_enum!(
     }
 );
 
+open_enum!(
+    /// Who brought the referral. Not reliable: deals that partners created are seen as incoming (reference, section
+    /// 3.1).
+    Direction {
+        /// From somebody else.
+        Incoming,
+        /// From the partner.
+        Outgoing,
+    }
+);
+
+open_enum!(
+    /// What a referral is addressed to (reference, section 3.1).
+    TargetType {
+        /// Not set.
+        None,
+        /// A place of a partner, or Microsoft.
+        BusinessProfileLocation,
+        /// A published solution.
+        SolutionProfile,
+    }
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,22 @@
 //! The changes that can be asked of a referral.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 /// One change of a referral, as JSON Patch: only `add` and `replace` exist (reference, section 2, row 5).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PatchOperation {
     op: &'static str,
     path: String,
     value: Value,
+}
+
+impl fmt::Debug for PatchOperation {
+    /// Without the value, which may be somebody's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PatchOperation({} {})", self.op, self.path)
+    }
 }
 
 impl PatchOperation {

@@ -1,13 +1,24 @@
 //! A referral as it was read: the whole document, with typed access to what identifies and dates it.
 
+mod views;
+
+use std::fmt;
+
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
+
+pub use views::{
+    Address, Attribute, Consent, Contract, Customer, CustomerId, DealRegistration, Details, Invitation,
+    Inviter, Iot, Person, RegisteredSolution, RegistrationHistory, Solution, Target, Tracking,
+};
 
 use crate::{
     ids::{ETag, EngagementId, OrganizationId, ReferralId},
     names::normalise,
-    open_enums::{Qualification, ReferralType, Status, Substatus},
+    open_enums::{Direction, Qualification, ReferralType, Status, Substatus},
 };
+use views::read;
 
 /// A JSON value that is no referral: not an object, or without a GUID as its `id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,10 +33,17 @@ pub struct UnreadableReferral {
 ///
 /// An accessor answers nothing when the member is missing, `null`, or not of its documented form; the document
 /// itself is never changed for that.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Referral {
     id: ReferralId,
     document: Value,
+}
+
+impl fmt::Debug for Referral {
+    /// Only its identifier: the document holds people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Referral").field(&self.id).finish()
+    }
 }
 
 impl Referral {
@@ -158,6 +176,133 @@ impl Referral {
         self.instant("/closedDateTime")
     }
 
+    /// The deal's name.
+    pub fn name(&self) -> Option<&str> {
+        read::text(&self.document, "name")
+    }
+
+    /// Who brought it; not to be trusted alone (reference, section 3.1).
+    pub fn direction(&self) -> Option<Direction> {
+        self.str_at("/direction").map(Direction::from)
+    }
+
+    /// The partner's location that the deal belongs to.
+    pub fn mpn_id(&self) -> Option<&str> {
+        read::text(&self.document, "mpnId")
+    }
+
+    /// How far the sale has come: a free text, since names, percentages and numbers were all seen (reference, section
+    /// 3.1).
+    pub fn sales_stage(&self) -> Option<String> {
+        self.text("/salesStage").filter(|text| !text.is_empty())
+    }
+
+    /// The campaign it came of.
+    pub fn campaign_id(&self) -> Option<&str> {
+        read::text(&self.document, "campaignId")
+    }
+
+    /// The program it belongs to.
+    pub fn referral_program(&self) -> Option<&str> {
+        read::text(&self.document, "referralProgram")
+    }
+
+    /// Where a marketplace lead came from; no safe sign of a lead (reference, section 3.1).
+    pub fn referral_source(&self) -> Option<&str> {
+        read::text(&self.document, "referralSource")
+    }
+
+    /// What a marketplace lead asked for; no safe sign of a lead (reference, section 3.1).
+    pub fn call_to_action(&self) -> Option<&str> {
+        read::text(&self.document, "callToAction")
+    }
+
+    /// What the platform thinks of it.
+    pub fn quality(&self) -> Option<&str> {
+        read::text(&self.document, "quality")
+    }
+
+    /// Whether the platform takes it for spam.
+    pub fn is_spam(&self) -> Option<bool> {
+        read::flag(&self.document, "isSpam")
+    }
+
+    /// Whether somebody marked it.
+    pub fn favorite(&self) -> Option<bool> {
+        read::flag(&self.document, "favorite")
+    }
+
+    /// How sensitive it is.
+    pub fn deal_sensitivity(&self) -> Option<&str> {
+        read::text(&self.document, "dealSensitivity")
+    }
+
+    /// By what means it was created.
+    pub fn created_via(&self) -> Option<&str> {
+        read::text(&self.document, "createdVia")
+    }
+
+    /// By what means it was last changed; always `null` where it was seen (reference, section 3.1).
+    pub fn last_modified_via(&self) -> Option<&str> {
+        read::text(&self.document, "lastModifiedVia")
+    }
+
+    /// Its tags, which one source describes as objects and another as texts (reference, section 3.1).
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        let tags = self.document.get("tags").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        tags.iter().filter_map(|tag| tag.as_str().or_else(|| read::text(tag, "tag")))
+    }
+
+    /// Whom or what it is addressed to.
+    pub fn targets(&self) -> impl Iterator<Item = Target<'_>> {
+        read::parts(&self.document, "target").map(Target)
+    }
+
+    /// The customer.
+    pub fn customer(&self) -> Customer<'_> {
+        Customer(read::part(&self.document, "customerProfile"))
+    }
+
+    /// What was consented to.
+    pub fn consent(&self) -> Consent<'_> {
+        Consent(read::part(&self.document, "consent"))
+    }
+
+    /// What the deal is about.
+    pub fn details(&self) -> Details<'_> {
+        Details(read::part(&self.document, "details"))
+    }
+
+    /// The deal's value, exactly.
+    pub fn deal_value(&self) -> Option<Decimal> {
+        self.details().deal_value()
+    }
+
+    /// Its owner's sellers. On Microsoft's referral its sellers, once it has accepted.
+    pub fn team(&self) -> impl Iterator<Item = Person<'_>> {
+        read::parts(&self.document, "team").map(Person)
+    }
+
+    /// What was said when somebody was invited.
+    pub fn invitation(&self) -> Invitation<'_> {
+        Invitation(read::part(&self.document, "inviteContext"))
+    }
+
+    /// What others' systems call it.
+    pub fn tracking(&self) -> Tracking<'_> {
+        Tracking(read::part(&self.document, "trackingInfo"))
+    }
+
+    /// Where its registration for incentives stands.
+    pub fn registration_status(&self) -> Option<&str> {
+        read::text(&self.document, "registrationStatus")
+    }
+
+    /// Its registrations for incentives. The member is absent on some records, which means none.
+    pub fn registrations(&self) -> impl Iterator<Item = DealRegistration<'_>> {
+        read::parts(&self.document, "registrations").map(DealRegistration)
+    }
+
     /// Whether the document says nothing beyond its identifier (reference, section 4.3: step 2 answers `{id}`).
     pub(crate) fn is_bare(&self) -> bool {
         self.document.as_object().is_none_or(|members: &Map<String, Value>| {
@@ -199,6 +344,12 @@ mod tests {
         let referral =
             read(r#"{"id":"7a1c0000-0000-4000-8000-0000000000a1","details":{"dealValue":48000.10}}"#);
         assert_eq!(referral.text("/details/dealValue").unwrap(), "48000.10");
+    }
+
+    #[test]
+    fn the_debug_text_of_a_referral_shows_nobody() {
+        let referral = read(r#"{"id":"7a1c0000-0000-4000-8000-0000000000a1","name":"Jo Kunde"}"#);
+        assert!(!format!("{referral:?}").contains("Kunde"));
     }
 
     #[test]
