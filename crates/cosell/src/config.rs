@@ -151,6 +151,19 @@ pub(crate) struct WebhookConfig {
     pub(crate) intermediates: Option<SecretRef>,
     /// Where certificates may be fetched, if it is not Microsoft's address.
     pub(crate) certificate_url_prefixes: Option<Vec<String>>,
+    /// The address under which the internet reaches `listen`.
+    pub(crate) public_url: Option<String>,
+    /// What to be told of; the events about referrals, and tests, if it is absent.
+    pub(crate) events: Option<Vec<String>>,
+    /// Have the signature sent in `X-MS-Signature`: some proxies keep `Authorization` to themselves.
+    #[serde(default)]
+    pub(crate) signature_in_ms_header: bool,
+    /// The wait between two looks at the registration.
+    #[serde(default = "fifteen_minutes")]
+    pub(crate) check_every: Span,
+    /// A sandbox org may take the real portal's one registration, which production needs.
+    #[serde(default)]
+    pub(crate) dangerous_register_from_sandbox_org: bool,
 }
 
 /// `[admin]`
@@ -272,6 +285,10 @@ impl Span {
     pub(crate) fn seconds(self) -> u32 {
         u32::try_from(self.0.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
     }
+}
+
+fn fifteen_minutes() -> Span {
+    Span(Duration::from_mins(15))
 }
 
 fn ten_seconds() -> Span {

@@ -164,13 +164,7 @@ impl Wired {
         if config.partner_center.dangerous_writes_from_sandbox_org || !config.writes_to_real_portal() {
             return Ok(());
         }
-        let soql =
-            Select::from(&ObjectName::new("Organization")?).fields(&[FieldPath::new("IsSandbox")?]).build();
-        let context = salesforce::CallContext::new(ports::Lane::Now);
-        let page =
-            self.salesforce.query(context, &soql).await.context("cannot ask what kind of org it is")?;
-        let told = page.records.first().and_then(|org| org.at("IsSandbox")?.as_bool());
-        if told != Some(false) {
+        if self.is_sandbox_org().await? {
             bail!(
                 "this is a sandbox org, and the flows would write to the real Partner Center\n  fix: switch \
                  create_referrals, update_referrals and solutions off, or point [partner_center] api_url at \
@@ -178,6 +172,17 @@ impl Wired {
             );
         }
         Ok(())
+    }
+
+    /// Whether the org is, or may be, a sandbox: a refreshed one carries production's identifiers.
+    pub(crate) async fn is_sandbox_org(&self) -> anyhow::Result<bool> {
+        let soql =
+            Select::from(&ObjectName::new("Organization")?).fields(&[FieldPath::new("IsSandbox")?]).build();
+        let context = salesforce::CallContext::new(ports::Lane::Now);
+        let page =
+            self.salesforce.query(context, &soql).await.context("cannot ask what kind of org it is")?;
+        let told = page.records.first().and_then(|org| org.at("IsSandbox")?.as_bool());
+        Ok(told != Some(false))
     }
 
     /// The verifier of the webhook endpoint.
