@@ -12,8 +12,6 @@ use super::stamp;
 
 /// Versions kept of a referral, the present one included, for knobs that show old ones.
 const MAX_VERSIONS: usize = 8;
-/// Days until an unanswered invitation expires, at midnight UTC (reference, section 4.1).
-const EXPIRES_AFTER_DAYS: i64 = 14;
 
 /// A referral's members.
 pub(super) type Document = Map<String, Value>;
@@ -67,9 +65,26 @@ impl Record {
     }
 }
 
-/// When an invitation made at `created` expires if nobody answers.
-pub(super) fn expiry(created: Timestamp) -> Timestamp {
-    stamp::midnight_after(created, EXPIRES_AFTER_DAYS)
+/// When an invitation that nobody answers expires (reference, section 4.1).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expiry {
+    /// Days after its creation.
+    pub(super) days: u32,
+    /// Whether at the midnight UTC before that, instead of to the second.
+    pub(super) at_midnight: bool,
+}
+
+impl Expiry {
+    /// The end of an invitation made at `created`.
+    pub(super) fn after(self, created: Timestamp) -> Timestamp {
+        let days = i64::from(self.days);
+        if self.at_midnight {
+            stamp::midnight_after(created, days)
+        } else {
+            let second = Timestamp::from_second(created.as_second()).unwrap_or(created);
+            second.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
+        }
+    }
 }
 
 /// A text member at the top of a document, or nothing.
@@ -86,6 +101,8 @@ pub(super) struct Book {
     expiries: BTreeSet<(Timestamp, usize)>,
     last: Timestamp,
     revision: u32,
+    /// When new invitations expire.
+    pub(super) expiry: Expiry,
 }
 
 impl Book {
@@ -98,6 +115,7 @@ impl Book {
             expiries: BTreeSet::new(),
             last: Timestamp::UNIX_EPOCH,
             revision,
+            expiry: Expiry { days: 14, at_midnight: true },
         }
     }
 
@@ -142,7 +160,7 @@ impl Book {
         let created = given(&whole, "createdDateTime").unwrap_or(stamped);
         whole.insert("createdDateTime".to_owned(), stamp::server(created).into());
         if text(&whole, "status") == "New" {
-            let expires = given(&whole, "expirationDateTime").unwrap_or_else(|| expiry(created));
+            let expires = given(&whole, "expirationDateTime").unwrap_or_else(|| self.expiry.after(created));
             whole.insert("expirationDateTime".to_owned(), stamp::caller(expires).into());
             self.expiries.insert((expires, self.records.len()));
         }

@@ -9,6 +9,7 @@ use super::{
     refusal::Refusal,
     rules::{self, Step},
     schema::{self, Reading},
+    token::Role,
 };
 
 /// The organisation id of Microsoft, and the id of its location as a target.
@@ -32,8 +33,13 @@ impl State {
         }
     }
 
-    /// Creates what a POST asks for and says where it is.
-    pub(super) fn create(&mut self, body: Value, now: Timestamp) -> Result<(usize, Step), Refusal> {
+    /// Creates what a POST of `who` asks for and says where it is.
+    pub(super) fn create(
+        &mut self,
+        body: Value,
+        who: usize,
+        now: Timestamp,
+    ) -> Result<(usize, Step), Refusal> {
         let Value::Object(document) = schema::read(body, schema::REFERRAL, "", self.reading())? else {
             return Err(Refusal::invalid("The body must be a referral."));
         };
@@ -45,6 +51,7 @@ impl State {
             ));
         }
         let step = step(&Value::Object(document.clone()));
+        self.allowed(&document, who, step)?;
         rules::birth(&document, step, &self.knobs)?;
         rules::content(&document, &self.knobs, now)?;
         let opening = matches!(text(&document, "status"), "" | "None" | "New" | "Active");
@@ -57,13 +64,53 @@ impl State {
         }
         let document = match step {
             Step::Own => self.own(document)?,
-            Step::Microsoft => self.microsofts(document)?,
+            Step::Microsoft => self.microsofts(document, who)?,
         };
         let owner = if step == Step::Own { Owner::Ours } else { Owner::Microsoft };
         let late = SignedDuration::from_millis(self.knobs.late_in_lists_ms.try_into().unwrap_or(i64::MAX));
         let at = self.book.insert(document, owner, now, late);
         self.raise_created(at, now);
+        if step == Step::Microsoft {
+            self.upgrade(at, now);
+        }
         Ok((at, step))
+    }
+
+    /// Whether `who` may create such a deal at all (section 1.4).
+    fn allowed(&self, document: &Document, who: usize, step: Step) -> Result<(), Refusal> {
+        let location = text(document, "mpnId");
+        if self.identity.people[who].role == Role::User
+            && !location.is_empty()
+            && location != self.identity.mpn_id
+        {
+            return Err(Refusal::denied("The user has no role in this location.").on("mpnId"));
+        }
+        let co_sell = step == Step::Microsoft || text(document, "type") == "Shared";
+        if co_sell && !self.knobs.co_sell_ready {
+            let what = "A co-sell deal needs at least one published solution that is co-sell ready.";
+            return Err(Refusal::denied(what).because("noCoSellReadySolution"));
+        }
+        Ok(())
+    }
+
+    /// Inviting Microsoft makes a co-sell deal of what was private or partner-led (section 4.3).
+    fn upgrade(&mut self, theirs: usize, now: Timestamp) {
+        let engagement = self.book.get(theirs).text("engagementId").to_owned();
+        let Some(ours) = self.book.in_engagement(&engagement, Owner::Ours) else { return };
+        let mut document = Document::clone(&self.book.get(ours).document);
+        let before = document.clone();
+        if let Some(Value::Object(consent)) = document.get_mut("consent") {
+            consent.insert("consentToShareReferralWithMicrosoftSellers".to_owned(), true.into());
+        }
+        if self.knobs.upgrade_makes_shared {
+            document.insert("type".to_owned(), "Shared".into());
+        }
+        if document != before {
+            self.book.replace(ours, document, now);
+            if self.knobs.webhook_own_changes {
+                self.raise_updated(ours, now);
+            }
+        }
     }
 
     fn own(&self, mut document: Document) -> Result<Document, Refusal> {
@@ -93,10 +140,13 @@ impl State {
         document.insert("status".to_owned(), "Active".into());
         document.insert("substatus".to_owned(), "Accepted".into());
         self.invited_by_us(&mut document);
+        if self.knobs.own_deals_are_incoming {
+            document.insert("direction".to_owned(), "Incoming".into());
+        }
         Ok(document)
     }
 
-    fn microsofts(&self, mut document: Document) -> Result<Document, Refusal> {
+    fn microsofts(&self, mut document: Document, who: usize) -> Result<Document, Refusal> {
         let engagement = text(&document, "engagementId").to_owned();
         if engagement.is_empty() {
             return Err(Refusal::member("engagementId", "missing", "is required to invite Microsoft."));
@@ -112,7 +162,8 @@ impl State {
                 "must be New and Pending to invite Microsoft.",
             ));
         }
-        let Some(ours) = self.book.in_engagement(&engagement, Owner::Ours) else {
+        let ours = self.book.in_engagement(&engagement, Owner::Ours);
+        let Some(ours) = ours.filter(|at| self.sees(who, self.book.get(*at))) else {
             return Err(Refusal::member(
                 "engagementId",
                 "engagementNotFound",
@@ -133,7 +184,7 @@ impl State {
         }
         document.insert("engagementId".to_owned(), self.book.get(ours).text("engagementId").into());
         document.insert("id".to_owned(), self.world.guid().into());
-        document.insert("organizationId".to_owned(), MICROSOFT.into());
+        document.insert("organizationId".to_owned(), self.knobs.microsoft_organization_id.clone().into());
         document.insert("organizationName".to_owned(), "Microsoft".into());
         document.insert("status".to_owned(), "New".into());
         document.insert("substatus".to_owned(), "Pending".into());

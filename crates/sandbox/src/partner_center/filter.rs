@@ -312,7 +312,19 @@ impl Parser {
             }
             path.remove(0);
         }
+        // One page names a plain `email`, which is no member: somebody on the team (section 2.1).
+        if scope.is_none() && path == [DOCUMENTED_ANY.1] {
+            let over = vec![DOCUMENTED_ANY.0.to_owned()];
+            let scope = Scope { variable: String::new(), over: over.clone() };
+            let shape = self.member(&word, &path, Some(&scope))?;
+            return Ok(Filter::Any(over, Box::new(self.comparison(path, shape)?)));
+        }
         let shape = self.member(&word, &path, scope)?;
+        self.comparison(path, shape)
+    }
+
+    /// What stands after a path: an operator and a constant, or a list of constants.
+    fn comparison(&mut self, path: Vec<String>, shape: Shape) -> Result<Filter, String> {
         if self.keyword("in") {
             self.expect(&Token::Open)?;
             let mut literals = vec![self.literal(shape)?];

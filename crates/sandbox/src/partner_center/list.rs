@@ -13,7 +13,7 @@ use super::{
     filter::{self, Filter},
     knobs::{CountMeaning, NextLink, RelatedVisibility},
     refusal::Refusal,
-    schema,
+    select::{self, Select, option},
 };
 
 /// The property a list is ordered by.
@@ -32,7 +32,7 @@ struct Wanted {
     descending: bool,
     top: Option<usize>,
     skip: usize,
-    select: Option<Vec<String>>,
+    select: Option<Select>,
     count: bool,
     after: Option<Position>,
     returned: usize,
@@ -52,7 +52,12 @@ struct SkipToken {
 
 impl State {
     /// A page of the list.
-    pub(super) fn list(&self, query: Vec<(String, String)>, now: Timestamp) -> Result<Value, Refusal> {
+    pub(super) fn list(
+        &self,
+        query: Vec<(String, String)>,
+        who: usize,
+        now: Timestamp,
+    ) -> Result<Value, Refusal> {
         let wanted = self.wanted(query)?;
         let lag = SignedDuration::from_millis(self.knobs.list_lag_ms.try_into().unwrap_or(i64::MAX));
         let seen_at = now.checked_sub(lag).unwrap_or(now);
@@ -62,7 +67,7 @@ impl State {
             let Some((updated, document)) = listed(record, seen_at, now, lag.is_zero()) else {
                 continue;
             };
-            if !self.shows(record, &wanted) {
+            if !self.shows(record, &wanted) || !self.sees(who, record) {
                 continue;
             }
             let key = if wanted.order == Order::Created { record.created } else { updated };
@@ -119,8 +124,8 @@ impl State {
 
     fn selected(&self, document: &Document, wanted: &Wanted) -> Value {
         let mut whole = self.entity(document, false);
-        if let (Some(select), Value::Object(members)) = (&wanted.select, &mut whole) {
-            members.retain(|name, _| select.iter().any(|selected| selected == name));
+        if let Some(select) = &wanted.select {
+            select.apply(&mut whole);
         }
         whole
     }
@@ -181,7 +186,8 @@ impl State {
                 "$orderby" => (wanted.order, wanted.descending) = order(value)?,
                 "$top" => wanted.top = Some(number(name, value)?),
                 "$skip" => wanted.skip = number(name, value)?,
-                "$select" => wanted.select = Some(select(value)?),
+                "$select" => wanted.select = Some(Select::read(value)?),
+                "$expand" => select::expand(value)?,
                 "$count" => {
                     wanted.count = value.parse().map_err(|_| option("$count", "must be true or false."))?;
                 }
@@ -209,18 +215,6 @@ fn listed(
     record.version_at(seen_at).map(|(updated, document)| (*updated, &**document))
 }
 
-/// The members that a GET of one referral selects, if it selects.
-pub(super) fn select_only(query: Vec<(String, String)>) -> Result<Option<Vec<String>>, Refusal> {
-    let mut selected = None;
-    for (name, value) in query {
-        if name != "$select" || selected.is_some() {
-            return Err(option(&name, "is not a query option of this resource."));
-        }
-        selected = Some(select(&value)?);
-    }
-    Ok(selected)
-}
-
 fn order(value: &str) -> Result<(Order, bool), Refusal> {
     let mut words = value.split_whitespace();
     let order = match words.next() {
@@ -239,18 +233,6 @@ fn order(value: &str) -> Result<(Order, bool), Refusal> {
     Ok((order, descending))
 }
 
-fn select(value: &str) -> Result<Vec<String>, Refusal> {
-    let names: Vec<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
-    match names.iter().find(|name| schema::at(schema::REFERRAL, [name.as_str()]).is_none()) {
-        None => Ok(names),
-        Some(name) => Err(option("$select", &format!("names {name}, which is no property."))),
-    }
-}
-
 fn number(name: &str, value: &str) -> Result<usize, Refusal> {
     value.parse().map_err(|_| option(name, "must be a whole number, not negative."))
-}
-
-fn option(name: &str, what: &str) -> Refusal {
-    Refusal::member(name, "queryInvalid", what)
 }

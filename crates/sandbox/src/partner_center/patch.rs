@@ -8,7 +8,7 @@ use super::{
     book::{Document, Owner, text},
     lifecycle::{self, Mover},
     refusal::Refusal,
-    rules,
+    registering, rules,
     schema::{self, Reading},
 };
 
@@ -38,28 +38,10 @@ const PATHS: [&str; 18] = [
 ];
 /// Paths that take another element, by add.
 const APPENDS: [&str; 3] = ["/customerProfile/team/-", "/details/requirements/solutions/-", "/team/-"];
-/// Paths of deal registrations; the index may be any.
-const REGISTRATION_PATHS: [&str; 12] = [
-    "contract/startDateTime",
-    "contract/endDateTime",
-    "contract/signDateTime",
-    "contract/term",
-    "contract/value",
-    "solutionDetails/0/value",
-    "solutionDetails/0/currency",
-    "solutionDetails/0/isDeployedOnAzure",
-    "solutionDetails/0/primaryDeploymentOn",
-    "solutionDetails/0/pricingModel",
-    "solutionDetails/0/marketplaceTransactionDetails/isMarketplaceTransacted",
-    "solutionDetails/0/marketplaceTransactionDetails/marketplaceTransactionDateTime",
-];
-/// Where a new deal registration goes.
-const REGISTER: &str = "/registrations/-";
-
 /// One operation.
-struct Operation {
+pub(super) struct Operation {
     add: bool,
-    path: String,
+    pub(super) path: String,
     value: Value,
 }
 
@@ -73,6 +55,9 @@ impl State {
         if record.owner != Owner::Ours {
             return Err(Refusal::denied("The referral belongs to another organization."));
         }
+        if self.read_only(&record.document) {
+            return Err(Refusal::denied("A referral between partners cannot be changed by the API."));
+        }
         let mut document = Document::clone(&record.document);
         for operation in editing.iter().chain(&registering) {
             self.check_path(operation)?;
@@ -80,8 +65,8 @@ impl State {
         if !editing.is_empty() {
             self.edit(&mut document, editing, now)?;
         }
-        for operation in registering {
-            self.register(&mut document, operation, now)?;
+        if !registering.is_empty() {
+            self.register(at, &mut document, registering, now)?;
         }
         self.book.replace(at, document, now);
         if self.knobs.webhook_own_changes {
@@ -132,7 +117,14 @@ impl State {
 
     fn edit(&self, document: &mut Document, editing: Vec<Operation>, now: Timestamp) -> Result<(), Refusal> {
         let before = (text(document, "status").to_owned(), text(document, "substatus").to_owned());
-        let shared = rules::at(document, SHARE).and_then(Value::as_bool).unwrap_or_default();
+        if self.knobs.contacts_read_only
+            && editing.iter().any(|operation| operation.path.starts_with("/customerProfile/team"))
+            && self.book.in_engagement(text(document, "engagementId"), Owner::Microsoft).is_some()
+        {
+            let what = "is read-only once Microsoft was invited.";
+            return Err(Refusal::member("customerProfile.team", "readOnly", what));
+        }
+        let shared = rules::shared(document);
         for operation in editing {
             self.apply(document, operation)?;
         }
@@ -145,7 +137,8 @@ impl State {
         {
             return Err(Refusal::member("statusReason", "missing", "is required."));
         }
-        if shared && rules::at(document, SHARE) != Some(&Value::Bool(true)) {
+        rules::reason(document, &self.knobs)?;
+        if shared && !rules::shared(document) {
             return Err(Refusal::member(&rules::dotted(SHARE), "oneWay", "cannot be withdrawn."));
         }
         rules::content(document, &self.knobs, now)
@@ -153,14 +146,11 @@ impl State {
 
     fn check_path(&self, operation: &Operation) -> Result<(), Refusal> {
         let path = operation.path.as_str();
-        let append = APPENDS.contains(&path) || path == REGISTER;
-        let registered = path.strip_prefix("/registrations/").and_then(|rest| rest.split_once('/'));
+        let append = APPENDS.contains(&path) || path == registering::NEW;
         let allowed = append
             || PATHS.contains(&path)
             || self.knobs.patch_paths_extra.iter().any(|extra| extra == path)
-            || registered.is_some_and(|(index, member)| {
-                index.parse::<usize>().is_ok() && REGISTRATION_PATHS.contains(&member)
-            });
+            || registering::may_change(path);
         if !allowed {
             return Err(Refusal::member(&rules::dotted(path), "pathNotAllowed", "cannot be patched."));
         }
@@ -170,7 +160,7 @@ impl State {
         Ok(())
     }
 
-    fn apply(&self, document: &mut Document, operation: Operation) -> Result<(), Refusal> {
+    pub(super) fn apply(&self, document: &mut Document, operation: Operation) -> Result<(), Refusal> {
         let Operation { path, value, .. } = operation;
         let names: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let Some(shape) = schema::at(schema::REFERRAL, names.iter().copied()) else {
@@ -186,31 +176,6 @@ impl State {
         }
         place(document, &names, value)
             .map_err(|()| Refusal::member(&rules::dotted(&path), "pathNotFound", "does not exist."))
-    }
-
-    fn register(&self, document: &mut Document, operation: Operation, now: Timestamp) -> Result<(), Refusal> {
-        if (text(document, "status"), text(document, "substatus")) != ("Closed", "Won") {
-            return Err(Refusal::member(
-                "registrations",
-                "notWon",
-                "can be made for deals that are won only.",
-            ));
-        }
-        if operation.path != REGISTER {
-            return self.apply(document, operation);
-        }
-        self.apply(document, operation)?;
-        let stamp = Value::from(super::stamp::server(now));
-        if let Some(made) =
-            document.get_mut("registrations").and_then(Value::as_array_mut).and_then(|all| all.last_mut())
-        {
-            made["id"] = self.world.guid().into();
-            made["registrationDateTime"] = stamp.clone();
-            made["status"] = "ReviewPending".into();
-            made["statusHistory"] = json!({ "reviewPendingDateTime": stamp });
-        }
-        document.insert("registrationStatus".to_owned(), "ReviewPending".into());
-        Ok(())
     }
 }
 

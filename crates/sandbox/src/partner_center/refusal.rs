@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::knobs::{ErrorSpelling, Knobs};
 use crate::exchange;
 
 /// Longest message, in characters (reference, section 5).
@@ -109,15 +110,23 @@ impl Refusal {
         &self.message
     }
 
-    /// As it goes over the wire. `whole_target` names the referral instead of the member.
-    pub(super) fn response(&self, whole_target: bool) -> Response<Bytes> {
+    /// As it goes over the wire.
+    pub(super) fn response(&self, knobs: &Knobs) -> Response<Bytes> {
         let message: String = self.message.chars().take(MAX_MESSAGE_CHARS).collect();
-        let mut error = json!({ "code": self.code, "message": message });
+        let sampled = knobs.error_spelling == ErrorSpelling::Sampled;
+        let code = if sampled && self.code == "unauthenticated" { "unAuthorized" } else { self.code };
+        let mut error = json!({ "code": code, "message": message });
         if let Some(target) = &self.target {
-            error["target"] = Value::from(if whole_target { "referral" } else { target.as_str() });
+            error["target"] =
+                Value::from(if knobs.whole_error_target { "referral" } else { target.as_str() });
         }
         if let Some(inner) = self.inner {
-            error["innerError"] = json!({ "code": inner, "message": message });
+            let deepest = json!({ "code": inner, "message": message });
+            if sampled {
+                error["innererror"] = json!({ "code": self.code, "message": message, "innererror": deepest });
+            } else {
+                error["innerError"] = deepest;
+            }
         }
         let mut response = exchange::json(self.status, &json!({ "error": error }));
         if let Some((name, value)) = self.header {

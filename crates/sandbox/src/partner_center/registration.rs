@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use super::{
     State,
     delivery::Validation,
+    knobs::WebhookRole,
     stamp,
-    token::{Audience, Bearer},
+    token::{Audience, Bearer, Role},
 };
 use crate::exchange;
 
@@ -102,9 +103,10 @@ impl State {
 
     fn respond(&mut self, path: &[&str], request: &Request<Bytes>, now: Timestamp) -> Answered {
         let bearer = self.tokens.bearer(request, Audience::Webhooks, now);
-        // Both kinds of token work here (reference, section 1.3).
-        let (Bearer::User { .. } | Bearer::App) =
-            bearer.map_err(|sentence| Problem(StatusCode::UNAUTHORIZED, sentence, None))?;
+        let bearer = bearer.map_err(|sentence| Problem(StatusCode::UNAUTHORIZED, sentence, None))?;
+        if !self.may_register(bearer) {
+            return Err(Problem(StatusCode::FORBIDDEN, "The caller lacks the role for webhooks.", None));
+        }
         let ok = |body: &Value| Ok(exchange::json(StatusCode::OK, body));
         let method = request.method();
         match path {
@@ -143,6 +145,18 @@ impl State {
                 Err(Problem(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed here.", None))
             }
             _ => Err(Problem(StatusCode::NOT_FOUND, "There is no such resource.", None)),
+        }
+    }
+
+    /// Whether the caller may use this API. Both kinds of token worked in 2021; of the role, two pages say two things
+    /// (reference, sections 1.3 and 1.4).
+    fn may_register(&self, bearer: Bearer) -> bool {
+        let Bearer::User { person, .. } = bearer else { return self.knobs.webhook_app_only };
+        let role = self.identity.people[person].role;
+        match self.knobs.webhook_role {
+            WebhookRole::Any => true,
+            WebhookRole::ReferralsAdmin => role == Role::Admin,
+            WebhookRole::AdminAgent => role == Role::None,
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::{book::Document, knobs::Knobs, refusal::Refusal};
+use super::{book::Document, codes, knobs::Knobs, refusal::Refusal};
 
 /// Most solutions, and most team members, of one deal.
 pub(super) const MAX_MEMBERS: usize = 50;
@@ -26,8 +26,17 @@ pub(super) enum Step {
 pub(super) fn content(document: &Document, knobs: &Knobs, now: Timestamp) -> Result<(), Refusal> {
     let name = needed_text(document, "/name")?;
     within(name, "name", knobs.max_name_chars)?;
-    if let Some(notes) = text(document, "/details/notes") {
-        within(notes, "details.notes", knobs.max_notes_chars)?;
+    match text(document, "/details/notes") {
+        Some(notes) => within(notes, "details.notes", knobs.max_notes_chars)?,
+        None if knobs.require_notes => {
+            return Err(Refusal::member("details.notes", "missing", "is required."));
+        }
+        None => {}
+    }
+    if let Some(limit) = knobs.max_text_chars {
+        for (name, value) in document {
+            short(value, name, limit)?;
+        }
     }
     let amount = at(document, "/details/dealValue").map(ToString::to_string);
     let Some(amount) = amount.and_then(|text| Decimal::from_str(&text).ok()) else {
@@ -45,6 +54,9 @@ pub(super) fn content(document: &Document, knobs: &Knobs, now: Timestamp) -> Res
         return Err(Refusal::member("details.closingDateTime", "outOfRange", "must not be in the past."));
     }
     solutions(document, knobs)?;
+    if knobs.check_codes {
+        codes(document)?;
+    }
     people(document, "/team")?;
     people(document, "/customerProfile/team")
 }
@@ -82,15 +94,90 @@ fn own_birth(document: &Document, knobs: &Knobs) -> Result<(), Refusal> {
     if list(document, "/team").is_empty() {
         return Err(Refusal::member("team", "missing", "needs at least one member."));
     }
-    let attributes = list(document, "/details/requirements/additionalRequirements/attributes");
-    let intent = attributes.iter().find(|attribute| attribute["type"] == "CustomerMarketplaceIntent");
+    attributes(document, knobs)
+}
+
+/// The attributes of a new deal. Of their types one pair is confirmed; the rest is what knobs say (section 3.4).
+fn attributes(document: &Document, knobs: &Knobs) -> Result<(), Refusal> {
     let path = "details.requirements.additionalRequirements.attributes";
-    match intent {
+    let attributes = list(document, "/details/requirements/additionalRequirements/attributes");
+    let of = |kind: &str| attributes.iter().find(|attribute| attribute["type"] == kind);
+    let (intent, intents) = codes::INTENT;
+    match of(intent) {
         None if knobs.require_marketplace_intent => {
-            Err(Refusal::member(path, "missing", "needs CustomerMarketplaceIntent."))
+            return Err(Refusal::member(path, "missing", "needs CustomerMarketplaceIntent."));
         }
-        Some(intent) if !["HaveNotDecided", "Yes", "No"].iter().any(|known| intent["id"] == **known) => {
-            Err(Refusal::member(path, "intentInvalid", "has an unknown CustomerMarketplaceIntent."))
+        Some(given) if !intents.iter().any(|known| given["id"] == **known) => {
+            return Err(Refusal::member(path, "intentInvalid", "has an unknown CustomerMarketplaceIntent."));
+        }
+        _ => {}
+    }
+    if knobs.require_services_attributes
+        && let Some(kind) = codes::SERVICES_ATTRIBUTES.into_iter().find(|kind| of(kind).is_none())
+    {
+        return Err(Refusal::member(path, "missing", &format!("needs {kind}.")));
+    }
+    let known = |kind: &str| knobs.attribute_types.iter().any(|known| known == kind);
+    let strange = attributes.iter().filter_map(|one| one["type"].as_str()).find(|kind| !known(kind));
+    match strange {
+        Some(kind) if !knobs.attribute_types.is_empty() => {
+            Err(Refusal::member(path, "attributeUnknown", &format!("has an unknown type, {kind}.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Every code against its published list. Not checked unless a knob says so: the lists are called legacy.
+fn codes(document: &Document) -> Result<(), Refusal> {
+    let unknown = |path: &str, code: &str| {
+        Err(Refusal::member(path, "codeUnknown", &format!("has an unknown code, {code}.")))
+    };
+    for (member, known) in
+        [("industries", codes::INDUSTRIES), ("products", codes::PRODUCTS), ("services", codes::SERVICES)]
+    {
+        for one in list(document, &format!("/details/requirements/{member}")) {
+            let code = one["id"].as_str().unwrap_or_default();
+            if !known.contains(&code) {
+                return unknown(&format!("details.requirements.{member}"), code);
+            }
+        }
+    }
+    for one in list(document, "/details/requirements/solutions") {
+        let code = one["id"].as_str().unwrap_or_default();
+        if one["type"] == "Category" && !codes::CATEGORIES.contains(&code) {
+            return unknown("details.requirements.solutions", code);
+        }
+    }
+    for (member, known) in [("deviceCategory", codes::DEVICES), ("siliconType", codes::SILICON)] {
+        let path = format!("/details/requirements/additionalRequirements/iot/{member}");
+        if let Some(code) = text(document, &path).filter(|code| !known.contains(code)) {
+            return unknown(&dotted(&path), code);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a closing's reason is a published one, if a knob asks for that.
+pub(super) fn reason(document: &Document, knobs: &Knobs) -> Result<(), Refusal> {
+    let known = match text(document, "/substatus") {
+        Some("Error") => codes::ERROR_REASONS,
+        Some("Declined" | "Lost") => codes::LOSS_REASONS,
+        _ => return Ok(()),
+    };
+    let given = text(document, "/statusReason").unwrap_or_default();
+    if knobs.check_reasons && !known.contains(&given) {
+        return Err(Refusal::member("statusReason", "reasonUnknown", "is not one of the published reasons."));
+    }
+    Ok(())
+}
+
+fn short(value: &Value, path: &str, limit: usize) -> Result<(), Refusal> {
+    match value {
+        Value::String(_) if matches!(path, "name" | "details.notes") => Ok(()),
+        Value::String(text) => within(text, path, Some(limit)),
+        Value::Array(items) => items.iter().try_for_each(|item| short(item, path, limit)),
+        Value::Object(members) => {
+            members.iter().try_for_each(|(name, value)| short(value, &format!("{path}.{name}"), limit))
         }
         _ => Ok(()),
     }
@@ -108,6 +195,11 @@ fn microsoft_birth(document: &Document) -> Result<(), Refusal> {
         return Err(Refusal::member("inviteContext.assistanceRequestCode", "missing", what));
     }
     Ok(())
+}
+
+/// Whether the deal is shared with Microsoft's sellers.
+pub(super) fn shared(document: &Document) -> bool {
+    at(document, "/consent/consentToShareReferralWithMicrosoftSellers") == Some(&Value::Bool(true))
 }
 
 fn consented(document: &Document, consent: &str) -> Result<(), Refusal> {
@@ -177,7 +269,8 @@ fn text<'d>(document: &'d Document, pointer: &str) -> Option<&'d str> {
     at(document, pointer)?.as_str()
 }
 
-fn list<'d>(document: &'d Document, pointer: &str) -> &'d [Value] {
+/// The array a pointer leads to; empty if there is none.
+pub(super) fn list<'d>(document: &'d Document, pointer: &str) -> &'d [Value] {
     at(document, pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 

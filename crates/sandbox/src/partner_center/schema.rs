@@ -107,6 +107,14 @@ const SOLUTION: Shape = Object(&[
     caller("solutionType", Text),
     caller("closingDateTime", Instant),
 ]);
+/// Names are documented, types are not.
+const IOT: Shape = Object(&[
+    caller("customerLicenseAgreementNumber", Open),
+    caller("deviceCategory", Open),
+    caller("siliconType", Open),
+    caller("azureCertifiedDevice", Open),
+    caller("attachServices", Open),
+]);
 const LINK: Shape = Object(&[server("uri", Text), server("method", Text)]);
 const CONTRACT: Shape = Object(&[
     caller("value", Money),
@@ -137,7 +145,16 @@ const REGISTRATION: Shape = Object(&[
     caller("type", OneOf(&["AzureIPCoSell"])),
     caller("contract", CONTRACT),
     caller("solutionDetails", List(&REGISTERED_SOLUTION)),
-    server("statusHistory", Open),
+    server(
+        "statusHistory",
+        Object(&[
+            server("reviewPendingDateTime", Instant),
+            server("actionRequiredDateTime", Instant),
+            server("passedDateTime", Instant),
+            server("failedDateTime", Instant),
+            server("approvedDateTime", Instant),
+        ]),
+    ),
 ]);
 
 /// A referral.
@@ -234,12 +251,12 @@ pub(super) const REFERRAL: Shape = Object(&[
                     caller("products", IDS),
                     caller("services", IDS),
                     caller("solutions", List(&SOLUTION)),
-                    caller("offers", Open),
-                    caller("salesPlays", Open),
+                    caller("offers", List(&Open)),
+                    caller("salesPlays", List(&Open)),
                     caller(
                         "additionalRequirements",
                         Object(&[
-                            caller("iot", Open),
+                            caller("iot", IOT),
                             caller("attributes", List(&Object(&[caller("type", Text), caller("id", Text)]))),
                         ]),
                     ),

@@ -85,7 +85,7 @@ fn what_is_no_query_is_refused() {
         ("$skip=x", "$skip"),
         ("$select=colour", "$select"),
         ("$count=maybe", "$count"),
-        ("$expand=team", "$expand"),
+        ("$expand=name", "$expand"),
         ("$search=x", "$search"),
         ("filter=x", "filter"),
         ("$skiptoken=x", "$skiptoken"),

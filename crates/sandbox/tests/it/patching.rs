@@ -231,7 +231,7 @@ fn microsofts_seller_answers_on_microsofts_referral_alone() {
 }
 
 impl Desk {
-    fn machine_refuses(&self, actor: &str, body: &Value) -> bool {
+    pub(crate) fn machine_refuses(&self, actor: &str, body: &Value) -> bool {
         use sandbox::exchange::Machine as _;
         self.machine.act(actor, body, self.now.get()).is_err()
     }

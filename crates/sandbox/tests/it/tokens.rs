@@ -14,7 +14,7 @@ impl Desk {
         self.send("POST", &path, &[FORM], &body)
     }
 
-    fn refresh(&self, token: &str, scope: &str) -> Reply {
+    pub(crate) fn refresh(&self, token: &str, scope: &str) -> Reply {
         let (id, secret) = (self.text("client_id"), self.text("client_secret"));
         self.grant(
             "v2.0/",
@@ -28,7 +28,7 @@ impl Desk {
         )
     }
 
-    fn with_token(&self, path: &str, token: &str) -> u16 {
+    pub(crate) fn with_token(&self, path: &str, token: &str) -> u16 {
         self.send("GET", path, &[("authorization", &format!("Bearer {token}"))], "").status.as_u16()
     }
 }

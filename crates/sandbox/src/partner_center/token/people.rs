@@ -1,4 +1,4 @@
-//! The partner's people: a Referrals admin, a Referrals user and somebody without a role (reference, section 1.4).
+//! The partner's people: a Referrals admin, a Referrals user, and an Admin agent who has no referrals role (reference, section 1.4).
 
 use crate::world::World;
 
@@ -9,7 +9,7 @@ pub(in super::super) enum Role {
     Admin,
     /// Sees and edits the deals on whose team it is, and creates in its own location.
     User,
-    /// Nothing.
+    /// Nothing; it is an Admin agent, which the webhooks page asks for.
     None,
 }
 
@@ -29,19 +29,18 @@ pub(in super::super) struct Person {
 }
 
 /// Everybody, the Referrals admin first.
-pub(in super::super) fn staff(world: &World, admins_token: String) -> Vec<Person> {
-    let person = |key, name, mail: &str, role, refresh_token| Person {
+pub(in super::super) fn staff(world: &World) -> Vec<Person> {
+    let person = |key, name, mail: &str, role| Person {
         key,
         name,
         username: format!("{mail}@fabrikam.example"),
         password: format!("sandbox~{}", world.guid()),
         role,
-        refresh_token,
+        refresh_token: format!("0.{}", world.guid()),
     };
-    let token = || format!("0.{}", world.guid());
     vec![
-        person("admin", "Alva Admin (Referrals admin)", "alva.admin", Role::Admin, admins_token),
-        person("user", "Uma User (Referrals user)", "uma.user", Role::User, token()),
-        person("outsider", "Olaf Outsider (no role)", "olaf.outsider", Role::None, token()),
+        person("admin", "Alva Admin (Referrals admin)", "alva.admin", Role::Admin),
+        person("user", "Uma User (Referrals user)", "uma.user", Role::User),
+        person("outsider", "Olaf Outsider (Admin agent, no referrals role)", "olaf.outsider", Role::None),
     ]
 }

@@ -1,37 +1,54 @@
 //! People and systems past the API: Microsoft's seller, the partner's portal user, another partner, the calendar.
 //!
-//! | actor | body |
-//! |---|---|
-//! | `microsoft/accept` | `id` or `engagementId`; `sellers`: members, `microsoftMsxId`: made up when absent |
-//! | `microsoft/decline`, `microsoft/lose` | `id` or `engagementId`; `reason` |
-//! | `microsoft/win` | `id` or `engagementId` |
-//! | `microsoft/edit` | `id` or `engagementId`; `set`: pointer → value |
-//! | `microsoft/invite` | a referral, or `{referral, withMicrosoft}`: an inbound one for the partner, and Microsoft's |
-//! | `portal/create` | a referral, as POST takes it |
-//! | `portal/accept` | `id` |
-//! | `portal/decline` | `id`, `reason` |
-//! | `portal/edit` | `id`, `set`: pointer → value |
-//! | `portal/close` | `id`, `substatus`, `reason` |
-//! | `other/create` | a referral of another organisation that the partner can see |
-//! | `other/edit` | `id`, `set` |
-//! | `expire` | `id` |
-//! | `sign-in/approve`, `sign-in/decline` | `user_code`; who approves: `person` (`admin`, `user`, `outsider`) or a username |
-//!
-//! Each answers with the referral as GET shows it, those of sign-in with `{}`.
+//! Who there is, and what each takes, stands in [`ACTORS`].
+
+mod incoming;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
     State,
-    book::{self, Document, Owner, text},
-    create::MICROSOFT,
+    book::{Document, Owner, text},
     lifecycle::{self, Mover},
     refusal::Refusal,
     rules,
     schema::{self, Reading},
 };
 
+/// Every actor, and the body it takes. Each answers with the referral as GET shows it, those of sign-in with `{}`.
+pub(super) const ACTORS: &[(&str, &str)] = &[
+    ("microsoft/accept", "id or engagementId; sellers: members, microsoftMsxId: made up when absent"),
+    ("microsoft/decline", "id or engagementId; reason"),
+    ("microsoft/win", "id or engagementId"),
+    ("microsoft/lose", "id or engagementId; reason"),
+    ("microsoft/edit", "id or engagementId; set: pointer to value"),
+    (
+        "microsoft/invite",
+        "a referral, or {referral, withMicrosoft}: one for the partner, and Microsoft's beside it",
+    ),
+    (
+        "microsoft/lead",
+        "{kind: marketplace, marketing-qualified or sales-qualified; referral}: a lead for the partner",
+    ),
+    ("microsoft/registration", "id; status; reason; index, 0 when absent: the review of a deal registration"),
+    ("portal/create", "a referral, as POST takes it"),
+    ("portal/accept", "id"),
+    ("portal/decline", "id; reason"),
+    ("portal/edit", "id; set: pointer to value"),
+    ("portal/close", "id; substatus; reason"),
+    ("other/create", "a referral of another organisation that the partner can see"),
+    ("other/edit", "id; set: pointer to value"),
+    ("other/invite", "a referral: another partner invites, and has its own beside the partner's"),
+    ("expire", "id: an invitation's time is over"),
+    ("sign-in/approve", "user_code; person: admin, user, outsider or a username; admin when absent"),
+    ("sign-in/decline", "user_code"),
+];
+
+/// The portal's user acts as the Referrals admin.
+const ADMIN: usize = 0;
+/// Id and name of the other partner, unless a referral names another.
+const ANOTHER_PARTNER: (&str, &str) = ("22220000-0000-4000-8000-0000000000ee", "Another Partner");
 /// How the sandbox's own actors' documents are read: they may hold server-assigned members.
 const TRUSTED: Reading = Reading { trusted: true, refuse_server: false, refuse_unknown: true };
 
@@ -70,12 +87,21 @@ impl State {
                 set["/trackingInfo"] = json!({ "microsoftMsxId": msx });
                 self.set(self.microsofts_of(body)?, &set, now)
             }
-            "microsoft/decline" => self.set(self.microsofts_of(body)?, &close("Declined"), now),
+            "microsoft/decline" => {
+                let at = self.microsofts_of(body)?;
+                let mut set = close("Declined");
+                if self.knobs.small_declines_are_silent && self.small(at) {
+                    set["/statusReason"] = Value::Null;
+                }
+                self.set(at, &set, now)
+            }
             "microsoft/win" => self.set(self.microsofts_of(body)?, &close("Won"), now),
             "microsoft/lose" => self.set(self.microsofts_of(body)?, &close("Lost"), now),
             "microsoft/edit" => self.set(self.microsofts_of(body)?, &body["set"], now),
             "microsoft/invite" => self.invite(body, now),
-            "portal/create" => self.create(body.clone(), now).map(|(at, _)| at),
+            "microsoft/lead" => self.lead(body, now),
+            "microsoft/registration" => self.reviewed(body, now),
+            "portal/create" => self.create(body.clone(), ADMIN, now).map(|(at, _)| at),
             "portal/accept" => self.set(
                 self.of(body, Owner::Ours)?,
                 &json!({ "/status": "Active", "/substatus": "Accepted" }),
@@ -88,6 +114,7 @@ impl State {
                 self.set(self.of(body, Owner::Ours)?, &close(substatus), now)
             }
             "other/create" => self.another(body, now),
+            "other/invite" => self.partner_invites(body, now),
             "other/edit" => self.set(self.of(body, Owner::Other)?, &body["set"], now),
             "expire" => {
                 let at = self.named(body)?;
@@ -139,86 +166,38 @@ impl State {
         let Value::Object(document) = whole else { return Err(Refusal::invalid("A referral is an object.")) };
         let after = (text(&document, "status"), text(&document, "substatus"));
         lifecycle::check(before, after, Mover::Person, &self.knobs)?;
+        if rules::shared(&record.document) && !rules::shared(&document) {
+            return Err(Refusal::invalid("Sharing with Microsoft's sellers cannot be withdrawn."));
+        }
+        // Neither shows before Microsoft has accepted (section 4.2).
+        let hidden = |document: &Document| {
+            rules::list(document, "/team").is_empty()
+                && rules::at(document, "/trackingInfo/microsoftMsxId").is_none_or(Value::is_null)
+        };
+        if record.owner == Owner::Microsoft && after.0 == "New" && !hidden(&document) {
+            return Err(Refusal::invalid("Microsoft's team and id show only after its acceptance."));
+        }
         self.book.replace(at, document, now);
         self.raise_updated(at, now);
         Ok(at)
     }
 
-    /// Microsoft invites the partner: an inbound referral of the partner's, and Microsoft's own beside it.
-    fn invite(&mut self, body: &Value, now: Timestamp) -> Result<usize, Refusal> {
-        let with_microsoft = body.get("withMicrosoft").and_then(Value::as_bool).unwrap_or(true);
-        let mut document = self.given(body.get("referral").unwrap_or(body), now)?;
-        let engagement = text(&document, "engagementId").to_owned();
-        let msx = rules::at(&document, "/trackingInfo/microsoftMsxId").cloned().unwrap_or_default();
-        self.belongs_to_us(&mut document);
-        default(&mut document, "type", "Shared");
-        default(&mut document, "qualification", "SalesQualified");
-        document.insert("direction".to_owned(), "Incoming".into());
-        let context = document.entry("inviteContext").or_insert_with(|| json!({}));
-        if context.get("invitedBy").is_none_or(Value::is_null) {
-            context["invitedBy"] = json!({ "organizationId": MICROSOFT, "organizationName": "Microsoft" });
-        }
-        let mut theirs = document.clone();
-        let at = self.book.insert(document, Owner::Ours, now, jiff::SignedDuration::ZERO);
-        self.raise_created(at, now);
-        if with_microsoft && self.book.in_engagement(&engagement, Owner::Microsoft).is_none() {
-            theirs.insert("id".to_owned(), self.world.guid().into());
-            theirs.insert("organizationId".to_owned(), MICROSOFT.into());
-            theirs.insert("organizationName".to_owned(), "Microsoft".into());
-            theirs.insert("mpnId".to_owned(), Value::Null);
-            theirs.insert("direction".to_owned(), "Outgoing".into());
-            theirs.insert("status".to_owned(), "Active".into());
-            theirs.insert("substatus".to_owned(), "Accepted".into());
-            theirs.insert("expirationDateTime".to_owned(), Value::Null);
-            theirs.insert("trackingInfo".to_owned(), json!({ "microsoftMsxId": msx }));
-            let theirs = self.book.insert(theirs, Owner::Microsoft, now, jiff::SignedDuration::ZERO);
-            self.raise_created(theirs, now);
-        }
-        Ok(at)
+    /// Whether a deal is one of those whose decline Microsoft gives no reason for (section 4.2).
+    fn small(&self, at: usize) -> bool {
+        let value = rules::at(&self.book.get(at).document, "/details/dealValue").and_then(Value::as_f64);
+        value.is_some_and(|value| value < 25_000.0)
     }
 
-    fn another(&mut self, body: &Value, now: Timestamp) -> Result<usize, Refusal> {
-        let mut document = self.given(body.get("referral").unwrap_or(body), now)?;
-        default(&mut document, "organizationId", "22220000-0000-4000-8000-0000000000ee");
-        default(&mut document, "organizationName", "Another Partner");
-        let owner = text(&document, "organizationId");
-        if owner == MICROSOFT || owner == self.identity.organization_id {
-            return Err(Refusal::invalid("The referral must be of another organization."));
-        }
-        let at = self.book.insert(document, Owner::Other, now, jiff::SignedDuration::ZERO);
-        self.raise_created(at, now);
+    /// Microsoft's review of a deal registration moves on.
+    fn reviewed(&mut self, body: &Value, now: Timestamp) -> Result<usize, Refusal> {
+        let at = self.of(body, Owner::Ours)?;
+        let index = body.get("index").and_then(Value::as_u64).and_then(|index| usize::try_from(index).ok());
+        let status = body["status"].as_str().unwrap_or_default();
+        let mut document = Document::clone(&self.book.get(at).document);
+        self.review(&mut document, index.unwrap_or_default(), status, &body["reason"], now)?;
+        self.book.replace(at, document, now);
+        self.raise_updated(at, now);
         Ok(at)
-    }
-
-    /// A document as an actor gives it, with its identifiers and a state.
-    fn given(&self, body: &Value, now: Timestamp) -> Result<Document, Refusal> {
-        let mut body = body.clone();
-        if let Value::Object(members) = &mut body {
-            members.remove("withMicrosoft");
-        }
-        let read = schema::read(body, schema::REFERRAL, "", TRUSTED)?;
-        let Value::Object(mut document) = read else {
-            return Err(Refusal::invalid("A referral is an object."));
-        };
-        for derived in ["@odata.context", "links", "eTag", "updatedDateTime"] {
-            document.remove(derived);
-        }
-        default(&mut document, "id", &self.world.guid());
-        default(&mut document, "engagementId", &self.world.guid());
-        default(&mut document, "status", "New");
-        default(&mut document, "substatus", "Pending");
-        if self.book.find(text(&document, "id")).is_some() {
-            return Err(Refusal::invalid("A referral with this id exists already."));
-        }
-        // An example from the past must not expire before anybody could answer it.
-        let instant = |member| text(&document, member).parse::<Timestamp>().ok();
-        let created = instant("createdDateTime").unwrap_or(now);
-        let expires = instant("expirationDateTime").unwrap_or_else(|| book::expiry(created));
-        if text(&document, "status") == "New" && expires <= now {
-            document.remove("expirationDateTime");
-            document.remove("createdDateTime");
-        }
-        Ok(document)
     }
 
     /// An id of Microsoft's own CRM, from the seed: `7-1ABCDEFG`.

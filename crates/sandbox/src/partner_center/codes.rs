@@ -1,0 +1,222 @@
+//! The published lists of codes and reasons (reference, enumerations).
+
+/// `details.requirements.products[].id`.
+pub(super) const PRODUCTS: &[&str] = &[
+    "Azure",
+    "EnterpriseMobilityAndSecurity",
+    "Exchange",
+    "DeveloperTools",
+    "Dynamics365Business",
+    "Dynamics365Enterprise",
+    "DynamicsAX,GP,NAV,SL",
+    "Microsoft365",
+    "Office",
+    "PowerBI",
+    "Project",
+    "SharePoint",
+    "SkypeForBusiness",
+    "Surface",
+    "SurfaceHub",
+    "SQL",
+    "Teams",
+    "Visio",
+    "Windows",
+    "Yammer",
+];
+
+/// `details.requirements.services[].id`.
+pub(super) const SERVICES: &[&str] = &[
+    "ConsultingAndProfessional",
+    "CustomSolution(ISV)",
+    "DeploymentOrMigration",
+    "Hardware",
+    "Integration",
+    "IPServices(ISV)",
+    "LearningAndCertification",
+    "Licensing",
+    "ManagedServices",
+    "ProjectServices",
+];
+
+/// `details.requirements.industries[].id`.
+pub(super) const INDUSTRIES: &[&str] = &[
+    "Agriculture, Forestry, & Fishing",
+    "Communications & Media",
+    "Education",
+    "Financial Services",
+    "Government",
+    "Healthcare",
+    "Hospitality",
+    "Manufacturing",
+    "Power & Utilities",
+    "Public Safety and National Security",
+    "Retail & Consumer Goods",
+    "Services",
+    "Travel & Transportation",
+    "Wholesale & Distribution",
+];
+
+/// Ids of a solution whose type is `Category`; legacy.
+pub(super) const CATEGORIES: &[&str] = &[
+    "AdvancedAnalytics",
+    "ApplicationIntegration",
+    "ArtificialIntelligence",
+    "AzureSecurityOperationManagement",
+    "AzureStack",
+    "BackupDisasterRecovery",
+    "BigData",
+    "Blockchain",
+    "Chatbot",
+    "CloudDatabaseMigration",
+    "CloudMigration",
+    "CloudVoice",
+    "CognitiveServices",
+    "CompetitiveDatabaseMigration",
+    "Containers",
+    "DataWarehouse",
+    "DatabaseonLinux",
+    "DevelopmentandTest",
+    "DevOps",
+    "DigitalMedia",
+    "Dynamics365forCustomerService",
+    "Dynamics365forFieldService",
+    "Dynamics365forFinanceOperations",
+    "Dynamics365forRetail",
+    "Dynamics365forSales",
+    "Dynamics365forTalent",
+    "DynamicsonAzure",
+    "EnterpriseBusinessIntelligence",
+    "Gaming",
+    "HighPerformanceComputing",
+    "HybridStorage",
+    "IdentityandAccessManagement",
+    "InformationManagement",
+    "InternetofThings",
+    "MachineLearning",
+    "Microserviceapplications",
+    "MobileApplications",
+    "MySQLPostgresMigrationtoAzure",
+    "Networking",
+    "NoSQLMigration",
+    "RedhatonAzure",
+    "RegulatoryComplianceGDPR",
+    "SAPonAzure",
+    "ServerlessComputing",
+    "SharepointonAzure",
+    "SQLServerUpgrade",
+    "ThreatProtection",
+    "WebDevelopment",
+];
+
+/// `iot.deviceCategory`.
+pub(super) const DEVICES: &[&str] = &[
+    "Arcade/Consumer Gaming Device",
+    "ATM",
+    "Automotive & Transportation Systems",
+    "Azure Sphere Board",
+    "Azure Sphere Component",
+    "Azure Sphere Guardian",
+    "Azure Sphere Module",
+    "Building Automation",
+    "Casino Gaming Device",
+    "Communication Devices",
+    "Consumer Internet Device",
+    "Consumer Wearable",
+    "Digital Picture Frame",
+    "Digital Signage",
+    "Gateway",
+    "HHT/Mobile",
+    "Industrial Automation Device",
+    "Industry Tablet(Non-POS)",
+    "Kiosk",
+    "Media Player",
+    "Media Device",
+    "Mobile POS",
+    "Navigation Device",
+    "Network Projector",
+    "Other",
+    "Other Banking Device",
+    "Other Consumer Electronic Device",
+    "Other Device",
+    "Other Enterprise Device",
+    "Other Sensor/Node",
+    "Point of Sale Device",
+    "Printing Device",
+    "Security/Surveillance",
+    "Server",
+    "Set-Top Box",
+    "Smart TV",
+    "Test and Measurement Device",
+    "Thin Client Device",
+];
+
+/// `iot.siliconType`.
+pub(super) const SILICON: &[&str] = &[
+    "AMD - A10",
+    "AMD - A4",
+    "AMD - A6",
+    "AMD - A8",
+    "AMD - E2",
+    "AMD - FX 7500",
+    "AMD - FX 7600P",
+    "AMD - FX 9370",
+    "AMD - FX 9590",
+    "AMD - G Series",
+    "AMD - Others",
+    "AMD - R Series",
+    "AMD - Rest of FX Models",
+    "Intel - Atom",
+    "Intel - Celeron - N1900",
+    "Intel - Celeron - N2807",
+    "Intel - Celeron - N2930",
+    "Intel - Celeron - N3060",
+    "Intel - Celeron - N3160",
+    "Intel - Core i3",
+    "Intel - Core i5",
+    "Intel - Core i7",
+    "Intel - Core M",
+    "Intel - Others",
+    "Intel - Pentium",
+    "Intel - Rest of Celeron",
+    "Intel - XEON",
+    "MediaTek MT3620",
+    "NXP 8ULP-CS",
+    "Others",
+];
+
+/// Why a deal was declined or lost.
+pub(super) const LOSS_REASONS: &[&str] = &[
+    "Project budget isn't adequate",
+    "Customer didn't respond",
+    "Customer chose another vendor",
+    "Customer requirement not met",
+    "Not a customer",
+    "Proposed time line was too short",
+    "Report as abuse, spam, or phishing",
+    "Others",
+];
+
+/// Why a deal was closed as an error.
+pub(super) const ERROR_REASONS: &[&str] = &[
+    "Duplicate - created through bulk upload",
+    "Duplicate - created in Partner Center",
+    "Duplicate - sent by Microsoft",
+    "Connector data sync issues",
+    "Customer matching issues",
+    "Solution issues - explain in notes",
+    "Test referral",
+    "Data error",
+    "Others - explain in notes",
+];
+
+/// Why Microsoft's sellers decline, as far as they say.
+pub(super) const MICROSOFT_DECLINES: &[&str] = &[
+    "No corresponding Microsoft customer record could be found",
+    "No Microsoft seller directly manages this customer",
+];
+
+/// The attribute that says whether the customer buys in the marketplace, and what it may say.
+pub(super) const INTENT: (&str, &[&str]) = ("CustomerMarketplaceIntent", &["HaveNotDecided", "Yes", "No"]);
+
+/// The attributes that services co-sell needs.
+pub(super) const SERVICES_ATTRIBUTES: [&str; 3] = ["PartnerRole", "SolutionArea", "SolutionPlay"];
