@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{
     error::{Error, Operation},
     ids::ETag,
+    trace::Trace,
 };
 
 /// A whole answer of the server that was a success.
@@ -19,22 +20,29 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    pub(crate) trace: Box<Trace>,
 }
 
 impl Answer {
     /// The body as JSON.
     pub(crate) fn json(&self) -> Result<Value, Error> {
-        serde_json::from_slice(&self.body).map_err(|_| self.unreadable("it is no whole JSON document"))
+        serde_json::from_slice(without_mark(&self.body))
+            .map_err(|_| self.unreadable("it is no whole JSON document"))
     }
 
     /// The error that says what is wrong with this answer.
     pub(crate) fn unreadable(&self, reason: &'static str) -> Error {
-        Error::Unreadable { operation: self.operation, status: self.status, reason }
+        Error::Unreadable {
+            operation: self.operation,
+            status: self.status,
+            reason,
+            trace: self.trace.clone(),
+        }
     }
 
     /// Whether the body holds nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.body.iter().all(u8::is_ascii_whitespace)
+        without_mark(&self.body).iter().all(u8::is_ascii_whitespace)
     }
 
     /// The server's own date.
@@ -46,6 +54,11 @@ impl Answer {
     pub(crate) fn etag(&self) -> Option<ETag> {
         self.headers.get(header::ETAG)?.to_str().ok()?.parse().ok()
     }
+}
+
+/// A body without the byte order mark that some servers put before JSON.
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// An HTTP date, one-second precision.

@@ -77,6 +77,8 @@ pub struct Limits {
     pub connect_attempts: u32,
     /// Longest wait before the next connection attempt; the wait is drawn uniformly below it.
     pub connect_wait: Duration,
+    /// Shortest wait after a server asked for one: repeating at once counts against the caller (reference, section 5).
+    pub min_retry_after: Duration,
     /// Longest `Retry-After` that is believed.
     pub max_retry_after: Duration,
     /// Pause after a 429 that names no delay.
@@ -95,6 +97,7 @@ impl Default for Limits {
             max_admission_wait: Duration::from_secs(20),
             connect_attempts: 2,
             connect_wait: Duration::from_millis(500),
+            min_retry_after: Duration::from_secs(1),
             max_retry_after: Duration::from_hours(1),
             throttle_pause: Duration::from_secs(5),
             max_pages: 10_000,

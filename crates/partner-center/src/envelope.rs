@@ -1,15 +1,16 @@
 //! Reads a refusal's body in each of its shapes: the error envelope, the gateway's object, a page, or nothing.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::{
-    answer::retry_after,
+    answer::{retry_after, without_mark},
     error::Operation,
     names::{canonical, member},
     refusal::{ApiError, ErrorCode},
+    trace::Trace,
 };
 
 /// Deepest `innerError` that is followed.
@@ -21,16 +22,17 @@ const MAX_NAME_BYTES: usize = 128;
 /// Longest message that is kept, in characters: the documented bound (reference, section 5).
 const MAX_MESSAGE_CHARS: usize = 1024;
 
-/// Makes the typed refusal of an answer that is no success.
+/// Makes the typed refusal of an answer that is no success. A delay outside `delays` is brought to its nearer end.
 pub(crate) fn refusal(
     operation: Operation,
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-    max_retry_after: Duration,
+    delays: RangeInclusive<Duration>,
+    trace: Trace,
 ) -> ApiError {
     let mut found = Findings::default();
-    if let Ok(Value::Object(outer)) = serde_json::from_slice::<Value>(body) {
+    if let Ok(Value::Object(outer)) = serde_json::from_slice::<Value>(without_mark(body)) {
         match member(&outer, "error") {
             Some(Value::Object(error)) => found.walk(error),
             // A bare OAuth-like code in place of the envelope.
@@ -47,10 +49,10 @@ pub(crate) fn refusal(
         targets: found.targets,
         fields,
         message: found.message,
-        request_id: request_id(headers),
+        trace,
         retry_after: delay
             .filter(|_| matches!(status.as_u16(), 408 | 423 | 429 | 500..=599))
-            .map(|d| d.min(max_retry_after)),
+            .map(|delay| delay.clamp(*delays.start(), *delays.end())),
     }
 }
 
@@ -147,13 +149,13 @@ fn spoken_delay(message: &str) -> Option<Duration> {
     let lower = message.to_ascii_lowercase();
     let (_, rest) = lower.split_once("try again in ")?;
     let (number, unit) = rest.split_once(' ')?;
-    unit.starts_with("second").then_some(())?;
-    number.parse().ok().map(Duration::from_secs)
-}
-
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    let id = ["request-id", "ms-requestid"].iter().find_map(|name| headers.get(*name))?.to_str().ok()?;
-    is_name(id).then(|| id.to_owned())
+    let unit = match unit {
+        unit if unit.starts_with("second") => 1,
+        unit if unit.starts_with("minute") => 60,
+        unit if unit.starts_with("hour") => 3600,
+        _ => return None,
+    };
+    number.parse::<u64>().ok().map(|number| Duration::from_secs(number.saturating_mul(unit)))
 }
 
 #[cfg(test)]
@@ -163,7 +165,10 @@ mod tests {
     fn read(status: u16, body: &str) -> ApiError {
         let status = StatusCode::from_u16(status).unwrap();
         let headers = HeaderMap::new();
-        refusal(Operation::PatchReferral, status, &headers, body.as_bytes(), Duration::from_hours(1))
+        let delays = Duration::from_secs(1)..=Duration::from_hours(1);
+        let trace =
+            Trace { client_request_id: String::new(), correlation_id: String::new(), request_id: None };
+        refusal(Operation::PatchReferral, status, &headers, body.as_bytes(), delays, trace)
     }
 
     #[test]
@@ -185,6 +190,20 @@ mod tests {
             read(429, r#"{"statusCode":429,"message":"Rate limit is exceeded. Try again in 57 seconds."}"#);
         assert_eq!(error.retry_after(), Some(Duration::from_secs(57)));
         assert_eq!(error.code(), None);
+    }
+
+    #[test]
+    fn a_spoken_delay_is_bounded_on_both_sides() {
+        for (spoken, expected) in [
+            ("Try again in 0 seconds.", Some(1)),
+            ("try again in 2 minutes", Some(120)),
+            ("Try again in 99999999999999 hours.", Some(3600)),
+            ("Try again in a while.", None),
+            ("Try again in 57", None),
+        ] {
+            let error = read(429, &format!(r#"{{"statusCode":429,"message":"{spoken}"}}"#));
+            assert_eq!(error.retry_after(), expected.map(Duration::from_secs), "{spoken}");
+        }
     }
 
     #[test]

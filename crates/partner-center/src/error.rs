@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use http::StatusCode;
 use ports::{RetryClass, TransportError};
 
-use crate::{auth::AuthError, refusal::ApiError};
+use crate::{auth::AuthError, refusal::ApiError, trace::Trace};
 
 /// What was being done. Its text completes "could not ...".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,6 +94,8 @@ pub enum Error {
         operation: Operation,
         /// Why no answer came.
         source: TransportError,
+        /// What the request can be found by, should it have been received.
+        trace: Box<Trace>,
     },
     /// The budget had no place within the longest wait. Nothing was sent.
     #[error("could not {operation}: no place in the call budget for another {wait:?}")]
@@ -129,6 +131,8 @@ pub enum Error {
         status: StatusCode,
         /// What is wrong with it. Holds no part of the body.
         reason: &'static str,
+        /// What the exchange can be found by.
+        trace: Box<Trace>,
     },
     /// The request could not be formed; nothing was sent.
     #[error("could not {operation}: {reason}")]
@@ -150,7 +154,7 @@ impl Error {
     /// What this means for the next step.
     pub fn class(&self) -> RetryClass {
         match self {
-            Self::Transport { operation, source } => {
+            Self::Transport { operation, source, .. } => {
                 if operation.has_effect() && !source.certainly_not_sent() {
                     RetryClass::Doubtful
                 } else {
@@ -169,6 +173,15 @@ impl Error {
             }
             Self::Request { .. } => RetryClass::Bug,
             Self::TimePassed { .. } | Self::Endless { .. } => RetryClass::LATER,
+        }
+    }
+
+    /// What the exchange can be found by; nothing, if nothing was sent.
+    pub fn trace(&self) -> Option<&Trace> {
+        match self {
+            Self::Transport { trace, .. } | Self::Unreadable { trace, .. } => Some(trace),
+            Self::Api(error) => Some(error.trace()),
+            _ => None,
         }
     }
 

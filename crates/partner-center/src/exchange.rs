@@ -21,6 +21,7 @@ use crate::{
     config::{Audience, CallContext, ClientConfig},
     envelope::refusal,
     error::{Error, Operation},
+    trace::Trace,
 };
 
 /// A request before it has a token.
@@ -64,6 +65,7 @@ impl Exchange {
             let reason = "the request is longer than the configured bound";
             return Err(Error::Request { operation: call.operation, reason });
         }
+        let correlation_id = self.rng.guid();
         let mut connect_attempts = 1;
         let mut replayed = false;
         loop {
@@ -74,7 +76,13 @@ impl Exchange {
                 .await
                 .map_err(|source| Error::Auth { operation: call.operation, source })?;
             self.check_time(context, call.operation)?;
-            let request = self.request(context, call, &token)?;
+            // A new identifier for every request on the wire: it names the attempt, the other one the call.
+            let trace = Box::new(Trace {
+                client_request_id: self.rng.guid(),
+                correlation_id: correlation_id.clone(),
+                request_id: None,
+            });
+            let request = self.request(context, call, &token, &trace)?;
             let began = self.clock.now();
             let answer = match self.http.clone().oneshot(request).await {
                 Ok(answer) => answer,
@@ -88,19 +96,22 @@ impl Exchange {
                 }
                 Err(source) => {
                     place.end(load_of_silence(&source));
-                    return Err(Error::Transport { operation: call.operation, source });
+                    tracing::info!(operation = ?call.operation, %source, ?trace, "partner center did not answer");
+                    return Err(Error::Transport { operation: call.operation, source, trace });
                 }
             };
             let took = Duration::try_from(self.clock.now().duration_since(began)).unwrap_or_default();
             let (parts, body) = answer.into_parts();
             let status = parts.status;
-            tracing::debug!(operation = ?call.operation, status = status.as_u16(), "partner center answered");
+            let trace = Box::new(trace.answered(&parts.headers));
+            tracing::debug!(operation = ?call.operation, status = status.as_u16(), ?trace, "partner center answered");
             if status.is_success() {
                 place.end(Outcome::Answered { kind: call.operation.kind(), took });
-                return Ok(Answer { operation: call.operation, status, headers: parts.headers, body });
+                return Ok(Answer { operation: call.operation, status, headers: parts.headers, body, trace });
             }
-            let max = self.config.limits.max_retry_after;
-            let error = refusal(call.operation, status, &parts.headers, &body, max);
+            let limits = &self.config.limits;
+            let delays = limits.min_retry_after..=limits.max_retry_after.max(limits.min_retry_after);
+            let error = refusal(call.operation, status, &parts.headers, &body, delays, *trace);
             // Before the place is given back: whoever takes it next must know of the pause.
             self.pause(status, error.retry_after()).await;
             place.end(load_of(status, call.operation, took));
@@ -158,6 +169,7 @@ impl Exchange {
         context: CallContext,
         call: &Call,
         token: &SecretString,
+        trace: &Trace,
     ) -> Result<Request<Bytes>, Error> {
         let unfit = |reason| Error::Request { operation: call.operation, reason };
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
@@ -175,11 +187,13 @@ impl Exchange {
             // JSON Patch too is sent under the plain type in every sample (reference, section 2.2).
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        // A new identifier for every request on the wire: it identifies the attempt, not the intent.
-        let guid =
-            HeaderValue::try_from(self.rng.guid()).map_err(|_| unfit("its request id is malformed"))?;
-        headers.insert(HeaderName::from_static("client-request-id"), guid.clone());
-        headers.insert(HeaderName::from_static("ms-correlationid"), guid);
+        for (name, id) in [
+            (HeaderName::from_static("client-request-id"), trace.client_request_id()),
+            (HeaderName::from_static("ms-correlationid"), trace.correlation_id()),
+        ] {
+            let id = HeaderValue::from_str(id).map_err(|_| unfit("its request id is malformed"))?;
+            headers.insert(name, id);
+        }
         if let Some(caller) = &self.config.caller_id {
             let caller =
                 HeaderValue::try_from(caller).map_err(|_| unfit("the configured caller id is malformed"))?;

@@ -27,6 +27,7 @@ mod referral;
 mod refusal;
 mod registration;
 mod standing;
+mod trace;
 pub mod webhook;
 
 pub use auth::{AuthError, TokenConfig, TokenSource};
@@ -47,3 +48,4 @@ pub use referral::{
 pub use refusal::{ApiError, ErrorCode};
 pub use registration::{Attempt, Registration, RegistrationRequest, TestResult};
 pub use standing::{REFERRAL_EVENTS, Standing, TEST_EVENT};
+pub use trace::Trace;

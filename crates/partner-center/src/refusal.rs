@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use http::StatusCode;
 use ports::RetryClass;
 
-use crate::error::Operation;
+use crate::{error::Operation, trace::Trace};
 
 /// A code of the error envelope (reference, section 5). Compared without letter case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -75,7 +75,7 @@ pub struct ApiError {
     pub(crate) targets: Vec<String>,
     pub(crate) fields: Vec<String>,
     pub(crate) message: Option<String>,
-    pub(crate) request_id: Option<String>,
+    pub(crate) trace: Trace,
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -119,7 +119,12 @@ impl ApiError {
 
     /// The server's name for this exchange, to be quoted to its support.
     pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
+        self.trace.request_id()
+    }
+
+    /// What the exchange can be found by.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
     }
 
     /// The delay the server asked for, already bounded.
@@ -161,7 +166,7 @@ impl fmt::Display for ApiError {
         if let Some(target) = self.targets.last() {
             write!(f, " about {target}")?;
         }
-        if let Some(id) = &self.request_id {
+        if let Some(id) = self.request_id() {
             write!(f, " (request {id})")?;
         }
         Ok(())
@@ -189,7 +194,11 @@ mod tests {
             targets: Vec::new(),
             fields: Vec::new(),
             message: None,
-            request_id: None,
+            trace: Trace {
+                client_request_id: String::new(),
+                correlation_id: String::new(),
+                request_id: None,
+            },
             retry_after: None,
         }
     }

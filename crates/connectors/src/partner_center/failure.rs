@@ -7,6 +7,8 @@ use partner_center::{Error, ErrorCode, Operation};
 use ports::RetryClass;
 use sync_engine::SideError;
 
+use super::schema::is_documented;
+
 /// The engine's error for `error`. The groups are those whose members the server names.
 pub(super) fn side_error(error: &Error, mapping: &Mapping) -> SideError {
     let refusal = error.api();
@@ -14,10 +16,59 @@ pub(super) fn side_error(error: &Error, mapping: &Mapping) -> SideError {
     SideError {
         class: class(error),
         what: error.to_string(),
-        told: refusal.and_then(|refusal| refusal.server_text()).unwrap_or_default().to_owned(),
+        told: refusal.map(told).unwrap_or_default(),
         groups: groups(fields, mapping),
+        fixed: Vec::new(),
         certainly_not_done: certainly_not_done(error),
     }
+}
+
+/// Inner codes that speak of a place, and not of the value in it. Microsoft publishes none; these are the words that
+/// services of its kind use.
+const PLACE_CODES: [&str; 6] =
+    ["pathNotAllowed", "pathNotFound", "readOnly", "notSupported", "notUpdatable", "immutable"];
+
+/// The engine's error for a refused change that went to the places `sent`. What the server refuses there for good is
+/// told apart from a value that it does not take: by its inner code, or because the place is none of those that the
+/// portal documents as changeable. `taken`: places where a change was accepted before.
+pub(super) fn refused_change(
+    error: &Error,
+    sent: &[&str],
+    taken: impl Fn(&str) -> bool,
+    mapping: &Mapping,
+) -> SideError {
+    let mut side = side_error(error, mapping);
+    let Some(refusal) = error.api().filter(|refusal| refusal.status() == StatusCode::BAD_REQUEST) else {
+        return side;
+    };
+    let code = refusal.deepest_code().map(ErrorCode::as_str).unwrap_or_default();
+    let speaks_of_place = PLACE_CODES.iter().any(|known| known.eq_ignore_ascii_case(code));
+    let named = |path: &&&str| refusal.fields().iter().any(|field| field == **path);
+    // A complaint that names nothing, about a change of one place, is about that place.
+    let alone = refusal.fields().is_empty() && sent.len() == 1;
+    for path in sent.iter().filter(|path| alone || named(path)) {
+        if speaks_of_place || (!is_documented(path) && !taken(path)) {
+            let living = groups(&[(*path).to_owned()], mapping);
+            side.groups.extend(living.iter().filter(|group| !side.groups.contains(group)).cloned().collect::<Vec<_>>());
+            side.fixed.extend(living.into_iter().map(|group| (group, (*path).to_owned())));
+        }
+    }
+    side
+}
+
+/// What an inner code means, where its word is plain; with the server's own sentence.
+fn told(refusal: &partner_center::ApiError) -> String {
+    let said = refusal.server_text().unwrap_or_default();
+    let code = refusal.deepest_code().map(ErrorCode::as_str).unwrap_or_default();
+    let plain = match code {
+        "missing" | "required" => "the portal cannot do without it",
+        "outOfRange" => "the portal takes no such number or date",
+        "tooLong" => "it is longer than the portal takes",
+        "tooMany" => "there are more than the portal takes",
+        _ if code.ends_with("Invalid") => "the portal does not know this value",
+        _ => return said.to_owned(),
+    };
+    if said.is_empty() { format!("{plain}.") } else { format!("{plain} ({}).", said.trim_end_matches('.')) }
 }
 
 /// Whether the answer says that the caller may not see this very referral. Another 403 (a proxy, a claims challenge) says
@@ -59,6 +110,7 @@ fn own(class: RetryClass, what: &str) -> SideError {
         what: what.to_owned(),
         told: String::new(),
         groups: Vec::new(),
+        fixed: Vec::new(),
         certainly_not_done: true,
     }
 }
@@ -79,7 +131,7 @@ fn class(error: &Error) -> RetryClass {
 fn certainly_not_done(error: &Error) -> bool {
     match error {
         Error::Api(refusal) => refusal.status().is_client_error() || !refusal.operation().has_effect(),
-        Error::Transport { operation, source } => !operation.has_effect() || source.certainly_not_sent(),
+        Error::Transport { operation, source, .. } => !operation.has_effect() || source.certainly_not_sent(),
         Error::Unreadable { operation, .. } => !operation.has_effect(),
         Error::NotAdmitted { .. }
         | Error::TimePassed { .. }
