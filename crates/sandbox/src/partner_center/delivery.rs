@@ -134,7 +134,7 @@ impl State {
             "EventName": event,
             "ResourceUri": uri,
             "ResourceName": resource,
-            "AuditUri": null,
+            if self.knobs.webhook_audit_url { "AuditUrl" } else { "AuditUri" }: null,
             "ResourceChangeUtcDate": changed,
         });
         for _ in 0..=self.knobs.webhook_duplicates {

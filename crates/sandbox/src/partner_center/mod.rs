@@ -10,7 +10,7 @@
 //!
 //! `routes` leads there, past the gateway of `throttle`. Who sees which referral stands in `visibility`, what a
 //! referral is made of in `schema`, what the service remembers in `book`, what is undocumented in [`knobs`], who the
-//! partner is in `identity`, who acts past the API in `actors`.
+//! partner is in `identity`, who acts past the API in `actors`, by itself in `seller`.
 
 mod actors;
 mod book;
@@ -31,6 +31,7 @@ mod routes;
 mod rules;
 mod schema;
 mod select;
+mod seller;
 mod signing;
 mod stamp;
 mod throttle;
@@ -52,6 +53,7 @@ use self::{
     identity::Identity,
     knobs::{Knobs, SignIn},
     rules::Step,
+    seller::Seller,
     token::Tokens,
 };
 use crate::{
@@ -74,6 +76,7 @@ struct State {
     tokens: Tokens,
     hooks: Hooks,
     gateway: throttle::Window,
+    seller: Seller,
 }
 
 /// A local Partner Center.
@@ -103,6 +106,7 @@ impl PartnerCenter {
             tokens,
             hooks: Hooks::default(),
             gateway: throttle::Window::default(),
+            seller: Seller::default(),
         };
         Self { state: Mutex::new(state) }
     }
@@ -130,7 +134,7 @@ impl Machine for PartnerCenter {
 
     fn handle(&self, request: Request<Bytes>, now: Timestamp) -> Response<Bytes> {
         let mut state = self.lock();
-        state.expire_due(now);
+        state.tick(now);
         let mut response = state.route(&request, now);
         state.dress(&mut response, request.headers(), now);
         response
@@ -138,7 +142,7 @@ impl Machine for PartnerCenter {
 
     fn state(&self, now: Timestamp) -> Value {
         let mut state = self.lock();
-        state.expire_due(now);
+        state.tick(now);
         let referrals: Vec<Value> =
             state.book.all().iter().map(|record| state.entity(&record.document, false)).collect();
         json!({ "organizationId": state.identity.organization_id, "referrals": referrals })
@@ -148,12 +152,15 @@ impl Machine for PartnerCenter {
         serde_json::to_value(&self.lock().knobs).unwrap_or_default()
     }
 
-    fn set_knobs(&self, patch: &Value, _: Timestamp) -> Result<(), String> {
+    fn set_knobs(&self, patch: &Value, now: Timestamp) -> Result<(), String> {
         let mut state = self.lock();
         state.knobs = state.knobs.patched(patch)?;
         state.book.expiry =
             Expiry { days: state.knobs.expiry_days, at_midnight: state.knobs.expiry_at_midnight };
         let named = |knob| patch.get(knob).is_some();
+        if named("seller_deeds_a_day") {
+            state.plan_deed(now);
+        }
         if (named("sign_in") && state.knobs.sign_in != SignIn::Works)
             || (named("claims_challenge") && state.knobs.claims_challenge)
         {
@@ -164,7 +171,7 @@ impl Machine for PartnerCenter {
 
     fn act(&self, actor: &str, body: &Value, now: Timestamp) -> Result<Value, String> {
         let mut state = self.lock();
-        state.expire_due(now);
+        state.tick(now);
         state.act(actor, body, now)
     }
 
@@ -176,12 +183,13 @@ impl Machine for PartnerCenter {
 
     fn take_due(&self, now: Timestamp) -> Vec<Outgoing> {
         let mut state = self.lock();
-        state.expire_due(now);
+        state.tick(now);
         state.take_due(now)
     }
 
     fn next_due(&self) -> Option<Timestamp> {
-        self.lock().hooks.next_due()
+        let state = self.lock();
+        state.hooks.next_due().into_iter().chain(state.seller.next).min()
     }
 
     fn delivered(&self, id: u64, outcome: &Outcome, now: Timestamp) {

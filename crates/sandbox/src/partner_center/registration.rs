@@ -107,7 +107,8 @@ impl State {
         if !self.may_register(bearer) {
             return Err(Problem(StatusCode::FORBIDDEN, "The caller lacks the role for webhooks.", None));
         }
-        let ok = |body: &Value| Ok(exchange::json(StatusCode::OK, body));
+        let camel = self.knobs.webhook_camel_case;
+        let ok = |body: &Value| Ok(exchange::json(StatusCode::OK, &cased(body, camel)));
         let method = request.method();
         match path {
             ["registration", "events"] if method == Method::GET => ok(&json!(EVENTS)),
@@ -227,6 +228,21 @@ impl State {
             .validations
             .retain(|_, validation| now.duration_since(validation.asked) < VALIDATIONS_KEPT);
     }
+}
+
+/// A body with its members' names as documents write them (`WebhookUrl`) or as the published schema does (`webhookUrl`).
+fn cased(body: &Value, camel: bool) -> Value {
+    let Value::Object(members) = body else { return body.clone() };
+    let renamed = |name: &String| {
+        let mut letters = name.chars();
+        letters
+            .next()
+            .map_or_else(String::new, |first| first.to_ascii_lowercase().to_string() + letters.as_str())
+    };
+    if !camel {
+        return body.clone();
+    }
+    members.iter().map(|(name, value)| (renamed(name), value.clone())).collect::<Map<String, Value>>().into()
 }
 
 fn read(request: &Request<Bytes>) -> Result<Registration, Problem> {

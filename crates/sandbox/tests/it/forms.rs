@@ -71,6 +71,45 @@ fn too_many_calls_meet_the_gateway_and_not_the_envelope() {
 }
 
 #[test]
+fn s5_who_does_not_wait_starts_anew_if_the_knob_says_so() {
+    let desk = Desk::new().knob(json!({"calls_a_minute": 1, "early_calls_count": true}));
+    desk.get(REFERRALS).expect(200);
+    desk.pass(SignedDuration::from_secs(50));
+    assert_eq!(desk.get(REFERRALS).header("retry-after"), "11");
+    desk.pass(SignedDuration::from_secs(5));
+    assert_eq!(desk.get(REFERRALS).header("retry-after"), "61");
+    desk.pass(SignedDuration::from_secs(59));
+    desk.get(REFERRALS).expect(429);
+    desk.pass(SignedDuration::from_secs(61));
+    desk.get(REFERRALS).expect(200);
+}
+
+#[test]
+fn s5_an_adaptive_limit_moves_from_minute_to_minute_within_its_bounds() {
+    let desk = Desk::new().knob(json!({"calls_a_minute": 40, "adaptive_limit": true}));
+    let mut limits = Vec::new();
+    for _ in 0..8 {
+        limits.push((0..50).take_while(|_| desk.get(REFERRALS).status == 200).count());
+        desk.pass(SignedDuration::from_mins(2));
+    }
+    assert!(limits.iter().all(|limit| (20..=40).contains(limit)), "{limits:?}");
+    limits.sort_unstable();
+    limits.dedup();
+    assert!(limits.len() > 2, "{limits:?}");
+}
+
+#[test]
+fn s5_the_gateway_can_be_unavailable_or_out_of_bandwidth() {
+    for (knob, status, wait) in [("unavailable", 503, "30"), ("bandwidth-exceeded", 509, "")] {
+        let desk = Desk::new().knob(json!({"gateway": knob}));
+        let reply = desk.get(REFERRALS);
+        assert_eq!((reply.header("retry-after"), &reply.body["statusCode"]), (wait, &json!(status)));
+        reply.expect(status);
+        desk.knob(json!({"gateway": "open"})).get(REFERRALS).expect(200);
+    }
+}
+
+#[test]
 fn an_unknown_knob_is_named_and_changes_nothing() {
     use sandbox::exchange::Machine as _;
     let desk = Desk::new();

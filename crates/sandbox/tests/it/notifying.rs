@@ -236,6 +236,70 @@ fn a_test_notification_can_be_asked_for_twice_a_minute_and_reports_its_attempts(
     desk.hooks("GET", &path, None).expect(404);
 }
 
+#[test]
+fn s6_1_a_test_notification_needs_its_subscription_and_reports_each_attempt() {
+    let desk = Desk::new();
+    let path = format!("{REGISTRATION}/validationEvents");
+    desk.register(json!({"WebhookEvents": ["referral-created"]}));
+    desk.hooks("POST", &path, None).expect(400);
+    let body = json!({"WebhookUrl": "http://127.0.0.1:7002/hook", "WebhookEvents": ["test-created"]});
+    desk.hooks("PUT", REGISTRATION, Some(&body)).expect(200);
+    let id = text(&desk.hooks("POST", &path, None).expect(200), "correlationId").to_owned();
+    let report = || desk.hooks("GET", &format!("{path}/{id}"), None).expect(200);
+    for outcome in [
+        Outcome::Failed("connection refused".to_owned()),
+        Outcome::Answered(StatusCode::INTERNAL_SERVER_ERROR),
+        Outcome::Answered(StatusCode::OK),
+    ] {
+        assert_eq!(text(&report(), "status"), "pending");
+        let sent = desk.due().remove(0);
+        let event: Value = serde_json::from_slice(sent.request.body()).unwrap();
+        assert_eq!((text(&event, "EventName"), text(&event, "ResourceName")), ("test-created", "test"));
+        desk.machine.delivered(sent.id, &outcome, desk.now.get());
+        desk.pass(SignedDuration::from_mins(1));
+    }
+    let report = report();
+    assert_eq!(
+        (text(&report, "status"), text(&report, "callbackUrl")),
+        ("completed", "http://127.0.0.1:7002/hook")
+    );
+    let results: Vec<(&str, bool)> = report["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (text(one, "responseCode"), one["systemError"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(results, [("None", true), ("InternalServerError", false), ("OK", false)]);
+}
+
+#[test]
+fn s6_1_every_answer_carries_its_correlation_its_request_and_a_locale() {
+    let desk = Desk::new();
+    let reply = desk.hooks("GET", REGISTRATION, None);
+    let lengths = ["ms-correlationid", "ms-requestid"].map(|name| reply.header(name).len());
+    assert_eq!((reply.status.as_u16(), lengths, reply.header("x-locale")), (404, [36, 36], "en-US"));
+    let given = [("ms-correlationid", "c-1"), ("ms-requestid", "r-1")];
+    let reply = desk.send("GET", &format!("{REGISTRATION}/events"), &given, "");
+    assert_eq!((reply.header("ms-correlationid"), reply.header("ms-requestid")), ("c-1", "r-1"));
+}
+
+#[test]
+fn s6_1_names_are_written_in_both_ways_and_read_in_any() {
+    let desk = Desk::new().knob(json!({"webhook_camel_case": true, "webhook_audit_url": true}));
+    let body = json!({"WEBHOOKURL": "https://a.example/h", "webhookEvents": ["referral-created"],
+        "signatureTokenToMsSignatureHeader": true});
+    let made = desk.hooks("POST", REGISTRATION, Some(&body)).expect(200);
+    assert_eq!(
+        (text(&made, "webhookUrl"), &made["webhookEvents"]),
+        ("https://a.example/h", &json!(["referral-created"]))
+    );
+    desk.act("microsoft/invite", &inbound());
+    let sent = desk.due().remove(0).request;
+    let event: Value = serde_json::from_slice(sent.body()).unwrap();
+    assert!(sent.headers().contains_key("x-ms-signature"));
+    assert_eq!((event.get("AuditUrl"), event.get("AuditUri")), (Some(&Value::Null), None));
+}
+
 impl Desk {
     fn fetch(&self, url: &str) -> Bytes {
         let path = url.strip_prefix(crate::desk::BASE).unwrap();

@@ -22,6 +22,7 @@ pub(super) const ACTORS: &[(&str, &str)] = &[
     ("microsoft/decline", "id or engagementId; reason"),
     ("microsoft/win", "id or engagementId"),
     ("microsoft/lose", "id or engagementId; reason"),
+    ("microsoft/random", "id or engagementId: one deed of those above, drawn from the seed"),
     ("microsoft/edit", "id or engagementId; set: pointer to value"),
     (
         "microsoft/invite",
@@ -76,7 +77,7 @@ impl State {
         self.answer_device(body["user_code"].as_str().unwrap_or_default(), person, now)
     }
 
-    fn acted(&mut self, actor: &str, body: &Value, now: Timestamp) -> Result<usize, Refusal> {
+    pub(super) fn acted(&mut self, actor: &str, body: &Value, now: Timestamp) -> Result<usize, Refusal> {
         let reason = body.get("reason").cloned().unwrap_or_default();
         let close = |substatus: &str| json!({ "/status": "Closed", "/substatus": substatus, "/statusReason": reason });
         match actor {
@@ -97,6 +98,7 @@ impl State {
             }
             "microsoft/win" => self.set(self.microsofts_of(body)?, &close("Won"), now),
             "microsoft/lose" => self.set(self.microsofts_of(body)?, &close("Lost"), now),
+            "microsoft/random" => self.deed(self.microsofts_of(body)?, now),
             "microsoft/edit" => self.set(self.microsofts_of(body)?, &body["set"], now),
             "microsoft/invite" => self.invite(body, now),
             "microsoft/lead" => self.lead(body, now),

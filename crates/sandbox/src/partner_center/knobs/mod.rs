@@ -124,6 +124,10 @@ knobs! {
     webhook_retry_ms: u64 = 1000;
     /// Who signs.
     webhook_signer: Signer = Signer::Genuine;
+    /// Whether the webhook API answers in camelCase, as its schema says, instead of PascalCase, as its pages do.
+    webhook_camel_case: bool = false;
+    /// Whether notifications say `AuditUrl`, as a table does, instead of `AuditUri`, as samples do.
+    webhook_audit_url: bool = false;
     /// Which role the webhook registration asks of a user.
     webhook_role: WebhookRole = WebhookRole::Any;
     /// Whether an application alone may use the webhook registration.
