@@ -4,7 +4,7 @@
 //! program polls once an hour here: what arrives, arrived because an event was believed.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -12,20 +12,16 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Redirect,
-    routing::{get, post},
-};
+use axum::{Router, response::Redirect, routing::get};
 use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use service::RECEIVER_PATH;
 
-use crate::harness::{PATIENCE, Platform, Service, World, until};
+use crate::{
+    harness::{PATIENCE, Platform, Service, World, until},
+    postbox::{Letter, Postbox, serve},
+};
 
 /// More than the endpoint takes, by one byte.
 const TOO_LONG: usize = 64 * 1024 + 1;
@@ -33,119 +29,6 @@ const TOO_LONG: usize = 64 * 1024 + 1;
 const FLOOD: usize = 200;
 /// How long an answer may take. The store waits some seconds for a lock before it gives up, writer after writer.
 const ANSWER_WITHIN: Duration = PATIENCE;
-
-/// One delivery, as it came off the wire.
-#[derive(Clone, Debug)]
-struct Letter {
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-impl Letter {
-    fn with(&self, name: &str, value: &str) -> Self {
-        let mut letter = self.without(name);
-        letter.headers.push((name.to_owned(), value.to_owned()));
-        letter
-    }
-
-    fn without(&self, name: &str) -> Self {
-        let mut letter = self.clone();
-        letter.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        letter
-    }
-
-    fn saying(&self, body: impl Into<Vec<u8>>) -> Self {
-        Self { body: body.into(), ..self.clone() }
-    }
-
-    fn header(&self, name: &str) -> &str {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        &found.unwrap_or_else(|| panic!("the delivery has no {name}")).1
-    }
-
-    fn event(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    /// Whether it is about this record.
-    fn is_about(&self, referral: &str) -> bool {
-        self.event()["ResourceUri"].as_str().is_some_and(|uri| uri.ends_with(referral))
-    }
-}
-
-/// Where the sandbox delivers: every letter is kept, none is passed on.
-#[derive(Clone, Default)]
-struct Postbox {
-    letters: Arc<Mutex<Vec<Letter>>>,
-}
-
-impl Postbox {
-    /// Opens a postbox and has all events of referrals delivered there.
-    async fn open(world: &World) -> Self {
-        let postbox = Self::default();
-        let routes = Router::new().route("/", post(keep)).with_state(postbox.clone());
-        let address = serve(routes).await;
-        let events =
-            ["referral-created", "referral-updated", "related-referral-created", "related-referral-updated"];
-        let body = json!({ "WebhookUrl": format!("http://{address}/"), "WebhookEvents": events });
-        let token = webhooks_token(world).await;
-        let url = format!("{}/registration", text(world, "/partner_center/webhooks_url"));
-        world.call(Method::POST, &url, Some(&token), Some(&body)).await;
-        postbox
-    }
-
-    /// Waits for the next letter that is `wanted` and is not among the `after` first ones.
-    async fn next(&self, after: usize, wanted: impl Fn(&Letter) -> bool) -> Letter {
-        let wanted = &wanted;
-        until("a delivery", || async move {
-            let letters = self.letters.lock().unwrap();
-            letters.iter().skip(after).find(|letter| wanted(letter)).cloned()
-        })
-        .await
-    }
-
-    fn count(&self) -> usize {
-        self.letters.lock().unwrap().len()
-    }
-}
-
-async fn keep(State(postbox): State<Postbox>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let signs = ["content-type", "authorization", "x-ms-signature", "x-ms-certificate-url"];
-    let kept = headers
-        .iter()
-        .filter(|(name, _)| signs.contains(&name.as_str()) || name.as_str() == "x-ms-signature-algorithm");
-    let headers = kept.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
-    postbox.letters.lock().unwrap().push(Letter { headers, body: body.to_vec() });
-    StatusCode::OK
-}
-
-async fn serve(routes: Router) -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    address
-}
-
-fn text<'a>(world: &'a World, pointer: &str) -> &'a str {
-    world.ready.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer}"))
-}
-
-/// A token for the registration API, as an administrator has one.
-async fn webhooks_token(world: &World) -> String {
-    let form = [
-        ("grant_type", "refresh_token"),
-        ("client_id", text(world, "/partner_center/client_id")),
-        ("client_secret", text(world, "/partner_center/client_secret")),
-        ("refresh_token", text(world, "/partner_center/refresh_token")),
-        ("scope", text(world, "/partner_center/webhooks_scope")),
-    ];
-    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let request = reqwest::Client::new().post(text(world, "/partner_center/token_url"));
-    let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-    let answer = request.send().await.unwrap().text().await.unwrap();
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
-}
 
 /// The program with a deal, listening for events at an address of its own, and nearly without polls.
 struct Listening {
@@ -191,7 +74,7 @@ impl Listening {
     /// Waits until a genuine event has gone all the way and no pass is left: from then on nothing calls by itself.
     async fn caught_up(&self) {
         let letter = self.edited("The first word").await;
-        assert_eq!(self.post(&letter).await, 200);
+        assert_eq!(self.post(&letter).await.status, 200);
         self.world
             .until_opportunity(&self.opportunity, "Description", |notes| notes == "The first word")
             .await;
@@ -205,12 +88,8 @@ impl Listening {
         self.quiet().await;
     }
 
-    async fn post(&self, letter: &Letter) -> u16 {
-        let mut request = self.http.post(&self.endpoint).timeout(ANSWER_WITHIN).body(letter.body.clone());
-        for (name, value) in &letter.headers {
-            request = request.header(name, value);
-        }
-        request.send().await.unwrap().status().as_u16()
+    async fn post(&self, letter: &Letter) -> Answer {
+        deliver(&self.http, &self.endpoint, letter).await
     }
 
     async fn log(&self, platform: Platform) -> Vec<Value> {
@@ -256,14 +135,20 @@ impl Listening {
         self.world.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&knobs)).await;
     }
 
-    /// The forgery is refused as it should be, nobody is asked anything, and no mark is taken.
-    async fn refuses(&self, name: &str, letter: &Letter, status: u16) {
-        let (before, marks) = (self.calls().await, self.marks());
-        assert_eq!(self.post(letter).await, status, "{name}: status");
-        let after = self.calls().await;
-        assert_eq!(Calls { certificates: 0, ..after }, Calls { certificates: 0, ..before }, "{name}: calls");
-        assert!(after.certificates - before.certificates <= 1, "{name}: certificates fetched more than once");
+    /// The forgery is refused for this reason, and no mark is taken.
+    async fn refuses(&self, name: &str, letter: &Letter, status: u16, reason: &str) {
+        let marks = self.marks();
+        let answer = self.post(letter).await;
+        assert_eq!((answer.status, answer.reason.as_str()), (status, reason), "{name}");
         assert_eq!(self.marks(), marks, "{name}: marks");
+    }
+
+    /// Nobody was asked anything since `before`, but for at most this many certificates.
+    async fn cost_nothing_since(&self, before: Calls, certificates: usize) {
+        let after = self.calls().await;
+        assert_eq!(Calls { certificates: 0, ..after }, Calls { certificates: 0, ..before }, "calls");
+        let fetched = after.certificates - before.certificates;
+        assert!(fetched <= certificates, "{fetched} certificates fetched");
     }
 
     /// The work rows of the store, with their generations.
@@ -278,6 +163,27 @@ impl Listening {
         });
         rows.unwrap().collect::<Result<_, _>>().unwrap()
     }
+}
+
+/// How a letter was answered.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    /// Empty for one that was taken.
+    reason: String,
+    retry_after: Option<String>,
+}
+
+async fn deliver(http: &reqwest::Client, endpoint: &str, letter: &Letter) -> Answer {
+    let mut request = http.post(endpoint).timeout(ANSWER_WITHIN).body(letter.body.clone());
+    for (name, value) in &letter.headers {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await.unwrap();
+    let retry_after = answer.headers().get("retry-after").map(|after| after.to_str().unwrap().to_owned());
+    let status = answer.status().as_u16();
+    let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default();
+    Answer { status, reason: body["reason"].as_str().unwrap_or_default().to_owned(), retry_after }
 }
 
 /// What was asked of the platforms, so far.
@@ -298,7 +204,7 @@ fn kind(exchange: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_forged_event_is_refused_and_costs_nothing() {
+async fn p17_each_forged_event_is_refused_for_its_own_reason_and_costs_nothing() {
     let elsewhere = Arc::new(AtomicUsize::new(0));
     let trap = TcpListener::bind("127.0.0.1:0").unwrap();
     let trap_address = trap.local_addr().unwrap();
@@ -308,13 +214,16 @@ async fn a_forged_event_is_refused_and_costs_nothing() {
             caught.fetch_add(1, Ordering::SeqCst);
         }
     });
-    let here = Listening::start(None).await;
+    let own_file: Arc<Mutex<axum::body::Bytes>> = Arc::default();
+    let served = Arc::clone(&own_file);
+    let file = move || async move { served.lock().unwrap().clone() };
+    let own = serve(Router::new().route("/cert/chain.cer", get(file))).await;
+    let here = Listening::start(Some(&format!("http://{own}/cert/"))).await;
     here.caught_up().await;
     let letter = here.edited("A colleague's own words").await;
     assert_eq!(letter.header("x-ms-signature-algorithm"), "rsa-sha256", "the sandbox signs as documented");
 
-    let sound = here.post(&letter).await;
-    assert_eq!(sound, 200, "a genuine event is taken");
+    assert_eq!(here.post(&letter).await.status, 200, "a genuine event is taken");
     here.world
         .until_opportunity(&here.opportunity, "Description", |notes| notes == "A colleague's own words")
         .await;
@@ -330,43 +239,131 @@ async fn a_forged_event_is_refused_and_costs_nothing() {
     tampered["EventName"] = json!("referral-created");
     let mut oversized = other.event();
     oversized["Padding"] = json!("x".repeat(TOO_LONG));
-    let table: Vec<(&str, Letter, u16)> = vec![
-        ("no signature", other.without("authorization"), 401),
-        ("another scheme", other.with("authorization", "Bearer abc"), 401),
-        ("garbage for a signature", other.with("authorization", "Signature %%%"), 400),
-        ("a signature of nothing", other.with("authorization", "Signature AAAA"), 401),
-        ("a signature over another body", letter.with("authorization", &signature), 401),
-        ("a body with a change", other.saying(tampered.to_string()), 401),
-        ("a body with one more blank", other.saying([&other.body[..], b" "].concat()), 401),
-        ("sha1", other.with("x-ms-signature-algorithm", "rsa-sha1"), 400),
-        ("no algorithm", other.without("x-ms-signature-algorithm"), 400),
-        ("no certificate", other.without("x-ms-certificate-url"), 400),
+    let twice = |name: &str| {
+        let mut letter = other.clone();
+        letter.headers.push((name.to_owned(), other.header(name).to_owned()));
+        letter
+    };
+    let elsewhere_at = |url: String| other.with("x-ms-certificate-url", &url);
+    let genuine_url = other.header("x-ms-certificate-url");
+    let genuine_host = genuine_url.strip_prefix("http://").unwrap().split('/').next().unwrap();
+    let table: Vec<(&str, Letter, u16, &str)> = vec![
+        ("no signature", other.without("authorization"), 401, "signature-missing"),
+        ("another scheme", other.with("authorization", "Bearer abc"), 401, "signature-missing"),
+        ("garbage for a signature", other.with("authorization", "Signature %%%"), 400, "signature-malformed"),
+        ("two signatures", twice("authorization"), 400, "signature-malformed"),
+        ("a signature of nothing", other.with("authorization", "Signature AAAA"), 401, "signature-wrong"),
+        ("a signature over another body", letter.with("authorization", &signature), 401, "signature-wrong"),
+        ("a body with a change", other.saying(tampered.to_string()), 401, "signature-wrong"),
+        (
+            "a body with one more blank",
+            other.saying([&other.body[..], b" "].concat()),
+            401,
+            "signature-wrong",
+        ),
+        (
+            "another hash than was signed",
+            other.with("x-ms-signature-algorithm", "RSA-SHA384"),
+            401,
+            "signature-wrong",
+        ),
+        ("sha1", other.with("x-ms-signature-algorithm", "rsa-sha1"), 400, "algorithm-refused"),
+        ("md5", other.with("x-ms-signature-algorithm", "rsa-md5"), 400, "algorithm-refused"),
+        ("no hash", other.with("x-ms-signature-algorithm", "rsa"), 400, "algorithm-refused"),
+        ("no algorithm", other.without("x-ms-signature-algorithm"), 400, "algorithm-missing"),
+        ("no certificate", other.without("x-ms-certificate-url"), 400, "certificate-url-missing"),
+        ("two certificates", twice("x-ms-certificate-url"), 400, "certificate-url-missing"),
         (
             "a certificate on another host",
-            other.with("x-ms-certificate-url", &format!("http://{trap_address}/cert/{file}")),
+            elsewhere_at(format!("http://{trap_address}/cert/{file}")),
             400,
+            "certificate-url-foreign",
+        ),
+        (
+            "the trusted host as a user's name",
+            elsewhere_at(format!("http://{genuine_host}@{trap_address}/cert/{file}")),
+            400,
+            "certificate-url-foreign",
+        ),
+        (
+            "the trusted host as the beginning of another",
+            elsewhere_at(format!("http://127.0.0.1.{trap_address}/cert/{file}")),
+            400,
+            "certificate-url-foreign",
+        ),
+        (
+            "a way out of the folder",
+            elsewhere_at(format!("http://{genuine_host}/cert/../_sandbox/state")),
+            400,
+            "certificate-url-foreign",
+        ),
+        (
+            "a way out of the folder, escaped",
+            elsewhere_at(format!("http://{genuine_host}/cert/%2e%2e/_sandbox/state")),
+            400,
+            "certificate-url-foreign",
+        ),
+        (
+            "an escaped slash",
+            elsewhere_at(format!("http://{genuine_host}/cert/..%2f_sandbox/state")),
+            400,
+            "certificate-url-foreign",
+        ),
+        (
+            "a certificate with a question",
+            elsewhere_at(format!("{genuine_url}?x=1")),
+            400,
+            "certificate-url-foreign",
         ),
         (
             "a certificate by another scheme",
-            other.with("x-ms-certificate-url", &format!("file:///cert/{file}")),
+            elsewhere_at(format!("file:///cert/{file}")),
             400,
+            "certificate-url-foreign",
         ),
-        ("a body that is too long", other.saying(oversized.to_string()), 413),
-        ("no JSON", other.saying("EventName=referral-updated"), 400),
-        ("no referral", other.saying(r#"{"EventName":"referral-updated","ResourceUri":"/x"}"#), 400),
-        ("nothing at all", Letter { headers: Vec::new(), body: Vec::new() }, 401),
+        ("a body that is too long", other.saying(oversized.to_string()), 413, "body-too-long"),
+        ("a form", other.with("content-type", "application/x-www-form-urlencoded"), 415, "content-foreign"),
+        ("a compressed body", other.with("content-encoding", "gzip"), 415, "content-foreign"),
+        ("no JSON", other.saying("EventName=referral-updated"), 400, "body-malformed"),
+        (
+            "no referral",
+            other.saying(r#"{"EventName":"referral-updated","ResourceUri":"/x"}"#),
+            400,
+            "resource-malformed",
+        ),
+        ("nothing at all", Letter { headers: Vec::new(), body: Vec::new() }, 401, "signature-missing"),
     ];
-    for (name, forged, status) in &table {
-        here.refuses(name, forged, *status).await;
+    let before = here.calls().await;
+    for (name, forged, status, reason) in &table {
+        here.refuses(name, forged, *status, reason).await;
     }
-    for signer in ["foreign", "expired", "other-organization", "tampered", "unsigned"] {
+    // Every signature that does not fit may be due to a new certificate at the same address, once a minute.
+    here.cost_nothing_since(before, 1).await;
+    for (signer, reason) in [
+        ("foreign", "chain-untrusted"),
+        ("expired", "certificate-expired"),
+        ("tampered", "signature-wrong"),
+        ("unsigned", "signature-missing"),
+    ] {
         let forged = here.signed_by(signer).await;
-        here.refuses(signer, &forged, 401).await;
+        let before = here.calls().await;
+        here.refuses(signer, &forged, 401, reason).await;
+        here.cost_nothing_since(before, 1).await;
     }
+    // With its whole chain to the trusted root: only the name of its issuer is wrong.
+    let forged = here.signed_by("other-organization").await;
+    let chain = format!("{}?chain=1", forged.header("x-ms-certificate-url"));
+    *own_file.lock().unwrap() = reqwest::get(chain).await.unwrap().bytes().await.unwrap();
+    let before = here.calls().await;
+    let forged = forged.with("x-ms-certificate-url", &format!("http://{own}/cert/chain.cer"));
+    here.refuses("another organisation's", &forged, 401, "issuer-foreign").await;
+    here.cost_nothing_since(before, 0).await;
     assert_eq!(elsewhere.load(Ordering::SeqCst), 0, "nobody called the stranger's host");
 
     // The same event again: taken before, so that it is not sent once more, and nothing is done.
-    here.refuses("a replay", &letter, 200).await;
+    let before = here.calls().await;
+    here.refuses("a replay", &letter, 200, "").await;
+    here.cost_nothing_since(before, 0).await;
     let now = here.world.opportunity(&here.opportunity).await;
     for field in ["Description", "Amount", "StageName", "CloseDate", "Name", "SystemModstamp"] {
         assert_eq!(now[field], settled[field], "{field} changed without a genuine event");
@@ -374,13 +371,13 @@ async fn a_forged_event_is_refused_and_costs_nothing() {
 
     // And the genuine one still opens the door.
     let genuine = here.edited("Said at last").await;
-    assert_eq!(here.post(&genuine).await, 200);
+    assert_eq!(here.post(&genuine).await.status, 200);
     here.world.until_opportunity(&here.opportunity, "Description", |notes| notes == "Said at last").await;
     assert!(!std::fs::read_to_string(here.world.folder().join("cosell.log")).unwrap().contains("panicked"));
 }
 
 #[tokio::test]
-async fn a_flood_of_forgeries_fetches_one_certificate_and_a_redirect_leads_nowhere() {
+async fn p17_a_flood_of_forgeries_fetches_one_certificate_and_a_redirect_leads_nowhere() {
     let asked = Arc::new(AtomicUsize::new(0));
     let target: Arc<Mutex<String>> = Arc::default();
     let (count, to) = (Arc::clone(&asked), Arc::clone(&target));
@@ -408,8 +405,13 @@ async fn a_flood_of_forgeries_fetches_one_certificate_and_a_redirect_leads_nowhe
     let before = here.calls().await;
     let moved = letter.with("x-ms-certificate-url", &format!("http://{place}/cert/moved.cer"));
     // Nobody's forgery, maybe: the sender is asked to try again.
-    here.refuses("a certificate that has moved", &moved, 503).await;
-    here.refuses("the same again", &moved, 503).await;
+    here.refuses("a certificate that has moved", &moved, 503, "certificate-unavailable").await;
+    here.refuses("the same again", &moved, 503, "certificate-unavailable").await;
+    assert_eq!(
+        here.post(&moved).await.retry_after.as_deref(),
+        Some("60"),
+        "the sender is told when to come back"
+    );
     assert_eq!(asked.load(Ordering::SeqCst), 1, "the address was asked once");
     assert_eq!(here.calls().await, before, "nobody followed the redirect");
 
@@ -419,7 +421,7 @@ async fn a_flood_of_forgeries_fetches_one_certificate_and_a_redirect_leads_nowhe
     assert_eq!(here.marks(), marks, "no mark was taken");
 
     // The flood did not push the genuine one out.
-    assert_eq!(here.post(&letter).await, 200);
+    assert_eq!(here.post(&letter).await.status, 200);
     here.world
         .until_opportunity(&here.opportunity, "Description", |notes| notes == "The flood's last words")
         .await;
@@ -446,13 +448,13 @@ async fn a_genuine_event_of_an_unknown_record_costs_one_read() {
     theirs["substatus"] = json!("Pending");
     here.world.acts("microsoft/invite", json!({ "referral": theirs, "withMicrosoft": false })).await;
     let letter = here.postbox.next(0, |letter| letter.is_about(unknown)).await;
-    assert_eq!(here.post(&letter).await, 200, "it is genuine");
+    assert_eq!(here.post(&letter).await.status, 200, "it is genuine");
     until("the one read", || async { (here.reads_of(unknown).await == 1).then_some(()) }).await;
-    assert_eq!(here.post(&letter).await, 200, "a replay is answered like the original");
+    assert_eq!(here.post(&letter).await.status, 200, "a replay is answered like the original");
 
     // A genuine event behind it goes all the way: the unknown one was over by then.
     let genuine = here.edited("Behind the unknown one").await;
-    assert_eq!(here.post(&genuine).await, 200);
+    assert_eq!(here.post(&genuine).await.status, 200);
     here.world
         .until_opportunity(&here.opportunity, "Description", |notes| notes == "Behind the unknown one")
         .await;
@@ -470,10 +472,12 @@ async fn a_store_that_cannot_keep_the_mark_asks_the_sender_to_try_again() {
     let letter = here.edited("Told while the store was away").await;
     let store = Connection::open(here.world.folder().join("cosell.sqlite3")).unwrap();
     store.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert_eq!(here.post(&letter).await, 503, "the mark could not be kept");
+    let answer = here.post(&letter).await;
+    assert_eq!((answer.status, answer.reason.as_str()), (503, "store-down"), "the mark could not be kept");
+    assert!(answer.retry_after.is_some(), "the sender is told when to come back");
     store.execute_batch("ROLLBACK").unwrap();
     drop(store);
-    assert_eq!(here.post(&letter).await, 200, "what failed before is not taken for a replay");
+    assert_eq!(here.post(&letter).await.status, 200, "what failed before is not taken for a replay");
     here.world
         .until_opportunity(&here.opportunity, "Description", |notes| notes == "Told while the store was away")
         .await;
@@ -488,16 +492,10 @@ impl Listening {
             body["ResourceChangeUtcDate"] = json!(format!("2026-01-01T00:{:02}:{:02}Z", n / 60, n % 60));
             let forged = letter.saying(body.to_string());
             let (http, endpoint) = (self.http.clone(), self.endpoint.clone());
-            flood.spawn(async move {
-                let mut request = http.post(endpoint).timeout(ANSWER_WITHIN).body(forged.body);
-                for (name, value) in forged.headers {
-                    request = request.header(name, value);
-                }
-                request.send().await.unwrap().status().as_u16()
-            });
+            flood.spawn(async move { deliver(&http, &endpoint, &forged).await.reason });
         }
-        let statuses = flood.join_all().await;
-        assert!(statuses.iter().all(|status| *status == 401), "{statuses:?}");
+        let reasons = flood.join_all().await;
+        assert!(reasons.iter().all(|reason| reason == "signature-wrong"), "{reasons:?}");
     }
 
     /// Waits until no work is left but status lines, which are an hour apart here.

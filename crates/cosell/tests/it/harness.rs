@@ -280,7 +280,7 @@ impl World {
     }
 
     /// A token for the registration of events, as an administrator's own client gets it.
-    async fn webhooks_token(&self) -> String {
+    pub(crate) async fn webhooks_token(&self) -> String {
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "refresh_token")
             .append_pair("client_id", self.said("/partner_center/client_id"))

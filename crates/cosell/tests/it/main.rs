@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod harness;
+mod postbox;
 
 mod clones;
 mod commands;
