@@ -8,6 +8,7 @@
 
 mod bodies;
 mod breaking;
+mod conformance;
 mod creating;
 mod desk;
 mod forms;
