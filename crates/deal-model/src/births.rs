@@ -23,6 +23,7 @@ pub(crate) fn plan_referral(input: &PlanInput<'_>, crm: &Observation, plan: &mut
         reason: facts.reason.as_deref(),
         confirmed: false,
         push: push.is_some(),
+        endings: &input.specs.endings,
     }
     .rule();
     match step {
@@ -44,8 +45,14 @@ pub(crate) fn plan_referral(input: &PlanInput<'_>, crm: &Observation, plan: &mut
     let mut ready = consent(crm, plan);
     let mut writes = Vec::new();
     ready &= creating(input, crm, Side::Portal, &mut writes, plan);
+    ready &= help_is_clear(input, crm, plan);
     if facts.asks_help {
         ready &= needs_of_help(input, crm, plan);
+        ready &= one_primary(input, crm, plan);
+    }
+    for lack in &input.specs.lacks {
+        plan.problem(ProblemClass::Data, Some(&lack.about), lack.sentence.clone(), lack.next_step.clone());
+        ready = false;
     }
     if ready {
         plan.consumed.extend(push.map(|decision| decision.id));
@@ -89,6 +96,7 @@ pub(crate) fn plan_companion(
     }
     let mut ready = consent(crm, plan);
     ready &= needs_of_help(input, crm, plan);
+    ready &= help_is_clear(input, crm, plan);
     let mut writes = Vec::new();
     for spec in input.specs.groups.iter().filter(|spec| spec.asks_help() || spec.to.portal.create) {
         let write = creating_write(input, spec, crm, Side::Portal);
@@ -125,7 +133,7 @@ fn needs_of_help(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) -> b
     for id in &input.specs.help_needs {
         let Some(spec) = input.specs.group(id) else { continue };
         let sends = known(crm, &spec.members, &input.deal.memory, |reading| &reading.sends);
-        if sends.is_none_or(|sends| is_empty(spec, &sends)) {
+        if sends.as_ref().is_none_or(|sends| is_empty(spec, sends)) {
             plan.problem(
                 ProblemClass::Data,
                 Some(id),
@@ -133,9 +141,72 @@ fn needs_of_help(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) -> b
                 "Add a contact with first name, last name, phone and e-mail to the opportunity.",
             );
             ready = false;
+        } else if let Some(sends) = sends {
+            ready &= demanded(spec, &Content::Whole(sends), plan);
         }
     }
     ready
+}
+
+/// Whether the help that is asked for can be told to the portal. Without it the wrong kind of deal would be created, which
+/// nobody can change later.
+fn help_is_clear(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) -> bool {
+    let mut clear = true;
+    for spec in input.specs.groups.iter().filter(|spec| spec.asks_help()) {
+        clear &= fitting(spec, crm, plan);
+        if let Some(sends) = known(crm, &spec.members, &input.deal.memory, |reading| &reading.sends) {
+            clear &= demanded(spec, &Content::Whole(sends), plan);
+        }
+    }
+    clear
+}
+
+/// A shared deal targets one element: the one that is marked, else the first by its key. Two marks are a question.
+fn one_primary(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) -> bool {
+    let mut one = true;
+    for (field, marked) in crm.crm().map(|facts| &facts.primary).into_iter().flatten() {
+        if marked.len() < 2 {
+            continue;
+        }
+        let spec = input.specs.groups.iter().find(|spec| spec.lead().id == *field);
+        let label = spec.map_or(field.as_str(), GroupSpec::label);
+        let keys: Vec<&str> = marked.iter().map(|key| key.0.as_str()).collect();
+        plan.problem(
+            ProblemClass::Data,
+            Some(&field.as_str().into()),
+            format!("{label}: {} are all marked as primary, and a shared deal targets one.", keys.join(", ")),
+            "Leave the mark on the one solution that the deal is about.",
+        );
+        one = false;
+    }
+    one
+}
+
+/// Whether every field of the group says something that the portal has a word for, with a problem for each that does not.
+pub(crate) fn fitting(spec: &GroupSpec, crm: &Observation, plan: &mut Plan) -> bool {
+    let mut fitting = true;
+    for field in &spec.members {
+        if let Some(misfit) = field.misfit(crm) {
+            plan.problem(
+                ProblemClass::Data,
+                Some(&field.id.as_str().into()),
+                misfit.sentence,
+                misfit.next_step,
+            );
+            fitting = false;
+        }
+    }
+    fitting
+}
+
+/// Whether the portal would take what is about to be written, with a problem for each field that it would not.
+pub(crate) fn demanded(spec: &GroupSpec, content: &Content, plan: &mut Plan) -> bool {
+    let mut met = true;
+    for (field, unmet) in spec.unmet(content) {
+        plan.problem(ProblemClass::Data, Some(&field.id.as_str().into()), unmet.sentence, unmet.next_step);
+        met = false;
+    }
+    met
 }
 
 /// Every group that goes along when the record on `side` is created; whether nothing that it needs is missing.
@@ -154,6 +225,7 @@ fn creating(
             continue;
         }
         let mut write = creating_write(input, spec, from, side);
+        let wanted = write.is_some();
         if let Some(message) = write.as_ref().and_then(|write| input.refused(write, side)) {
             refused(spec, message, plan);
             write = None;
@@ -167,8 +239,12 @@ fn creating(
             );
             write = None;
         }
+        let held_back = wanted && write.is_none();
         if side == Side::Portal {
-            ready &= complete(spec, write.as_ref(), plan);
+            ready &= fitting(spec, from, plan) & complete(spec, from, plan);
+            ready &= write.as_ref().is_none_or(|write| demanded(spec, &write.content, plan));
+            // What was held back above is there, and a referral cannot be born without it.
+            ready &= !held_back || !spec.members.iter().any(|field| field.required.portal);
         }
         writes.extend(write);
     }
@@ -196,29 +272,20 @@ fn refused(spec: &GroupSpec, message: &str, plan: &mut Plan) {
         ProblemClass::Data,
         Some(&spec.id),
         format!("{} was refused: {message}", spec.label()),
-        "Change the value; it is sent again then.",
+        spec.how_to_mend(),
     );
 }
 
 /// Whether all that a referral cannot do without is there, with a problem for each that is not.
-fn complete(spec: &GroupSpec, write: Option<&Write>, plan: &mut Plan) -> bool {
+fn complete(spec: &GroupSpec, from: &Observation, plan: &mut Plan) -> bool {
     let mut complete = true;
-    let sent = write.and_then(|write| match &write.content {
-        Content::Whole(group) => Some(group),
-        Content::Elements(_) => None,
-    });
     for field in spec.members.iter().filter(|field| field.required.portal) {
-        let present = sent.and_then(|group| group.get(&field.id)).is_some_and(|held| match held {
-            Held::Empty => false,
-            Held::Value(crate::Value::Set(elements)) => !elements.is_empty(),
-            Held::Value(_) => true,
-        });
-        if !present {
+        if let Some(missing) = field.missing(from) {
             plan.problem(
                 ProblemClass::Data,
                 Some(&field.id.as_str().into()),
-                format!("{} is empty, and a referral needs it.", field.label),
-                format!("Fill {} on the opportunity.", field.label),
+                missing.sentence,
+                missing.next_step,
             );
             complete = false;
         }

@@ -2,8 +2,9 @@
 
 use crate::{
     Archived, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Life, Observation, PerSide, Phase,
-    Plan, PlanInput, ProblemClass, SETTLE, Side, Verdict, Why, Window, Write, display, fingerprint,
-    fit_group,
+    Plan, PlanInput, ProblemClass, SETTLE, Side, Verdict, Why, Window, Write,
+    births::{demanded, fitting},
+    display, fingerprint, fit_group,
     fuse::{Spark, by_person},
     merge::{Case, Merged, Ruling, comparable, is_empty},
     planner::known,
@@ -73,6 +74,9 @@ impl Groups<'_> {
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.held));
         let [sends_portal, sends_crm] =
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.sends));
+        if spec.asks_help() && !self.input.has_companion(self.seen.portal) {
+            fitting(spec, self.seen.crm, plan);
+        }
         if spec.asks_help()
             && !self.input.has_companion(self.seen.portal)
             && let (Some(crm), Some(sends)) = (&crm, &sends_crm)
@@ -82,6 +86,9 @@ impl Groups<'_> {
         let (Some(portal), Some(crm), Some(sends_portal), Some(sends_crm)) =
             (portal, crm, sends_portal, sends_crm)
         else {
+            if spec.to.portal.update && !self.seen.portal.life.is_closed() {
+                fitting(spec, self.seen.crm, plan);
+            }
             return GroupDecision::Unknown;
         };
         let held = PerSide::new(portal, crm);
@@ -163,6 +170,13 @@ impl Groups<'_> {
             return GroupDecision::Drift;
         }
         match merged {
+            Merged::Nothing | Merged::Drift if spec.fixed && !alike => {
+                plan.notes.push(format!(
+                    "{}: the portal was seen to refuse changes of it; it is written at creation only.",
+                    spec.label()
+                ));
+                if merged == Merged::Drift { GroupDecision::Drift } else { GroupDecision::Nothing }
+            }
             Merged::Nothing => {
                 if !alike {
                     self.say_kept(spec, held, plan);
@@ -267,6 +281,9 @@ impl Groups<'_> {
             );
             return pending("its currency is missing");
         }
+        if to == Side::Portal && !demanded(spec, &write.content, plan) {
+            return pending("the portal would not take the value");
+        }
         if write.why != Why::Decided {
             self.fuse(spec, to, &write, plan)?;
             if let Some(message) = self.input.refused(&write, to) {
@@ -274,7 +291,7 @@ impl Groups<'_> {
                     ProblemClass::Data,
                     Some(&spec.id),
                     format!("{} was refused: {message}", spec.label()),
-                    "Change the value; it is sent again then.",
+                    spec.how_to_mend(),
                 );
                 return pending("the value was refused");
             }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Irreversible, PerSide, Response, Side};
+use crate::{CodeList, Endings, Irreversible, PerSide, Response, Side};
 
 /// The canonical life of a deal. Both sides speak it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ pub(crate) enum LifeStep {
     /// The sales stage of an active deal goes across.
     SalesStage { to: Side, stage: String },
     /// A person is needed.
-    Problem { sentence: String, next_step: &'static str },
+    Problem { sentence: String, next_step: String },
 }
 
 /// Everything the lifecycle table looks at.
@@ -78,6 +78,8 @@ pub(crate) struct LifeCase<'a> {
     pub(crate) confirmed: bool,
     /// A person asked for a referral of a closed opportunity.
     pub(crate) push: bool,
+    /// What the portal demands of an end.
+    pub(crate) endings: &'a Endings,
 }
 
 impl Life {
@@ -162,6 +164,7 @@ impl LifeCase<'_> {
                     (Life::Won, Irreversible::Close),
                 ],
             },
+            (None, Life::Error { .. }) => self.error(),
             (Some(Response::Accept), _) => self.contradiction("accept"),
             (Some(Response::Decline), Life::Active { .. } | Life::Won) if self.moved() => {
                 self.contradiction("decline")
@@ -171,15 +174,59 @@ impl LifeCase<'_> {
     }
 
     fn decline(&self) -> LifeStep {
-        match self.reason {
-            Some(reason) => LifeStep::Portal {
+        match self.reason_of(self.endings.reasons.as_ref(), "declined") {
+            Err(problem) => problem,
+            Ok(reason) => LifeStep::Portal {
                 kind: Irreversible::Decline,
-                steps: vec![(Life::Declined { reason: Some(reason.to_owned()) }, Irreversible::Decline)],
+                steps: vec![(Life::Declined { reason: Some(reason) }, Irreversible::Decline)],
             },
-            None => problem(
-                "The referral cannot be declined without a reason.".to_owned(),
-                "Choose a reason on the opportunity.",
-            ),
+        }
+    }
+
+    /// Closes as an error: of any referral that is not closed, and always with a reason (partner-center reference,
+    /// section 4.1).
+    fn error(&self) -> LifeStep {
+        if !self.endings.error {
+            return problem(
+                "The referral cannot be closed as an error from here: this portal's interface does not take it."
+                    .to_owned(),
+                "Close it as an error in Partner Center; the opportunity is left as it is.",
+            );
+        }
+        match self.reason_of(self.endings.error_reasons.as_ref(), "closed as an error") {
+            Err(problem) => problem,
+            Ok(reason) => close(Life::Error { reason: Some(reason) }),
+        }
+    }
+
+    fn lost(&self) -> LifeStep {
+        if self.reason.is_none() && !self.endings.lost_needs_reason {
+            return close(Life::Lost { reason: None });
+        }
+        match self.reason_of(self.endings.reasons.as_ref(), "lost") {
+            Err(problem) => problem,
+            Ok(reason) => close(Life::Lost { reason: Some(reason) }),
+        }
+    }
+
+    /// The reason, in the portal's words, if it is there and one that the portal knows.
+    fn reason_of(&self, list: Option<&CodeList>, ended: &str) -> Result<String, LifeStep> {
+        let choose = || match list {
+            Some(list) => format!("Choose one of {} as the reason on the opportunity.", list.choices()),
+            None => "Choose a reason on the opportunity.".to_owned(),
+        };
+        let Some(reason) = self.reason else {
+            return Err(LifeStep::Problem {
+                sentence: format!("The referral cannot be {ended} without a reason."),
+                next_step: choose(),
+            });
+        };
+        match list.and_then(|list| list.refuses(reason)) {
+            None => Ok(reason.to_owned()),
+            Some(why) => Err(LifeStep::Problem {
+                sentence: format!("The referral cannot be {ended} for the reason \"{reason}\", {why}."),
+                next_step: choose(),
+            }),
         }
     }
 
@@ -194,13 +241,9 @@ impl LifeCase<'_> {
             }
             Life::Active { sales_stage } => self.sales_stage(sales_stage.as_deref(), portal_stage),
             _ if !self.moved() && !self.confirmed => self.difference(),
-            Life::Won => {
-                LifeStep::Portal { kind: Irreversible::Close, steps: vec![(Life::Won, Irreversible::Close)] }
-            }
-            _ => {
-                let lost = Life::Lost { reason: self.reason.map(str::to_owned) };
-                LifeStep::Portal { kind: Irreversible::Close, steps: vec![(lost, Irreversible::Close)] }
-            }
+            Life::Won => close(Life::Won),
+            Life::Error { .. } => self.error(),
+            _ => self.lost(),
         }
     }
 
@@ -281,10 +324,14 @@ fn accept() -> LifeStep {
     }
 }
 
+fn close(end: Life) -> LifeStep {
+    LifeStep::Portal { kind: Irreversible::Close, steps: vec![(end, Irreversible::Close)] }
+}
+
 fn to_crm(stage: &str) -> LifeStep {
     LifeStep::SalesStage { to: Side::Crm, stage: stage.to_owned() }
 }
 
 fn problem(sentence: String, next_step: &'static str) -> LifeStep {
-    LifeStep::Problem { sentence, next_step }
+    LifeStep::Problem { sentence, next_step: next_step.to_owned() }
 }

@@ -1,5 +1,6 @@
 //! How one field's value is written on each side, and read back: `decode(encode(v)) = v` for every `v` both can hold.
 
+mod attribute;
 mod choice;
 mod date;
 mod number;
@@ -53,6 +54,13 @@ pub enum Codec {
         /// `Duns` or `External`.
         profile_type: String,
     },
+    /// The entry of one type in the referral's list of attributes, as a code out of a list.
+    Attribute {
+        /// `CustomerMarketplaceIntent`, `PartnerRole` and the like.
+        attribute: String,
+        /// Names in Salesforce against ids.
+        choices: ChoiceTable,
+    },
     /// People of the portal's list as lines of text. Read only.
     Names,
 }
@@ -64,7 +72,9 @@ impl Codec {
             Self::Text | Self::Link(_) | Self::RecordId | Self::ProfileId { .. } => Kind::Text,
             Self::LongText | Self::Names => Kind::LongText,
             Self::Number | Self::Money => Kind::Number,
-            Self::Currency | Self::Country | Self::Choice(_) | Self::Range(_) => Kind::Choice,
+            Self::Currency | Self::Country | Self::Choice(_) | Self::Range(_) | Self::Attribute { .. } => {
+                Kind::Choice
+            }
             Self::Date { .. } => Kind::Date,
             Self::Flag => Kind::Flag,
         }
@@ -93,6 +103,7 @@ impl Codec {
             Self::Link(template) => template.read_portal(member),
             Self::RecordId => record_id::read(member),
             Self::ProfileId { profile_type } => profile::read_portal(member, profile_type),
+            Self::Attribute { attribute, .. } => attribute::read_portal(member, attribute),
             Self::Names => profile::read_names(member),
         }
     }
@@ -110,7 +121,7 @@ impl Codec {
             Self::Country => place::read_country(field),
             Self::Date { .. } => date::read_crm(field),
             Self::Flag => read_flag(field),
-            Self::Choice(table) => table.read_crm(field),
+            Self::Choice(table) | Self::Attribute { choices: table, .. } => table.read_crm(field),
             Self::Range(table) => table.read_crm(field),
             Self::RecordId => record_id::read(field),
         }
@@ -121,6 +132,9 @@ impl Codec {
         match (self, held) {
             (Self::Choice(table), _) => table.write_portal(held),
             (Self::Date { .. }, Held::Value(Value::Date(date))) => date::write_portal(*date),
+            (Self::Attribute { attribute, .. }, Held::Value(Value::Choice(id))) => {
+                attribute::write_portal(attribute, id)
+            }
             (Self::ProfileId { profile_type }, Held::Value(Value::Text(id))) => {
                 profile::write_portal(profile_type, id)
             }
@@ -132,7 +146,10 @@ impl Codec {
     /// What to put into Salesforce's field.
     pub fn write_crm(&self, held: &Held) -> Json {
         match (self, held) {
-            (Self::Choice(table), Held::Value(Value::Choice(code))) => table.write_crm(code),
+            (
+                Self::Choice(table) | Self::Attribute { choices: table, .. },
+                Held::Value(Value::Choice(code)),
+            ) => table.write_crm(code),
             (Self::Range(table), Held::Value(Value::Choice(code))) => table.write_crm(code),
             (_, Held::Value(value)) => plain(value),
             (_, Held::Empty) => Json::Null,

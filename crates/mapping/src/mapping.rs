@@ -2,7 +2,7 @@
 
 use deal_model::{FieldId, Side, Specs};
 
-use crate::{Binding, Inbound, MappingError, Names, OptIn, SetBinding, Stages};
+use crate::{Binding, CodeLists, Inbound, Leads, MappingError, Names, OptIn, SetBinding, Stages};
 
 /// One mapping file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,28 @@ pub struct Creation {
     pub qualification: String,
     /// `mpnId`: the partner's location, if the company has several.
     pub partner_id: Option<String>,
+    /// Which deals have another location; the first that fits is taken.
+    pub locations: Vec<LocationRule>,
+}
+
+/// The location of the deals whose field holds one of these values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocationRule {
+    /// The field.
+    pub field: FieldId,
+    /// Its values, as the portal spells them.
+    pub values: Vec<String>,
+    /// The location's partner id.
+    pub partner_id: String,
+}
+
+impl Creation {
+    /// The partner id of a deal of which `value` tells what a field holds (partner-center reference, section 4.5).
+    pub fn partner_id_of(&self, value: impl Fn(&FieldId) -> Option<String>) -> Option<&str> {
+        let fits = |rule: &&LocationRule| value(&rule.field).is_some_and(|held| rule.values.contains(&held));
+        let ruled = self.locations.iter().find(fits).map(|rule| rule.partner_id.as_str());
+        ruled.or(self.partner_id.as_deref())
+    }
 }
 
 /// A field that a side demands at creation, and its place there.
@@ -39,6 +61,7 @@ pub struct Mapping {
     pub(crate) sets: Vec<SetBinding>,
     pub(crate) stages: Stages,
     pub(crate) inbound: Inbound,
+    pub(crate) leads: Leads,
     pub(crate) opt_in: OptIn,
     pub(crate) names: Names,
     pub(crate) creation: Creation,
@@ -48,7 +71,13 @@ pub struct Mapping {
 impl Mapping {
     /// Compiles `sources`: the first is the default, each later one is merged over it. All mistakes come at once.
     pub fn compile(sources: &[Source<'_>]) -> Result<Self, Vec<MappingError>> {
-        crate::file::compile(sources)
+        crate::file::compile(sources, &CodeLists::shipped())
+    }
+
+    /// The shipped default, with a company's file merged over it if it has one, and with these code lists.
+    pub fn with_lists(company: Option<Source<'_>>, lists: &CodeLists) -> Result<Self, Vec<MappingError>> {
+        let sources: Vec<Source<'_>> = [crate::file::DEFAULT].into_iter().chain(company).collect();
+        crate::file::compile(&sources, lists)
     }
 
     /// The shipped default, alone. It has no on-hold stage: the service refuses to run on it.
@@ -94,6 +123,11 @@ impl Mapping {
     /// How referrals become opportunities.
     pub fn inbound(&self) -> &Inbound {
         &self.inbound
+    }
+
+    /// How leads become Salesforce's own.
+    pub fn leads(&self) -> &Leads {
+        &self.leads
     }
 
     /// Which opportunities may be opted in.

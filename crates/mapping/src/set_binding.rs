@@ -144,17 +144,18 @@ impl SetBinding {
         })
     }
 
-    /// The key of the element that the seller marked as primary, if exactly one row is.
-    pub fn primary(&self, rows: &[Json]) -> Option<ElementKey> {
+    /// The keys of the elements that the seller marked as primary, each once. One of them is right; several are a question.
+    pub fn primary(&self, rows: &[Json]) -> Vec<ElementKey> {
         let flag = match &self.crm {
-            SetSource::Children { primary_column, .. } => primary_column.as_ref()?.as_str(),
+            SetSource::Children { primary_column: Some(column), .. } => column.as_str(),
+            SetSource::Children { primary_column: None, .. } => return Vec::new(),
             SetSource::ContactRoles => ROLE_PRIMARY,
         };
-        let mut marked = rows.iter().filter(|row| row.get(flag) == Some(&Json::Bool(true)));
-        match (marked.next(), marked.next()) {
-            (Some(row), None) => self.row_key(row),
-            _ => None,
-        }
+        let marked = rows.iter().filter(|row| row.get(flag) == Some(&Json::Bool(true)));
+        let mut keys: Vec<ElementKey> = marked.filter_map(|row| self.row_key(row)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 
     /// The key of one row: what ties it to an element.

@@ -1,6 +1,6 @@
 //! From canonical values to what is sent: the operations of a change, the document of a creation.
 
-use deal_model::{Content, ElementChange, ElementKey, FieldId, GroupHeld, Held, Write};
+use deal_model::{Content, ElementChange, ElementKey, FieldId, GroupHeld, Held, Value, Write};
 use mapping::{Binding, Codec, Mapping, SetBinding, When};
 use partner_center::PatchOperation;
 use serde_json::{Map, Value as Json, json};
@@ -23,7 +23,7 @@ pub(super) enum Birth {
 pub(super) fn needs_document(writes: &[Write], mapping: &Mapping) -> bool {
     let from_list = |field: &FieldId| {
         mapping.set(field).is_some()
-            || mapping.binding(field).is_some_and(|binding| matches!(binding.codec, Codec::ProfileId { .. }))
+            || mapping.binding(field).is_some_and(|binding| is_entry(&binding.codec))
     };
     writes.iter().any(|write| match &write.content {
         Content::Elements(_) => true,
@@ -77,18 +77,27 @@ fn member(binding: &Binding, held: &Held, present: Option<&Json>) -> Json {
     match (&binding.codec, held) {
         // A flag has no third state, and the portal takes no null for one.
         (Codec::Flag, Held::Empty) => Json::Bool(false),
-        // One identifier among others of other types.
-        (Codec::ProfileId { profile_type }, _) => {
-            let others = present.and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
-            let others = others.iter().filter(|id| id["profileType"].as_str() != Some(profile_type));
-            let ours = match held {
-                Held::Value(_) => binding.codec.write_portal(held),
-                Held::Empty => Json::Null,
-            };
-            Json::Array(others.cloned().chain(ours.as_array().cloned().unwrap_or_default()).collect())
-        }
+        // One entry among others of other types.
+        (Codec::ProfileId { profile_type: kind }, _) => entry(binding, held, present, "profileType", kind),
+        (Codec::Attribute { attribute: kind, .. }, _) => entry(binding, held, present, "type", kind),
         _ => binding.codec.write_portal(held),
     }
+}
+
+/// Whether the codec's value is one entry of a list, which goes back whole.
+fn is_entry(codec: &Codec) -> bool {
+    matches!(codec, Codec::ProfileId { .. } | Codec::Attribute { .. })
+}
+
+/// The list with our entry in place of the one of its kind; all others stay as they are.
+fn entry(binding: &Binding, held: &Held, present: Option<&Json>, member: &str, kind: &str) -> Json {
+    let others = present.and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    let others = others.iter().filter(|entry| entry[member].as_str() != Some(kind));
+    let ours = match held {
+        Held::Value(_) => binding.codec.write_portal(held),
+        Held::Empty => Json::Null,
+    };
+    Json::Array(others.cloned().chain(ours.as_array().cloned().unwrap_or_default()).collect())
 }
 
 /// The portal's own array with our changes made: foreign elements, their order and unknown members stay.
@@ -145,6 +154,8 @@ pub(super) struct Draft<'a> {
     pub(super) consent: bool,
     /// The opportunity's identifier in its long form.
     pub(super) reference: String,
+    /// The solution that the seller marked as the primary one: what a shared deal targets. Without it, the first.
+    pub(super) primary: Option<&'a ElementKey>,
     /// The engagement of a companion.
     pub(super) engagement: Option<String>,
 }
@@ -209,28 +220,39 @@ impl Draft<'_> {
 
     fn own(&self, document: &mut Json, asks_help: bool, mapping: &Mapping, settings: &PortalSettings) {
         set_at(document, "/externalReferenceId", json!(self.reference));
-        let solution = document.pointer("/details/requirements/solutions/0/id").cloned();
-        let (kind, target) = match solution.filter(|_| asks_help) {
+        let first = document.pointer("/details/requirements/solutions/0/id").cloned();
+        let target = self.primary.map(|key| json!(key.0)).or(first);
+        let (kind, target) = match target.filter(|_| asks_help) {
             Some(id) => ("Shared", json!([{ "type": "SolutionProfile", "id": id }])),
             None => ("Independent", json!([])),
         };
         set_at(document, "/type", json!(kind));
         set_at(document, "/target", target);
-        if let Some(partner) = &mapping.creation().partner_id {
+        if let Some(partner) = mapping.creation().partner_id_of(|field| self.text_of(field)) {
             set_default(document, "/mpnId", json!(partner));
         }
         let alone = document.pointer("/team").and_then(Json::as_array).is_none_or(Vec::is_empty);
         if let Some(member) = settings.default_team_member.as_ref().filter(|_| alone) {
             set_at(document, "/team", json!([seller(member)]));
         }
-        if let Some(intent) = &settings.marketplace_intent {
-            let attributes = "/details/requirements/additionalRequirements/attributes";
-            let intent = json!([{ "type": "CustomerMarketplaceIntent", "id": intent }]);
-            set_default(document, attributes, intent);
-        }
+    }
+
+    /// What goes along in a field, as the portal spells it.
+    fn text_of(&self, field: &FieldId) -> Option<String> {
+        self.writes.iter().find_map(|write| match &write.content {
+            Content::Whole(group) => match group.get(field)? {
+                Held::Value(Value::Text(text) | Value::Choice(text)) => Some(text.clone()),
+                _ => None,
+            },
+            Content::Elements(_) => None,
+        })
     }
 
     fn companion(&self, document: &mut Json, settings: &PortalSettings) {
+        // What the portal asks a partner about the customer is asked once (partner-center reference, section 3.9).
+        if let Some(requirements) = document.pointer_mut("/details/requirements").and_then(Json::as_object_mut) {
+            requirements.remove("additionalRequirements");
+        }
         if let Some(members) = document.as_object_mut() {
             // Our own identifiers, sellers and account of the deal are none of the other organisation's.
             for own in ["externalReferenceId", "mpnId", "campaignId", "team"] {

@@ -25,6 +25,11 @@ const CHANGEABLE: [&str; 14] = [
     "/team",
 ];
 
+/// Whether the portal documents changes of `path`.
+pub(super) fn is_documented(path: &str) -> bool {
+    CHANGEABLE.contains(&path)
+}
+
 /// A field that the mapping would change at a place which the portal does not document as changeable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndocumentedUpdate {
@@ -42,7 +47,7 @@ pub fn undocumented_updates(mapping: &Mapping) -> Vec<UndocumentedUpdate> {
         .filter_map(|member| {
             let binding = mapping.binding(&member.id).and_then(|binding| binding.portal.as_ref());
             let path = binding.or_else(|| mapping.set(&member.id).map(|set| &set.portal_array))?;
-            (!CHANGEABLE.contains(&path.as_str()))
+            (!is_documented(path.as_str()))
                 .then(|| UndocumentedUpdate { field: member.id.clone(), path: path.as_str().to_owned() })
         })
         .collect()

@@ -15,6 +15,7 @@ const MAX_TOLD: usize = 2_000;
 pub(super) fn of_error(error: &Error) -> SideError {
     let class = error.class();
     SideError {
+        fixed: Vec::new(),
         certainly_not_done: class != RetryClass::Doubtful,
         class,
         what: error.to_string(),
@@ -42,7 +43,7 @@ pub(super) fn of_write(mapping: &Mapping, object: &str, error: &Error) -> SideEr
 /// Something that a person has to mend, found before anything was sent.
 pub(super) fn person(what: impl Into<String>, groups: Vec<GroupId>) -> SideError {
     let what = what.into();
-    SideError { class: RetryClass::Person, told: what.clone(), what, groups, certainly_not_done: true }
+    SideError { class: RetryClass::Person, told: what.clone(), what, groups, fixed: Vec::new(), certainly_not_done: true }
 }
 
 /// The record is not what the plan was made on.
@@ -52,6 +53,7 @@ pub(super) fn changed(what: &str) -> SideError {
         what: what.to_owned(),
         told: String::new(),
         groups: Vec::new(),
+        fixed: Vec::new(),
         certainly_not_done: true,
     }
 }
@@ -63,6 +65,7 @@ pub(super) fn bug(what: &str) -> SideError {
         what: what.to_owned(),
         told: String::new(),
         groups: Vec::new(),
+        fixed: Vec::new(),
         certainly_not_done: true,
     }
 }

@@ -1,4 +1,4 @@
-//! `cosell release`: a person lets go of a brake.
+//! `cosell release`: a person lets go of a brake, or of a place that the portal refused to change.
 
 use std::{path::Path, process::ExitCode};
 
@@ -12,10 +12,13 @@ use crate::{
     wiring::{Access, open_store},
 };
 
-/// Releases a brake that holds irreversible effects. Stop the service first.
+/// Releases a brake that holds irreversible effects, or lets a place of the
+/// referral be tried again that the portal refused to change. Stop the service
+/// first.
 #[derive(Debug, Args)]
 pub(crate) struct Release {
-    /// The kind that is held, such as `close`; without it, all brakes are listed.
+    /// What is held: a kind such as `close`, or a place such as
+    /// `/customerProfile/name`. Without it, all of them are listed.
     kind: Option<String>,
 }
 
@@ -23,11 +26,17 @@ impl Release {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
         let loaded = Config::load(config)?;
         let Some(kind) = self.kind else {
-            let brakes = open_store(&loaded, Access::Read)?.brakes().await?;
+            let store = open_store(&loaded, Access::Read)?;
+            let (brakes, fixed) = (store.brakes().await?, store.fixed_paths().await?);
             if format == Format::Json {
-                output::json(&brakes)?;
+                output::json(&json!({ "brakes": brakes, "fixed_paths": fixed }))?;
             } else if brakes.is_empty() {
                 output::line("no brake holds anything");
+            }
+            if format == Format::Text {
+                for place in &fixed {
+                    output::line(format!("{} is refused by the portal since {:.0}", place.path, place.since));
+                }
             }
             if format == Format::Text {
                 for brake in brakes {
@@ -45,11 +54,15 @@ impl Release {
             return Ok(ExitCode::SUCCESS);
         };
         let store = open_store(&loaded, Access::Own)?;
-        let released = store.release_brake(&kind, &super::person(), jiff::Timestamp::now()).await?;
+        let released = if kind.starts_with('/') {
+            sync_engine::free_path(store.as_ref(), &kind).await?
+        } else {
+            store.release_brake(&kind, &super::person(), jiff::Timestamp::now()).await?
+        };
         match format {
             Format::Json => output::json(&json!({ "kind": kind, "released": released }))?,
             Format::Text if released => output::line(format!("released: {kind}")),
-            Format::Text => output::line(format!("no brake holds {kind}")),
+            Format::Text => output::line(format!("nothing holds {kind}")),
         }
         Ok(if released { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -12,8 +12,13 @@ use crate::{ChoiceTable, Codec, LinkTemplate, Range, RangeTable, codec::parse_nu
 
 const EXPRESSION_MARK: &str = "{{";
 /// The codec of a single-valued type.
-pub(super) fn read(type_name: &str, table: &Table, at: At, mistakes: &mut Mistakes<'_>) -> Option<Codec> {
-    let list = table.get("list").and_then(|node| lists::named(node, mistakes));
+pub(super) fn read(
+    type_name: &str,
+    table: &Table,
+    list: Option<lists::Named<'_>>,
+    at: At,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Codec> {
     Some(match type_name {
         "text" => Codec::Text,
         "long_text" => Codec::LongText,
@@ -30,34 +35,25 @@ pub(super) fn read(type_name: &str, table: &Table, at: At, mistakes: &mut Mistak
                 .and_then(|node| typed::flag(node, mistakes))
                 .unwrap_or_default(),
         },
-        "choice" => {
-            let values = table.get("values");
-            let none = table.get("none");
-            if let Some(list) = list {
-                values.inspect(|node| list.check_table(node, mistakes));
-                if let Some(Node { item: Item::Text(code), .. }) = none {
-                    none.inspect(|node| list.check(code, node, mistakes));
-                }
-            }
-            let pairs = values.map(|node| typed::pairs(node, mistakes)).unwrap_or_default();
-            let none = none.and_then(|node| typed::text(node, mistakes)).map(str::to_owned);
-            if let (Some(none), Some(node)) = (&none, values)
-                && pairs.iter().any(|(_, code)| code == none)
-            {
+        "choice" => Codec::Choice(choices(table, list, mistakes)),
+        "attribute" => {
+            let Some(node) = table.get("attribute") else {
                 mistakes.add(
-                    node.at,
-                    format!("`{}` stands for no choice, and is one", typed::shown(none)),
-                    "leave it out of one of the two",
+                    at,
+                    "the attribute's type is missing",
+                    "add `attribute = \"CustomerMarketplaceIntent\"` or the like",
                 );
-            }
-            Codec::Choice(ChoiceTable::new(pairs, none))
+                return None;
+            };
+            let attribute = typed::text(node, mistakes)?.to_owned();
+            Codec::Attribute { attribute, choices: choices(table, list, mistakes) }
         }
         "range" => {
             let Some(node) = table.get("ranges") else {
                 mistakes.add(at, "a range field needs its ranges", "add `ranges = { code = [from, to] }`");
                 return None;
             };
-            Codec::Range(ranges(node, list.as_ref(), mistakes)?)
+            Codec::Range(ranges(node, list, mistakes)?)
         }
         "link" => {
             let Some(node) = table.get("template") else {
@@ -90,7 +86,34 @@ pub(super) fn read(type_name: &str, table: &Table, at: At, mistakes: &mut Mistak
     })
 }
 
-fn ranges(node: &Node, list: Option<&lists::CodeList>, mistakes: &mut Mistakes<'_>) -> Option<RangeTable> {
+/// Names in Salesforce against codes: the field's own table, and what its list adds.
+fn choices(table: &Table, list: Option<lists::Named<'_>>, mistakes: &mut Mistakes<'_>) -> ChoiceTable {
+    let values = table.get("values");
+    let none = table.get("none");
+    if let Some(list) = list {
+        values.inspect(|node| list.check_table(node, mistakes));
+        if let Some(Node { item: Item::Text(code), .. }) = none {
+            none.inspect(|node| list.check(code, node, mistakes));
+        }
+    }
+    let mut pairs = values.map(|node| typed::pairs(node, mistakes)).unwrap_or_default();
+    let none = none.and_then(|node| typed::text(node, mistakes)).map(str::to_owned);
+    if let (Some(none), Some(node)) = (&none, values)
+        && pairs.iter().any(|(_, code)| code == none)
+    {
+        mistakes.add(
+            node.at,
+            format!("`{}` stands for no choice, and is one", typed::shown(none)),
+            "leave it out of one of the two",
+        );
+    }
+    if let Some(list) = list {
+        pairs.extend(list.labelled(&pairs));
+    }
+    ChoiceTable::new(pairs, none)
+}
+
+fn ranges(node: &Node, list: Option<lists::Named<'_>>, mistakes: &mut Mistakes<'_>) -> Option<RangeTable> {
     let mut ranges = Vec::new();
     for entry in &typed::table(node, mistakes)?.entries {
         if let Some(list) = list {
@@ -148,7 +171,7 @@ pub(super) fn literal(node: &Node, codec: &Codec, mistakes: &mut Mistakes<'_>) -
         (Codec::Country, Item::Text(code)) => {
             rust_iso3166::from_alpha2(code).map(|_| Value::Choice(code.clone()))
         }
-        (Codec::Choice(table), Item::Text(text)) => {
+        (Codec::Choice(table) | Codec::Attribute { choices: table, .. }, Item::Text(text)) => {
             let known = table.pairs().iter().find(|(name, code)| name == text || code == text);
             let code = if table.pairs().is_empty() { Some(text) } else { known.map(|(_, code)| code) };
             code.map(|code| Value::Choice(code.clone()))

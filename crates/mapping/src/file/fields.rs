@@ -1,9 +1,9 @@
 //! The `[fields.*]` tables, one by one. What fields mean to each other is decided in `groups`.
 
-use deal_model::{FieldId, PerSide, Value};
+use deal_model::{Demands, FieldId, PerSide, Value};
 
 use super::{
-    codecs,
+    codecs, demands, lists,
     mistakes::{At, Mistakes},
     place::{self, Writable},
     policy::{self, Policy},
@@ -11,12 +11,13 @@ use super::{
     tree::{Entry, Item, Node, Table},
     typed,
 };
-use crate::{Absent, Codec, CrmPath, PortalPath, SetBinding};
+use crate::{Absent, CodeLists, Codec, CrmPath, PortalPath, SetBinding};
 
 /// Keys that any field may have.
 const KEYS: &[&str] = &[
     "type",
     "label",
+    "salesforce_label",
     "partner_center",
     "microsoft_referral",
     "salesforce",
@@ -40,6 +41,7 @@ const KEYS: &[&str] = &[
     "ranges",
     "template",
     "profile",
+    "attribute",
     "nearest_midnight",
     // sets
     "rows",
@@ -53,18 +55,31 @@ const KEYS: &[&str] = &[
 ];
 /// Keys that only some types have.
 const TYPE_KEYS: &[(&str, &[&str])] = &[
-    ("values", &["choice"]),
-    ("none", &["choice"]),
-    ("list", &["choice", "range"]),
+    ("values", CODED),
+    ("none", CODED),
+    ("list", &["choice", "attribute", "range"]),
     ("ranges", &["range"]),
     ("template", &["link"]),
     ("profile", &["profile_id"]),
+    ("attribute", &["attribute"]),
     ("nearest_midnight", &["date"]),
     ("max_length", &["text", "long_text", "link", "names", "record_id", "profile_id"]),
     ("scale", &["number", "money"]),
     (
         "default",
-        &["text", "long_text", "number", "money", "currency", "country", "date", "flag", "choice", "range"],
+        &[
+            "text",
+            "long_text",
+            "number",
+            "money",
+            "currency",
+            "country",
+            "date",
+            "flag",
+            "choice",
+            "attribute",
+            "range",
+        ],
     ),
     ("salesforce", SCALARS),
     ("microsoft_referral", SCALARS),
@@ -77,6 +92,7 @@ const TYPE_KEYS: &[(&str, &[&str])] = &[
     ("max", SETS),
     ("remove", SETS),
 ];
+const CODED: &[&str] = &["choice", "attribute"];
 const SCALARS: &[&str] = &[
     "text",
     "long_text",
@@ -87,6 +103,7 @@ const SCALARS: &[&str] = &[
     "date",
     "flag",
     "choice",
+    "attribute",
     "range",
     "link",
     "record_id",
@@ -134,10 +151,12 @@ pub(super) struct Field {
     pub(super) scale: Option<u32>,
     /// Whether the portal decides the member itself.
     pub(super) portal_decides: bool,
+    /// What the portal demands of the value.
+    pub(super) demands: Demands,
     pub(super) shape: Shape,
 }
 
-pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Vec<Field> {
+pub(super) fn read(file: &Table, lists: &CodeLists, mistakes: &mut Mistakes<'_>) -> Vec<Field> {
     let Some(section) = file.get("fields").and_then(|node| typed::table(node, mistakes)) else {
         return Vec::new();
     };
@@ -147,10 +166,15 @@ pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Vec<Field> {
         .filter(|entry| matches!(&entry.node.item, Item::Table(table) if table.get("type").is_some()))
         .map(|entry| entry.key.as_str())
         .collect();
-    section.entries.iter().filter_map(|entry| field(entry, &typed_names, mistakes)).collect()
+    section.entries.iter().filter_map(|entry| field(entry, &typed_names, lists, mistakes)).collect()
 }
 
-fn field(entry: &Entry, typed_names: &[&str], mistakes: &mut Mistakes<'_>) -> Option<Field> {
+fn field(
+    entry: &Entry,
+    typed_names: &[&str],
+    lists: &CodeLists,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Field> {
     let id = &entry.key;
     let well_named = id.starts_with(|first: char| first.is_ascii_lowercase())
         && id.chars().all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '_')
@@ -211,10 +235,18 @@ fn field(entry: &Entry, typed_names: &[&str], mistakes: &mut Mistakes<'_>) -> Op
             .map(|entry| entry.node.at),
         crm: table.entry("salesforce").map(|entry| entry.node.at),
     };
+    let label = label(id, table, mistakes);
+    let list = table.get("list").and_then(|node| lists::named(node, lists, mistakes));
+    let mut demands = Demands::default();
     let shape = if SETS.contains(&type_name) {
-        sets::read(id, type_name, portal, table, entry.key_at, mistakes)?
+        let shape = sets::read(id, type_name, portal, table, entry.key_at, mistakes)?;
+        if let Shape::Set { binding, .. } = &shape {
+            demands = demands::of_set(binding, lists);
+        }
+        shape
     } else {
-        let codec = codecs::read(type_name, table, entry.key_at, mistakes)?;
+        let codec = codecs::read(type_name, table, list, entry.key_at, mistakes)?;
+        demands = demands::of_scalar(&label, table, &codec, crm.as_ref(), list, lists, mistakes);
         let default = table.get("default").map(|node| {
             typed::per_direction(node, mistakes, |node, mistakes| codecs::literal(node, &codec, mistakes))
         });
@@ -226,7 +258,7 @@ fn field(entry: &Entry, typed_names: &[&str], mistakes: &mut Mistakes<'_>) -> Op
         id: FieldId::new(id.as_str()),
         at: entry.key_at,
         places,
-        label: label(id, table, mistakes),
+        label,
         type_name,
         group: table.get("group").and_then(|node| typed::text(node, mistakes)).map(str::to_owned),
         policy,
@@ -238,6 +270,7 @@ fn field(entry: &Entry, typed_names: &[&str], mistakes: &mut Mistakes<'_>) -> Op
         max_chars: table.get("max_length").and_then(|node| typed::count(node, 1, mistakes)),
         scale: table.get("scale").and_then(|node| scale(node, mistakes)),
         portal_decides,
+        demands,
         shape,
     })
 }

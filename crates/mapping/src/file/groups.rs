@@ -141,6 +141,7 @@ fn spec(id: GroupId, direction: Direction, members: &[Field], mistakes: &mut Mis
             Shape::Set { min, max, remove, .. } => Some(SetBounds { min: *min, max: *max, remove: *remove }),
             Shape::Scalar { .. } => None,
         }),
+        fixed: false,
     }
 }
 
@@ -162,6 +163,7 @@ fn field_spec(field: &Field, currency: Option<&FieldId>) -> FieldSpec {
         kind,
         fit: Fit { max_chars: field.max_chars, scale: field.scale, currency: currency.cloned() },
         required: field.required,
+        demands: field.demands.clone(),
     }
 }
 
@@ -239,8 +241,17 @@ struct Targets(BTreeMap<String, FieldId>);
 impl Targets {
     fn claim(&mut self, field: &Field, to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
         let (portal, crm) = match &field.shape {
-            Shape::Scalar { portal, companion, crm, .. } => {
-                let own = portal.as_ref().map(|path| format!("the referral's `{path}`"));
+            Shape::Scalar { portal, companion, crm, codec, .. } => {
+                let own = portal.as_ref().map(|path| match codec {
+                    // Each type has an entry of its own in the one list.
+                    Codec::Attribute { attribute, .. } => {
+                        format!("the referral's `{path}` of type `{attribute}`")
+                    }
+                    Codec::ProfileId { profile_type } => {
+                        format!("the referral's `{path}` of type `{profile_type}`")
+                    }
+                    _ => format!("the referral's `{path}`"),
+                });
                 let other = companion.as_ref().map(|path| format!("Microsoft's referral's `{path}`"));
                 (own.or(other), crm.as_ref().map(|path| format!("`{path}`")))
             }

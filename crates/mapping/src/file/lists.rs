@@ -1,5 +1,4 @@
-//! The portal's code lists: data files beside the default mapping, so that a slip in a code is told when the file is
-//! loaded and not when a deal is refused.
+//! Code lists as the file names them: a list's own file, and the check of a field's codes against its list.
 
 use super::{
     mistakes::Mistakes,
@@ -7,48 +6,71 @@ use super::{
     tree::{self, Item, Node},
     typed,
 };
-use crate::Source;
+use crate::{
+    CodeLists, MappingError, Source,
+    lists::{List, ListedCode},
+};
 
-const LISTS: &[(&str, Source<'static>)] = &[
-    ("help", Source { name: "help.toml", text: include_str!("../../../../mappings/code-lists/help.toml") }),
-    (
-        "customer_sizes",
-        Source {
-            name: "customer_sizes.toml",
-            text: include_str!("../../../../mappings/code-lists/customer_sizes.toml"),
-        },
-    ),
-];
+const LIST_KEYS: &[&str] = &["version", "codes"];
+const CODE_KEYS: &[&str] = &["code", "label", "verified"];
 
-/// A list's codes.
-pub(super) struct CodeList {
-    name: &'static str,
-    codes: Vec<String>,
+/// The codes of a list's file.
+pub(crate) fn codes(source: Source<'_>) -> Result<Vec<ListedCode>, Vec<MappingError>> {
+    let sources = [source];
+    let mut mistakes = Mistakes::new(&sources);
+    let mut listed = Vec::new();
+    if let Some(tree) = tree::parse(0, source.text, &mut mistakes) {
+        typed::known_keys(&tree, LIST_KEYS, "a code list", &mut mistakes);
+        match tree.get("codes") {
+            None => mistakes.at_start(0, "the file has no codes", "add `codes = [\"...\"]`"),
+            Some(node) => {
+                let items = typed::list(node, &mut mistakes).unwrap_or_default();
+                listed.extend(items.iter().filter_map(|item| listed_code(item, &mut mistakes)));
+            }
+        }
+    }
+    if mistakes.is_empty() { Ok(listed) } else { Err(mistakes.into_errors()) }
+}
+
+fn listed_code(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<ListedCode> {
+    let Item::Table(table) = &node.item else {
+        let code = typed::text(node, mistakes)?.to_owned();
+        return Some(ListedCode { code, label: None, verified: true });
+    };
+    typed::known_keys(table, CODE_KEYS, "a code", mistakes);
+    let Some(code) = table.get("code") else {
+        mistakes.add(node.at, "the entry has no code", "add `code = \"...\"`");
+        return None;
+    };
+    Some(ListedCode {
+        code: typed::text(code, mistakes)?.to_owned(),
+        label: table.get("label").and_then(|node| typed::text(node, mistakes)).map(str::to_owned),
+        verified: table.get("verified").and_then(|node| typed::flag(node, mistakes)).unwrap_or(true),
+    })
+}
+
+/// The list that a field names.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'l> {
+    pub(super) name: &'static str,
+    pub(super) list: &'l List,
 }
 
 /// The list that `node` names.
-pub(super) fn named(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<CodeList> {
-    let names: Vec<&str> = LISTS.iter().map(|(name, _)| *name).collect();
+pub(super) fn named<'l>(node: &Node, lists: &'l CodeLists, mistakes: &mut Mistakes<'_>) -> Option<Named<'l>> {
+    let names: Vec<&'static str> = CodeLists::names().filter(|name| lists.list(name).is_some()).collect();
     let name = typed::one_of(node, &names, mistakes)?;
-    let (name, source) = LISTS.iter().find(|(known, _)| *known == name)?;
-    Some(CodeList { name, codes: codes(*source) })
+    lists.list(name).map(|list| Named { name, list })
 }
 
-fn codes(source: Source<'static>) -> Vec<String> {
-    let sources = [source];
-    let mut mistakes = Mistakes::new(&sources);
-    let tree =
-        tree::parse(0, source.text, &mut mistakes).expect("a shipped code list is TOML; a test reads each");
-    tree.get("codes").map(|node| typed::texts(node, &mut mistakes)).unwrap_or_default()
-}
-
-impl CodeList {
-    /// Notes `code` if the list does not have it.
-    pub(super) fn check(&self, code: &str, node: &Node, mistakes: &mut Mistakes<'_>) {
-        if self.codes.iter().any(|known| known == code) {
+impl Named<'_> {
+    /// Notes `code` if the list does not have it. A list of the company's own is newer than any table: it is asked when
+    /// a value is about to be sent.
+    pub(super) fn check(self, code: &str, node: &Node, mistakes: &mut Mistakes<'_>) {
+        if self.list.own || self.list.codes.iter().any(|known| known.code == code) {
             return;
         }
-        let known: Vec<&str> = self.codes.iter().map(String::as_str).collect();
+        let known: Vec<&str> = self.list.codes.iter().map(|known| known.code.as_str()).collect();
         let todo = similar::hint(code, &known, |known| format!("write one of {}", typed::listed(known)));
         mistakes.add(
             node.at,
@@ -58,7 +80,7 @@ impl CodeList {
     }
 
     /// The same for each text of a table.
-    pub(super) fn check_table(&self, node: &Node, mistakes: &mut Mistakes<'_>) {
+    pub(super) fn check_table(self, node: &Node, mistakes: &mut Mistakes<'_>) {
         let Item::Table(table) = &node.item else { return };
         for entry in &table.entries {
             if let Item::Text(code) = &entry.node.item {
@@ -66,16 +88,12 @@ impl CodeList {
             }
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::{LISTS, codes};
-
-    #[test]
-    fn every_shipped_list_can_be_read_and_is_not_empty() {
-        for (name, source) in LISTS {
-            assert!(!codes(*source).is_empty(), "{name}");
-        }
+    /// The pairs (name in Salesforce, code) that the list itself tells of codes which `pairs` lack.
+    pub(super) fn labelled(self, pairs: &[(String, String)]) -> Vec<(String, String)> {
+        let lacking =
+            self.list.codes.iter().filter(|listed| !pairs.iter().any(|(_, code)| *code == listed.code));
+        let pair = |listed: &ListedCode| Some((listed.label.clone()?, listed.code.clone()));
+        lacking.filter_map(pair).collect()
     }
 }

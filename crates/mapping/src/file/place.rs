@@ -92,6 +92,7 @@ const MEMBERS: &[Member] = &[
     optional("/details/customerAction"),
     optional("/details/incentiveLevel"),
     optional("/details/requirements/solutions"),
+    optional("/details/requirements/additionalRequirements/attributes"),
     optional("/inviteContext/notes"),
     optional("/inviteContext/assistanceRequestCode"),
     optional("/inviteContext/invitedMpnId"),

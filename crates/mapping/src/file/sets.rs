@@ -141,6 +141,6 @@ fn attribute(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<Attribute> {
         portal_member: typed::text(member, mistakes)?.to_owned(),
         crm_column: typed::api_name(column, mistakes)?,
         max_chars: table.get("max_length").and_then(|node| typed::count(node, 1, mistakes)),
-        codec: codecs::read(type_name, table, entry.key_at, mistakes)?,
+        codec: codecs::read(type_name, table, None, entry.key_at, mistakes)?,
     })
 }

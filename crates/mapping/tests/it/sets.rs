@@ -102,12 +102,15 @@ fn columns_name_every_attribute_and_the_key() {
 }
 
 #[test]
-fn one_marked_row_is_primary_and_two_are_none() {
+fn every_marked_row_is_told_so_that_two_can_be_asked_about() {
     let solutions = set("solutions");
     let marked = |id: &str| json!({"Solution_Id__c": id, "Primary__c": true});
-    assert_eq!(solutions.primary(&[row(json!("SOL-1"), Json::Null), marked("SOL-2")]), Some(key("SOL-2")));
-    assert_eq!(solutions.primary(&[marked("SOL-1"), marked("SOL-2")]), None);
-    assert_eq!(solutions.primary(&[]), None);
+    assert_eq!(solutions.primary(&[row(json!("SOL-1"), Json::Null), marked("SOL-2")]), [key("SOL-2")]);
+    assert_eq!(
+        solutions.primary(&[marked("SOL-2"), marked("SOL-1"), marked("SOL-1")]),
+        [key("SOL-1"), key("SOL-2")]
+    );
+    assert_eq!(solutions.primary(&[]), []);
 }
 
 #[test]
@@ -120,7 +123,7 @@ fn contacts_meet_by_e_mail_in_lower_case() {
     let expected = elements(&[("mia@contoso.example", &[("first_name", "Mia"), ("last_name", "Frei")])]);
     assert_eq!(contacts.read_portal(&team), expected);
     assert_eq!(contacts.read_crm(&roles), expected);
-    assert_eq!(contacts.primary(&roles), Some(key("mia@contoso.example")));
+    assert_eq!(contacts.primary(&roles), [key("mia@contoso.example")]);
     let selected = [
         "IsPrimary",
         "Contact.Email",

@@ -35,6 +35,8 @@ pub(super) struct Attempt {
     unsent: Part,
     refused: Vec<(GroupId, String)>,
     refused_writes: Vec<Write>,
+    /// Places that the side lets nobody change, with the groups that live there.
+    pub(super) fixed: Vec<(GroupId, String)>,
     pub(super) applied: Option<Applied>,
     pub(super) failure: Option<SideError>,
 }
@@ -82,6 +84,7 @@ impl Attempt {
 
     /// What of a refused part is tried again: all but the named groups, or both halves.
     fn split(&mut self, part: Part, error: SideError) {
+        self.fixed.extend(error.fixed.iter().cloned());
         let told = if error.told.is_empty() { error.what.clone() } else { error.told.clone() };
         let Part { writes, life } = part;
         let (named, others): (Vec<Write>, Vec<Write>) =

@@ -1,0 +1,86 @@
+//! Places of the referral that this tenant refuses to change: learned once, remembered over a restart, never tried again
+//! by itself (sync rules, section 3).
+
+use std::sync::Arc;
+
+use deal_model::{GroupId, Specs};
+
+use crate::{ConnectionProblem, Engine, FixedPath, StoreResult};
+
+/// How the key of a connection's problem begins when it is about such a place.
+const FIXED: &str = "fixed.";
+
+impl Engine {
+    /// The compiled mapping, less what this portal does not take. Before [`Engine::recall_fixed`], the mapping itself.
+    pub(crate) fn specs(&self) -> Arc<Specs> {
+        Arc::clone(&self.specs.lock().expect("no code panics while holding this lock"))
+    }
+
+    /// Takes what the store remembers, once in the engine's life. What was learned under another mapping is forgotten.
+    pub(crate) async fn recall_fixed(&self) -> StoreResult<()> {
+        self.recalled
+            .get_or_try_init(|| async {
+                for fixed in self.parts.store.fixed_paths().await? {
+                    if fixed.mapping == self.parts.mapping {
+                        self.fix(&fixed.group);
+                    }
+                }
+                Ok(())
+            })
+            .await
+            .copied()
+    }
+
+    /// Forgets, for good, what was learned under another mapping: the places are tried again. Only the store's owner
+    /// may.
+    pub(crate) async fn forget_fixed(&self) -> StoreResult<()> {
+        for fixed in self.parts.store.fixed_paths().await? {
+            if fixed.mapping != self.parts.mapping {
+                free_path(self.parts.store.as_ref(), &fixed.path).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers that the portal refuses changes at `path`, where `group` lives, and tells a person.
+    pub(crate) async fn learn_fixed(&self, group: &GroupId, path: &str) -> StoreResult<()> {
+        let fixed = FixedPath {
+            path: path.to_owned(),
+            group: group.clone(),
+            mapping: self.parts.mapping.clone(),
+            since: self.now(),
+        };
+        let label = self.label(group);
+        tracing::warn!(%path, group = group.as_str(), "the portal refuses changes here; it is written at creation only");
+        let problem = ConnectionProblem {
+            key: format!("{FIXED}{path}"),
+            sentence: format!(
+                "{label}: the portal refuses changes of {path}; it is written at creation only."
+            ),
+            next_step: format!(
+                "Change it in Partner Center by hand. To try again: stop the service, cosell release {path}."
+            ),
+            since: fixed.since,
+        };
+        self.parts.store.fix_path(&fixed).await?;
+        self.parts.store.connection_problem(&problem.key, Some(&problem)).await?;
+        self.fix(group);
+        Ok(())
+    }
+
+    fn fix(&self, group: &GroupId) {
+        let mut specs = self.specs.lock().expect("no code panics while holding this lock");
+        let mut changed = Specs::clone(&specs);
+        for spec in changed.groups.iter_mut().filter(|spec| spec.id == *group) {
+            spec.to.portal.update = false;
+            spec.fixed = true;
+        }
+        *specs = Arc::new(changed);
+    }
+}
+
+/// A person asks for another try of what the portal refused at `path`; whether anything was known of it.
+pub async fn free_path(store: &dyn crate::Store, path: &str) -> StoreResult<bool> {
+    store.connection_problem(&format!("{FIXED}{path}"), None).await?;
+    store.free_path(path).await
+}
