@@ -81,7 +81,7 @@ pub struct Limits {
     pub min_retry_after: Duration,
     /// Longest `Retry-After` that is believed.
     pub max_retry_after: Duration,
-    /// Pause after a 429 that names no delay.
+    /// Pause after a 429 or a 509 that names no delay.
     pub throttle_pause: Duration,
     /// Pages one [`Pager`](crate::Pager) reads at most.
     pub max_pages: u32,

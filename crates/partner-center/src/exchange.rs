@@ -155,9 +155,9 @@ impl Exchange {
 
     /// Tells the budget that the server asked everybody to be quiet.
     async fn pause(&self, status: StatusCode, delay: Option<Duration>) {
-        let delay = match (status, delay) {
-            (StatusCode::TOO_MANY_REQUESTS, delay) => delay.unwrap_or(self.config.limits.throttle_pause),
-            (StatusCode::SERVICE_UNAVAILABLE, Some(delay)) => delay,
+        let delay = match (status.as_u16(), delay) {
+            (429 | 509, delay) => delay.unwrap_or(self.config.limits.throttle_pause),
+            (503, Some(delay)) => delay,
             _ => return,
         };
         let until = self.clock.now().checked_add(delay).unwrap_or(Timestamp::MAX);

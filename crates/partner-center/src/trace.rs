@@ -8,6 +8,7 @@ const MAX_ID_BYTES: usize = 128;
 /// The identifiers of one exchange, to be quoted to the platform's support (reference, sections 2.2 and 2.3). They
 /// differ from attempt to attempt, so that they stand in logs, and not in texts that are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "the platform's own names")]
 pub struct Trace {
     pub(crate) client_request_id: String,
     pub(crate) correlation_id: String,

@@ -59,7 +59,7 @@ impl Default for Shares {
 }
 
 impl Shares {
-    fn of(&self, lane: Lane) -> u8 {
+    fn of(self, lane: Lane) -> u8 {
         match lane {
             Lane::Guard => 100,
             Lane::Now => self.now,

@@ -239,7 +239,9 @@ mod tests {
         let mut concurrency = Concurrency::new(settings);
         let eras: Vec<_> = (0..10).map(|_| concurrency.begin()).collect();
         concurrency.refused(eras[0], false, at(0));
-        eras.iter().for_each(|_| concurrency.end());
+        for _ in &eras {
+            concurrency.end();
+        }
         serve(&mut concurrency, 15, QUICK, at(1));
         assert_eq!(concurrency.limit(), 9, "quickly to just below it, then slowly");
         serve(&mut concurrency, 15, QUICK, at(600));
