@@ -14,7 +14,7 @@ use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 const MAX_CONNECTIONS: usize = 512;
 /// How long a request's head may take, and how long a connection may be idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
-/// Longest request head, in bytes; a longer one is answered with 431.
+/// Longest request head, in bytes, give or take a read; a longer one is answered with 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after a connection could not be accepted: most likely no descriptor is left, and they come back.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);

@@ -1,3 +1,5 @@
 //! What the product promises, requirement by requirement: each test reads like its sentence.
 //!
 //! The identifiers (M4, P13, ...) are those of the requirements; the rest of them are covered by `scenarios`.
+
+mod webhooks;
