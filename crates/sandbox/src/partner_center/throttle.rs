@@ -10,12 +10,10 @@ use serde_json::json;
 use super::{State, knobs::Gateway};
 use crate::exchange;
 
-/// What a limit counts in.
-const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// `Retry-After` of a service that is unavailable, in seconds.
 const UNAVAILABLE_SECONDS: u64 = 30;
 
-/// The calls of the last minute, and what was said about them.
+/// The calls of the last window, and what was said about them.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     calls: VecDeque<Timestamp>,
@@ -40,14 +38,15 @@ impl State {
             }
         }
         let limit = self.limit(now)?;
+        let span = SignedDuration::from_millis(self.knobs.calls_window_ms.into());
         let window = &mut self.gateway;
-        while window.calls.front().is_some_and(|at| now.duration_since(*at) >= MINUTE) {
+        while window.calls.front().is_some_and(|at| now.duration_since(*at) >= span) {
             window.calls.pop_front();
         }
         let early = window.closed_until.is_some_and(|until| now < until);
         if early && self.knobs.early_calls_count {
             // Who does not wait starts anew (section 5: immediate retries count against you).
-            return Some(self.close(now, MINUTE));
+            return Some(self.close(now, span));
         }
         if window.calls.len() < limit {
             window.calls.push_back(now);
@@ -55,10 +54,10 @@ impl State {
             return None;
         }
         let oldest = window.calls.front().copied().unwrap_or(now);
-        Some(self.close(now, MINUTE - now.duration_since(oldest)))
+        Some(self.close(now, span - now.duration_since(oldest)))
     }
 
-    /// The calls let through in a minute, if there is a limit.
+    /// The calls let through in a window, if there is a limit.
     fn limit(&mut self, now: Timestamp) -> Option<usize> {
         let most = usize::try_from(self.knobs.calls_a_minute?).ok()?;
         if !self.knobs.adaptive_limit {

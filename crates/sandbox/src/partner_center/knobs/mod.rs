@@ -84,6 +84,8 @@ knobs! {
     misspell_links: bool = false;
     /// Calls of the Referrals API let through in any 60 seconds; absent: no limit.
     calls_a_minute: Option<u32> = None;
+    /// The window that `calls_a_minute` counts in, in milliseconds, for a test that cannot wait for minutes.
+    calls_window_ms: u32 = 60_000;
     /// Life of an access token, in seconds.
     access_token_seconds: u32 = 3600;
     /// What becomes of a used refresh token.
@@ -209,6 +211,7 @@ impl Knobs {
             (matches!(knobs.create_status, 200 | 201), "create_status is 200 or 201"),
             (matches!(knobs.stale_status, 412 | 409), "stale_status is 412 or 409"),
             ((1..=1000).contains(&knobs.page_size), "page_size is 1 to 1000"),
+            ((100..=3_600_000).contains(&knobs.calls_window_ms), "calls_window_ms is 100 to an hour"),
             (knobs.webhook_lose_percent <= 100, "webhook_lose_percent is at most 100"),
             ((1..=365).contains(&knobs.expiry_days), "expiry_days is 1 to 365"),
             (knobs.seller_deeds_a_day <= 86_400, "seller_deeds_a_day is at most 86400"),
