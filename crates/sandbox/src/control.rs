@@ -1,17 +1,6 @@
 //! The control surface under `/_sandbox/`: what a test or a person sees and moves behind a platform's back.
 //!
-//! | request | does |
-//! |---|---|
-//! | `GET /_sandbox/state` | every record as raw wire JSON |
-//! | `GET`, `PATCH /_sandbox/knobs` | shows the knobs, sets those named |
-//! | `GET /_sandbox/requests[?log=false]`, `DELETE` | tallies and log; forgets them |
-//! | `GET`, `POST /_sandbox/faults`, `DELETE /_sandbox/faults[/{id}]` | lists, adds, removes fault rules |
-//! | `POST /_sandbox/holds` | arms a hold, answers `{id}` |
-//! | `GET /_sandbox/holds/{id}?wait_ms=` | waits until it holds a request, answers `{held}` |
-//! | `DELETE /_sandbox/holds/{id}?action=proceed\|drop` | lets it go, answers `{held}` |
-//! | `GET /_sandbox/clock`, `POST {advance_ms}` | the platforms' time; moves it forward |
-//! | `POST /_sandbox/actor/{actor}` | a scripted actor acts |
-//! | `GET /_sandbox/webhooks`, `POST` | deliveries with their results; sets knobs, as `PATCH /_sandbox/knobs` does |
+//! What there is stands in [`PATHS`]; `GET /_sandbox` shows it, with the platform's actors and knobs.
 //!
 //! A refusal is 400 (404 for an unknown path or hold) with `{"error": sentence}`.
 
@@ -24,11 +13,32 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
+    dump,
     exchange::{empty, json as answer, query, segments},
     faults::Rule,
     front::Front,
     holds::{Arm, Release},
 };
+
+/// What can be asked, and what it does.
+pub const PATHS: &[(&str, &str)] = &[
+    ("GET /_sandbox", "this list, the actors and the knobs with what each is about"),
+    ("GET, POST /_sandbox/page", "the page for people, where the platform has one"),
+    ("GET /_sandbox/state", "every record as raw wire JSON"),
+    ("GET, PATCH /_sandbox/knobs", "shows the knobs, sets those named"),
+    ("GET /_sandbox/requests[?log=false], DELETE", "tallies and log, secrets and all; forgets them"),
+    ("GET /_sandbox/dump", "the remembered exchanges with their headers and without secrets"),
+    ("GET, POST /_sandbox/faults, DELETE /_sandbox/faults[/{id}]", "lists, adds, removes fault rules"),
+    ("POST /_sandbox/holds", "arms a hold, answers {id}"),
+    ("GET /_sandbox/holds/{id}?wait_ms=", "waits until it holds a request, answers {held}"),
+    ("DELETE /_sandbox/holds/{id}?action=proceed|drop", "lets it go, answers {held}"),
+    ("GET /_sandbox/clock, POST {advance_ms}", "the platforms' time; moves it forward"),
+    ("POST /_sandbox/actor/{actor}", "a scripted actor acts"),
+    (
+        "GET /_sandbox/webhooks, POST",
+        "deliveries with their results; sets knobs, as PATCH /_sandbox/knobs does",
+    ),
+];
 
 /// First segment of every control path.
 const ROOT: &str = "_sandbox";
@@ -72,6 +82,11 @@ async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
     let post = method == Method::POST;
     let delete = method == Method::DELETE;
     let response = match path.as_slice() {
+        [] if get => ok(&about(front)),
+        ["page"] if get || post => front.machine.page(request, stage.now()).ok_or_else(|| {
+            (StatusCode::NOT_FOUND, "this platform has no page; GET /_sandbox says what it has".to_owned())
+        })?,
+        ["dump"] if get => ok(&front.traffic.each(|one| dump::document(front.platform, one)).into()),
         ["state"] if get => ok(&front.machine.state(stage.now())),
         ["knobs"] if get => ok(&front.machine.knobs()),
         ["knobs" | "webhooks"] if method == Method::PATCH || post => {
@@ -134,6 +149,19 @@ async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
         _ => return Err((StatusCode::NOT_FOUND, format!("no {method} {} here", request.uri().path()))),
     };
     Ok(response)
+}
+
+fn about(front: &Front) -> Value {
+    let table = |rows: &[(&str, &str)], name: &str| -> Value {
+        rows.iter().map(|(what, about)| json!({ name: what, "about": about })).collect()
+    };
+    json!({
+        "platform": front.platform,
+        "now": front.stage.now(),
+        "paths": table(PATHS, "request"),
+        "actors": table(front.machine.actors(), "actor"),
+        "knobs": front.machine.described_knobs(),
+    })
 }
 
 fn ok(body: &Value) -> Response<Bytes> {

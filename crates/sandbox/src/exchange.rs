@@ -52,6 +52,24 @@ pub trait Machine: Send + Sync + 'static {
         Value::Object(serde_json::Map::new())
     }
 
+    /// Every knob with `name`, `about`, `value` and `default`, as far as the platform describes them. `GET /_sandbox`.
+    fn described_knobs(&self) -> Value {
+        let knobs = self.knobs();
+        let describe = |(name, value): (&String, &Value)| serde_json::json!({ "name": name, "value": value });
+        knobs.as_object().into_iter().flatten().map(describe).collect()
+    }
+
+    /// The scripted actors, each with what its body holds. `GET /_sandbox`.
+    fn actors(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// The page for people at `/_sandbox/page`, and what its forms do. `None`: the platform has none.
+    fn page(&self, request: &Request<Bytes>, now: Timestamp) -> Option<Response<Bytes>> {
+        let _ = (request, now);
+        None
+    }
+
     /// Sets the knobs that `patch`, a JSON object, names, and leaves all others. `PATCH /_sandbox/knobs`.
     ///
     /// # Errors

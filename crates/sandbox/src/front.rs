@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::{
     control,
+    dump::{Dump, headers_of},
     exchange::{Kind, Machine, Outcome},
     faults::{Platform, Point, Rules, Spoil},
     holds::{Holds, Release},
@@ -28,6 +29,8 @@ pub struct Stage {
     pub rules: Arc<Rules>,
     /// The armed and holding holds.
     pub holds: Arc<Holds>,
+    /// Where exchanges are written down, if they are.
+    pub dump: Option<Arc<Dump>>,
     real: RealClock,
     moved: Arc<watch::Sender<u64>>,
 }
@@ -35,7 +38,7 @@ pub struct Stage {
 impl Stage {
     /// A stage without faults and holds.
     pub fn new(world: Arc<World>, real: RealClock) -> Self {
-        Self { world, rules: Arc::default(), holds: Arc::default(), real, moved: Arc::default() }
+        Self { world, rules: Arc::default(), holds: Arc::default(), dump: None, real, moved: Arc::default() }
     }
 
     /// The platforms' time.
@@ -93,7 +96,10 @@ impl Front {
     }
 
     /// Notes the outcome of a call that the platform made.
-    pub fn delivered(&self, id: u64, outcome: &Outcome) {
+    pub fn delivered(&self, id: u64, request: &Request<Bytes>, outcome: &Outcome) {
+        if let Some(dump) = &self.stage.dump {
+            dump.call(self.platform, self.stage.now(), request, outcome);
+        }
         self.machine.delivered(id, outcome, self.stage.now());
         self.stage.stir();
     }
@@ -115,11 +121,17 @@ impl Front {
             fault: None,
             request: request.body().clone(),
             response: Bytes::new(),
+            request_headers: headers_of(request.headers()),
+            response_headers: Vec::new(),
         };
         let answer = self.pass(request, kind, &mut record.fault).await;
         if let Answer::Response(response) = &answer {
             record.status = Some(response.status().as_u16());
             record.response = response.body().clone();
+            record.response_headers = headers_of(response.headers());
+        }
+        if let Some(dump) = &self.stage.dump {
+            dump.exchange(self.platform, &record);
         }
         self.traffic.keep(record);
         answer

@@ -5,11 +5,12 @@
 //!
 //! Each platform is a [`Machine`](exchange::Machine): a state machine behind a router, `handle(request, now) ->
 //! response`. The same machine answers over sockets ([`serve`]) and inside a simulation. Before it stands a
-//! [`Front`](front::Front), where a test makes things go wrong ([`faults`]), stops them ([`holds`]) and counts them
-//! ([`traffic`]); beside it the [`control`] surface, which shows every record and moves the clock, the knobs and the
-//! scripted people.
+//! [`Front`](front::Front), where a test makes things go wrong ([`faults`]), stops them ([`holds`]), counts them
+//! ([`traffic`]) and has them written down ([`dump`]); beside it the [`control`] surface, which shows every record and
+//! moves the clock, the knobs and the scripted people.
 
 pub mod control;
+pub mod dump;
 pub mod exchange;
 pub mod faults;
 pub mod front;

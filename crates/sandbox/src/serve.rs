@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -26,6 +27,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    dump::Dump,
     exchange::{self, Machine, Outcome, Outgoing},
     faults::Platform,
     front::{Answer, Front, Stage},
@@ -56,12 +58,14 @@ pub struct SandboxConfig {
     pub seed: u64,
     /// Longest request body read, in bytes; longer ones are answered with 413. A platform's own bound may be lower.
     pub max_body_bytes: usize,
+    /// A folder for one file an exchange, without secrets; it is made if it is not there.
+    pub dump: Option<PathBuf>,
 }
 
 impl Default for SandboxConfig {
     fn default() -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { partner_center: any, salesforce: any, seed: 0, max_body_bytes: 16 << 20 }
+        Self { partner_center: any, salesforce: any, seed: 0, max_body_bytes: 16 << 20, dump: None }
     }
 }
 
@@ -92,7 +96,7 @@ impl Sandbox {
     /// Starts both platforms.
     ///
     /// # Errors
-    /// A listener could not be bound.
+    /// A listener could not be bound, or the folder for dumps could not be made.
     pub async fn start(config: SandboxConfig) -> io::Result<Self> {
         let world = Arc::new(World::new(config.seed));
         let stage = Stage::new(world, Arc::new(Timestamp::now));
@@ -102,8 +106,11 @@ impl Sandbox {
     /// Starts both platforms on a stage that the caller made, with its own clock.
     ///
     /// # Errors
-    /// A listener could not be bound.
-    pub async fn start_on(config: SandboxConfig, stage: Stage) -> io::Result<Self> {
+    /// A listener could not be bound, or the folder for dumps could not be made.
+    pub async fn start_on(config: SandboxConfig, mut stage: Stage) -> io::Result<Self> {
+        if let Some(folder) = config.dump {
+            stage.dump = Some(Arc::new(Dump::new(folder)?));
+        }
         let (world, now) = (&stage.world, stage.now());
         let portal: Arc<dyn Machine> = Arc::new(PartnerCenter::new(Arc::clone(world), now));
         let crm: Arc<dyn Machine> = Arc::new(Salesforce::new(world));
@@ -253,8 +260,8 @@ async fn courier(front: Arc<Front>, stop: CancellationToken) {
             let (front, client) = (Arc::clone(&front), client.clone());
             tokio::spawn(async move {
                 let Outgoing { id, request } = outgoing;
-                let outcome = call(&client, request).await;
-                front.delivered(id, &outcome);
+                let outcome = call(&client, request.clone()).await;
+                front.delivered(id, &request, &outcome);
                 drop(slot);
             });
         }

@@ -17,6 +17,9 @@ pub const MAX_EXCHANGES: usize = 10_000;
 /// Most bytes of bodies kept; the oldest exchanges go first.
 pub const MAX_LOG_BYTES: usize = 64 << 20;
 
+/// Headers as text, in the order in which they came.
+pub type Headers = Vec<(String, String)>;
+
 /// One exchange as it went over the wire. Bodies are whole, so that a test can search everything that was sent.
 #[derive(Debug, Clone, Serialize)]
 pub struct Exchange {
@@ -39,6 +42,12 @@ pub struct Exchange {
     /// The answer's body; empty if there was none.
     #[serde(serialize_with = "as_text")]
     pub response: Bytes,
+    /// The request's headers. Only dumps show them, without secrets.
+    #[serde(skip)]
+    pub request_headers: Headers,
+    /// The answer's headers. Only dumps show them, without secrets.
+    #[serde(skip)]
+    pub response_headers: Headers,
 }
 
 fn as_text<S: serde::Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
@@ -91,6 +100,11 @@ impl Traffic {
         report
     }
 
+    /// What `each` makes of every exchange that is kept, oldest first.
+    pub fn each<T>(&self, each: impl Fn(&Exchange) -> T) -> Vec<T> {
+        self.lock().log.iter().map(each).collect()
+    }
+
     /// Forgets everything.
     pub fn reset(&self) {
         *self.lock() = Kept::default();
@@ -102,5 +116,7 @@ impl Traffic {
 }
 
 fn size(exchange: &Exchange) -> usize {
-    exchange.path.len() + exchange.request.len() + exchange.response.len()
+    let headers = exchange.request_headers.iter().chain(&exchange.response_headers);
+    let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
+    exchange.path.len() + exchange.request.len() + exchange.response.len() + headers
 }

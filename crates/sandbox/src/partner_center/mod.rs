@@ -152,6 +152,20 @@ impl Machine for PartnerCenter {
         serde_json::to_value(&self.lock().knobs).unwrap_or_default()
     }
 
+    fn described_knobs(&self) -> Value {
+        self.lock().knobs.described()
+    }
+
+    fn actors(&self) -> &'static [(&'static str, &'static str)] {
+        actors::ACTORS
+    }
+
+    fn page(&self, request: &Request<Bytes>, now: Timestamp) -> Option<Response<Bytes>> {
+        let mut state = self.lock();
+        state.tick(now);
+        Some(state.console(request, now))
+    }
+
     fn set_knobs(&self, patch: &Value, now: Timestamp) -> Result<(), String> {
         let mut state = self.lock();
         state.knobs = state.knobs.patched(patch)?;

@@ -141,29 +141,28 @@ impl State {
         }
         Ok(())
     }
+}
 
-    /// Microsoft's review moves a registration on; `index` counts from zero.
-    pub(super) fn review(
-        &self,
-        document: &mut Document,
-        index: usize,
-        status: &str,
-        reason: &Value,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let all = document.get_mut("registrations").and_then(Value::as_array_mut);
-        let one = all.and_then(|all| all.get_mut(index));
-        let one = one.ok_or_else(|| Refusal::invalid("There is no such registration."))?;
-        let before = one["status"].as_str().unwrap_or_default();
-        let reachable = GRAPH.iter().find(|(from, _)| *from == before).map_or(&[][..], |(_, to)| *to);
-        if !reachable.contains(&status) {
-            return Err(Refusal::invalid(format!("A registration cannot go from {before} to {status}.")));
-        }
-        one["statusReason"] = reason.clone();
-        enter(one, status, now);
-        mirror(document);
-        Ok(())
+/// Microsoft's review moves a registration on; `index` counts from zero.
+pub(super) fn review(
+    document: &mut Document,
+    index: usize,
+    status: &str,
+    reason: &Value,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let all = document.get_mut("registrations").and_then(Value::as_array_mut);
+    let one = all.and_then(|all| all.get_mut(index));
+    let one = one.ok_or_else(|| Refusal::invalid("There is no such registration."))?;
+    let before = one["status"].as_str().unwrap_or_default();
+    let reachable = GRAPH.iter().find(|(from, _)| *from == before).map_or(&[][..], |(_, to)| *to);
+    if !reachable.contains(&status) {
+        return Err(Refusal::invalid(format!("A registration cannot go from {before} to {status}.")));
     }
+    one["statusReason"] = reason.clone();
+    enter(one, status, now);
+    mirror(document);
+    Ok(())
 }
 
 /// Writes a status and the time it was reached.

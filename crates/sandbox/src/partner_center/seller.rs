@@ -101,16 +101,12 @@ impl State {
         let value = rules::at(document, "/details/dealValue").and_then(Value::as_f64).unwrap_or(1000.0);
         let closing = rules::at(document, "/details/closingDateTime").and_then(Value::as_str);
         let closing: Option<Timestamp> = closing.and_then(|text| text.parse().ok());
-        match closing.filter(|_| self.world.draw().is_multiple_of(2)) {
-            Some(closing) => {
-                let days = i64::try_from(self.world.draw() % 30).unwrap_or_default() + 1;
-                let later = closing.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(closing);
-                json!({ "/details/closingDateTime": stamp::caller(later) })
-            }
-            None => {
-                let percent = u32::try_from(self.world.draw() % 41).unwrap_or_default();
-                json!({ "/details/dealValue": (value * f64::from(80 + percent) / 100.0).round() })
-            }
+        if let Some(closing) = closing.filter(|_| self.world.draw().is_multiple_of(2)) {
+            let days = i64::try_from(self.world.draw() % 30).unwrap_or_default() + 1;
+            let later = closing.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(closing);
+            return json!({ "/details/closingDateTime": stamp::caller(later) });
         }
+        let percent = u32::try_from(self.world.draw() % 41).unwrap_or_default();
+        json!({ "/details/dealValue": (value * f64::from(80 + percent) / 100.0).round() })
     }
 }

@@ -6,6 +6,7 @@
     reason = "tables of cases, and what tests share, may panic"
 )]
 
+mod acting;
 mod bodies;
 mod breaking;
 mod conformance;
@@ -14,6 +15,7 @@ mod desk;
 mod forms;
 mod listing;
 mod notifying;
+mod page;
 mod patching;
 mod registering;
 mod roles;

@@ -24,9 +24,11 @@ struct House {
 
 impl House {
     async fn open() -> Arc<Self> {
-        let sandbox = Sandbox::start(SandboxConfig { seed: 3, ..SandboxConfig::default() })
-            .await
-            .expect("ports are free");
+        Self::open_with(SandboxConfig { seed: 3, ..SandboxConfig::default() }).await
+    }
+
+    async fn open_with(config: SandboxConfig) -> Arc<Self> {
+        let sandbox = Sandbox::start(config).await.expect("ports are free");
         Arc::new(Self {
             sandbox,
             client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http(),
@@ -224,4 +226,54 @@ impl House {
         let body: Value = serde_json::from_slice(&body).expect("JSON");
         text(&body, "access_token").to_owned()
     }
+}
+
+#[tokio::test]
+async fn the_control_surface_lists_what_there_is_and_serves_the_page() {
+    let house = House::open().await;
+    let about = house.control(Method::GET, "", None).await;
+    for (list, name) in [("paths", "request"), ("actors", "actor"), ("knobs", "name")] {
+        let rows = about[list].as_array().unwrap();
+        assert!(
+            rows.len() > 5 && rows.iter().all(|row| row[name].is_string() && row["about"].is_string()),
+            "{list}"
+        );
+    }
+    assert_eq!(about["platform"], "partner-center");
+    let knob = about["knobs"].as_array().unwrap().iter().find(|knob| knob["name"] == "page_size").unwrap();
+    assert_eq!((&knob["value"], &knob["default"]), (&json!(100), &json!(100)));
+    // Every actor that is listed is one that acts, or says why it cannot; none is unknown.
+    for actor in about["actors"].as_array().unwrap() {
+        let url = format!("{}/actor/{}", house.portal("control_url"), actor["actor"].as_str().unwrap());
+        let (_, answer) = house.send(Method::POST, &url, Some(&json!({}))).await.unwrap();
+        assert!(!answer.to_string().contains("There is no actor"), "{answer}");
+    }
+    let (status, _) =
+        house.send(Method::GET, &format!("{}/page", house.portal("control_url")), None).await.unwrap();
+    assert_eq!(status, 200);
+}
+
+#[tokio::test]
+async fn every_exchange_and_every_notification_is_dumped_without_its_secrets() {
+    let folder = std::env::temp_dir().join(format!("cosell-sandbox-dump-{}", uuid::Uuid::new_v4()));
+    let config = SandboxConfig { seed: 3, dump: Some(folder.clone()), ..SandboxConfig::default() };
+    let house = House::open_with(config).await;
+    house.webhook_token().await;
+    house.create().await.unwrap();
+    house.control(Method::GET, "/state", None).await;
+    let files: Vec<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let shown = house.control(Method::GET, "/dump", None).await;
+    assert_eq!((files.len(), shown.as_array().unwrap().len()), (2, 2));
+    for secret in ["client_secret", "refresh_token", "portal_user_token"] {
+        let secret = house.portal(secret);
+        assert!(files.iter().all(|file| !file.contains(secret)) && !shown.to_string().contains(secret));
+    }
+    let created = shown.as_array().unwrap().iter().find(|one| one["kind"] == "create").unwrap();
+    assert_eq!(created["request"]["headers"]["authorization"], "Bearer <redacted>");
+    assert_eq!(created["response"]["body"]["status"], "Active");
+    assert!(created["response"]["headers"]["etag"].is_string());
 }

@@ -97,7 +97,7 @@ impl Desk {
         self.entra("v2.0/token", &fields)
     }
 
-    fn polling(&self, code: &str) -> Reply {
+    pub(crate) fn polling(&self, code: &str) -> Reply {
         let mut fields = self.public();
         fields.extend([
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code".to_owned()),
@@ -106,7 +106,7 @@ impl Desk {
         self.entra("v2.0/token", &fields)
     }
 
-    fn device(&self) -> Value {
+    pub(crate) fn device(&self) -> Value {
         let mut fields = self.public();
         fields.push(self.scope());
         self.entra("v2.0/devicecode", &fields).expect(200)

@@ -12,7 +12,7 @@ use super::{
     book::{Document, Owner, text},
     lifecycle::{self, Mover},
     refusal::Refusal,
-    rules,
+    registering, rules,
     schema::{self, Reading},
 };
 
@@ -196,7 +196,7 @@ impl State {
         let index = body.get("index").and_then(Value::as_u64).and_then(|index| usize::try_from(index).ok());
         let status = body["status"].as_str().unwrap_or_default();
         let mut document = Document::clone(&self.book.get(at).document);
-        self.review(&mut document, index.unwrap_or_default(), status, &body["reason"], now)?;
+        registering::review(&mut document, index.unwrap_or_default(), status, &body["reason"], now)?;
         self.book.replace(at, document, now);
         self.raise_updated(at, now);
         Ok(at)

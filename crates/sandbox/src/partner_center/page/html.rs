@@ -27,6 +27,19 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
+/// A labelled input. `name` is its id and what the form sends; all are plain text.
+pub(super) fn field(name: &str, label: &str, kind: &str, value: &str, required: bool) -> String {
+    let required = if required { " required" } else { "" };
+    let step = if kind == "number" { " step=\"any\" min=\"0\"" } else { "" };
+    format!(
+        "<label for=\"{name}\">{label}</label>\
+         <input id=\"{name}\" name=\"{name}\" type=\"{kind}\" value=\"{}\"{step}{required}>",
+        escape(value),
+        name = escape(name),
+        label = escape(label),
+    )
+}
+
 /// A whole page. `title` is plain text; `main` is markup.
 pub(super) fn page(status: StatusCode, title: &str, main: &str) -> Response<Bytes> {
     let title = escape(title);

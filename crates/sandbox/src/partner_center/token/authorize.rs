@@ -103,10 +103,11 @@ impl State {
 
     fn approve(&mut self, asked: Asked, person: usize, now: Timestamp) -> Response<Bytes> {
         let code = format!("1.{}", self.secret());
-        let identity = asked
-            .identity_token
-            .then(|| self.identity_token(asked.app, person, asked.nonce.as_deref(), now))
-            .unwrap_or_default();
+        let identity = if asked.identity_token {
+            self.identity_token(asked.app, person, asked.nonce.as_deref(), now)
+        } else {
+            String::new()
+        };
         let session = self.world.guid();
         let mut fields = vec![("code", code.as_str()), ("session_state", &session)];
         if asked.identity_token {
