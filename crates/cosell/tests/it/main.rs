@@ -17,3 +17,4 @@ mod planted;
 mod privacy;
 mod promises;
 mod scenarios;
+mod webhook_judges;

@@ -148,7 +148,7 @@ impl Stage {
 }
 
 /// What Microsoft's seller fills in.
-fn invitation(name: &str) -> Value {
+pub(crate) fn invitation(name: &str) -> Value {
     json!({
         "name": name, "type": "Shared", "qualification": "SalesQualified",
         "customerProfile": {
