@@ -209,7 +209,7 @@ fn body(headers: &Headers, bytes: &Bytes, page: bool) -> Value {
     }
     let text = String::from_utf8_lossy(bytes);
     let kind = headers.iter().find(|(name, _)| name == "content-type").map_or("", |(_, kind)| kind.as_str());
-    if kind.starts_with("application/x-www-form-urlencoded") || (page && kind.is_empty()) {
+    if kind.starts_with("application/x-www-form-urlencoded") {
         return form(&text).into();
     }
     if page { format!("<{} bytes of a page>", bytes.len()).into() } else { text.into_owned().into() }

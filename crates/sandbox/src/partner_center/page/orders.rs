@@ -137,10 +137,10 @@ mod tests {
     #[test]
     fn a_form_becomes_an_actor_and_its_body() {
         let edit =
-            form(&[("actor", "portal/edit"), ("id", "x"), ("value", "12.50"), ("closing", "2027-01-31")]);
+            form(&[("actor", "portal/edit"), ("id", "x"), ("value", "12.5"), ("closing", "2027-01-31")]);
         let order = order(&edit).unwrap();
         assert_eq!(order.actor, "portal/edit");
-        let set = json!({"/details/dealValue": 12.50, "/details/closingDateTime": "2027-01-31T00:00:00Z"});
+        let set = json!({"/details/dealValue": 12.5, "/details/closingDateTime": "2027-01-31T00:00:00Z"});
         assert_eq!(order.body, json!({"id": "x", "set": set}));
     }
 
