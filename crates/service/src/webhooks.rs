@@ -67,7 +67,8 @@ impl Receiver {
 
     /// Reads, proves and keeps one event.
     async fn hear(&self, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
-        let body = self.read(headers, body).await?;
+        let limit = self.verifier.max_body_bytes();
+        let body = read(self.clock.as_ref(), headers, body, limit).await?;
         let busy = "too much arrives at once";
         let place = self.gate.enter().await;
         let _place = place.ok_or_else(|| Refusal::come_back("busy", busy, COME_BACK_AFTER))?;
@@ -95,28 +96,26 @@ impl Receiver {
         self.tally.taken();
         Ok(())
     }
+}
 
-    /// The body, within its bounds of size and time.
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-        let limit = self.verifier.max_body_bytes();
-        let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: u64| length > limit as u64) {
-            return Err(Forged::BodyTooLong.into());
+/// The body, within its bounds of size and time.
+async fn read(clock: &dyn Clock, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > limit as u64) {
+        return Err(Forged::BodyTooLong.into());
+    }
+    let collected = tokio::select! {
+        biased;
+        collected = Limited::new(body, limit).collect() => collected,
+        () = clock.sleep(BODY_WITHIN) => {
+            let message = "the body did not arrive in time";
+            return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", message));
         }
-        let collected = tokio::select! {
-            collected = Limited::new(body, limit).collect() => collected,
-            () = self.clock.sleep(BODY_WITHIN) => {
-                let message = "the body did not arrive in time";
-                return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", message));
-            }
-        };
-        match collected {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(Forged::BodyTooLong.into()),
-            Err(_) => {
-                Err(Refusal::new(StatusCode::BAD_REQUEST, "body-cut", "the body ended before its length"))
-            }
-        }
+    };
+    match collected {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Forged::BodyTooLong.into()),
+        Err(_) => Err(Refusal::new(StatusCode::BAD_REQUEST, "body-cut", "the body ended before its length")),
     }
 }
 
@@ -155,4 +154,36 @@ fn seen(notification: &Notification) -> Option<Seen> {
         hints,
         key: String::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+    use crate::hand_clock::HandClock;
+
+    #[tokio::test]
+    async fn a_body_that_is_too_long_too_slow_or_cut_is_refused_for_that() {
+        let clock = HandClock::new();
+        let piece = || Ok::<_, std::io::Error>(Bytes::from_static(b"12345"));
+        let cut = || Err::<Bytes, _>(std::io::Error::other("cut"));
+        let slow = stream::once(std::future::pending::<Result<Bytes, std::io::Error>>());
+        let table = [
+            ("fits", Body::from("1234567890"), Ok(10)),
+            ("in pieces", Body::from_stream(stream::iter([piece(), piece()])), Ok(10)),
+            ("one byte more", Body::from("12345678901"), Err("body-too-long")),
+            ("endless", Body::from_stream(stream::repeat_with(piece)), Err("body-too-long")),
+            ("slow", Body::from_stream(slow), Err("body-too-slow")),
+            ("cut", Body::from_stream(stream::iter([piece(), cut()])), Err("body-cut")),
+        ];
+        for (name, body, expected) in table {
+            let read = read(clock.as_ref(), &HeaderMap::new(), body, 10).await;
+            assert_eq!(read.map(|body| body.len()).map_err(|refusal| refusal.reason), expected, "{name}");
+        }
+        let announced = HeaderMap::from_iter([(CONTENT_LENGTH, "11".parse().unwrap())]);
+        let unread = Body::from_stream(stream::once(std::future::pending::<Result<Bytes, std::io::Error>>()));
+        let refused = read(clock.as_ref(), &announced, unread, 10).await.unwrap_err();
+        assert_eq!(refused.reason, "body-too-long", "what says its length is not read at all");
+    }
 }

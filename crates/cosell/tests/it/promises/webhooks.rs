@@ -290,6 +290,16 @@ async fn p4_being_displaced_raises_an_alert_that_clears_when_events_come_again()
     place.until_problem("lacks the events referral-updated").await;
     registers(&place.world, Method::PUT, &place.ours, &REFERRAL_EVENTS).await;
     place.until_calm().await;
+
+    // Who may not look is told so, and by which role one may.
+    let refused = json!({ "method": "GET", "path_contains": "/registration", "status": 403 });
+    place.world.control(Platform::PartnerCenter, Method::POST, "faults", Some(&refused)).await;
+    let unseen = place.until_problem("may not see").await;
+    assert!(unseen["next_step"].as_str().unwrap().contains("Referrals admin"), "{unseen}");
+    let shown = place.webhook(&["show"]);
+    assert!(!shown.0 && shown.2.contains("Referrals admin"), "{}", shown.2);
+    place.world.control(Platform::PartnerCenter, Method::DELETE, "faults", None).await;
+    place.until_calm().await;
     let log = std::fs::read_to_string(place.world.folder().join("cosell.log")).unwrap();
     assert!(!log.contains("s3cret"));
 }
