@@ -32,9 +32,15 @@ pub(crate) struct Webhook {
 enum WebhookCommand {
     /// Shows where Partner Center sends its events, and what is missing.
     Show,
-    /// Has events sent to this service.
+    /// Has events sent to this service: to [webhook] public_url.
+    ///
+    /// Reads and shows the present registration first. A tenant has only one:
+    /// another address is displaced only with --replace.
     Register(register::Register),
     /// Has a test event sent, and shows each delivery of it.
+    ///
+    /// Exit status 0 only if one was answered with success. Partner Center
+    /// allows two a minute and keeps results for 7 days.
     Test(test::Test),
 }
 

@@ -19,10 +19,7 @@ use crate::{
     wiring::Wired,
 };
 
-/// Has Partner Center send its events to [webhook] public_url.
-///
-/// Reads and shows the present registration first. A tenant has only one:
-/// another address is displaced only with --replace.
+/// What is to be registered, and whether somebody may lose their place.
 #[derive(Debug, Args)]
 pub(crate) struct Register {
     /// Takes the place of another address; sends ours anew if it stands.
@@ -195,7 +192,8 @@ impl Register {
             Outcome::Replaced { displaced, after } => {
                 print("now", Some(after));
                 output::labelled("displaced", &plain(&displaced.url));
-                output::labelled("put back by", &put_back(displaced));
+                // In one line, however long: it is there to be copied.
+                output::line(format!("put back by  {}", put_back(displaced)));
             }
             Outcome::Refused { stands, why } => {
                 output::labelled("now", "the same: nothing was changed");

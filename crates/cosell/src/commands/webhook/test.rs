@@ -24,10 +24,7 @@ const MAX_WAIT: u64 = 600;
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
-/// Has Partner Center send a test event, and shows each delivery of it.
-///
-/// Exit status 0 only if one was answered with success. Partner Center allows
-/// two a minute and keeps results for 7 days.
+/// Which test event, and how long to follow it.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
     /// How long to wait for the result, in seconds.
