@@ -24,6 +24,7 @@ use crate::{
 pub const PATHS: &[(&str, &str)] = &[
     ("GET /_sandbox", "this list, the actors and the knobs with what each is about"),
     ("GET, POST /_sandbox/page", "the page for people, where the platform has one"),
+    ("GET /_sandbox/credentials", "addresses and credentials, those of every person and of the application"),
     ("GET /_sandbox/state", "every record as raw wire JSON"),
     ("GET, PATCH /_sandbox/knobs", "shows the knobs, sets those named"),
     ("GET /_sandbox/requests[?log=false], DELETE", "tallies and log, secrets and all; forgets them"),
@@ -87,6 +88,7 @@ async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
             (StatusCode::NOT_FOUND, "this platform has no page; GET /_sandbox says what it has".to_owned())
         })?,
         ["dump"] if get => ok(&front.traffic.each(|one| dump::document(front.platform, one)).into()),
+        ["credentials"] if get => ok(front.credentials.get().unwrap_or(&Value::Null)),
         ["state"] if get => ok(&front.machine.state(stage.now())),
         ["knobs"] if get => ok(&front.machine.knobs()),
         ["knobs" | "webhooks"] if method == Method::PATCH || post => {

@@ -1,10 +1,14 @@
 //! The way of one request through the sandbox: fault, hold, effect, hold, answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::CONTENT_LENGTH};
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
@@ -81,12 +85,14 @@ pub struct Front {
     pub traffic: Traffic,
     /// What it shares with the other.
     pub stage: Stage,
+    /// Its URLs and ready-made credentials, once it is served.
+    pub credentials: OnceLock<Value>,
 }
 
 impl Front {
     /// A platform on a stage.
     pub fn new(platform: Platform, machine: Arc<dyn Machine>, stage: Stage) -> Self {
-        Self { platform, machine, traffic: Traffic::default(), stage }
+        Self { platform, machine, traffic: Traffic::default(), stage, credentials: OnceLock::new() }
     }
 
     /// Carries one request to its end, whatever becomes of the client: the exchange is a task of its own, so a

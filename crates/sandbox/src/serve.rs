@@ -122,7 +122,9 @@ impl Sandbox {
         ] {
             let listener = TcpListener::bind(address).await?;
             let credentials = machine.credentials(&format!("http://{}", reachable(listener.local_addr()?)));
-            opened.push((listener, credentials, Arc::new(Front::new(platform, machine, stage.clone()))));
+            let front = Front::new(platform, machine, stage.clone());
+            let _ = front.credentials.set(credentials.clone());
+            opened.push((listener, credentials, Arc::new(front)));
         }
         // Both are bound before either answers: a client that reads `Ready` can call either.
         let [(portal_listener, portal_ready, portal), (crm_listener, crm_ready, crm)] =

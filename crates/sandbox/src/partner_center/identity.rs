@@ -73,6 +73,7 @@ impl State {
             "device_login_url": format!("{base}/devicelogin"),
             "authorize_url": format!("{base}/{}/oauth2/v2.0/authorize", identity.tenant_id),
             "control_url": format!("{base}/_sandbox"),
+            "page_url": format!("{base}/_sandbox/page"),
             "certificate_url": self.certificate_url(Signer::Genuine),
             "tenant_id": identity.tenant_id,
             "organization_id": identity.organization_id,

@@ -125,6 +125,7 @@ impl State {
             return Err(Refusal::member("customerProfile.team", "readOnly", what));
         }
         let shared = rules::shared(document);
+        let present = document.clone();
         for operation in editing {
             self.apply(document, operation)?;
         }
@@ -141,7 +142,7 @@ impl State {
         if shared && !rules::shared(document) {
             return Err(Refusal::member(&rules::dotted(SHARE), "oneWay", "cannot be withdrawn."));
         }
-        rules::content(document, &self.knobs, now)
+        rules::changes(&present, document, &self.knobs, now)
     }
 
     fn check_path(&self, operation: &Operation) -> Result<(), Refusal> {

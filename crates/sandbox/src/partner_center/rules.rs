@@ -22,22 +22,61 @@ pub(super) enum Step {
     Microsoft,
 }
 
-/// Checks everything that holds for a referral whenever it is written by the partner.
+/// A rule about one member.
+type Check = fn(&Document, &Knobs, Timestamp) -> Result<(), Refusal>;
+
+/// What holds for a referral whenever the partner writes it, by the member it is about.
+const CHECKS: [(&str, Check); 8] = [
+    ("/name", name),
+    ("/details/notes", notes),
+    ("/details/dealValue", amount),
+    ("/details/currency", currency),
+    ("/details/closingDateTime", closing),
+    ("/details/requirements", |document, knobs, _| {
+        solutions(document, knobs)?;
+        if knobs.check_codes { codes(document) } else { Ok(()) }
+    }),
+    ("/team", |document, _, _| people(document, "/team")),
+    ("/customerProfile/team", |document, _, _| people(document, "/customerProfile/team")),
+];
+
+/// Checks the content of a referral that the partner creates.
 pub(super) fn content(document: &Document, knobs: &Knobs, now: Timestamp) -> Result<(), Refusal> {
-    let name = needed_text(document, "/name")?;
-    within(name, "name", knobs.max_name_chars)?;
+    lengths(document, knobs)?;
+    CHECKS.iter().try_for_each(|(_, check)| check(document, knobs, now))
+}
+
+/// Checks what the partner changed of a referral. What came in incomplete, from Microsoft or as a lead, can still be
+/// answered.
+pub(super) fn changes(
+    before: &Document,
+    after: &Document,
+    knobs: &Knobs,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    lengths(after, knobs)?;
+    let mut changed = CHECKS.iter().filter(|(pointer, _)| at(before, pointer) != at(after, pointer));
+    changed.try_for_each(|(_, check)| check(after, knobs, now))
+}
+
+fn lengths(document: &Document, knobs: &Knobs) -> Result<(), Refusal> {
+    let Some(limit) = knobs.max_text_chars else { return Ok(()) };
+    document.iter().try_for_each(|(name, value)| short(value, name, limit))
+}
+
+fn name(document: &Document, knobs: &Knobs, _: Timestamp) -> Result<(), Refusal> {
+    within(needed_text(document, "/name")?, "name", knobs.max_name_chars)
+}
+
+fn notes(document: &Document, knobs: &Knobs, _: Timestamp) -> Result<(), Refusal> {
     match text(document, "/details/notes") {
-        Some(notes) => within(notes, "details.notes", knobs.max_notes_chars)?,
-        None if knobs.require_notes => {
-            return Err(Refusal::member("details.notes", "missing", "is required."));
-        }
-        None => {}
+        Some(notes) => within(notes, "details.notes", knobs.max_notes_chars),
+        None if knobs.require_notes => Err(Refusal::member("details.notes", "missing", "is required.")),
+        None => Ok(()),
     }
-    if let Some(limit) = knobs.max_text_chars {
-        for (name, value) in document {
-            short(value, name, limit)?;
-        }
-    }
+}
+
+fn amount(document: &Document, _: &Knobs, _: Timestamp) -> Result<(), Refusal> {
     let amount = at(document, "/details/dealValue").map(ToString::to_string);
     let Some(amount) = amount.and_then(|text| Decimal::from_str(&text).ok()) else {
         return Err(Refusal::member("details.dealValue", "missing", "is required."));
@@ -45,20 +84,22 @@ pub(super) fn content(document: &Document, knobs: &Knobs, now: Timestamp) -> Res
     if amount.is_sign_negative() && !amount.is_zero() {
         return Err(Refusal::member("details.dealValue", "outOfRange", "must not be negative."));
     }
-    let currency = needed_text(document, "/details/currency")?;
-    if currency.parse::<iso_currency::Currency>().is_err() {
+    Ok(())
+}
+
+fn currency(document: &Document, _: &Knobs, _: Timestamp) -> Result<(), Refusal> {
+    if needed_text(document, "/details/currency")?.parse::<iso_currency::Currency>().is_err() {
         return Err(Refusal::member("details.currency", "currencyInvalid", "is not a valid ISO 4217 code."));
     }
+    Ok(())
+}
+
+fn closing(document: &Document, knobs: &Knobs, now: Timestamp) -> Result<(), Refusal> {
     let closing = needed_text(document, "/details/closingDateTime")?;
     if knobs.refuse_past_closing && closing.parse::<Timestamp>().is_ok_and(|closing| closing < now) {
         return Err(Refusal::member("details.closingDateTime", "outOfRange", "must not be in the past."));
     }
-    solutions(document, knobs)?;
-    if knobs.check_codes {
-        codes(document)?;
-    }
-    people(document, "/team")?;
-    people(document, "/customerProfile/team")
+    Ok(())
 }
 
 /// Checks what is asked of a new referral besides its content.

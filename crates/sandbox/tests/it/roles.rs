@@ -206,3 +206,26 @@ fn s4_2_microsoft_gives_no_reason_for_declining_a_small_deal() {
         assert_eq!(declined["statusReason"], reason);
     }
 }
+
+#[test]
+fn s4_4_what_came_in_incomplete_can_be_answered_and_is_checked_where_it_is_changed() {
+    let desk = Desk::new();
+    let contacts = json!([{"firstName": "L", "lastName": "Ead", "email": "l@x.example"}]);
+    let referral = json!({"name": "A lead", "customerProfile": {"name": "X", "team": contacts}});
+    let lead = desk.act("microsoft/lead", &json!({"kind": "marketing-qualified", "referral": referral}));
+    let invited = desk.act("microsoft/invite", &referral);
+    for one in [&lead, &invited] {
+        let id = text(one, "id");
+        desk.replace(id, &[("/status", json!("Active")), ("/substatus", json!("Accepted"))]).expect(200);
+        desk.replace(id, &[("/details/dealValue", json!(1)), ("/details/currency", json!("XXY"))]).refused(
+            400,
+            "invalidRequest",
+            "details.currency",
+        );
+        desk.replace(id, &[("/customerProfile/team", json!([{"firstName": "L"}]))]).refused(
+            400,
+            "invalidRequest",
+            "customerProfile.team[0].lastName",
+        );
+    }
+}

@@ -248,6 +248,14 @@ async fn the_control_surface_lists_what_there_is_and_serves_the_page() {
         let (_, answer) = house.send(Method::POST, &url, Some(&json!({}))).await.unwrap();
         assert!(!answer.to_string().contains("There is no actor"), "{answer}");
     }
+    let credentials = house.control(Method::GET, "/credentials", None).await;
+    assert_eq!(&credentials, &house.sandbox.ready().partner_center);
+    for secret in ["client_certificate_pem", "client_key_pem", "client_secret"] {
+        assert!(credentials[secret].is_string(), "{secret}");
+    }
+    for person in ["admin", "user", "outsider"] {
+        assert!(credentials["people"][person]["refresh_token"].is_string(), "{person}");
+    }
     let (status, _) =
         house.send(Method::GET, &format!("{}/page", house.portal("control_url")), None).await.unwrap();
     assert_eq!(status, 200);

@@ -92,7 +92,8 @@ fn s2_1_order_pages_counts_and_selections() {
             .lacks("/value/0/name")
             .lacks("/value/0/eTag"),
         rule("$select names properties").get("?$select=id,colour").invalid("$select"),
-        rule("$expand is not documented for any entity").get("?$expand=team").invalid("$expand"),
+        rule("$expand is an option, and finds everything in place").get("?$expand=team").has("/value/0/team"),
+        rule("$expand names what has an inside").get("?$expand=name").invalid("$expand"),
         rule("an option is given once").get("?$top=1&$top=2").invalid("$top"),
         rule("an option starts with a dollar").get("?filter=x").invalid("filter"),
         rule("a continuation is one that the service gave").get("?$skiptoken=eyJ9").invalid("$skiptoken"),
