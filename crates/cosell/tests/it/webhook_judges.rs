@@ -76,7 +76,10 @@ async fn p17_openssl_and_a_second_implementation_agree_on_every_delivery() {
         rows.push([case.name.to_owned(), case.expected.to_owned(), ours, others, theirs]);
     }
     let differ = rows.iter().any(|[_, expected, judges @ ..]| judges.iter().any(|said| said != expected));
-    let line = |cells: &[String]| cells.iter().map(|cell| format!("{cell:<26}")).collect::<String>();
+    let line = |cells: &[String]| {
+        let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:<25}")).collect();
+        cells.join(" ")
+    };
     let head = ["delivery", "expected", "cosell", "openssl", "cryptography"].map(str::to_owned);
     let table: Vec<String> = std::iter::once(line(&head)).chain(rows.iter().map(|row| line(row))).collect();
     assert!(!differ, "the judges disagree:\n{}", table.join("\n"));

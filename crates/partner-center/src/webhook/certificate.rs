@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime, pem::PemObject as _};
 use sha2::{Digest as _, Sha256};
 use webpki::{EndEntityCert, KeyUsage};
-use x509_parser::prelude::{FromDer as _, X509Certificate, X509Name};
+use x509_parser::{
+    oid_registry::{OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, OID_PKIX_AUTHORITY_INFO_ACCESS},
+    prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate, X509Extension, X509Name},
+};
 
 use crate::webhook::{Algorithm, Forged};
 
@@ -37,6 +40,40 @@ impl SignerCertificate {
         let leaf = certificates.next().ok_or(Forged::CertificateMalformed)?;
         let fingerprint = Sha256::digest(&leaf).into();
         Ok(Self { leaf, intermediates: certificates.collect(), fingerprint })
+    }
+
+    /// Whether a chain leads from the certificate to a trusted anchor now.
+    pub(super) fn check_chain(&self, trust: &Trust, now: Timestamp) -> Result<(), Forged> {
+        let signer = EndEntityCert::try_from(&self.leaf).map_err(|_| Forged::CertificateMalformed)?;
+        self.verify_chain(&signer, trust, now)
+    }
+
+    /// Where the last certificate of the known chain says that its issuer's is.
+    pub(super) fn issuer_addresses(&self) -> Vec<String> {
+        let last = self.intermediates.last().unwrap_or(&self.leaf);
+        let Ok((_, certificate)) = X509Certificate::from_der(last) else { return Vec::new() };
+        let access = certificate.get_extension_unique(&OID_PKIX_AUTHORITY_INFO_ACCESS).ok().flatten();
+        let Some(ParsedExtension::AuthorityInfoAccess(access)) = access.map(X509Extension::parsed_extension)
+        else {
+            return Vec::new();
+        };
+        let issuers = access
+            .accessdescs
+            .iter()
+            .filter(|one| one.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS);
+        let address = |location: &GeneralName<'_>| match location {
+            GeneralName::URI(address) => Some((*address).to_owned()),
+            _ => None,
+        };
+        issuers.filter_map(|one| address(&one.access_location)).take(MAX_CERTIFICATES).collect()
+    }
+
+    /// The same certificate, with one more intermediate at hand. Nothing, if `file` is no certificate, or there are
+    /// enough.
+    pub(super) fn with_issuer(&self, file: &[u8]) -> Option<Self> {
+        let issuer = Self::read(file).ok().filter(|_| self.intermediates.len() < MAX_CERTIFICATES)?;
+        let intermediates = self.intermediates.iter().cloned().chain([issuer.leaf]).collect();
+        Some(Self { leaf: self.leaf.clone(), intermediates, fingerprint: self.fingerprint })
     }
 
     /// Proves that the certificate is trusted and its owner the one that is expected, then that `signature` is its

@@ -18,11 +18,17 @@ use tower::ServiceExt as _;
 
 use crate::{
     flight::Flights,
-    webhook::{Forged, certificate::SignerCertificate},
+    webhook::{
+        Forged,
+        certificate::{SignerCertificate, Trust},
+        claim::{Place, trusted_url},
+    },
 };
 
 /// Most addresses remembered.
 const MAX_ADDRESSES: usize = 16;
+/// Most certificates between a signer's and a root that are fetched.
+const MAX_ISSUERS: usize = 3;
 /// Most fetches in one interval of addresses that never verified an event, all together.
 const MAX_FETCHES_PER_INTERVAL: usize = 4;
 
@@ -32,10 +38,19 @@ type Fetched = Result<Arc<SignerCertificate>, Forged>;
 pub(super) struct Certificates {
     http: HttpService,
     clock: Arc<dyn Clock>,
-    limits: CallLimits,
-    interval: Duration,
+    rules: Arc<Rules>,
     memory: Arc<Mutex<Memory>>,
     flights: Flights<String, Fetched>,
+}
+
+/// Within which bounds, and for whose trust, certificates are fetched.
+pub(super) struct Rules {
+    pub(super) limits: CallLimits,
+    /// An address is fetched at most once in this time.
+    pub(super) interval: Duration,
+    pub(super) trust: Arc<Trust>,
+    /// Where the certificates of issuers may be fetched that a file left out.
+    pub(super) issuers: Vec<Place>,
 }
 
 #[derive(Default)]
@@ -53,13 +68,9 @@ struct Entry {
 }
 
 impl Certificates {
-    pub(super) fn new(
-        http: HttpService,
-        clock: Arc<dyn Clock>,
-        limits: CallLimits,
-        interval: Duration,
-    ) -> Self {
-        Self { http, clock, limits, interval, memory: Arc::default(), flights: Flights::default() }
+    pub(super) fn new(http: HttpService, clock: Arc<dyn Clock>, rules: Rules) -> Self {
+        let rules = Arc::new(rules);
+        Self { http, clock, rules, memory: Arc::default(), flights: Flights::default() }
     }
 
     /// The certificate of `url` that is at hand, good or bad.
@@ -77,20 +88,20 @@ impl Certificates {
     /// Fetches the certificate of `url` if it may be fetched now, else gives what is at hand; callers at the same
     /// time share one fetch.
     pub(super) async fn fetch(&self, url: &str) -> Fetched {
-        let (http, clock, limits) = (self.http.clone(), Arc::clone(&self.clock), self.limits);
-        let (memory, interval, url) = (Arc::clone(&self.memory), self.interval, url.to_owned());
+        let (http, clock, rules) = (self.http.clone(), Arc::clone(&self.clock), Arc::clone(&self.rules));
+        let (memory, url) = (Arc::clone(&self.memory), url.to_owned());
         let key = url.clone();
         let work = async move {
             let now = clock.now();
             {
                 let mut memory = lock(&memory);
-                if !admit(&mut memory, &url, now, interval) {
+                if !admit(&mut memory, &url, now, rules.interval) {
                     // Another caller may have fetched it a moment ago.
                     let at_hand = memory.entries.get(&url).map(|entry| entry.certificate.clone());
                     return at_hand.unwrap_or(Err(Forged::CertificateUnavailable));
                 }
             }
-            let fetched = fetch(http, &url, limits).await;
+            let fetched = fetch(&http, &url, &rules, now).await;
             keep(&mut lock(&memory), url, fetched.clone(), now);
             fetched
         };
@@ -128,15 +139,35 @@ fn admit(memory: &mut Memory, url: &str, now: Timestamp, interval: Duration) -> 
     true
 }
 
-async fn fetch(http: HttpService, url: &str, limits: CallLimits) -> Fetched {
+/// Fetches a signer's certificate, and what lies between it and a root if that is missing.
+async fn fetch(http: &HttpService, url: &str, rules: &Rules, now: Timestamp) -> Fetched {
+    let mut certificate = SignerCertificate::read(&file(http, url, rules.limits).await?)?;
+    for _ in 0..MAX_ISSUERS {
+        if certificate.check_chain(&rules.trust, now) != Err(Forged::ChainUntrusted) {
+            break;
+        }
+        // A certificate says where its issuer's is; whether that is so, the chain will prove. The address is only as
+        // good as who may be asked: one that is not listed is never called.
+        let addresses = certificate.issuer_addresses();
+        let Some(address) = addresses.iter().find_map(|text| trusted_url(text, &rules.issuers)) else {
+            break;
+        };
+        let issuer = file(http, &address, rules.limits).await?;
+        let Some(completed) = certificate.with_issuer(&issuer) else { break };
+        certificate = completed;
+    }
+    Ok(Arc::new(certificate))
+}
+
+async fn file(http: &HttpService, url: &str, limits: CallLimits) -> Result<Bytes, Forged> {
     let mut request = Request::get(url).body(Bytes::new()).map_err(|_| Forged::CertificateUrlForeign)?;
     request.extensions_mut().insert(limits);
-    let answer = http.oneshot(request).await.map_err(|_| Forged::CertificateUnavailable)?;
+    let answer = http.clone().oneshot(request).await.map_err(|_| Forged::CertificateUnavailable)?;
     // The transport bounds the answer too; this holds whatever carries the request.
     if answer.status() != StatusCode::OK || answer.body().len() > limits.max_response_bytes {
         return Err(Forged::CertificateUnavailable);
     }
-    SignerCertificate::read(answer.body()).map(Arc::new)
+    Ok(answer.into_body())
 }
 
 /// Remembers an outcome. A certificate that was proven stays when its address fails to give another one.

@@ -137,15 +137,17 @@ fn read_signature(headers: &HeaderMap) -> Result<Vec<u8>, Forged> {
 }
 
 /// The address in its one canonical form, if it lies in one of the places.
-fn trusted_url(text: &str, places: &[Place]) -> Option<String> {
+pub(super) fn trusted_url(text: &str, places: &[Place]) -> Option<String> {
     if text.len() > MAX_URL_CHARS {
         return None;
     }
     let url = Url::parse(text).ok()?;
     let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-    // Nothing escaped in the path: what is compared here is what the server will see.
+    // Nothing escaped in the path but blanks, which issuers' file names have: what is compared here is what the
+    // server will see.
     let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'-' | b'_');
-    let sound = plain && url.fragment().is_none() && url.path().bytes().all(sound);
+    let path = url.path().replace("%20", "");
+    let sound = plain && url.fragment().is_none() && path.bytes().all(sound);
     (sound && places.iter().any(|place| place.holds(&url))).then(|| url.to_string())
 }
 
@@ -157,6 +159,7 @@ mod tests {
     fn only_addresses_below_a_configured_place_are_trusted() {
         let places = [Place::parse("https://store.example/cert/").unwrap()];
         assert!(trusted_url("https://store.example:443/cert/a.cer", &places).is_some());
+        assert!(trusted_url("https://store.example/cert/Issuing%20CA 04.crt", &places).is_some());
         for url in [
             "http://store.example/cert/a.cer",
             "https://store.example/cert/",
@@ -176,6 +179,7 @@ mod tests {
             "https://store.example/CERT/a.cer",
             "https://store.example//cert/a.cer",
             "https://store.example/cert/a%00.cer",
+            "https://store.example/cert/%2520/a.cer",
             "https://store.example/cert/a.cer#x",
             "https://store.example/cert/%2E%2E/cert/%2e%2e/a.cer",
             "https://\u{ff53}tore.example.evil.example/cert/a.cer",

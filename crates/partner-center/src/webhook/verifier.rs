@@ -13,7 +13,7 @@ use rustls_pki_types::CertificateDer;
 use crate::webhook::{
     Algorithm, Forged, Notification,
     certificate::{SignerCertificate, Trust},
-    certificates::Certificates,
+    certificates::{Certificates, Rules},
     claim::{Claim, Place},
     seen::Seen,
 };
@@ -28,6 +28,10 @@ pub struct VerifierConfig {
     /// Addresses below which certificates may be fetched; each ends in a slash. Only one that itself says `http`
     /// allows plain http.
     pub certificate_url_prefixes: Vec<String>,
+    /// Addresses below which the certificates of issuers may be fetched that neither the signer's file nor
+    /// `intermediates` holds; each ends in a slash. Plain http is no danger here: what is fetched must lead to a root.
+    /// Empty: none is fetched.
+    pub issuer_url_prefixes: Vec<String>,
     /// The organisation of the certificate's issuer.
     pub issuer_organization: String,
     /// The common name of the certificate's subject.
@@ -36,7 +40,7 @@ pub struct VerifierConfig {
     pub algorithms: Vec<Algorithm>,
     /// Longest event body, in bytes.
     pub max_body_bytes: usize,
-    /// Longest certificate file, in bytes.
+    /// Longest file of a certificate, in bytes.
     pub max_certificate_bytes: usize,
     /// From the start of a certificate's fetch to its last byte.
     pub fetch_deadline: Duration,
@@ -53,6 +57,16 @@ impl VerifierConfig {
             trust_anchors,
             intermediates: Vec::new(),
             certificate_url_prefixes: vec!["https://3psostorageacct.blob.core.windows.net/cert/".to_owned()],
+            // What a signer's file holds besides its certificate is not documented; these are the places that
+            // certificates of Microsoft's own services name for their issuers.
+            issuer_url_prefixes: [
+                "http://www.microsoft.com/pkiops/certs/",
+                "https://www.microsoft.com/pkiops/certs/",
+                "http://caissuers.microsoft.com/pkiops/certs/",
+                "http://cacerts.digicert.com/",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             issuer_organization: "Microsoft Corporation".to_owned(),
             subject_common_name: "pcnotifications-dispatch.microsoft.com".to_owned(),
             algorithms: Algorithm::ALL.to_vec(),
@@ -85,7 +99,7 @@ pub enum InvalidConfig {
 pub struct Verifier {
     config: VerifierConfig,
     places: Vec<Place>,
-    trust: Trust,
+    trust: Arc<Trust>,
     clock: Arc<dyn Clock>,
     certificates: Certificates,
     seen: Mutex<Seen>,
@@ -101,23 +115,27 @@ impl Verifier {
         http: HttpService,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, InvalidConfig> {
-        let places: Option<Vec<_>> =
-            config.certificate_url_prefixes.iter().map(|p| Place::parse(p)).collect();
+        let places = |prefixes: &[String]| -> Option<Vec<_>> {
+            prefixes.iter().map(|prefix| Place::parse(prefix)).collect()
+        };
+        let issuers = places(&config.issuer_url_prefixes).ok_or(InvalidConfig::BadPrefix)?;
+        let places = places(&config.certificate_url_prefixes);
         let places = places.filter(|places| !places.is_empty()).ok_or(InvalidConfig::BadPrefix)?;
         if config.trust_anchors.is_empty() {
             return Err(InvalidConfig::NoAnchor);
         }
         let anchor = |der| webpki::anchor_from_trusted_cert(der).map(|anchor| anchor.to_owned());
         let anchors: Result<Vec<_>, _> = config.trust_anchors.iter().map(anchor).collect();
-        let trust = Trust {
+        let trust = Arc::new(Trust {
             anchors: anchors.map_err(|_| InvalidConfig::BadAnchor)?,
             intermediates: config.intermediates.clone(),
             issuer_organization: config.issuer_organization.clone(),
             subject_common_name: config.subject_common_name.clone(),
-        };
+        });
         let limits =
             CallLimits { deadline: config.fetch_deadline, max_response_bytes: config.max_certificate_bytes };
-        let certificates = Certificates::new(http, Arc::clone(&clock), limits, config.fetch_interval);
+        let rules = Rules { limits, interval: config.fetch_interval, trust: Arc::clone(&trust), issuers };
+        let certificates = Certificates::new(http, Arc::clone(&clock), rules);
         let seen = Mutex::new(Seen::new(config.remembered_events));
         Ok(Self { config, places, trust, clock, certificates, seen })
     }
@@ -129,7 +147,7 @@ impl Verifier {
 
     /// Proves that the event is the platform's own, from its headers and its body exactly as received.
     ///
-    /// Costs at most one fetch of a certificate, and none if the event can be refused by what it says, or if the
+    /// Costs at most one fetch of a certificate with its issuers', and none if the event can be refused by what it says, or if the
     /// certificate at hand verifies it. An event is remembered only by [`remember`](Self::remember).
     ///
     /// # Errors

@@ -9,8 +9,8 @@ use aws_lc_rs::{
     },
 };
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd,
 };
 use rustls_pki_types::CertificateDer;
 
@@ -82,9 +82,25 @@ impl Authority {
         Leaf { certificate: certificate.der().clone(), intermediate: Some(self.intermediate()) }
     }
 
+    /// A leaf over the shared RSA key number 0 that says where its issuer's certificate is.
+    pub(crate) fn leaf_naming_issuer_at(&self, url: &str) -> Leaf {
+        self.shared_leaf_with(|params| params.custom_extensions.push(issuer_at(url)))
+    }
+
     pub(crate) fn shared_leaf_with(&self, change: impl FnOnce(&mut CertificateParams)) -> Leaf {
         self.leaf_with(DISPATCHER, rsa_key(0), change)
     }
+}
+
+/// Authority Information Access with one `caIssuers` (RFC 5280, section 4.2.2.1), as DER.
+fn issuer_at(url: &str) -> CustomExtension {
+    let tagged = |tag: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).ok().filter(|length| *length < 128);
+        [&[tag, length.expect("a short form fits the tests")], content].concat()
+    };
+    let ca_issuers = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
+    let one = tagged(0x30, &[&ca_issuers[..], &tagged(0x86, url.as_bytes())].concat());
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], tagged(0x30, &one))
 }
 
 fn leaf_params(common_name: &str) -> CertificateParams {

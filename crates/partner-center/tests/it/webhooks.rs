@@ -132,6 +132,51 @@ async fn an_intermediate_may_come_from_the_configuration() {
 }
 
 #[tokio::test]
+async fn an_intermediate_that_is_missing_is_fetched_where_issuers_may_be_and_nowhere_else() {
+    let authority = Authority::new(MICROSOFT);
+    let genuine = headers(&sign(0, &body()));
+    let at = "http://www.microsoft.com/pkiops/certs/Issuing%20CA%2004.crt";
+    let alone = |url: &str| authority.leaf_naming_issuer_at(url).lone_file();
+    let intermediate = || Ok(file(authority.intermediate().to_vec()));
+
+    let receiver = Receiver::trusting(&authority);
+    receiver.store.tell(Ok(file(alone(at))));
+    receiver.store.tell(intermediate());
+    assert!(receiver.judge(None, &genuine, &body()).await.is_ok());
+    assert!(receiver.judge(None, &genuine, &body()).await.is_ok());
+    assert_eq!(receiver.store.asked().len(), 2, "the signer's and the issuer's, once");
+    assert_eq!(receiver.store.last().uri(), at);
+
+    for elsewhere in ["http://evil.example/pkiops/certs/a.crt", "http://169.254.169.254/", "ldap:///CN=x"] {
+        let receiver = Receiver::trusting(&authority);
+        let judged = receiver.judge(Some(alone(elsewhere)), &genuine, &body()).await;
+        assert_eq!(judged, Err(Forged::ChainUntrusted), "{elsewhere}");
+        assert_eq!(receiver.store.asked().len(), 1, "{elsewhere}");
+    }
+
+    // The issuer's place is away: nobody's forgery, maybe.
+    let receiver = Receiver::trusting(&authority);
+    receiver.store.tell(Ok(file(alone(at))));
+    receiver.store.answer(500, "");
+    assert_eq!(receiver.judge(None, &genuine, &body()).await, Err(Forged::CertificateUnavailable));
+    receiver.clock.advance(Duration::from_mins(1));
+    receiver.store.tell(Ok(file(alone(at))));
+    receiver.store.tell(intermediate());
+    assert!(receiver.judge(None, &genuine, &body()).await.is_ok());
+
+    // What is there is no issuer of it, or leads in a circle: the fetches end.
+    for (wrong, asked) in [(b"<html>".to_vec(), 2), (alone(at), 4)] {
+        let receiver = Receiver::trusting(&authority);
+        receiver.store.tell(Ok(file(alone(at))));
+        for _ in 1..asked {
+            receiver.store.tell(Ok(file(wrong.clone())));
+        }
+        assert_eq!(receiver.judge(None, &genuine, &body()).await, Err(Forged::ChainUntrusted));
+        assert_eq!(receiver.store.asked().len(), asked);
+    }
+}
+
+#[tokio::test]
 async fn each_forgery_that_needs_a_certificate_is_refused_for_its_own_reason_at_the_cost_of_one_fetch() {
     let authority = Authority::new(MICROSOFT);
     let good = || authority.leaf(DISPATCHER, 0);
