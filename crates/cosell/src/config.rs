@@ -151,6 +151,12 @@ pub(crate) struct WebhookConfig {
     pub(crate) intermediates: Option<SecretRef>,
     /// Where certificates may be fetched, if it is not Microsoft's address.
     pub(crate) certificate_url_prefixes: Option<Vec<String>>,
+    /// Where the certificates of issuers may be fetched, if it is not where public ones are.
+    pub(crate) issuer_url_prefixes: Option<Vec<String>>,
+    /// The organisation that a signer's certificate names as its issuer's, if it is not Microsoft's.
+    pub(crate) issuer_organization: Option<String>,
+    /// The common name of a signer's certificate, if it is not the documented one.
+    pub(crate) signer_common_name: Option<String>,
     /// The address under which the internet reaches `listen`.
     pub(crate) public_url: Option<String>,
     /// What to be told of; the events about referrals, and tests, if it is absent.

@@ -205,6 +205,15 @@ impl Wired {
         if let Some(prefixes) = &webhook.certificate_url_prefixes {
             config.certificate_url_prefixes.clone_from(prefixes);
         }
+        if let Some(prefixes) = &webhook.issuer_url_prefixes {
+            config.issuer_url_prefixes.clone_from(prefixes);
+        }
+        if let Some(organization) = &webhook.issuer_organization {
+            config.issuer_organization.clone_from(organization);
+        }
+        if let Some(name) = &webhook.signer_common_name {
+            config.subject_common_name.clone_from(name);
+        }
         let verifier = Verifier::new(config, self.http.clone(), Arc::clone(&self.clock))
             .map_err(|error| anyhow!("the webhook's settings cannot be used: {error}"))?;
         Ok(Some(Arc::new(verifier)))
