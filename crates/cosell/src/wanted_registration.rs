@@ -95,6 +95,8 @@ fn is_out_of_reach(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use partner_center::webhook::VerifierConfig;
+
     use super::*;
 
     #[test]
@@ -121,6 +123,33 @@ mod tests {
             let read = public_url(text, real);
             assert_eq!(read.as_ref().ok().map(Url::as_str), expected, "{text}: {read:?}");
         }
+    }
+
+    #[test]
+    fn the_section_that_is_commented_out_in_the_template_says_the_defaults() {
+        let template = include_str!("cosell.toml");
+        let section = &template[template.find("#[webhook]").unwrap()..];
+        let section = &section[..section.find("# Health").unwrap()];
+        // A comment begins with one blank; a setting with none, and its further lines with four.
+        let settings = section.lines().filter_map(|line| {
+            let line = line.strip_prefix('#')?;
+            (!line.starts_with(' ') || line.starts_with("    ")).then_some(line)
+        });
+        let uncommented = settings.collect::<Vec<_>>().join("\n");
+        let config: Config = toml::from_str(&format!("{template}\n{uncommented}")).unwrap();
+        let without: Config = toml::from_str(&format!(
+            "{template}\n[webhook]\nlisten = \"127.0.0.1:8085\"\npublic_url = \"https://cosell.example.com\""
+        ))
+        .unwrap();
+        assert_eq!(wanted(&config).unwrap(), wanted(&without).unwrap());
+        let (said, silent) = (config.webhook.unwrap(), without.webhook.unwrap());
+        assert_eq!(said.check_every, silent.check_every);
+        assert_eq!(said.dangerous_register_from_sandbox_org, silent.dangerous_register_from_sandbox_org);
+        let verifier = VerifierConfig::new(Vec::new());
+        assert_eq!(said.certificate_url_prefixes, Some(verifier.certificate_url_prefixes));
+        assert_eq!(said.issuer_url_prefixes, Some(verifier.issuer_url_prefixes));
+        assert_eq!(said.issuer_organization, Some(verifier.issuer_organization));
+        assert_eq!(said.signer_common_name, Some(verifier.subject_common_name));
     }
 
     #[test]
