@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -84,6 +85,21 @@ pub(crate) struct PartnerCenterConfig {
     /// A sandbox org may write to the real portal. A refreshed sandbox carries production's identifiers.
     #[serde(default)]
     pub(crate) dangerous_writes_from_sandbox_org: bool,
+    /// Whether the account can see Microsoft's referrals at all. Off, their fields stay empty and nothing is asked.
+    #[serde(default = "yes")]
+    pub(crate) companion_visible: bool,
+    /// How often Microsoft's open referrals are looked at, one by one, while no list shows them.
+    #[serde(default = "fifteen_minutes")]
+    pub(crate) companion_sweep_every: Span,
+    /// Most of them in one such round.
+    #[serde(default = "fifty")]
+    pub(crate) companion_sweep_most: usize,
+    /// Whether a change may close a referral as an error. No document says so.
+    #[serde(default = "yes")]
+    pub(crate) closes_as_error: bool,
+    /// Whether a loss needs a reason, as a decline does.
+    #[serde(default)]
+    pub(crate) lost_needs_reason: bool,
     /// Who stands in the referral's team when the mapping gives nobody.
     pub(crate) default_team_member: Option<TeamMemberConfig>,
 }
@@ -137,6 +153,10 @@ pub(crate) struct SalesforceConfig {
 pub(crate) struct MappingConfig {
     /// The company's file, merged over the shipped default.
     pub(crate) file: Option<PathBuf>,
+    /// A folder of code lists, each in the place of the shipped list of its name.
+    pub(crate) code_lists: Option<PathBuf>,
+    /// Codes that a list does not mark as verified are sent too.
+    pub(crate) unverified_codes: bool,
 }
 
 /// `[webhook]`
@@ -194,6 +214,8 @@ pub(crate) struct GuardConfig {
     pub(crate) brake_limit: u32,
     /// ... within this time, before the brake holds.
     pub(crate) brake_window: Span,
+    /// How long before an unanswered referral expires a person is told.
+    pub(crate) expiry_warnings: Vec<Span>,
 }
 
 impl Default for GuardConfig {
@@ -204,6 +226,7 @@ impl Default for GuardConfig {
             accept_grace: minute(),
             brake_limit: 20,
             brake_window: ten_minutes(),
+            expiry_warnings: vec![days(4), days(1)],
         }
     }
 }
@@ -255,6 +278,8 @@ pub(crate) struct EngineConfig {
     pub(crate) settling: Span,
     /// Reports that travel alone are this far apart, per deal.
     pub(crate) report_every: Span,
+    /// Most calls to one platform at once.
+    pub(crate) calls_at_once: NonZeroU32,
 }
 
 impl Default for EngineConfig {
@@ -267,11 +292,13 @@ impl Default for EngineConfig {
             deadline: Span(engine.deadline),
             settling: Span(engine.settling),
             report_every: Span(engine.report_every),
+            calls_at_once: NonZeroU32::new(service::ConcurrencySettings::default().most)
+                .unwrap_or(NonZeroU32::MIN),
         }
     }
 }
 
-/// A length of time as a person writes it: `10s`, `5min`, `500ms`.
+/// A length of time as a person writes it: `10s`, `5min`, `500ms`, `4d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
 
@@ -281,6 +308,10 @@ impl<'de> Deserialize<'de> for Span {
         let wrong = || {
             D::Error::custom(format!("\"{text}\" is not a length of time; write it like 10s, 5min or 500ms"))
         };
+        // A day has 24 hours here: no clock that is waited for knows of daylight saving.
+        if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()) {
+            return Ok(self::days(days.into()));
+        }
         let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
         Duration::try_from(span).map(Self).map_err(|_| wrong())
     }
@@ -293,8 +324,20 @@ impl Span {
     }
 }
 
+fn days(days: u64) -> Span {
+    Span(Duration::from_hours(24 * days))
+}
+
 fn fifteen_minutes() -> Span {
     Span(Duration::from_mins(15))
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn fifty() -> usize {
+    50
 }
 
 fn ten_seconds() -> Span {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DealId, FieldId, Fuse, GroupHeld, GroupId, Irreversible, Life, Observation, PerSide, Problem, Reading,
-    RecordId, Response, Side, Version, Window,
+    CompanionState, DealId, FieldId, Fuse, GroupHeld, GroupId, Irreversible, Life, Observation, PerSide,
+    Problem, Reading, RecordId, Response, Side, Version, Window,
 };
 
 /// Whether the deal is worked on.
@@ -97,6 +97,8 @@ pub struct Memory {
     pub reported: Reported,
     /// What was last read of the other organisation's referral.
     pub companion: BTreeMap<FieldId, Reading>,
+    /// Where that referral stood then.
+    pub companion_state: Option<CompanionState>,
     /// The referral as last read, the one stand-in for a read (sync rules, section 1).
     pub stand_in: Option<Box<Observation>>,
 }

@@ -4,8 +4,10 @@
 //! it returns the same plan.
 
 mod births;
+mod clocks;
 mod deal;
 mod decisions;
+mod demands;
 mod describe;
 mod fit;
 mod fuse;
@@ -32,20 +34,24 @@ pub use deal::{
     Deal, Decision, Fingerprint, Links, Memory, Phase, Rejection, Reported, Verdict, WaitingEffect,
 };
 pub use decisions::carried_out;
+pub use demands::{Code, CodeList, CodeStanding, Demands};
 pub use fit::{DEFAULT_MINOR_UNITS, digest, fingerprint, fit_group};
 pub use fuse::{CHAIN_LIMIT, CHAIN_TIME, Fuse};
 pub use guard::{BEFORE_EXPIRY, Irreversible};
 pub use ids::{DealId, FieldId, GroupId, PerSide, RecordId, Side};
 pub use lifecycle::Life;
 pub use merge::{Row, holds_alike};
-pub use observation::{Actor, CrmFacts, Facts, Observation, PortalFacts, Reading, Response, Sight, Version};
+pub use observation::{
+    Actor, CompanionState, CrmFacts, Facts, Observation, PortalFacts, Reading, Response, Sight, Version,
+};
 pub use plan::{Archived, Content, Effect, ElementChange, GroupDecision, Plan, Why, Write};
-pub use planner::{PlanInput, READ_AGAIN, SETTLE, held, plan};
+pub use planner::{PlanInput, READ_AGAIN, SETTLE, held, plan, sends};
 pub use problem::{Problem, ProblemClass};
 pub use sets::apply as apply_changes;
 pub use settle::{EffectEnd, SettleInput, settle};
 pub use spec::{
-    Clear, Conflict, FieldSpec, Fit, GroupSpec, GuardSettings, Kind, Route, SetBounds, Specs, Switches,
+    Clear, Conflict, Endings, FieldSpec, Fit, GroupSpec, GuardSettings, Kind, Lack, Route, SetBounds, Specs,
+    Switches,
 };
 pub use value::{Element, ElementKey, Elements, GroupHeld, Held, Observed, Value, display};
 pub use window::{CERTAIN_APART, Window};

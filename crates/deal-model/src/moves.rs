@@ -48,6 +48,7 @@ pub(crate) fn plan_life(
         reason: facts.reason.as_deref(),
         confirmed: confirmed.is_some(),
         push: false,
+        endings: &input.specs.endings,
     }
     .rule();
 
@@ -152,7 +153,7 @@ fn plan_moves(
         kind,
         target: &target,
         answered: response == Some(Response::Accept) && response != input.deal.memory.answered,
-        expires: portal.portal().and_then(|facts| facts.expires),
+        expires: portal.portal().and_then(|facts| input.on_our_clock(facts.expires?)),
         send_now: send_now.is_some(),
     };
     match gate(&wanted, &input.deal.waiting, &input.specs.guard, input.now) {
@@ -195,7 +196,9 @@ fn target_of(steps: &[(Life, Irreversible)]) -> String {
         .iter()
         .map(|(to, _)| match to {
             Life::Active { .. } => "accepted".to_owned(),
-            Life::Lost { reason: Some(reason) } | Life::Declined { reason: Some(reason) } => {
+            Life::Lost { reason: Some(reason) }
+            | Life::Declined { reason: Some(reason) }
+            | Life::Error { reason: Some(reason) } => {
                 format!("{} ({reason})", to.word())
             }
             other => other.word().to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{FieldId, Life, Observed, RecordId};
+use crate::{ElementKey, FieldId, Life, Observed, RecordId};
 
 /// Which state of a record was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +73,12 @@ pub struct CrmFacts {
     pub asks_help: bool,
     /// The read's server date was under two seconds after the record's stamp: read again before writing.
     pub unsettled: bool,
+    /// Fields that hold a text which stands for no value across, with that text. Their readings are unknown.
+    #[serde(default)]
+    pub misfits: BTreeMap<FieldId, String>,
+    /// Per set, the elements that the seller marked as the primary one.
+    #[serde(default)]
+    pub primary: BTreeMap<FieldId, Vec<ElementKey>>,
 }
 
 /// What only a referral says.
@@ -88,6 +94,29 @@ pub struct PortalFacts {
     pub companion: Option<RecordId>,
     /// The fields of that referral, if it was read this time.
     pub companion_fields: Option<BTreeMap<FieldId, Reading>>,
+    /// What that referral says of its own life, if it was read this time and is there.
+    pub companion_state: Option<CompanionState>,
+    /// The partner's location that the referral belongs to: routes look at it.
+    pub partner_id: Option<String>,
+    /// Whether the referral came from a third organisation. Such deals have no documented way to be written: they are
+    /// read, and never written at the portal.
+    pub read_only: bool,
+}
+
+/// Where the other organisation's own referral stands. It never changes the deal's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompanionState {
+    /// Its life.
+    pub life: Life,
+    /// When it expires, if nobody answers it.
+    pub expires: Option<Timestamp>,
+}
+
+impl CompanionState {
+    /// Whether something may still be heard of it.
+    pub fn is_open(&self) -> bool {
+        !self.life.is_closed()
+    }
 }
 
 /// One side of a deal as last read. Expressions and defaults are already evaluated.

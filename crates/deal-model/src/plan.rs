@@ -233,6 +233,8 @@ pub struct Plan {
     pub handed_back: Vec<i64>,
     /// When to look again, if nothing happens before.
     pub next_due: Option<Timestamp>,
+    /// When a clock of the portal is looked at again, on a fresh read of both sides.
+    pub clock_due: Option<Timestamp>,
     /// Whether the deal is paused or finished after this pass.
     pub phase: Option<crate::Phase>,
     /// Where the two sides stand, to become the lifecycle base when the effects are done.

@@ -6,6 +6,7 @@ use crate::{
     Deal, Effect, GroupDecision, GroupHeld, Irreversible, Life, Observation, PerSide, Phase, Plan, Problem,
     ProblemClass, Side, Sight, Specs, Version,
     births::{plan_companion, plan_opportunity, plan_referral},
+    clocks::watch_clocks,
     decisions::outdated,
     groups::{GroupPlans, plan_groups},
     moves::{LifePlan, plan_life},
@@ -32,6 +33,8 @@ pub struct PlanInput<'a> {
     pub mapping: &'a str,
     /// The present instant.
     pub now: Timestamp,
+    /// How far the portal's clock is ahead of ours, as far as its answers told.
+    pub portal_ahead: SignedDuration,
     /// Another deal has the referral that this opportunity claims.
     pub claimed_elsewhere: bool,
 }
@@ -61,7 +64,10 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
                 "Undelete it or share it with the integration user; the deal then goes on.",
             );
         }
-        (Sight::Unlinked, Sight::Seen(portal)) => plan_opportunity(input, portal, &mut plan),
+        (Sight::Unlinked, Sight::Seen(portal)) => {
+            plan_opportunity(input, portal, &mut plan);
+            watch_clocks(input, portal, &mut plan);
+        }
         (Sight::Unlinked, _) => {}
         (Sight::Seen(crm), portal) => with_opportunity(input, crm, portal, &mut plan),
     }
@@ -101,8 +107,31 @@ fn with_opportunity(input: &PlanInput<'_>, crm: &Observation, portal: &Sight, pl
             "The referral is gone, or the connection's user may not see it any more.",
             "Give the user the role Referrals admin for the whole company; the deal then goes on.",
         ),
+        Sight::Seen(portal) if portal.portal().is_some_and(|facts| facts.read_only) => {
+            read_only(input, crm, portal, plan);
+        }
         Sight::Seen(portal) => reconcile(input, crm, portal, plan),
         Sight::Unread => {}
+    }
+}
+
+/// A deal with a third organisation: what the portal holds flows in, and what waits to go out is told (partner-center
+/// reference, section 4.3: no document says how such a deal is written).
+fn read_only(input: &PlanInput<'_>, crm: &Observation, portal: &Observation, plan: &mut Plan) {
+    let specs = input.specs.read_only();
+    reconcile(&PlanInput { specs: &specs, ..*input }, crm, portal, plan);
+    let waits =
+        |(_, decision): &(crate::GroupId, GroupDecision)| matches!(decision, GroupDecision::Pending { .. });
+    let ends = crm.life.is_closed() && !portal.life.is_closed();
+    if ends || plan.decisions.iter().any(waits) {
+        plan.problem(
+            ProblemClass::Lifecycle,
+            Some(&"partner_to_partner".into()),
+            "The referral belongs to a deal with another partner: it is read, and never changed from here.",
+            "Make the change in Partner Center; what is on the opportunity stays there.",
+        );
+    } else if plan.headline.is_empty() {
+        "only read: a deal with another partner".clone_into(&mut plan.headline);
     }
 }
 
@@ -124,6 +153,7 @@ fn reconcile(input: &PlanInput<'_>, crm: &Observation, portal: &Observation, pla
     } else if matches!(stands, Life::Active { .. }) && !crm.life.is_closed() {
         plan_companion(input, crm, portal, plan);
     }
+    watch_clocks(input, portal, plan);
 }
 
 /// Puts moves and writes into the order in which they leave.
@@ -233,6 +263,15 @@ pub(crate) fn known(
 /// What one side holds of a group; `None` if a member is unknown.
 pub fn held(observation: &Observation, spec: &crate::GroupSpec, memory: &crate::Memory) -> Option<GroupHeld> {
     known(observation, &spec.members, memory, |reading| &reading.held)
+}
+
+/// What one side would send of a group: where it holds nothing, the mapping's defaults.
+pub fn sends(
+    observation: &Observation,
+    spec: &crate::GroupSpec,
+    memory: &crate::Memory,
+) -> Option<GroupHeld> {
+    known(observation, &spec.members, memory, |reading| &reading.sends)
 }
 
 /// A field's reading; the companion's fields are remembered between reads of its record.

@@ -21,6 +21,8 @@ pub enum ProblemClass {
     Link,
     /// Two automations fight over a field.
     Fuse,
+    /// Time runs out: nobody has answered, and the referral expires.
+    Expiry,
     /// A brake holds the effect until a person releases it.
     Brake,
     /// The program itself is wrong.

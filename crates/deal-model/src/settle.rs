@@ -99,6 +99,8 @@ fn remember_companion(memory: &mut Memory, portal: Option<&Observation>) {
         portal.and_then(Observation::portal).and_then(|facts| facts.companion_fields.as_ref())
     {
         memory.companion.clone_from(fields);
+        memory.companion_state =
+            portal.and_then(Observation::portal).and_then(|facts| facts.companion_state.clone());
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FieldId, GroupId, Irreversible, PerSide, Side};
+use crate::{CodeList, Demands, FieldId, GroupId, Irreversible, PerSide, Side};
 
 /// A field's canonical type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub struct FieldSpec {
     pub fit: Fit,
     /// Whether the side cannot do without it at creation.
     pub required: PerSide<bool>,
+    /// What the portal demands of its value.
+    pub demands: Demands,
 }
 
 /// When a group may be written towards one side: direction, moment and capability in one.
@@ -129,6 +131,8 @@ pub struct GroupSpec {
     pub active_only: bool,
     /// Bounds, if it is a set.
     pub set: Option<SetBounds>,
+    /// The portal was seen to refuse changes of it, so it is written there at creation only.
+    pub fixed: bool,
 }
 
 impl GroupSpec {
@@ -156,6 +160,8 @@ pub struct GuardSettings {
     pub brake_limit: u32,
     /// The brake's time, in seconds.
     pub brake_window_secs: u32,
+    /// How long before an unanswered referral expires a person is told, in seconds; each of them once.
+    pub expiry_warnings_secs: Vec<u32>,
 }
 
 impl Default for GuardSettings {
@@ -166,6 +172,7 @@ impl Default for GuardSettings {
             accept_grace_secs: 60,
             brake_limit: 20,
             brake_window_secs: 600,
+            expiry_warnings_secs: vec![4 * 86_400, 86_400],
         }
     }
 }
@@ -213,9 +220,54 @@ pub struct Specs {
     pub guard: GuardSettings,
     /// Which effects are allowed.
     pub switches: Switches,
+    /// What the portal demands of a deal's end.
+    pub endings: Endings,
+    /// What the configuration lacks for any referral to be created, each for a person who can mend it.
+    pub lacks: Vec<Lack>,
+}
+
+/// What the portal demands of a deal's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endings {
+    /// Whether a referral can be closed as an error.
+    pub error: bool,
+    /// Whether a loss needs a reason. A decline and an error always do.
+    pub lost_needs_reason: bool,
+    /// The reasons for declining and for losing; any, if there is no list.
+    pub reasons: Option<CodeList>,
+    /// The reasons for closing as an error; any, if there is no list.
+    pub error_reasons: Option<CodeList>,
+}
+
+impl Default for Endings {
+    fn default() -> Self {
+        Self { error: true, lost_needs_reason: false, reasons: None, error_reasons: None }
+    }
+}
+
+/// Something that the configuration lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lack {
+    /// What it is about, as a problem's field.
+    pub about: GroupId,
+    /// What is missing.
+    pub sentence: String,
+    /// What a person does next.
+    pub next_step: String,
 }
 
 impl Specs {
+    /// The same, with nothing written to the portal.
+    pub(crate) fn read_only(&self) -> Self {
+        let switches = Switches {
+            create_referrals: false,
+            update_referrals: false,
+            solutions: false,
+            ..self.switches.clone()
+        };
+        Self { switches, ..self.clone() }
+    }
+
     /// The group of this name.
     pub fn group(&self, id: &GroupId) -> Option<&GroupSpec> {
         self.groups.iter().find(|group| &group.id == id)

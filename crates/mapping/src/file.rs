@@ -7,9 +7,11 @@
 
 mod codecs;
 mod creation;
+mod demands;
 mod fields;
 mod groups;
 mod inbound;
+mod leads;
 mod lists;
 mod merge;
 mod mistakes;
@@ -24,10 +26,15 @@ mod typed;
 
 use std::fmt::Write as _;
 
-use deal_model::{GuardSettings, Specs, Switches};
+use deal_model::{Endings, GuardSettings, Specs, Switches};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Mapping, MappingError, Source, codec::minor_units};
+use crate::{
+    CodeLists, Mapping, MappingError, Source, Stages,
+    codec::minor_units,
+    lists::{DECLINE_REASONS, ERROR_REASONS},
+};
+pub(crate) use lists::codes;
 use mistakes::Mistakes;
 use tree::Table;
 
@@ -37,7 +44,7 @@ pub(crate) const DEFAULT: Source<'static> =
 
 /// The sections of a file.
 const SECTIONS: &[&str] =
-    &["version", "extends", "stages", "reasons", "fields", "names", "inbound", "opt_in", "creation"];
+    &["version", "extends", "stages", "reasons", "fields", "names", "inbound", "leads", "opt_in", "creation"];
 /// The format of the file.
 const VERSION: i64 = 1;
 /// What a file may extend.
@@ -45,7 +52,7 @@ const BASES: &[&str] = &["default", "default@1"];
 /// Characters of the version that audit rows carry.
 const VERSION_DIGITS: usize = 12;
 
-pub(crate) fn compile(sources: &[Source<'_>]) -> Result<Mapping, Vec<MappingError>> {
+pub(crate) fn compile(sources: &[Source<'_>], lists: &CodeLists) -> Result<Mapping, Vec<MappingError>> {
     let mut mistakes = Mistakes::new(sources);
     if sources.is_empty() {
         return Err(mistakes.into_errors());
@@ -62,12 +69,13 @@ pub(crate) fn compile(sources: &[Source<'_>]) -> Result<Mapping, Vec<MappingErro
         return Err(mistakes.into_errors());
     }
     let stages = stages::read(&effective, &mut mistakes);
-    let fields = fields::read(&effective, &mut mistakes);
+    let fields = fields::read(&effective, lists, &mut mistakes);
     let groups = groups::compile(fields, &mut mistakes);
     let inbound = inbound::read(&effective, &mut mistakes);
+    let leads = leads::read(&effective, &mut mistakes);
     let opt_in = inbound::read_opt_in(&effective, &mut mistakes);
     let names = names::read(&effective, &mut mistakes);
-    let creation = creation::read(&effective, &mut mistakes);
+    let creation = creation::read(&effective, &groups, &mut mistakes);
     match stages {
         Some(stages) if mistakes.is_empty() => Ok(Mapping {
             specs: Specs {
@@ -76,15 +84,18 @@ pub(crate) fn compile(sources: &[Source<'_>]) -> Result<Mapping, Vec<MappingErro
                 groups: groups.specs,
                 guard: GuardSettings::default(),
                 switches: Switches::default(),
+                endings: endings(&stages, lists),
+                lacks: Vec::new(),
             },
             bindings: groups.bindings,
             sets: groups.sets,
             stages,
             inbound,
+            leads,
             opt_in,
             names,
             creation,
-            version: version(&effective),
+            version: version(&effective, lists),
         }),
         _ => Err(mistakes.into_errors()),
     }
@@ -116,8 +127,14 @@ fn check_head(index: usize, tree: &Table, mistakes: &mut Mistakes<'_>) {
     }
 }
 
-fn version(effective: &Table) -> String {
-    let digest = Sha256::digest(effective.canonical().as_bytes());
+/// What the portal demands of a deal's end; reasons are named as the opportunity names them.
+fn endings(stages: &Stages, lists: &CodeLists) -> Endings {
+    let named = |list: &str| lists.checked(list, |words| Some(stages.reason_to_crm(words)));
+    Endings { reasons: named(DECLINE_REASONS), error_reasons: named(ERROR_REASONS), ..Endings::default() }
+}
+
+fn version(effective: &Table, lists: &CodeLists) -> String {
+    let digest = Sha256::digest((effective.canonical() + &lists.canonical()).as_bytes());
     let mut version = String::with_capacity(VERSION_DIGITS);
     for byte in digest.iter().take(VERSION_DIGITS / 2) {
         write!(version, "{byte:02x}").expect("writing to a string does not fail");

@@ -117,6 +117,10 @@ fn microsoft(sheet: &mut Sheet<'_>) {
     sheet.equal("microsoft_status", text(&row["Microsoft_Status__c"]), answer, Later::Follows);
     let crm = text(&theirs["trackingInfo"]["microsoftMsxId"]);
     sheet.equal("microsoft_crm_id", text(&row["Microsoft_CRM_Identifier__c"]), crm, Later::Follows);
+    let reason = text(&theirs["statusReason"]);
+    sheet.equal("microsoft_reason", text(&row["Microsoft_Reason__c"]), reason, Later::Follows);
+    let due = day(&theirs["expirationDateTime"]);
+    sheet.equal("microsoft_expires", day(&row["Microsoft_Expires__c"]), due, Later::Follows);
     // How a person is written as a line of text is the product's choice; that each is there is not.
     let written = text(&row["Microsoft_Sellers__c"]);
     let sellers: Vec<String> = list(&theirs["team"])

@@ -52,6 +52,14 @@ pub struct Engine {
     polled: Mutex<BTreeMap<&'static str, Poll>>,
     /// Births that wait for the next one.
     unborn: Mutex<BTreeSet<DealId>>,
+    /// The compiled mapping, less what the portal was seen to refuse.
+    pub(crate) specs: Mutex<Arc<Specs>>,
+    /// What the store remembers of that has been taken.
+    pub(crate) recalled: tokio::sync::OnceCell<()>,
+    /// Companions are to be looked at, all of them.
+    pub(crate) sweep: Notify,
+    /// How far the portal's clock is ahead of ours, as its newest answer told.
+    portal_ahead: Mutex<SignedDuration>,
 }
 
 /// A finished poll of a source.
@@ -71,18 +79,26 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How long a loop waits after the store failed.
 const STORE_AWAY: Duration = Duration::from_secs(1);
 
+/// Clocks that differ by less than this are taken for the same: an answer's date has whole seconds, and travels.
+const SAME_CLOCK: SignedDuration = SignedDuration::from_secs(5);
+
 /// The shortest wait for work that is due at once.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 
 impl Engine {
     /// An engine over these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
+        let specs = Arc::clone(&parts.specs);
         Arc::new(Self {
             parts,
             work: Notify::new(),
             poll: Notify::new(),
             polled: Mutex::default(),
             unborn: Mutex::default(),
+            specs: Mutex::new(specs),
+            recalled: tokio::sync::OnceCell::new(),
+            sweep: Notify::new(),
+            portal_ahead: Mutex::default(),
         })
     }
 
@@ -93,6 +109,18 @@ impl Engine {
     pub(crate) fn in_(&self, duration: Duration) -> Timestamp {
         let signed = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
         self.now().checked_add(signed).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How far the portal's clock is ahead of ours.
+    pub(crate) fn portal_ahead(&self) -> SignedDuration {
+        *self.portal_ahead.lock().expect(LOCK)
+    }
+
+    /// Takes the portal's time from an answer that has just come.
+    pub(crate) fn note_portal_clock(&self, date: Timestamp) {
+        let ahead = date.duration_since(self.now());
+        let ahead = if ahead.abs() < SAME_CLOCK { SignedDuration::ZERO } else { ahead };
+        *self.portal_ahead.lock().expect(LOCK) = ahead;
     }
 
     pub(crate) fn side(&self, side: deal_model::Side) -> &dyn Side {
@@ -111,6 +139,8 @@ impl Engine {
         let stopped = Arc::new(Stop::default());
         let mut tasks = tokio::task::JoinSet::new();
         let away = self.parts.store.start(&self.parts.settings.owner, self.now()).await?;
+        self.forget_fixed().await?;
+        self.notice_new_rules().await?;
         tracing::info!(away = %away, "service begins");
         for _ in 0..self.parts.settings.workers.max(1) {
             let (engine, stopped) = (Arc::clone(self), Arc::clone(&stopped));
@@ -120,6 +150,8 @@ impl Engine {
             let (engine, stopped) = (Arc::clone(self), Arc::clone(&stopped));
             tasks.spawn(async move { engine.read(reader, &stopped).await });
         }
+        let (engine, told) = (Arc::clone(self), Arc::clone(&stopped));
+        tasks.spawn(async move { engine.sweep_companions(&told).await });
         let (engine, beats) = (Arc::clone(self), Arc::clone(&stopped));
         tasks.spawn(async move { engine.heartbeat(&beats).await });
         let bug = tokio::select! {
@@ -140,7 +172,12 @@ impl Engine {
     /// later time (a grace, a back-off beyond `patience`) is left for later.
     pub async fn run_until_idle(self: &Arc<Self>, patience: Duration) -> StoreResult<()> {
         self.parts.store.start(&self.parts.settings.owner, self.now()).await?;
+        self.forget_fixed().await?;
+        self.notice_new_rules().await?;
         let mut readers = self.readers();
+        if self.needs_sweeps().await? {
+            self.sweep_round().await?;
+        }
         let mut quiet_turns = 0;
         while quiet_turns < 2 {
             let mut quiet = self.read_all(&mut readers).await?;

@@ -4,16 +4,22 @@
 
 mod blind;
 mod engine;
+mod fixed;
+mod leads;
 mod pass;
 mod report;
+mod rules;
 mod settings;
 mod side;
 mod sources;
 mod stop;
 mod store;
+mod sweep;
 mod verify;
 
 pub use engine::{Engine, Parts};
+pub use fixed::free_path;
+pub use leads::{CrmLead, LeadMemory, LeadWrite, PortalLead};
 pub use settings::{
     BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, PAGES_A_TURN, REMEMBERED_KEYS,
     REPLANS, ROUNDS, SOURCE_TRIES, WAITING_BIRTHS,
@@ -24,7 +30,7 @@ pub use side::{
 };
 pub use store::{
     ArchivedRow, AuditLine, BrakeHold, BrakeLimit, Claim, ClaimRequest, Commit, ConnectionProblem, Counts,
-    Cursor, DealSummary, Disposition, Fence, Hints, IndexEntry, Intent, IntentOutcome, Mark, Prepared, Store,
-    StoreError, StoreResult, Subject, Target, WorkLane, WriteAhead,
+    Cursor, DealSummary, Disposition, Fence, FixedPath, Hints, IndexEntry, Intent, IntentOutcome, Mark,
+    Prepared, Store, StoreError, StoreResult, Subject, Target, WorkLane, WriteAhead,
 };
 pub use verify::{Difference, Preview, Proof, Standing};

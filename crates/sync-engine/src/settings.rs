@@ -54,6 +54,10 @@ pub struct EngineSettings {
     pub retry_most: Duration,
     /// Reports of one deal that travel alone are this far apart.
     pub report_every: Duration,
+    /// How often the companions that may still answer are looked at, where lists do not show them.
+    pub companion_sweep_every: Duration,
+    /// Most companions of one such round; 0 for none ever.
+    pub companion_sweep_most: usize,
     /// How often the store is told that the service is alive.
     pub heartbeat: Duration,
 }
@@ -72,6 +76,8 @@ impl Default for EngineSettings {
             retry_first: Duration::from_secs(1),
             retry_most: Duration::from_mins(15),
             report_every: Duration::from_mins(1),
+            companion_sweep_every: Duration::from_mins(15),
+            companion_sweep_most: 50,
             heartbeat: Duration::from_secs(5),
         }
     }

@@ -17,7 +17,7 @@ use deal_model::{GroupId, Life, Observation, RecordId, Sight, Version, Write};
 use jiff::Timestamp;
 use ports::RetryClass;
 
-use crate::{IndexEntry, Target};
+use crate::{CrmLead, IndexEntry, LeadWrite, PortalLead, Target};
 
 /// Under which bounds a call is made.
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +131,8 @@ pub struct SideError {
     pub told: String,
     /// The groups that the server complains about, if it names any.
     pub groups: Vec<GroupId>,
+    /// Of these groups, those whose place cannot be changed at all after creation, with the place.
+    pub fixed: Vec<(GroupId, String)>,
     /// Whether it is certain that the effect did not happen.
     pub certainly_not_done: bool,
 }
@@ -189,7 +191,11 @@ pub enum Stranger {
         /// The opportunity it names.
         opportunity: RecordId,
     },
-    /// Nothing to us: filtered, closed, a lead, or gone.
+    /// Ours, and a lead that is wanted in the CRM.
+    Lead(Box<PortalLead>),
+    /// Not there, or hidden from us. Another organisation's may be.
+    Hidden,
+    /// Nothing to us: filtered, closed, or a lead.
     Nothing,
 }
 
@@ -233,6 +239,25 @@ pub trait Side: Send + Sync + 'static {
 
     /// Reads a record that no deal has, and says what it is (portal).
     async fn stranger(&self, record: &RecordId, scope: CallScope) -> Result<Stranger, SideError>;
+
+    /// The record of the lead that carries this referral's identifier (CRM).
+    async fn lead(&self, _referral: &RecordId, _scope: CallScope) -> Result<Option<CrmLead>, SideError> {
+        Err(SideError::bug("this side has no leads"))
+    }
+
+    /// Makes the record of a lead under its unique column, or changes it as a compare-and-set, and reads it back (CRM).
+    async fn write_lead(&self, _write: &LeadWrite, _scope: CallScope) -> Result<CrmLead, SideError> {
+        Err(SideError::bug("this side has no leads"))
+    }
+
+    /// The referral of the lead that a person converted into this opportunity, if there was one (CRM).
+    async fn converted_from(
+        &self,
+        _opportunity: &RecordId,
+        _scope: CallScope,
+    ) -> Result<Option<RecordId>, SideError> {
+        Ok(None)
+    }
 
     /// Fields that the connection cannot read, with the sentence for the person who can mend that.
     fn blind(&self) -> BTreeMap<String, String>;

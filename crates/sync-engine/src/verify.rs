@@ -2,7 +2,7 @@
 
 use deal_model::{
     Deal, DealId, GroupDecision, GroupId, GroupSpec, Life, Observation, Phase, Plan, PlanInput, Side, Sight,
-    display, held, holds_alike, plan,
+    display, held, holds_alike, plan, sends,
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,8 @@ pub struct Proof {
 impl Engine {
     /// Reads these deals by id and plans them, without a claim and without any write.
     pub async fn preview(&self, ids: &[DealId]) -> StoreResult<Vec<Preview>> {
+        self.recall_fixed().await?;
+        let specs = self.specs();
         let deals = self.parts.store.deals(ids).await?;
         let crm = self.look_at(Side::Crm, &deals).await;
         let portal = self.look_at(Side::Portal, &deals).await;
@@ -92,9 +94,10 @@ impl Engine {
                 deal: &deal,
                 crm: &crm,
                 portal: &portal,
-                specs: &self.parts.specs,
+                specs: &specs,
                 mapping: &self.parts.mapping,
                 now: self.now(),
+                portal_ahead: self.portal_ahead(),
                 claimed_elsewhere,
             };
             let plan = plan(&input);
@@ -215,8 +218,11 @@ impl Engine {
             return None;
         }
         let memory = &preview.deal.memory;
+        let (sent, told) = (sends(crm, spec, memory)?, sends(portal, spec, memory)?);
         let (crm, portal) = (held(crm, spec, memory)?, held(portal, spec, memory)?);
-        if holds_alike(spec, &self.parts.specs.minor_units, &portal, &crm) {
+        let alike = |portal: &_, crm: &_| holds_alike(spec, &self.parts.specs.minor_units, portal, crm);
+        // An empty side whose default went across holds what it says.
+        if alike(&portal, &crm) || alike(&portal, &sent) || alike(&told, &crm) {
             return None;
         }
         Some(Difference {

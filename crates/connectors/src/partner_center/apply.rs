@@ -1,7 +1,9 @@
 //! Changes and creates referrals. One PATCH a change, under the version it was planned on; one POST a creation, never
 //! repeated here.
 
-use deal_model::{Life, RecordId, Version, Write};
+use std::collections::BTreeSet;
+
+use deal_model::{FieldId, Life, RecordId, Version, Write};
 use futures::{StreamExt as _, stream};
 use mapping::portal_life_ops;
 use partner_center::{CallContext, ETag, EngagementId, NewReferral, PatchOperation, ReferralId};
@@ -13,11 +15,14 @@ use super::{
     compose::{Birth, Draft, needs_document, operations},
     context,
     failure::{self, is_absent, is_hidden, side_error},
-    transform::{Companion, engagement, normalise_reference, observation, record_id},
+    schema::is_documented,
+    transform::{Companion, engagement, normalise_reference, record_id},
 };
 
 /// Where the opportunity's identifier is written.
 const EXTERNAL_REFERENCE: &str = "/externalReferenceId";
+/// Where the solutions are.
+const SOLUTIONS: &str = "/details/requirements/solutions";
 /// Where the sales stage is written.
 const SALES_STAGE: &str = "/salesStage";
 
@@ -50,16 +55,31 @@ impl PartnerCenter {
             if is_absent(&error) || is_hidden(&error) {
                 failure::changed("the referral is gone, or hidden from us")
             } else {
-                side_error(&error, &self.mapping)
+                let sent: BTreeSet<&str> = operations.iter().map(PatchOperation::path).collect();
+                let sent: Vec<&str> = sent.into_iter().collect();
+                failure::refused_change(&error, &sent, |path| self.was_taken(path), &self.mapping)
             }
         })?;
+        self.took(operations.iter().map(PatchOperation::path));
         // Without a document the new state is not known: an eTag alone says nothing of the values.
         let after = patched.referral.and_then(|referral| {
-            let after = observation(&referral, patched.server_date, &Companion::NOT_ASKED, &self.mapping);
+            let after = self.observation(&referral, patched.server_date, &Companion::NOT_ASKED);
             self.documents.keep(referral);
             after
         });
         Ok(Applied { after })
+    }
+
+    /// Whether a change of this place was accepted before.
+    fn was_taken(&self, path: &str) -> bool {
+        self.taken.lock().expect("no code panics while holding this lock").contains(path)
+    }
+
+    fn took<'p>(&self, paths: impl Iterator<Item = &'p str>) {
+        let mut taken = self.taken.lock().expect("no code panics while holding this lock");
+        // Documented places need no such memory; what is left is bounded by the mapping's fields.
+        let unknown = paths.filter(|path| !is_documented(path));
+        taken.extend(unknown.map(str::to_owned));
     }
 
     /// The tag to be sent. A version that was seen without one is found again by its stamp.
@@ -132,10 +152,16 @@ impl PartnerCenter {
     }
 
     fn draft(&self, new: &NewRecord, birth: Birth, engagement: Option<String>) -> Json {
+        let facts = new.from.crm();
+        let solutions = |field: &&FieldId| {
+            self.mapping.set(field).is_some_and(|set| set.portal_array.as_str() == SOLUTIONS)
+        };
+        let marked = facts.and_then(|facts| facts.primary.iter().find(|(field, _)| solutions(field)));
         Draft {
             birth,
             writes: &new.writes,
-            consent: new.from.crm().is_some_and(|facts| facts.consent),
+            consent: facts.is_some_and(|facts| facts.consent),
+            primary: marked.and_then(|(_, marked)| marked.first()),
             reference: normalise_reference(new.from.record.as_str()),
             engagement,
         }
@@ -151,7 +177,7 @@ impl PartnerCenter {
         let Some(referral) = created.referral else {
             return Ok(Created { record, engagement: None, after: None, existed: false });
         };
-        let after = observation(&referral, created.server_date, &Companion::NOT_ASKED, &self.mapping);
+        let after = self.observation(&referral, created.server_date, &Companion::NOT_ASKED);
         let created = Created {
             record: record_id(&referral),
             engagement: engagement(&referral),

@@ -14,6 +14,7 @@ use sync_engine::{CallScope, Changes, Hints, IndexEntry, Seen, SideError, Target
 use super::{
     PartnerCenter, context,
     failure::{self, side_error},
+    kinds::category,
     transform::{Ownership, engagement, index_entry, may_be_born, ownership, record_id},
 };
 
@@ -99,6 +100,17 @@ impl PartnerCenter {
         Err(failure::unusable("more referrals carry one time of change than may be read in one step"))
     }
 
+    /// Whether something of the CRM's may begin with it: a deal, or a lead where leads are wanted.
+    fn begets(&self, referral: &Referral) -> bool {
+        let us = &self.settings.organization_id;
+        let lead = || {
+            self.mapping.leads().create
+                && ownership(referral, &self.settings) == Ownership::Ours
+                && category(referral, us).is_lead()
+        };
+        may_be_born(referral, &self.mapping, &self.settings) || lead()
+    }
+
     fn seen(&self, referral: &Referral) -> Seen {
         let ours = ownership(referral, &self.settings) == Ownership::Ours;
         let tag = referral.etag();
@@ -107,7 +119,7 @@ impl PartnerCenter {
             target: Target::Referral {
                 id: record_id(referral),
                 engagement: engagement(referral),
-                birth: may_be_born(referral, &self.mapping, &self.settings),
+                birth: self.begets(referral),
             },
             stamp,
             hints: Hints { portal: ours, companion: !ours, crm: false },

@@ -12,11 +12,16 @@ mod changes;
 mod compose;
 mod documents;
 mod failure;
+mod kinds;
 mod observe;
 mod schema;
 mod transform;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use deal_model::{RecordId, Sight};
@@ -69,8 +74,6 @@ pub struct PortalSettings {
     pub concurrency: usize,
     /// Who stands in for the team when the mapping gives none.
     pub default_team_member: Option<TeamMember>,
-    /// The customer's marketplace intent of a created referral (partner-center reference, section 3.4).
-    pub marketplace_intent: Option<String>,
 }
 
 impl PortalSettings {
@@ -85,7 +88,6 @@ impl PortalSettings {
             max_pages: 50,
             concurrency: 8,
             default_team_member: None,
-            marketplace_intent: Some("HaveNotDecided".to_owned()),
         }
     }
 }
@@ -96,12 +98,14 @@ pub struct PartnerCenter {
     mapping: Arc<Mapping>,
     settings: PortalSettings,
     documents: Documents,
+    /// Places that the portal does not document as changeable, and where it accepted a change all the same.
+    taken: Mutex<BTreeSet<String>>,
 }
 
 impl PartnerCenter {
     /// A side that speaks through `client` and reads fields as `mapping` says.
     pub fn new(client: Client, mapping: Arc<Mapping>, settings: PortalSettings) -> Self {
-        Self { client, mapping, settings, documents: Documents::default() }
+        Self { client, mapping, settings, documents: Documents::default(), taken: Mutex::default() }
     }
 }
 

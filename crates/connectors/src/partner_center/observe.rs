@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use deal_model::{RecordId, Sight};
+use deal_model::{Life, Observation, RecordId, Sight};
 use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
 use mapping::portal_life;
 use partner_center::{CallContext, EngagementId, Fetched, Filter, ListQuery, Referral, ReferralId};
 use ports::RetryClass;
-use sync_engine::{CallScope, SideError, Stranger, Wanted};
+use sync_engine::{CallScope, PortalLead, SideError, Stranger, Wanted};
 
 use super::{
     PartnerCenter, context,
     failure::{self, is_hidden, side_error},
+    kinds::category,
     transform::{
-        Companion, Ownership, claimed_opportunity, engagement, is_lead, is_of, may_be_born, observation,
-        ownership, record_id,
+        Companion, Ownership, claimed_opportunity, engagement, is_of, may_be_born, observation, ownership,
+        record_id,
     },
 };
 
@@ -36,9 +38,19 @@ impl PartnerCenter {
         } else {
             Companion::Unread { known: wanted.companion.clone() }
         };
-        let seen = observation(&fetched.referral, fetched.server_date, &companion, &self.mapping);
+        let seen = self.observation(&fetched.referral, fetched.server_date, &companion);
         self.documents.keep(fetched.referral);
         seen.map(|seen| Sight::Seen(Box::new(seen))).ok_or_else(undated)
+    }
+
+    /// What a document of ours says, in canonical values.
+    pub(super) fn observation(
+        &self,
+        referral: &Referral,
+        server_date: Option<Timestamp>,
+        companion: &Companion,
+    ) -> Option<Observation> {
+        observation(referral, server_date, companion, &self.mapping, &self.settings.organization_id)
     }
 
     /// Reads one referral; nothing if there is none that we may see.
@@ -124,26 +136,48 @@ impl PartnerCenter {
     pub(super) async fn meet(&self, record: &RecordId, scope: CallScope) -> Result<Stranger, SideError> {
         let Ok(id) = record.as_str().parse() else { return Ok(Stranger::Nothing) };
         let Some(Fetched { referral, server_date }) = self.fetch(id, context(scope)).await? else {
-            return Ok(Stranger::Nothing);
+            return Ok(Stranger::Hidden);
         };
         if ownership(&referral, &self.settings) == Ownership::Others {
             let engagement = engagement(&referral);
             return Ok(engagement.map_or(Stranger::Nothing, |engagement| Stranger::Companion { engagement }));
         }
-        if portal_life(referral.document()).is_closed() || is_lead(&referral) {
+        let life = portal_life(referral.document());
+        if category(&referral, &self.settings.organization_id).is_lead() {
+            return Ok(self.lead(&referral, life));
+        }
+        if life.is_closed() {
             return Ok(Stranger::Nothing);
         }
         let claimed = claimed_opportunity(&referral);
         if claimed.is_none() && !may_be_born(&referral, &self.mapping, &self.settings) {
             return Ok(Stranger::Nothing);
         }
-        let seen = observation(&referral, server_date, &Companion::NOT_ASKED, &self.mapping);
+        let seen = self.observation(&referral, server_date, &Companion::NOT_ASKED);
         self.documents.keep(referral);
         let seen = Box::new(seen.ok_or_else(undated)?);
         Ok(match claimed {
             Some(opportunity) => Stranger::Claims { referral: seen, opportunity },
             None => Stranger::Born(seen),
         })
+    }
+}
+
+impl PartnerCenter {
+    /// A lead of ours, where leads are wanted.
+    fn lead(&self, referral: &Referral, life: Life) -> Stranger {
+        let (leads, document) = (self.mapping.leads(), referral.document());
+        if !leads.create {
+            return Stranger::Nothing;
+        }
+        let told = leads.fields.iter().map(|field| (field.field.clone(), field.observe_portal(document)));
+        let deal = matches!(life, Life::Active { .. }) && self.mapping.inbound().admits(document);
+        Stranger::Lead(Box::new(PortalLead {
+            referral: record_id(referral),
+            life,
+            fields: told.collect(),
+            deal,
+        }))
     }
 }
 

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Actor, Facts, FieldId, Life, Observation, Observed, PortalFacts, Reading, RecordId, Value, Version,
-    digest,
+    Actor, CompanionState, Facts, FieldId, Life, Observation, Observed, PortalFacts, Reading, RecordId,
+    Value, Version, digest,
 };
 use jiff::Timestamp;
 use mapping::{Binding, Codec, Mapping, portal_life};
-use partner_center::{OrganizationId, Qualification, Referral, ReferralType};
+use partner_center::{OrganizationId, Referral};
 use serde_json::Value as Json;
 use sync_engine::IndexEntry;
 
-use super::PortalSettings;
+use super::{
+    PortalSettings,
+    kinds::{Category, category},
+};
 
 /// What an opportunity's identifier begins with (salesforce reference, record identifiers).
 const OPPORTUNITY_PREFIX: &str = "006";
@@ -46,27 +49,12 @@ pub(super) fn is_of(referral: &Referral, organization: &OrganizationId) -> bool 
     referral.organization_id().is_some_and(|owner| owner.as_str().eq_ignore_ascii_case(organization.as_str()))
 }
 
-/// Whether a referral is a lead and no deal (partner-center reference, section 4.4). A shared one is a deal whoever
-/// invited.
-pub(super) fn is_lead(referral: &Referral) -> bool {
-    if referral.referral_type() != Some(ReferralType::Independent) {
-        return false;
-    }
-    match referral.qualification() {
-        Some(Qualification::Direct) => true,
-        Some(Qualification::SalesQualified | Qualification::MarketingQualified) => {
-            referral.invited_by().is_some_and(|inviter| inviter.is_microsoft())
-        }
-        _ => false,
-    }
-}
-
 /// Whether a deal may be born of it, as far as the document tells: ours, unanswered or under way, no lead, and within the
 /// inbound filter.
 pub(super) fn may_be_born(referral: &Referral, mapping: &Mapping, settings: &PortalSettings) -> bool {
     ownership(referral, settings) == Ownership::Ours
         && matches!(portal_life(referral.document()), Life::Received | Life::Active { .. })
-        && !is_lead(referral)
+        && !category(referral, &settings.organization_id).is_lead()
         && mapping.inbound().admits(referral.document())
 }
 
@@ -132,6 +120,7 @@ pub(super) fn observation(
     server_date: Option<Timestamp>,
     companion: &Companion,
     mapping: &Mapping,
+    us: &OrganizationId,
 ) -> Option<Observation> {
     let document = referral.document();
     let stamp = referral.updated()?;
@@ -142,11 +131,12 @@ pub(super) fn observation(
     for set in mapping.sets() {
         fields.insert(set.field.clone(), Reading::plain(set.observe_portal(document)));
     }
-    let (companion, companion_fields) = match companion {
-        Companion::Unread { known } => (known.clone(), None),
-        Companion::Missing => (None, Some(companion_fields(None, mapping))),
+    let (companion, companion_fields, companion_state) = match companion {
+        Companion::Unread { known } => (known.clone(), None, None),
+        Companion::Missing => (None, Some(companion_fields(None, mapping)), None),
         Companion::Read(theirs) => {
-            (Some(record_id(theirs)), Some(companion_fields(Some(theirs.document()), mapping)))
+            let state = CompanionState { life: portal_life(theirs.document()), expires: theirs.expires() };
+            (Some(record_id(theirs)), Some(companion_fields(Some(theirs.document()), mapping)), Some(state))
         }
     };
     let reference = referral.external_reference_id().map(normalise_reference);
@@ -156,6 +146,9 @@ pub(super) fn observation(
         external_reference: reference.map(RecordId::new),
         companion,
         companion_fields,
+        companion_state,
+        partner_id: document.get("mpnId").and_then(Json::as_str).map(|id| id.trim().to_owned()),
+        read_only: category(referral, us) == Category::PartnerToPartner,
     };
     Some(Observation {
         record: record_id(referral),

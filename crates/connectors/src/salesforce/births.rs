@@ -104,6 +104,10 @@ impl Salesforce {
     /// The referral as its own platform would show it, as far as its routes look at it.
     fn as_referral(&self, new: &NewRecord) -> Json {
         let mut document = Json::Object(Map::new());
+        // Routes may ask for it though the mapping does not.
+        if let Some(partner) = new.from.portal().and_then(|facts| facts.partner_id.as_ref()) {
+            put(&mut document, "/mpnId", Json::String(partner.clone()));
+        }
         for binding in self.mapping.bindings() {
             let Some(place) = &binding.portal else { continue };
             if let Some(held) = new.from.reading(&binding.field).held.held() {
@@ -351,7 +355,7 @@ impl Salesforce {
     }
 }
 
-fn is_duplicate(error: &Error) -> bool {
+pub(super) fn is_duplicate(error: &Error) -> bool {
     error
         .refusal()
         .is_some_and(|refused| refused.errors().iter().any(|each| each.code() == "DUPLICATE_VALUE"))

@@ -3,6 +3,7 @@
 //! - `observe` reads opportunities by id, children included, 2,000 to a call.
 //! - `apply` writes them as compare-and-sets and reads them back in the same call.
 //! - `births` makes an opportunity of a referral; `accounts` finds or makes its account.
+//! - `leads` makes and follows the org's own Lead records.
 //! - `changes` lists what changed since, by keyset.
 //! - `schema` knows what this user may see; `transform` turns records into observations, `columns` writes into
 //!   what is sent.
@@ -14,6 +15,7 @@ mod apply;
 mod births;
 mod changes;
 mod columns;
+mod leads;
 mod memory;
 mod observe;
 mod refusal;
@@ -32,8 +34,8 @@ use jiff::Timestamp;
 use mapping::Mapping;
 use salesforce::{CallContext, Client};
 use sync_engine::{
-    Applied, CallScope, Change, Changes, Created, IndexEntry, NewRecord, Side, SideError, Source, Stranger,
-    Wanted,
+    Applied, CallScope, Change, Changes, Created, CrmLead, IndexEntry, LeadWrite, NewRecord, Side, SideError,
+    Source, Stranger, Wanted,
 };
 
 use memory::Memory;
@@ -146,6 +148,22 @@ impl Side for Salesforce {
 
     async fn stranger(&self, _: &RecordId, _: CallScope) -> Result<Stranger, SideError> {
         Err(refusal::bug("the CRM side has no strangers"))
+    }
+
+    async fn lead(&self, referral: &RecordId, scope: CallScope) -> Result<Option<CrmLead>, SideError> {
+        self.find_lead(referral, context(scope)).await
+    }
+
+    async fn write_lead(&self, write: &LeadWrite, scope: CallScope) -> Result<CrmLead, SideError> {
+        self.put_lead(write, context(scope)).await
+    }
+
+    async fn converted_from(
+        &self,
+        opportunity: &RecordId,
+        scope: CallScope,
+    ) -> Result<Option<RecordId>, SideError> {
+        self.lead_behind(opportunity, context(scope)).await
     }
 
     fn blind(&self) -> BTreeMap<String, String> {

@@ -1,16 +1,20 @@
 //! `cosell deals`: what the store knows.
 
-use std::{path::Path, process::ExitCode};
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use clap::{Args, Subcommand};
+use deal_model::{Deal, Irreversible, Life, Observation, Observed, Value};
+use jiff::{Timestamp, tz::TimeZone};
+use mapping::Mapping;
+use serde::Serialize;
 use serde_json::json;
-use sync_engine::{DealSummary, Store as _};
+use sync_engine::{ArchivedRow, DealSummary, FixedPath, Store as _};
 
 use super::{PAGE, find_deal};
 use crate::{
-    config::Config,
+    config::{Config, Loaded},
     output::{self, Format},
-    wiring::{Access, open_store},
+    wiring::{Access, load_mapping, open_store},
 };
 
 /// Most lines of history that are shown.
@@ -41,10 +45,11 @@ enum DealsCommand {
 
 impl Deals {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
-        let store = open_store(&Config::load(config)?, Access::Read)?;
+        let loaded = Config::load(config)?;
+        let store = open_store(&loaded, Access::Read)?;
         match self.command.unwrap_or(DealsCommand::List) {
             DealsCommand::List => list(&store, format).await?,
-            DealsCommand::Show { deal } => show(&store, &deal, format).await?,
+            DealsCommand::Show { deal } => show(&loaded, &store, &deal, format).await?,
             DealsCommand::History { deal } => history(&store, &deal, format).await?,
         }
         Ok(ExitCode::SUCCESS)
@@ -74,8 +79,12 @@ async fn list(store: &store::SqliteStore, format: Format) -> anyhow::Result<()> 
             if format == Format::Json {
                 output::json(&deal)?;
             } else {
-                let standing = standing(&deal);
-                rows.push(vec![deal.id.to_string(), id(deal.opportunity.as_ref()), standing]);
+                let expires = deal.expires.or(deal.companion_expires);
+                let expires = expires.map_or_else(|| "-".to_owned(), date_and_days);
+                // Any of its names finds a deal: the one that people know comes first.
+                let name = deal.opportunity.as_ref().or(deal.referral.as_ref());
+                let name = name.map_or_else(|| deal.id.to_string(), ToString::to_string);
+                rows.push(vec![name, expires, standing(&deal)]);
             }
         }
         if !full {
@@ -86,41 +95,134 @@ async fn list(store: &store::SqliteStore, format: Format) -> anyhow::Result<()> 
         if rows.is_empty() {
             output::line("no deals yet");
         } else {
-            output::line(output::table(&["deal", "opportunity", "standing"], rows));
+            output::line(output::table(&["deal", "expires", "standing"], rows));
         }
     }
     Ok(())
 }
 
-async fn show(store: &store::SqliteStore, text: &str, format: Format) -> anyhow::Result<()> {
+async fn show(loaded: &Loaded, store: &store::SqliteStore, text: &str, format: Format) -> anyhow::Result<()> {
+    let mapping = load_mapping(loaded)?;
     let found = find_deal(store, text).await?;
     let archive = store.archive(&found, HISTORY).await?;
+    let fixed = store.fixed_paths().await?;
     for deal in store.deals(std::slice::from_ref(&found)).await? {
+        let shown = Shown::of(&deal, &mapping);
         if format == Format::Json {
-            output::json(&json!({ "deal": deal, "archive": archive }))?;
-            continue;
-        }
-        output::line(format!("deal         {}", deal.id));
-        output::line(format!("opportunity  {}", id(deal.links.crm.as_ref())));
-        output::line(format!("referral     {}", id(deal.links.portal.as_ref())));
-        output::line(format!("Microsoft's  {}", id(deal.links.companion.as_ref())));
-        output::line(format!("phase        {:?}", deal.phase).to_lowercase());
-        for waiting in &deal.waiting {
-            output::line(format!("waits        {} until {:.0}", waiting.target, waiting.not_before));
-        }
-        for problem in &deal.problems {
-            output::line(format!("needs you    {}", problem.sentence));
-            output::line(format!("             {}", problem.next_step));
-        }
-        for row in &archive {
-            let value = deal_model::display(&row.archived.value);
-            output::line(format!(
-                "kept         {}: \"{value}\" ({})",
-                row.archived.group, row.archived.reason
-            ));
+            output::json(&json!({ "deal": deal, "archive": archive, "shown": shown, "fixed_paths": fixed }))?;
+        } else {
+            print(&deal, &shown, &archive);
+            print_fixed(&fixed);
         }
     }
     Ok(())
+}
+
+/// What the portal was seen to let nobody change, on any deal.
+fn print_fixed(fixed: &[FixedPath]) {
+    for place in fixed {
+        output::line(format!("create-only  {} ({}): the portal refuses changes", place.group, place.path));
+        output::line(format!("             to try again: cosell release {}", place.path));
+    }
+}
+
+/// What a person reads of a deal beside its records.
+#[derive(Debug, Serialize)]
+struct Shown {
+    /// `private`, `partner-led`, `co-sell` or `partner-to-partner`; none while it is not known.
+    kind: Option<&'static str>,
+    /// When it expires, if we do not answer it.
+    expires: Option<Timestamp>,
+    /// When it expires, if Microsoft does not answer it.
+    microsoft_expires: Option<Timestamp>,
+    /// Microsoft's own fields as last read, by the names that people know.
+    microsoft: BTreeMap<String, String>,
+}
+
+impl Shown {
+    fn of(deal: &Deal, mapping: &Mapping) -> Self {
+        let state = deal.memory.companion_state.as_ref();
+        let open = state.filter(|state| state.life == Life::Received);
+        let referral = deal.memory.stand_in.as_deref();
+        let received = referral.filter(|referral| referral.life == Life::Received);
+        let told = mapping.bindings().iter().filter(|binding| binding.companion.is_some());
+        let told = told.filter_map(|binding| {
+            let held = deal.memory.companion.get(&binding.field)?.held.held()?;
+            held.value()?;
+            let text = deal_model::display(&[(binding.field.clone(), held)].into());
+            let groups = &mapping.specs().groups;
+            let mut members = groups.iter().flat_map(|group| &group.members);
+            let label = members.find(|member| member.id == binding.field)?.label.clone();
+            Some((label, text))
+        });
+        Self {
+            kind: referral.and_then(|referral| kind(deal, referral, mapping)),
+            expires: received.and_then(|referral| referral.portal()?.expires),
+            microsoft_expires: open.and_then(|state| state.expires),
+            microsoft: told.collect(),
+        }
+    }
+}
+
+/// The deal's kind, as Partner Center's own pages name it (partner-center reference, section 4.3).
+fn kind(deal: &Deal, referral: &Observation, mapping: &Mapping) -> Option<&'static str> {
+    if referral.portal().is_some_and(|facts| facts.read_only) {
+        return Some("partner-to-partner");
+    }
+    if deal.links.companion.is_some() {
+        return Some("co-sell");
+    }
+    let mut groups = mapping.specs().groups.iter();
+    let share = groups.find(|group| group.latch == Some(Irreversible::Share))?;
+    match referral.reading(&share.lead().id).held {
+        Observed::Value(Value::Flag(true)) => Some("partner-led"),
+        Observed::Value(_) | Observed::Empty => Some("private"),
+        Observed::Unknown => None,
+    }
+}
+
+fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow]) {
+    let say = output::labelled;
+    say("deal", deal.id.as_str());
+    say("opportunity", &id(deal.links.crm.as_ref()));
+    say("referral", &id(deal.links.portal.as_ref()));
+    say("Microsoft's", &id(deal.links.companion.as_ref()));
+    say("engagement", &id(deal.links.engagement.as_ref()));
+    say("kind", shown.kind.unwrap_or("-"));
+    say("phase", &format!("{:?}", deal.phase).to_lowercase());
+    for (who, expires) in
+        [("unless it is answered", shown.expires), ("unless Microsoft answers", shown.microsoft_expires)]
+    {
+        if let Some(expires) = expires {
+            say("expires", &format!("{} {who}", date_and_days(expires)));
+        }
+    }
+    for (label, text) in &shown.microsoft {
+        say("", &format!("{label}: {}", text.replace('\n', "; ")));
+    }
+    for waiting in &deal.waiting {
+        say("waits", &format!("{} until {:.0}", waiting.target, waiting.not_before));
+    }
+    for problem in &deal.problems {
+        say("needs you", &problem.sentence);
+        say("", &problem.next_step);
+    }
+    for row in archive {
+        let value = deal_model::display(&row.archived.value);
+        say("kept", &format!("{}: \"{value}\" ({})", row.archived.group, row.archived.reason));
+    }
+}
+
+/// `2026-12-05 (3 days left)`.
+fn date_and_days(expires: Timestamp) -> String {
+    let left = expires.duration_since(Timestamp::now()).as_hours();
+    let day = expires.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string();
+    match left {
+        ..0 => format!("{day} (over)"),
+        0..24 => format!("{day} ({left} h left)"),
+        24..48 => format!("{day} (1 day left)"),
+        _ => format!("{day} ({} days left)", left / 24),
+    }
 }
 
 async fn history(store: &store::SqliteStore, text: &str, format: Format) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test, and what tests share, may panic")]
 
 mod births;
+mod clocks;
 mod decisions;
 mod guard;
 mod latches;

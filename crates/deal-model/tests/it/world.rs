@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Actor, Clear, Conflict, CrmFacts, Deal, Decision, Effect, EffectEnd, Element, ElementKey, Elements,
-    Facts, FieldId, FieldSpec, Fit, GroupHeld, GroupId, GroupSpec, Held, Irreversible, Kind, Life,
+    Actor, Clear, Conflict, CrmFacts, Deal, Decision, Demands, Effect, EffectEnd, Element, ElementKey,
+    Elements, Facts, FieldId, FieldSpec, Fit, GroupHeld, GroupId, GroupSpec, Held, Irreversible, Kind, Life,
     Observation, Observed, PerSide, Plan, PlanInput, PortalFacts, Reading, Response, Route, SettleInput,
     Side, Sight, Specs, Value, Verdict, Version, Window, Write, apply_changes, carried_out, fingerprint,
     plan, settle,
@@ -71,7 +71,14 @@ impl<const N: usize> Says for [(&str, &str); N] {
 }
 
 pub(crate) fn field(id: &str, kind: Kind) -> FieldSpec {
-    FieldSpec { id: id.into(), label: id.to_owned(), kind, fit: Fit::default(), required: PerSide::default() }
+    FieldSpec {
+        id: id.into(),
+        label: id.to_owned(),
+        kind,
+        fit: Fit::default(),
+        required: PerSide::default(),
+        demands: Demands::default(),
+    }
 }
 
 /// A group that goes both ways, with the mapping's defaults.
@@ -87,6 +94,7 @@ pub(crate) fn group(id: &str, members: Vec<FieldSpec>) -> GroupSpec {
         enforce: false,
         active_only: false,
         set: None,
+        fixed: false,
     }
 }
 
@@ -107,6 +115,7 @@ pub(crate) struct World {
     pub(crate) portal: Sight,
     pub(crate) specs: Specs,
     pub(crate) now: Timestamp,
+    pub(crate) portal_ahead: jiff::SignedDuration,
     pub(crate) claimed_elsewhere: bool,
     /// What a platform makes of a value that it is sent.
     pub(crate) keeps: fn(Side, &FieldId, &Held) -> Held,
@@ -128,6 +137,7 @@ pub(crate) fn deal(spec: GroupSpec) -> World {
         portal: Sight::Seen(Box::new(observation("ref", Facts::Portal(PortalFacts::default())))),
         specs: Specs { groups: vec![spec], ..Specs::default() },
         now: at(NOW),
+        portal_ahead: jiff::SignedDuration::ZERO,
         claimed_elsewhere: false,
         keeps: |_, _, held| held.clone(),
         refuses: Vec::new(),
@@ -288,6 +298,7 @@ impl World {
             specs: &self.specs,
             mapping: "1",
             now: self.now,
+            portal_ahead: self.portal_ahead,
             claimed_elsewhere: self.claimed_elsewhere,
         })
     }

@@ -158,7 +158,7 @@ impl Machine for Salesforce {
         Ok(())
     }
 
-    /// `clone`, `touch`, `delete` and `undelete` take `{id, user?}`, `revoke` takes `{user}`.
+    /// `clone`, `convert`, `touch`, `delete` and `undelete` take `{id, user?}`, `revoke` takes `{user}`.
     fn act(&self, actor: &str, body: &Value, now: Timestamp) -> Result<Value, String> {
         let mut state = self.open(now);
         let State { org, gate, .. } = &mut *state;
@@ -168,6 +168,7 @@ impl Machine for Salesforce {
         let caller = Caller { user: person.id, role: person.role, version: 66, allow_duplicates: false, now };
         let done = match actor.trim_start_matches("salesforce/") {
             "clone" => org.clone_row(&caller, body),
+            "convert" => org.convert_lead(&caller, body),
             "touch" => org.touch_row(&caller, body),
             "delete" => org.bin_row(&caller, body, true),
             "undelete" => org.bin_row(&caller, body, false),
@@ -175,7 +176,9 @@ impl Machine for Salesforce {
                 gate.revoke_user(person.id);
                 Ok(json!({"user": person.username}))
             }
-            _ => Err(format!("Salesforce has no actor {actor}: clone, touch, delete, undelete, revoke")),
+            _ => Err(format!(
+                "Salesforce has no actor {actor}: clone, convert, touch, delete, undelete, revoke"
+            )),
         };
         org.tables.settle();
         done

@@ -145,6 +145,13 @@ impl Org {
                 format!("entity type cannot be updated: {}", self.schema.object(index).label),
             ));
         }
+        let shape = self.schema.object(index);
+        if shape.name == "Lead" && value_of(shape, &row, "IsConverted").is_true() {
+            return Err(Fault::bad(
+                "CANNOT_UPDATE_CONVERTED_LEAD",
+                "cannot reference converted lead".to_owned(),
+            ));
+        }
         self.write(caller, &mut draft, body)?;
         self.save(caller, draft)
     }

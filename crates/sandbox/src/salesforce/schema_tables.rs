@@ -17,6 +17,8 @@ pub(crate) const LOSS_REASONS: [&str; 8] = [
     "Report as abuse, spam, or phishing",
     "Others",
 ];
+/// Whether the customer means to buy through the marketplace, as Partner Center labels it.
+pub(crate) const MARKETPLACE_INTENT: [&str; 3] = ["Have not decided", "Yes", "No"];
 /// The six kinds of help, as labelled since 2020 (salesforce reference, section 7).
 pub(crate) const HELP: [&str; 6] = [
     "Workload specific value proposition",
@@ -210,9 +212,12 @@ fn opportunity() -> Object {
             flag("Share_with_Microsoft__c").labelled("Share with Microsoft"),
             strict_pick("Co_sell_Response__c", &["Accept", "Decline"]),
             pick("Loss_Reason__c", &LOSS_REASONS),
+            pick("Marketplace_Intent__c", &MARKETPLACE_INTENT),
             text("Microsoft_Status__c", 255),
             long("Microsoft_Sellers__c", 32_000),
             text("Microsoft_CRM_Identifier__c", 100).labelled("Microsoft CRM Identifier"),
+            text("Microsoft_Reason__c", 255),
+            date("Microsoft_Expires__c"),
             date("Referral_Expires__c"),
             text("Referral_Program__c", 255),
             // The customer's own, so that the org has one field of every type.
@@ -550,6 +555,8 @@ fn people_and_settings() -> Vec<Object> {
                 lookup("ConvertedAccountId", &["Account"], None).read_only(),
                 lookup("ConvertedContactId", &["Contact"], None).read_only(),
                 lookup("ConvertedOpportunityId", &["Opportunity"], None).read_only(),
+                text("Referral_Identifier__c", 100).key(),
+                long("Co_sell_Note__c", 32_000),
                 currency(),
                 owner(None),
             ],

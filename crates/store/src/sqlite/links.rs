@@ -2,10 +2,10 @@
 
 use deal_model::{DealId, PerSide, RecordId, Side, Version};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    columns::{Json, id_list},
+    columns::{Count, Json, id_list},
     fault::Outcome,
 };
 
@@ -40,6 +40,17 @@ pub(super) fn deal_of_companion(sql: &Connection, record: &RecordId) -> Outcome<
 /// The deal of an engagement; the first one, if a person pushed a second referral into it.
 pub(super) fn deal_of_engagement(sql: &Connection, engagement: &RecordId) -> Outcome<Option<DealId>> {
     one(sql, "SELECT id FROM deal WHERE engagement = ?1 ORDER BY created, id LIMIT 1", engagement)
+}
+
+/// The deals after `after` whose companion may still answer.
+pub(super) fn open_companions(sql: &Connection, after: Option<&DealId>, most: usize) -> Outcome<Vec<DealId>> {
+    let mut statement =
+        sql.prepare_cached("SELECT id FROM deal WHERE companion_open = 1 AND id > ?1 ORDER BY id LIMIT ?2")?;
+    // Every identifier comes after the empty text.
+    let after = after.map_or("", DealId::as_str);
+    let rows = statement
+        .query_map(params![after, Count(most as u64)], |row| Ok(DealId::new(row.get::<_, String>(0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn deal_of(sql: &Connection, side: Side, record: &RecordId) -> Outcome<Option<DealId>> {

@@ -10,13 +10,16 @@ mod connections;
 mod deal_rows;
 mod decisions;
 mod fault;
+mod fixed_paths;
 mod intents;
+mod lead_rows;
 mod leases;
 mod lifetime;
 mod links;
 mod marks;
 mod open;
 mod overview;
+mod pauses;
 mod port;
 mod referrals;
 mod schema;
@@ -64,15 +67,15 @@ impl SqliteStore {
         if self.lock.is_some() {
             return self.write(work);
         }
-        self.query_only(false)?;
-        let answer = self.write(work);
-        self.query_only(true)?;
-        answer
-    }
-
-    fn query_only(&self, on: bool) -> StoreResult<()> {
-        let set = || -> Outcome<()> { Ok(self.connection().pragma_update(None, "query_only", on)?) };
-        Ok(set()?)
+        // Under one lock: the permission is this transaction's alone.
+        let mut connection = self.connection();
+        let attempt = |connection: &mut Connection| -> Outcome<T> {
+            connection.pragma_update(None, "query_only", false)?;
+            let answer = transact(connection, TransactionBehavior::Immediate, work);
+            connection.pragma_update(None, "query_only", true)?;
+            answer
+        };
+        Ok(attempt(&mut connection)?)
     }
 
     fn transact<T>(
@@ -80,15 +83,19 @@ impl SqliteStore {
         behavior: TransactionBehavior,
         work: impl FnOnce(&Transaction<'_>) -> Outcome<T>,
     ) -> StoreResult<T> {
-        let mut connection = self.connection();
-        let attempt = || -> Outcome<T> {
-            let transaction = connection.transaction_with_behavior(behavior)?;
-            let answer = work(&transaction)?;
-            transaction.commit()?;
-            Ok(answer)
-        };
-        Ok(attempt()?)
+        Ok(transact(&mut self.connection(), behavior, work)?)
     }
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    behavior: TransactionBehavior,
+    work: impl FnOnce(&Transaction<'_>) -> Outcome<T>,
+) -> Outcome<T> {
+    let transaction = connection.transaction_with_behavior(behavior)?;
+    let answer = work(&transaction)?;
+    transaction.commit()?;
+    Ok(answer)
 }
 
 impl Drop for SqliteStore {

@@ -14,7 +14,9 @@ use super::{
 pub(super) fn list(sql: &Connection, after: Option<&DealId>, most: usize) -> Outcome<Vec<DealSummary>> {
     let mut statement = sql.prepare_cached(
         "SELECT id, crm_id, portal_id, companion, phase, problems, updated,
-                (SELECT count(*) FROM waiting_effect WHERE waiting_effect.deal = deal.id)
+                (SELECT count(*) FROM waiting_effect WHERE waiting_effect.deal = deal.id),
+                CASE stand_in ->> '$.life' WHEN 'received' THEN stand_in ->> '$.facts.portal.expires' END,
+                CASE companion_state ->> '$.life' WHEN 'received' THEN companion_state ->> '$.expires' END
          FROM deal WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     // Every identifier comes after the empty text.
@@ -28,10 +30,18 @@ pub(super) fn list(sql: &Connection, after: Option<&DealId>, most: usize) -> Out
             phase: row.get::<_, Word<_>>(4)?.0,
             problems: row.get::<_, Json<_>>(5)?.0,
             updated: row.get::<_, Micros>(6)?.0,
+            expires: instant(row, 8)?,
+            companion_expires: instant(row, 9)?,
             waiting: usize::try_from(row.get::<_, Count>(7)?.0).unwrap_or(usize::MAX),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A moment in the model's own JSON.
+fn instant(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.and_then(|text| text.parse().ok()))
 }
 
 pub(super) fn history(sql: &Connection, deal: &DealId, most: usize) -> Outcome<Vec<AuditLine>> {

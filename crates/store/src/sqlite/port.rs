@@ -5,11 +5,11 @@ use deal_model::{Deal, DealId, Fingerprint, RecordId, Side, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use sync_engine::{
     ArchivedRow, AuditLine, BrakeHold, Claim, ClaimRequest, Commit, ConnectionProblem, Counts, Cursor,
-    DealSummary, Fence, IndexEntry, Intent, Mark, Prepared, Store, StoreResult, WriteAhead,
+    DealSummary, Fence, FixedPath, IndexEntry, Intent, LeadMemory, Mark, Prepared, Store, StoreResult, WriteAhead,
 };
 
 use super::{
-    SqliteStore, brake, commit, connections, deal_rows, decisions, intents, leases, lifetime, links, marks,
+    SqliteStore, brake, commit, connections, deal_rows, decisions, fixed_paths, intents, lead_rows, leases, lifetime, links, marks,
     overview, referrals, work,
 };
 
@@ -75,6 +75,10 @@ impl Store for SqliteStore {
         self.read(|sql| links::deal_of_engagement(sql, engagement))
     }
 
+    async fn open_companions(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealId>> {
+        self.read(|sql| links::open_companions(sql, after, most))
+    }
+
     async fn seen(
         &self,
         side: Side,
@@ -93,6 +97,14 @@ impl Store for SqliteStore {
 
     async fn was_linked(&self, referral: &RecordId) -> StoreResult<bool> {
         self.read(|sql| links::was_linked(sql, referral))
+    }
+
+    async fn lead(&self, referral: &RecordId) -> StoreResult<Option<LeadMemory>> {
+        self.read(|sql| lead_rows::load(sql, referral))
+    }
+
+    async fn keep_lead(&self, fence: &Fence, referral: &RecordId, memory: &LeadMemory) -> StoreResult<()> {
+        self.write(|sql| lead_rows::keep(sql, fence, referral, memory))
     }
 
     async fn write_ahead(&self, ahead: &WriteAhead) -> StoreResult<Prepared> {
@@ -125,6 +137,26 @@ impl Store for SqliteStore {
 
     async fn connection_problems(&self) -> StoreResult<Vec<ConnectionProblem>> {
         self.read(|sql| connections::all(sql))
+    }
+
+    async fn connection_worked(&self, key: &str, at: Timestamp) -> StoreResult<()> {
+        self.write_beside(|sql| connections::worked(sql, key, at))
+    }
+
+    async fn connections_worked(&self) -> StoreResult<Vec<(String, Timestamp)>> {
+        self.read(|sql| connections::last_worked(sql))
+    }
+
+    async fn fix_path(&self, fixed: &FixedPath) -> StoreResult<()> {
+        self.write(|sql| fixed_paths::fix(sql, fixed))
+    }
+
+    async fn fixed_paths(&self) -> StoreResult<Vec<FixedPath>> {
+        self.read(|sql| fixed_paths::all(sql))
+    }
+
+    async fn free_path(&self, path: &str) -> StoreResult<bool> {
+        self.write(|sql| fixed_paths::free(sql, path))
     }
 
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>> {

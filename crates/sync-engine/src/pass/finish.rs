@@ -26,13 +26,14 @@ impl Engine {
             return Ok(());
         }
         let linked = item.deal.links.clone();
+        let specs = self.specs();
         item.deal.memory = settle(&SettleInput {
             deal: &item.deal,
             plan: &item.round.plan,
             ends: &item.round.ends,
             before: PerSide::new(item.sights.portal.seen(), item.sights.crm.seen()),
             after: PerSide::new(item.round.after.portal.as_deref(), item.round.after.crm.as_deref()),
-            specs: &self.parts.specs,
+            specs: &specs,
             mapping: &self.parts.mapping,
             now: self.now(),
         });
@@ -100,7 +101,8 @@ impl Engine {
         let refused = round.ends.iter().flat_map(|end| match end {
             EffectEnd::Done { refused } | EffectEnd::NotDone { refused } => refused,
         });
-        for (group, told) in refused {
+        // A place that may not be changed is told of once for all deals, as a problem of the connection.
+        for (group, told) in refused.filter(|(group, _)| !round.fixed.contains(group)) {
             problems.push(self.problem_of(Some(group), &RetryClass::Person, told));
         }
         let mut kept: Vec<Problem> = Vec::new();
@@ -128,7 +130,11 @@ impl Engine {
                 "This is a mistake of the program: please report it; the deal is tried again later."
                     .to_owned()
             } else {
-                "Change the value; it is sent again then.".to_owned()
+                let spec = group.and_then(|group| self.parts.specs.group(group));
+                spec.map_or_else(
+                    || "Change the value; it is sent again then.".to_owned(),
+                    deal_model::GroupSpec::how_to_mend,
+                )
             },
             since: self.now(),
         }
@@ -163,6 +169,7 @@ impl Engine {
         };
         let mut attempts = 0;
         sooner(round.plan.next_due);
+        sooner(round.plan.clock_due);
         sooner(round.retry_at);
         let gone = Side::BOTH.into_iter().any(|side| *item.sights.at(side) == Sight::Gone);
         if gone {
@@ -185,7 +192,12 @@ impl Engine {
             Some(at) => {
                 // For a grace or a report the stored referral stands in; what leaves by a guard is read by id first.
                 let both = gone || round.retry_at.is_some() || round.failure.is_some();
-                let hints = if both { BOTH_SIDES } else { Hints::of(Side::Crm) };
+                let hints = match at {
+                    // Whether a clock was stopped meanwhile is asked of the portal, both referrals of it.
+                    _ if round.plan.clock_due == Some(at) => Hints::ALL,
+                    _ if both => BOTH_SIDES,
+                    _ => Hints::of(Side::Crm),
+                };
                 Disposition::Again { at, hints, attempts }
             }
         }

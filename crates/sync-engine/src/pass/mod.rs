@@ -6,6 +6,7 @@ mod birth;
 mod crm;
 mod doubts;
 mod finish;
+mod leads;
 mod look;
 mod observe;
 mod refusals;
@@ -59,6 +60,8 @@ struct Round {
     effect: Option<EffectKind>,
     /// The report that was written, by its fingerprint.
     reported: Option<deal_model::Fingerprint>,
+    /// Groups that the portal was seen in this round to let nobody change.
+    fixed: Vec<deal_model::GroupId>,
     /// When a report is due that could not ride along.
     report_due: Option<Timestamp>,
     /// The deal got a half or a companion: it is planned again at once.
@@ -110,6 +113,7 @@ const NOT_DONE: EffectEnd = EffectEnd::NotDone { refused: Vec::new() };
 impl Engine {
     /// Works on leased work until every piece of it is committed or handed back.
     pub(crate) async fn pass(&self, claims: Vec<Claim>) -> StoreResult<()> {
+        self.recall_fixed().await?;
         let mut wanted = Vec::new();
         let mut strangers = Vec::new();
         for claim in claims {
@@ -203,6 +207,10 @@ impl Engine {
     /// Plans; reads the portal by id first if an irreversible effect would leave from a stand-in.
     async fn decide(&self, item: &mut Item) -> StoreResult<()> {
         item.claimed_elsewhere = self.claimed_elsewhere(item).await?;
+        self.link_converted(item).await?;
+        if item.ended {
+            return Ok(());
+        }
         item.round.plan = self.plan_for(item);
         let irreversible = item.round.plan.effects.iter().any(|effect| !effect.irreversible().is_empty());
         if irreversible && item.stood_in {
@@ -217,13 +225,15 @@ impl Engine {
     }
 
     fn plan_for(&self, item: &Item) -> Plan {
+        let specs = self.specs();
         plan(&PlanInput {
             deal: &item.deal,
             crm: &item.sights.crm,
             portal: &item.sights.portal,
-            specs: &self.parts.specs,
+            specs: &specs,
             mapping: &self.parts.mapping,
             now: self.now(),
+            portal_ahead: self.portal_ahead(),
             claimed_elsewhere: item.claimed_elsewhere,
         })
     }

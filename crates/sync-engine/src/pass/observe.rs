@@ -82,7 +82,16 @@ impl Engine {
                     let attempt = usize::try_from(item.claim.attempts).unwrap_or(usize::MAX);
                     self.retry(item, LAGGING.get(attempt).copied()).await?;
                 }
-                Ok(sight) => take(item, side, sight),
+                Ok(sight) => {
+                    if side == Side::Portal
+                        && let Some(seen) = sight.seen()
+                        // An answer without a date has the record's own stamp in its place.
+                        && seen.read_at != seen.version.stamp
+                    {
+                        self.note_portal_clock(seen.read_at);
+                    }
+                    take(item, side, sight);
+                }
                 Err(error) => self.unread(item, side, error).await?,
             }
         }

@@ -4,8 +4,8 @@ use deal_model::{Deal, DealId, RecordId, Side};
 use ports::RetryClass;
 
 use crate::{
-    CallScope, Claim, Commit, Disposition, Engine, Hints, Mark, StoreError, StoreResult, Stranger, Target,
-    WorkLane, engine::fenced, settings::LOOK_AT_PROBLEMS_AGAIN,
+    CallScope, Claim, Commit, Disposition, Engine, Hints, Mark, SideError, StoreError, StoreResult, Stranger,
+    Target, WorkLane, engine::fenced, settings::LOOK_AT_PROBLEMS_AGAIN,
 };
 
 impl Engine {
@@ -15,16 +15,7 @@ impl Engine {
             Ok(stranger) => stranger,
             Err(error) => {
                 tracing::warn!(error = %error.what, "could not read a referral");
-                let wait = match error.class {
-                    RetryClass::Later { after: Some(after) } => after,
-                    RetryClass::Person | RetryClass::Bug => LOOK_AT_PROBLEMS_AGAIN,
-                    _ => self.parts.settings.back_off(claim.attempts, self.parts.rng.fraction()),
-                };
-                let again = Disposition::Again {
-                    at: self.in_(wait),
-                    hints: claim.hints,
-                    attempts: claim.attempts.saturating_add(1),
-                };
+                let again = self.stranger_again(&claim, &error);
                 return self.hand_back(claim, again).await;
             }
         };
@@ -41,12 +32,34 @@ impl Engine {
                 self.point_at(&claim, deal, Hints { crm: true, portal: true, companion: false }).await?;
                 self.hand_back(claim, Disposition::Done).await
             }
+            Stranger::Lead(lead) => self.meet_lead(claim, *lead).await,
+            Stranger::Hidden => {
+                if claim.hints.companion {
+                    // Somebody's referral changed that we may not read by its id: the engagements may show whose.
+                    self.sweep.notify_one();
+                }
+                self.hand_back(claim, Disposition::Done).await
+            }
             Stranger::Nothing => self.hand_back(claim, Disposition::Done).await,
         }
     }
 
+    /// When a referral without a deal is tried again.
+    pub(super) fn stranger_again(&self, claim: &Claim, error: &SideError) -> Disposition {
+        let wait = match error.class {
+            RetryClass::Later { after: Some(after) } => after,
+            RetryClass::Person | RetryClass::Bug => LOOK_AT_PROBLEMS_AGAIN,
+            _ => self.parts.settings.back_off(claim.attempts, self.parts.rng.fraction()),
+        };
+        Disposition::Again {
+            at: self.in_(wait),
+            hints: claim.hints,
+            attempts: claim.attempts.saturating_add(1),
+        }
+    }
+
     /// A deal begins with this referral, unless it has one or had one.
-    async fn begin(&self, claim: Claim, record: RecordId) -> StoreResult<()> {
+    pub(super) async fn begin(&self, claim: Claim, record: RecordId) -> StoreResult<()> {
         let store = &self.parts.store;
         if store.deal_of(Side::Portal, &record).await?.is_some() || store.was_linked(&record).await? {
             return self.hand_back(claim, Disposition::Done).await;

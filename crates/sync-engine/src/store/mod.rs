@@ -8,6 +8,7 @@
 
 mod births;
 mod commit;
+mod fixed;
 mod overview;
 mod work;
 
@@ -15,8 +16,11 @@ use async_trait::async_trait;
 use deal_model::{Deal, DealId, Fingerprint, RecordId, Side, Verdict};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::LeadMemory;
+
 pub use births::{IndexEntry, Intent, IntentOutcome};
 pub use commit::{AuditLine, BrakeLimit, Commit, Prepared, WriteAhead};
+pub use fixed::FixedPath;
 pub use overview::{ArchivedRow, BrakeHold, ConnectionProblem, Counts, DealSummary};
 pub use work::{Claim, ClaimRequest, Cursor, Disposition, Fence, Hints, Mark, Subject, Target, WorkLane};
 
@@ -118,6 +122,9 @@ pub trait Store: Send + Sync + 'static {
     /// The deal of an engagement.
     async fn deal_of_engagement(&self, engagement: &RecordId) -> StoreResult<Option<DealId>>;
 
+    /// Deals after `after`, by id, at most `most`, whose companion is known and may still answer.
+    async fn open_companions(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealId>>;
+
     /// The newest version stamps that the deals of these records have seen, for dropping what was seen already.
     async fn seen(&self, side: Side, records: &[RecordId])
     -> StoreResult<Vec<(RecordId, Option<Timestamp>)>>;
@@ -130,6 +137,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether a former link had this referral (its deal was relinked or forgotten).
     async fn was_linked(&self, referral: &RecordId) -> StoreResult<bool>;
+
+    /// What is kept of a referral that is a lead.
+    async fn lead(&self, referral: &RecordId) -> StoreResult<Option<LeadMemory>>;
+
+    /// Keeps what is known of a lead, under the claim of its referral.
+    async fn keep_lead(&self, fence: &Fence, referral: &RecordId, memory: &LeadMemory) -> StoreResult<()>;
 
     /// Makes archive, intents and brake counts durable before anything is sent.
     async fn write_ahead(&self, ahead: &WriteAhead) -> StoreResult<Prepared>;
@@ -154,6 +167,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// All problems of connections.
     async fn connection_problems(&self) -> StoreResult<Vec<ConnectionProblem>>;
+
+    /// A connection was seen to work: its problem is over. Also by a command beside the store's owner.
+    async fn connection_worked(&self, key: &str, at: Timestamp) -> StoreResult<()>;
+
+    /// When each connection was last seen to work, by key.
+    async fn connections_worked(&self) -> StoreResult<Vec<(String, Timestamp)>>;
+
+    /// Remembers a place that the portal was seen to refuse changes of.
+    async fn fix_path(&self, fixed: &FixedPath) -> StoreResult<()>;
+
+    /// All such places, by path.
+    async fn fixed_paths(&self) -> StoreResult<Vec<FixedPath>>;
+
+    /// Forgets one; whether it was known.
+    async fn free_path(&self, path: &str) -> StoreResult<bool>;
 
     /// Deals after `after`, by id, at most `most`.
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>>;

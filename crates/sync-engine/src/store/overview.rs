@@ -17,6 +17,10 @@ pub struct DealSummary {
     pub companion: Option<RecordId>,
     /// Whether it is worked on.
     pub phase: Phase,
+    /// When the referral expires that nobody of ours answered.
+    pub expires: Option<Timestamp>,
+    /// When Microsoft's referral expires that Microsoft did not answer.
+    pub companion_expires: Option<Timestamp>,
     /// Effects that wait for their time.
     pub waiting: usize,
     /// Why it cannot go on.

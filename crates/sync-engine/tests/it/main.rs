@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed, and shows it")]
 
 mod births;
+mod clocks;
 mod guard;
 mod looking;
 mod passes;

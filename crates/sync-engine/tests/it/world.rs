@@ -10,7 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use deal_model::{
-    Clear, Conflict, Deal, DealId, FieldSpec, Fit, GroupSpec, Irreversible, Kind, PerSide, Route, Side, Specs,
+    Clear, Conflict, Deal, DealId, Demands, FieldSpec, Fit, GroupSpec, Irreversible, Kind, PerSide, Route,
+    Side, Specs,
 };
 use jiff::{SignedDuration, Timestamp};
 use ports::{Clock, NoHolds, Rng};
@@ -54,6 +55,7 @@ pub(crate) fn text(id: &str) -> GroupSpec {
         kind: Kind::Text,
         fit: Fit::default(),
         required: PerSide::default(),
+        demands: Demands::default(),
     };
     GroupSpec {
         id: id.into(),
@@ -66,6 +68,7 @@ pub(crate) fn text(id: &str) -> GroupSpec {
         enforce: false,
         active_only: false,
         set: None,
+        fixed: false,
     }
 }
 

@@ -17,6 +17,8 @@ CREATE TABLE deal (
     phase            TEXT NOT NULL CHECK (phase IN ('live', 'paused', 'finished')),
     created          INTEGER NOT NULL,
     updated          INTEGER NOT NULL,         -- when it was last committed
+    companion_open   INTEGER NOT NULL,         -- the companion is known, and something may still be heard of it
+    companion_state  TEXT NOT NULL,            -- where the companion stood when last read, or null
     problems         TEXT NOT NULL,            -- [problem]: why it cannot go on without a person
     -- What it remembers of its last reconciliation. The long columns come last, so that short reads skip them.
     life             TEXT NOT NULL,            -- where each side stood, or null
@@ -32,6 +34,8 @@ CREATE TABLE deal (
 ) STRICT;
 CREATE INDEX deal_by_companion ON deal (companion) WHERE companion IS NOT NULL;
 CREATE INDEX deal_by_engagement ON deal (engagement) WHERE engagement IS NOT NULL;
+-- For looking at the companions that may still answer, round after round.
+CREATE INDEX deal_by_open_companion ON deal (id) WHERE companion_open = 1;
 -- For counting without reading the rows.
 CREATE INDEX deal_paired ON deal (id) WHERE crm_id IS NOT NULL AND portal_id IS NOT NULL;
 CREATE INDEX deal_resting ON deal (phase) WHERE phase <> 'live';
@@ -43,6 +47,12 @@ CREATE TABLE former_link (
     deal      TEXT NOT NULL REFERENCES deal (id),
     until     INTEGER NOT NULL,
     PRIMARY KEY (portal_id, deal)
+) STRICT, WITHOUT ROWID;
+
+-- Referrals that are leads, and were brought to the CRM's own lead records.
+CREATE TABLE lead (
+    referral TEXT PRIMARY KEY,
+    memory   TEXT NOT NULL                     -- {base: field -> side -> what it held, note: what a person was told}
 ) STRICT, WITHOUT ROWID;
 
 -- Irreversible effects that wait for their time.
@@ -143,7 +153,7 @@ CREATE TABLE cursor (
     position TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Named leases: a source's reader, an account key.
+-- Named leases: a source's reader, an account key, a refresh token.
 CREATE TABLE lease (
     name   TEXT PRIMARY KEY,
     owner  TEXT NOT NULL,
@@ -203,10 +213,13 @@ CREATE TABLE budget (
 
 -- Refresh tokens, sealed: 12 bytes of nonce, then the AES-256-GCM text with its tag.
 CREATE TABLE token (
-    name      TEXT PRIMARY KEY,
-    sealed    BLOB NOT NULL,
-    version   INTEGER NOT NULL,
-    stored_at INTEGER NOT NULL
+    name         TEXT PRIMARY KEY,
+    sealed       BLOB NOT NULL,
+    version      INTEGER NOT NULL,
+    stored_at    INTEGER NOT NULL,
+    signed_in_at INTEGER NOT NULL,             -- when a person last signed in
+    account      TEXT,                         -- who that was, for the person's own eyes
+    challenge    TEXT                          -- what the next sign-in must satisfy ("claims")
 ) STRICT, WITHOUT ROWID;
 
 -- What this store is bound to, for ever: one Salesforce org and one tenant.
@@ -221,6 +234,20 @@ CREATE TABLE connection_problem (
     sentence  TEXT NOT NULL,
     next_step TEXT NOT NULL,
     since     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- When each connection was last seen to work.
+CREATE TABLE connection_worked (
+    key TEXT PRIMARY KEY,
+    at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Places of the referral that the portal was seen to refuse changes of: written at creation only. They are forgotten when
+-- the mapping changes, or when a person releases them.
+CREATE TABLE fixed_path (
+    path     TEXT PRIMARY KEY,                 -- a JSON pointer
+    group_id TEXT NOT NULL,
+    mapping  TEXT NOT NULL,                    -- the mapping's version under which it was refused
+    since    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Single numbers: 'heartbeat' (the service was last alive), 'fence' (the last lease number given),

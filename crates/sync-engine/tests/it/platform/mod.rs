@@ -9,8 +9,8 @@ use std::{
 };
 
 use deal_model::{
-    Actor, Content, CrmFacts, Facts, FieldId, GroupId, Held, Life, Observation, Observed, PortalFacts,
-    Reading, RecordId, Side as Which, Sight, Value, Version, Write, digest,
+    Actor, CompanionState, Content, CrmFacts, Facts, FieldId, GroupId, Held, Life, Observation, Observed,
+    PortalFacts, Reading, RecordId, Side as Which, Sight, Value, Version, Write, digest,
 };
 use jiff::{SignedDuration, Timestamp};
 use ports::{Clock as _, RetryClass};
@@ -86,6 +86,10 @@ pub(crate) struct State {
     pub(crate) incomplete: bool,
     /// One-second stamps: what was saved just now has not settled.
     pub(crate) coarse: bool,
+    /// How often a record was read together with the other organisation's.
+    pub(crate) both_read: usize,
+    /// The other organisation's records are in no list of all, though they are seen in their engagement.
+    pub(crate) companions_unlisted: bool,
     pub(crate) blind: BTreeMap<String, String>,
     pub(crate) polls: usize,
     pub(crate) scopes: Vec<CallScope>,
@@ -104,6 +108,7 @@ fn error(class: RetryClass, certainly_not_done: bool) -> SideError {
         what: "scripted".to_owned(),
         told: String::new(),
         groups: Vec::new(),
+        fixed: Vec::new(),
         certainly_not_done,
     }
 }
@@ -246,7 +251,7 @@ impl Platform {
                     engagement: record.engagement.clone(),
                     external_reference: record.external.clone(),
                     companion: companion.filter(|_| record.ours),
-                    companion_fields: None,
+                    ..PortalFacts::default()
                 }),
             },
         }
@@ -257,9 +262,24 @@ impl Platform {
         record.map_or(Sight::Gone, |record| Sight::Seen(Box::new(self.observation(id, &record))))
     }
 
+    /// The same, with what the other organisation's record of the engagement says.
+    fn see_both(&self, id: &RecordId) -> Sight {
+        let mut sight = self.see(id);
+        if let Sight::Seen(seen) = &mut sight
+            && let Facts::Portal(facts) = &mut seen.facts
+            && let Some(companion) = &facts.companion
+        {
+            let companion = self.state().records[companion].clone();
+            facts.companion_state = Some(CompanionState { life: companion.life, expires: companion.expires });
+            facts.companion_fields = Some(BTreeMap::new());
+        }
+        sight
+    }
+
     fn entries(&self) -> Vec<IndexEntry> {
         let records = self.state().records.clone();
-        let listed = records.iter().filter(|(_, record)| !record.hidden);
+        let unlisted = self.state().companions_unlisted;
+        let listed = records.iter().filter(|(_, record)| !record.hidden && (record.ours || !unlisted));
         listed.map(|(id, record)| entry(id, record)).collect()
     }
 

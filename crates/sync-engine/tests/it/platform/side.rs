@@ -22,6 +22,7 @@ impl Side for Platform {
     async fn observe(&self, wanted: &[Wanted], scope: CallScope) -> Vec<Result<Sight, SideError>> {
         let ids: Vec<&str> = wanted.iter().map(|wanted| wanted.record.as_str()).collect();
         self.note(format!("read {}", ids.join(" ")), scope);
+        self.state().both_read += wanted.iter().filter(|wanted| wanted.read_companion).count();
         let fault = self.trouble(Call::Read).await;
         let one = |wanted: &Wanted| match &fault {
             Some(Fault::Before(class)) => Err(error(class.clone(), true)),
@@ -33,6 +34,7 @@ impl Side for Platform {
                 other => Ok(other),
             },
             Some(Fault::Unsure) => Ok(Sight::Unread),
+            _ if wanted.read_companion => Ok(self.see_both(&wanted.record)),
             _ => Ok(self.see(&wanted.record)),
         };
         if matches!(fault, Some(Fault::Mute)) { Vec::new() } else { wanted.iter().map(one).collect() }
@@ -111,7 +113,7 @@ impl Side for Platform {
 
     async fn stranger(&self, record: &RecordId, scope: CallScope) -> Result<Stranger, SideError> {
         self.note(format!("meet {record}"), scope);
-        let Some(found) = self.state().records.get(record).cloned() else { return Ok(Stranger::Nothing) };
+        let Some(found) = self.state().records.get(record).cloned() else { return Ok(Stranger::Hidden) };
         let observation = Box::new(self.observation(record, &found));
         Ok(match (&found.external, &found.engagement) {
             (_, Some(engagement)) if !found.ours => Stranger::Companion { engagement: engagement.clone() },

@@ -1,0 +1,127 @@
+//! What a referral is: a deal, or one of the leads (partner-center reference, section 4.4).
+
+use partner_center::{OrganizationId, Qualification, Referral, ReferralType};
+
+/// What is read of a referral makes it one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Category {
+    /// A customer found us at the marketplace.
+    MarketplaceLead,
+    /// Microsoft qualified a customer's interest and passed it on.
+    QualifiedLead,
+    /// A deal of ours, whoever began it.
+    CoSell,
+    /// A deal into which another partner invited us.
+    PartnerToPartner,
+}
+
+impl Category {
+    pub(super) fn is_lead(self) -> bool {
+        matches!(self, Self::MarketplaceLead | Self::QualifiedLead)
+    }
+}
+
+/// Who invited, seen from us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inviter {
+    Nobody,
+    Microsoft,
+    Us,
+    Another,
+}
+
+/// The category of a referral of ours, for a partner of the organisation `us`.
+pub(super) fn category(referral: &Referral, us: &OrganizationId) -> Category {
+    let inviter = match referral.invited_by() {
+        None => Inviter::Nobody,
+        Some(inviter) if inviter.is_microsoft() => Inviter::Microsoft,
+        Some(inviter) if inviter.as_str().eq_ignore_ascii_case(us.as_str()) => Inviter::Us,
+        Some(_) => Inviter::Another,
+    };
+    classify(referral.referral_type().as_ref(), referral.qualification().as_ref(), inviter)
+}
+
+/// The table of the reference, and what stands in its gaps: whatever is not certainly a lead is a deal, because a lead
+/// that is taken for a deal is seen, and a deal that is taken for a lead is lost.
+fn classify(
+    kind: Option<&ReferralType>,
+    qualification: Option<&Qualification>,
+    inviter: Inviter,
+) -> Category {
+    let independent = kind == Some(&ReferralType::Independent);
+    match (qualification, inviter) {
+        (_, Inviter::Another) => Category::PartnerToPartner,
+        (Some(Qualification::Direct), Inviter::Nobody | Inviter::Microsoft) if independent => {
+            Category::MarketplaceLead
+        }
+        (Some(Qualification::SalesQualified | Qualification::MarketingQualified), Inviter::Microsoft)
+            if independent =>
+        {
+            Category::QualifiedLead
+        }
+        // The gap of the table: a shared referral into which Microsoft invites us is a deal.
+        _ => Category::CoSell,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const US: &str = "11110000-0000-4000-8000-0000000000ff";
+    const ANOTHER: &str = "22220000-0000-4000-8000-0000000000ee";
+
+    fn of(kind: Value, qualification: Value, inviter: Value) -> Category {
+        let invited_by = if inviter.is_null() { json!(null) } else { json!({ "organizationId": inviter }) };
+        let document = json!({
+            "id": "7a1c0000-0000-4000-8000-0000000000a1", "type": kind, "qualification": qualification,
+            "inviteContext": { "invitedBy": invited_by },
+        });
+        category(&Referral::from_json(document).unwrap(), &US.parse().unwrap())
+    }
+
+    #[test]
+    fn section_4_4_every_row_of_the_classification_and_its_gaps() {
+        use Category::{CoSell, MarketplaceLead, PartnerToPartner, QualifiedLead};
+        let rows = [
+            // The table's first row: a marketplace lead.
+            (json!("Independent"), json!("Direct"), json!("msft"), MarketplaceLead),
+            (json!("Independent"), json!("Direct"), json!(null), MarketplaceLead),
+            // Its second: a qualified lead.
+            (json!("Independent"), json!("SalesQualified"), json!("msft"), QualifiedLead),
+            (json!("Independent"), json!("MarketingQualified"), json!("msft"), QualifiedLead),
+            (json!("independent"), json!("salesqualified"), json!("MSFT"), QualifiedLead),
+            // Its third: a deal, our own or a partner's.
+            (json!("Independent"), json!("SalesQualified"), json!(US), CoSell),
+            (json!("Independent"), json!("None"), json!(US), CoSell),
+            (json!("Shared"), json!("SalesQualified"), json!(US), CoSell),
+            (json!("Shared"), json!("None"), json!(US), CoSell),
+            (json!("Independent"), json!("SalesQualified"), json!(ANOTHER), PartnerToPartner),
+            (json!("Shared"), json!("None"), json!(ANOTHER), PartnerToPartner),
+            // The gap: Microsoft invites us into a shared deal.
+            (json!("Shared"), json!("SalesQualified"), json!("msft"), CoSell),
+            (json!("Shared"), json!("Direct"), json!("msft"), CoSell),
+            // What no row names.
+            (json!("Independent"), json!("SalesQualified"), json!(null), CoSell),
+            (json!("Independent"), json!("MarketingQualified"), json!(null), CoSell),
+            (json!("Independent"), json!("None"), json!("msft"), CoSell),
+            (json!("Independent"), json!(null), json!("msft"), CoSell),
+            (json!("Independent"), json!("Direct"), json!(US), CoSell),
+            (json!("Independent"), json!("Direct"), json!(ANOTHER), PartnerToPartner),
+            (json!("Independent"), json!("ToBeNamed"), json!("msft"), CoSell),
+            (json!("Shared"), json!(null), json!(null), CoSell),
+            (json!(null), json!("Direct"), json!("msft"), CoSell),
+            (json!(null), json!(null), json!(null), CoSell),
+        ];
+        for (kind, qualification, inviter, expected) in rows {
+            let row = format!("{kind} {qualification} {inviter}");
+            assert_eq!(of(kind, qualification, inviter), expected, "{row}");
+        }
+        let none = Referral::from_json(json!({ "id": "7a1c0000-0000-4000-8000-0000000000a1" })).unwrap();
+        assert_eq!(category(&none, &US.parse().unwrap()), CoSell, "nothing at all is no lead");
+    }
+}

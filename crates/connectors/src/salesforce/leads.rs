@@ -1,0 +1,172 @@
+//! The org's own Lead records of referrals that are leads: found by their unique column, made once, changed as a
+//! compare-and-set (sync rules, section 6; salesforce reference, unique keys).
+
+use deal_model::RecordId as DealRecord;
+use mapping::{LeadField, Leads};
+use salesforce::{
+    CallContext, FieldPath, Fields, Record, RecordId,
+    soql::{Condition, Op, Select},
+};
+use serde_json::Value as Json;
+use sync_engine::{CrmLead, LeadWrite, SideError};
+
+use super::{
+    Salesforce,
+    births::is_duplicate,
+    refusal,
+    rows::path,
+    schema::{USER, object_name},
+};
+
+const LEAD: &str = "Lead";
+
+impl Salesforce {
+    /// The Lead that carries the referral's identifier.
+    pub(super) async fn find_lead(
+        &self,
+        referral: &DealRecord,
+        context: CallContext,
+    ) -> Result<Option<CrmLead>, SideError> {
+        let leads = self.mapping.leads();
+        let identifier = column(leads.identifier.as_str())?;
+        let mut columns = vec![path("Id"), path("SystemModstamp"), path("IsConverted"), identifier.clone()];
+        for field in &leads.fields {
+            columns.push(column(field.column.as_str())?);
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        let select = Select::from(&object_name(LEAD))
+            .fields(&columns)
+            .filter(Condition::compare(&identifier, Op::Eq, referral.as_str()))
+            .limit(1);
+        let page =
+            self.client.query(context, &select.build()).await.map_err(|error| refusal::of_error(&error))?;
+        Ok(page.records.first().and_then(|record| seen(record, leads)))
+    }
+
+    /// Makes or changes a Lead, and reads it back.
+    pub(super) async fn put_lead(
+        &self,
+        write: &LeadWrite,
+        context: CallContext,
+    ) -> Result<CrmLead, SideError> {
+        let leads = self.mapping.leads();
+        let object = object_name(LEAD);
+        let mut fields = Fields::new();
+        for field in &leads.fields {
+            if let Some(value) = write.values.get(&field.field) {
+                fields.insert(field.column.as_str().to_owned(), field.write_crm(value));
+            }
+        }
+        if let Some(note) = &write.note {
+            fields.insert(leads.note.as_str().to_owned(), Json::String(note.clone()));
+        }
+        match &write.record {
+            Some((record, stamp)) => {
+                let id = record.as_str().parse::<RecordId>();
+                let id =
+                    id.map_err(|_| refusal::bug("a lead's record has no identifier of this platform"))?;
+                self.client
+                    .update(context, &object, id, &fields, Some(*stamp))
+                    .await
+                    .map_err(|error| refusal::of_error(&error))?;
+            }
+            None => {
+                self.complete_lead(write, &mut fields, context).await?;
+                match self.client.insert(context, &object, &fields).await {
+                    Ok(_) => {}
+                    // It is there already: the next look follows it, and nothing of it is written over.
+                    Err(error) if is_duplicate(&error) => {}
+                    Err(error) => return Err(refusal::of_error(&error)),
+                }
+            }
+        }
+        let after = self.find_lead(&write.referral, context).await?;
+        after.ok_or_else(|| refusal::changed("the lead was not there when it was read back"))
+    }
+
+    /// What a new Lead has beside the referral's values.
+    async fn complete_lead(
+        &self,
+        write: &LeadWrite,
+        fields: &mut Fields,
+        context: CallContext,
+    ) -> Result<(), SideError> {
+        let leads = self.mapping.leads();
+        let description = self
+            .client
+            .describe(context, &object_name(LEAD))
+            .await
+            .map_err(|error| refusal::of_error(&error))?;
+        let identifier = leads.identifier.as_str();
+        if !description.fields.iter().any(|field| field.name == identifier && field.unique) {
+            let what = format!("{LEAD}.{identifier} is not there, hidden, or not unique: no lead is created");
+            return Err(refusal::person(what, Vec::new()));
+        }
+        for LeadField { column, default, .. } in &leads.fields {
+            if let (Some(default), false) = (default, fields.contains_key(column.as_str())) {
+                fields.insert(column.as_str().to_owned(), Json::String(default.clone()));
+            }
+        }
+        fields.insert(identifier.to_owned(), Json::String(write.referral.as_str().to_owned()));
+        fields.insert("Status".to_owned(), Json::String(leads.status.clone()));
+        let owner = self.lead_owner(context).await?;
+        fields.insert("OwnerId".to_owned(), Json::String(owner.to_string()));
+        Ok(())
+    }
+
+    /// A user or a queue by its identifier, or an active user by name.
+    async fn lead_owner(&self, context: CallContext) -> Result<RecordId, SideError> {
+        let owner = self.mapping.leads().owner.as_deref().unwrap_or_default();
+        if let Ok(id) = owner.parse() {
+            return Ok(id);
+        }
+        let named = Condition::compare(&path("Username"), Op::Eq, owner);
+        let active = Condition::compare(&path("IsActive"), Op::Eq, true);
+        let select = Select::from(&object_name(USER)).filter(named.and(active)).limit(1);
+        let page =
+            self.client.query(context, &select.build()).await.map_err(|error| refusal::of_error(&error))?;
+        let found = page.records.first().and_then(Record::id);
+        found.ok_or_else(|| {
+            refusal::person(
+                "the configured owner of leads is no active user of the org: see leads.owner",
+                Vec::new(),
+            )
+        })
+    }
+
+    /// The referral of the Lead that a person converted into this opportunity.
+    pub(super) async fn lead_behind(
+        &self,
+        opportunity: &DealRecord,
+        context: CallContext,
+    ) -> Result<Option<DealRecord>, SideError> {
+        let leads = self.mapping.leads();
+        let (true, Ok(id)) = (leads.create, opportunity.as_str().parse::<RecordId>()) else {
+            return Ok(None);
+        };
+        let identifier = column(leads.identifier.as_str())?;
+        let converted = Condition::compare(&path("ConvertedOpportunityId"), Op::Eq, id)
+            .and(Condition::compare(&identifier, Op::Ne, salesforce::soql::Literal::null()));
+        let select =
+            Select::from(&object_name(LEAD)).fields(&[path("Id"), identifier]).filter(converted).limit(1);
+        let page =
+            self.client.query(context, &select.build()).await.map_err(|error| refusal::of_error(&error))?;
+        let referral = page.records.first().and_then(|record| record.text(leads.identifier.as_str()));
+        Ok(referral.map(DealRecord::new))
+    }
+}
+
+fn column(name: &str) -> Result<FieldPath, SideError> {
+    FieldPath::new(name).map_err(|_| refusal::bug("a column of the leads' table is no name"))
+}
+
+fn seen(record: &Record, leads: &Leads) -> Option<CrmLead> {
+    let row = Json::Object(record.as_map().clone());
+    Some(CrmLead {
+        record: DealRecord::new(record.id()?.to_string()),
+        stamp: record.system_modstamp()?,
+        fields: leads.fields.iter().map(|field| (field.field.clone(), field.observe_crm(&row))).collect(),
+        converted: record.at("IsConverted") == Some(&Json::Bool(true)),
+    })
+}
