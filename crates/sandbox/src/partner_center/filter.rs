@@ -7,14 +7,15 @@
 //! op     = "eq" | "ne" | "gt" | "ge" | "lt" | "le"
 //! ```
 
+mod print;
+
 use std::{cmp::Ordering, str::FromStr as _};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
-    book::Document,
     knobs::FilterPaths,
     schema::{self, Shape},
 };
@@ -40,20 +41,23 @@ const DOCUMENTED: [&str; 10] = [
 /// The one documented lambda.
 const DOCUMENTED_ANY: (&str, &str) = ("team", "email");
 
-/// A filter that was understood.
-#[derive(Debug, Clone)]
-pub(super) enum Filter {
-    Or(Box<Filter>, Box<Filter>),
-    And(Box<Filter>, Box<Filter>),
-    Not(Box<Filter>),
-    Any(Vec<String>, Box<Filter>),
+/// A filter that was understood. Prints as OData again, and what is printed is understood as the same filter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter(Term);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Term {
+    Or(Box<Term>, Box<Term>),
+    And(Box<Term>, Box<Term>),
+    Not(Box<Term>),
+    Any(Vec<String>, Box<Term>),
     Compare(Vec<String>, Op, Literal),
     In(Vec<String>, Vec<Literal>),
 }
 
 /// A comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Op {
+enum Op {
     Eq,
     Ne,
     Gt,
@@ -64,7 +68,7 @@ pub(super) enum Op {
 
 /// A constant, of the type of the member it is compared with.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Literal {
+enum Literal {
     Null,
     Text(String),
     Flag(bool),
@@ -76,7 +80,7 @@ pub(super) enum Literal {
 ///
 /// # Errors
 /// A sentence saying what is wrong and where.
-pub(super) fn parse(text: &str, paths: FilterPaths) -> Result<Filter, String> {
+pub fn parse(text: &str, paths: FilterPaths) -> Result<Filter, String> {
     if text.len() > MAX_BYTES {
         return Err(format!("The filter is longer than {MAX_BYTES} bytes."));
     }
@@ -84,15 +88,15 @@ pub(super) fn parse(text: &str, paths: FilterPaths) -> Result<Filter, String> {
     let mut parser = Parser { tokens, at: 0, depth: 0, paths };
     let filter = parser.or(None)?;
     match parser.peek() {
-        None => Ok(filter),
+        None => Ok(Filter(filter)),
         Some(token) => Err(format!("The filter goes on unexpectedly at {token:?}.")),
     }
 }
 
 impl Filter {
     /// Whether the document passes.
-    pub(super) fn passes(&self, document: &Document) -> bool {
-        self.holds(&|path| {
+    pub fn passes(&self, document: &Map<String, Value>) -> bool {
+        self.0.holds(&|path| {
             let (first, rest) = path.split_first()?;
             rest.iter().try_fold(document.get(first)?, |value, name| value.get(name))
         })
@@ -100,6 +104,12 @@ impl Filter {
 
     /// Whether the filter names this path at the top.
     pub(super) fn names(&self, member: &str) -> bool {
+        self.0.names(member)
+    }
+}
+
+impl Term {
+    fn names(&self, member: &str) -> bool {
         match self {
             Self::Or(left, right) | Self::And(left, right) => left.names(member) || right.names(member),
             Self::Not(inner) => inner.names(member),
@@ -264,29 +274,29 @@ impl Parser {
         if found == *wanted { Ok(()) } else { Err(format!("{wanted:?} was expected, not {found:?}.")) }
     }
 
-    fn or(&mut self, scope: Option<&Scope>) -> Result<Filter, String> {
+    fn or(&mut self, scope: Option<&Scope>) -> Result<Term, String> {
         let mut left = self.and(scope)?;
         while self.keyword("or") {
-            left = Filter::Or(Box::new(left), Box::new(self.and(scope)?));
+            left = Term::Or(Box::new(left), Box::new(self.and(scope)?));
         }
         Ok(left)
     }
 
-    fn and(&mut self, scope: Option<&Scope>) -> Result<Filter, String> {
+    fn and(&mut self, scope: Option<&Scope>) -> Result<Term, String> {
         let mut left = self.not(scope)?;
         while self.keyword("and") {
-            left = Filter::And(Box::new(left), Box::new(self.not(scope)?));
+            left = Term::And(Box::new(left), Box::new(self.not(scope)?));
         }
         Ok(left)
     }
 
-    fn not(&mut self, scope: Option<&Scope>) -> Result<Filter, String> {
+    fn not(&mut self, scope: Option<&Scope>) -> Result<Term, String> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err("The filter is nested too deeply.".to_owned());
         }
         let filter = if self.keyword("not") {
-            Filter::Not(Box::new(self.not(scope)?))
+            Term::Not(Box::new(self.not(scope)?))
         } else if self.peek() == Some(&Token::Open) {
             self.at += 1;
             let inner = self.or(scope)?;
@@ -299,7 +309,7 @@ impl Parser {
         Ok(filter)
     }
 
-    fn compare(&mut self, scope: Option<&Scope>) -> Result<Filter, String> {
+    fn compare(&mut self, scope: Option<&Scope>) -> Result<Term, String> {
         let Token::Word(word) = self.next()? else { return Err("A path was expected.".to_owned()) };
         let mut path: Vec<String> = word.split('/').map(str::to_owned).collect();
         if path.last().is_some_and(|last| last == "any") && self.peek() == Some(&Token::Open) {
@@ -317,14 +327,14 @@ impl Parser {
             let over = vec![DOCUMENTED_ANY.0.to_owned()];
             let scope = Scope { variable: String::new(), over: over.clone() };
             let shape = self.member(&word, &path, Some(&scope))?;
-            return Ok(Filter::Any(over, Box::new(self.comparison(path, shape)?)));
+            return Ok(Term::Any(over, Box::new(self.comparison(path, shape)?)));
         }
         let shape = self.member(&word, &path, scope)?;
         self.comparison(path, shape)
     }
 
     /// What stands after a path: an operator and a constant, or a list of constants.
-    fn comparison(&mut self, path: Vec<String>, shape: Shape) -> Result<Filter, String> {
+    fn comparison(&mut self, path: Vec<String>, shape: Shape) -> Result<Term, String> {
         if self.keyword("in") {
             self.expect(&Token::Open)?;
             let mut literals = vec![self.literal(shape)?];
@@ -333,7 +343,7 @@ impl Parser {
                 literals.push(self.literal(shape)?);
             }
             self.expect(&Token::Close)?;
-            return Ok(Filter::In(path, literals));
+            return Ok(Term::In(path, literals));
         }
         let op = match self.next()? {
             Token::Word(op) => match op.as_str() {
@@ -347,10 +357,10 @@ impl Parser {
             },
             other => return Err(format!("A comparison was expected, not {other:?}.")),
         };
-        Ok(Filter::Compare(path, op, self.literal(shape)?))
+        Ok(Term::Compare(path, op, self.literal(shape)?))
     }
 
-    fn any(&mut self, path: Vec<String>, scope: Option<&Scope>) -> Result<Filter, String> {
+    fn any(&mut self, path: Vec<String>, scope: Option<&Scope>) -> Result<Term, String> {
         if scope.is_some() {
             return Err("any cannot stand within any.".to_owned());
         }
@@ -359,7 +369,7 @@ impl Parser {
         self.expect(&Token::Colon)?;
         let inner = self.or(Some(&Scope { variable, over: path.clone() }))?;
         self.expect(&Token::Close)?;
-        Ok(Filter::Any(path, Box::new(inner)))
+        Ok(Term::Any(path, Box::new(inner)))
     }
 
     fn member(&self, word: &str, path: &[String], scope: Option<&Scope>) -> Result<Shape, String> {

@@ -173,7 +173,7 @@ impl State {
             top: None,
             skip: 0,
             select: None,
-            count: false,
+            count: self.knobs.count_unasked,
             after,
             returned,
         };
@@ -189,7 +189,9 @@ impl State {
                 "$select" => wanted.select = Some(Select::read(value)?),
                 "$expand" => select::expand(value)?,
                 "$count" => {
-                    wanted.count = value.parse().map_err(|_| option("$count", "must be true or false."))?;
+                    let asked: bool =
+                        value.parse().map_err(|_| option("$count", "must be true or false."))?;
+                    wanted.count |= asked;
                 }
                 _ => return Err(option(name, "is not a query option of this resource.")),
             }

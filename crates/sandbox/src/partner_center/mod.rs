@@ -17,7 +17,7 @@ mod book;
 mod codes;
 mod create;
 mod delivery;
-mod filter;
+pub mod filter;
 mod identity;
 pub mod knobs;
 mod lifecycle;

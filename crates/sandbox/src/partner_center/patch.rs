@@ -152,7 +152,8 @@ impl State {
             || PATHS.contains(&path)
             || self.knobs.patch_paths_extra.iter().any(|extra| extra == path)
             || registering::may_change(path);
-        if !allowed {
+        let refused = |path: &str| self.knobs.patch_paths_refused.iter().any(|refused| refused == path);
+        if !allowed || refused(path) || path.strip_suffix("/-").is_some_and(refused) {
             return Err(Refusal::member(&rules::dotted(path), "pathNotAllowed", "cannot be patched."));
         }
         if append && !operation.add {

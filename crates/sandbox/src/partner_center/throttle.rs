@@ -19,7 +19,7 @@ pub(super) struct Window {
     calls: VecDeque<Timestamp>,
     /// Until when the last refused caller was told to wait.
     closed_until: Option<Timestamp>,
-    /// The minute for which the moving limit was drawn, and the limit.
+    /// The window for which the moving limit was drawn, by number, and the limit.
     drawn: Option<(i64, usize)>,
 }
 
@@ -63,14 +63,14 @@ impl State {
         if !self.knobs.adaptive_limit {
             return Some(most);
         }
-        let minute = now.as_second().div_euclid(60);
-        if let Some((_, limit)) = self.gateway.drawn.filter(|(drawn, _)| *drawn == minute) {
+        let window = now.as_millisecond().div_euclid(self.knobs.calls_window_ms.into());
+        if let Some((_, limit)) = self.gateway.drawn.filter(|(drawn, _)| *drawn == window) {
             return Some(limit);
         }
         let least = most.div_ceil(2);
         let span = u64::try_from(most - least + 1).unwrap_or(1);
         let limit = least + usize::try_from(self.world.draw() % span).unwrap_or_default();
-        self.gateway.drawn = Some((minute, limit));
+        self.gateway.drawn = Some((window, limit));
         Some(limit)
     }
 

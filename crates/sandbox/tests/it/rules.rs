@@ -78,6 +78,30 @@ fn s2_1_every_documented_filter_is_understood() {
 }
 
 #[test]
+fn s2_1_a_count_that_nobody_asked_for_is_a_knob() {
+    let desk = Desk::new();
+    desk.post(&partner_led()).expect(200);
+    assert_eq!(desk.list("$top=1").expect(200).get("@odata.count"), None);
+    let desk = desk.knob(json!({"count_unasked": true}));
+    assert_eq!(desk.list("$top=1").expect(200)["@odata.count"], json!(1));
+}
+
+#[test]
+fn s3_8_a_tenant_may_refuse_what_the_connector_writes_and_take_what_it_does_not() {
+    let desk =
+        Desk::new().knob(json!({"patch_paths_refused": ["/name", "/team"], "patch_paths_extra": ["/mpnId"]}));
+    let id = text(&desk.post(&partner_led()).expect(200), "id").to_owned();
+    desk.replace(&id, &[("/name", json!("x"))]).refused(400, "invalidRequest", "name");
+    let member = partner_led()["team"][0].clone();
+    desk.patch(&id, &json!([{"op": "add", "path": "/team/-", "value": member}])).refused(
+        400,
+        "invalidRequest",
+        "team.-",
+    );
+    desk.replace(&id, &[("/mpnId", json!("42"))]).expect(200);
+}
+
+#[test]
 fn s2_2_a_call_without_its_request_id_is_refused_if_the_knob_says_so() {
     let desk = Desk::new().knob(json!({"require_client_request_id": true}));
     desk.get(REFERRALS).refused(400, "invalidRequest", "client-request-id");

@@ -42,6 +42,8 @@ knobs! {
     stale_status: u16 = 412;
     /// Paths that PATCH allows beside the built-in list, exactly as sent.
     patch_paths_extra: Vec<String> = Vec::new();
+    /// Paths that PATCH refuses all the same, as some tenant may.
+    patch_paths_refused: Vec<String> = Vec::new();
     /// Whether PATCH may close a referral as `Error`.
     close_as_error: bool = true;
     /// Whether a referral that was never accepted may be closed as Won.
@@ -78,6 +80,8 @@ knobs! {
     page_size: usize = 100;
     /// Paths that `$filter` may name.
     filter_paths: FilterPaths = FilterPaths::Documented;
+    /// Whether every list carries `@odata.count`, as the sample does, instead of those that ask for it.
+    count_unasked: bool = false;
     /// Meaning of `@odata.count`.
     count_meaning: CountMeaning = CountMeaning::Total;
     /// Whether `links` misspells `engagements`, as samples do.
@@ -180,7 +184,7 @@ knobs! {
     error_spelling: ErrorSpelling = ErrorSpelling::Listed;
     /// What the gateway does to calls.
     gateway: Gateway = Gateway::Open;
-    /// Whether the limit moves: every minute it is drawn anew between half of `calls_a_minute` and all of it.
+    /// Whether the limit moves: for every window it is drawn anew between half of `calls_a_minute` and all of it.
     adaptive_limit: bool = false;
     /// Whether a call before `Retry-After` is over starts the wait anew.
     early_calls_count: bool = false;
