@@ -130,9 +130,12 @@ impl State {
             return Err(refused("customerNotManaged", "needs a customer that Microsoft manages."));
         }
         let record = self.book.get(at);
-        let theirs = self.book.in_engagement(record.text("engagementId"), Owner::Microsoft);
-        let theirs = theirs.map(|at| self.book.get(at).text("substatus"));
-        if theirs.is_some_and(|substatus| !matches!(substatus, "Accepted" | "Won")) {
+        let theirs = self.book.engagement(record.text("engagementId")).map(|at| self.book.get(at));
+        let answers: Vec<&str> = theirs
+            .filter(|theirs| theirs.owner == Owner::Microsoft)
+            .map(|theirs| theirs.text("substatus"))
+            .collect();
+        if !answers.is_empty() && !answers.iter().any(|answer| matches!(*answer, "Accepted" | "Won")) {
             return Err(refused("notAccepted", "needs Microsoft to have accepted or won the deal."));
         }
         let closed: Option<Timestamp> = text(document, "closedDateTime").parse().ok();

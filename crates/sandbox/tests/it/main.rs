@@ -17,6 +17,7 @@ mod listing;
 mod notifying;
 mod page;
 mod patching;
+mod proving;
 mod registering;
 mod roles;
 mod rules;

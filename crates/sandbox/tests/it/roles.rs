@@ -229,3 +229,18 @@ fn s4_4_what_came_in_incomplete_can_be_answered_and_is_checked_where_it_is_chang
         );
     }
 }
+
+#[test]
+fn s4_2_microsoft_is_invited_anew_after_a_decline_and_answers_the_new_invitation() {
+    let desk = Desk::new();
+    let own = desk.post(&shared()).expect(200);
+    let engagement = json!({"engagementId": own["engagementId"]});
+    let invite = || desk.post(&invitation(text(&own, "engagementId"))).expect(200);
+    let first = invite();
+    desk.act("microsoft/decline", &engagement);
+    let second = invite();
+    let accepted = desk.act("microsoft/accept", &engagement);
+    assert_eq!(accepted["id"], second["id"]);
+    let read = desk.get(&format!("{REFERRALS}/{}", text(&first, "id"))).expect(200);
+    assert_eq!(text(&read, "substatus"), "Declined");
+}

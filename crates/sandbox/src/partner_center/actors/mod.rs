@@ -225,10 +225,17 @@ impl State {
 
     fn microsofts_of(&self, body: &Value) -> Result<usize, Refusal> {
         match body.get("engagementId").and_then(Value::as_str) {
-            Some(engagement) => self
-                .book
-                .in_engagement(engagement, Owner::Microsoft)
-                .ok_or_else(|| Refusal::invalid("Microsoft has no referral in this engagement.")),
+            Some(engagement) => {
+                // After a decline Microsoft may have been invited anew: the open one is meant.
+                let mut theirs = self.book.engagement(engagement).filter(|at| {
+                    let record = self.book.get(*at);
+                    record.owner == Owner::Microsoft && record.text("status") != "Closed"
+                });
+                theirs
+                    .next()
+                    .or_else(|| self.book.in_engagement(engagement, Owner::Microsoft))
+                    .ok_or_else(|| Refusal::invalid("Microsoft has no referral in this engagement."))
+            }
             None => self.of(body, Owner::Microsoft),
         }
     }
