@@ -46,3 +46,34 @@ pub async fn serve(listener: TcpListener, routes: Router) -> Infallible {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+        time::Instant,
+    };
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_slow_or_idle_loses_the_connection_and_nobody_else_does() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(serve(listener, Router::new().route("/", get(async || "here"))));
+        let began = Instant::now();
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow").await.unwrap();
+        let mut prompt = TcpStream::connect(address).await.unwrap();
+        prompt.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        for (name, connection, served) in [("slow", &mut slow, false), ("prompt", &mut prompt, true)] {
+            let mut said = String::new();
+            let _ = connection.read_to_string(&mut said).await;
+            assert_eq!(said.ends_with("here"), served, "{name}: {said}");
+        }
+        assert!(began.elapsed() >= HEAD_WITHIN && began.elapsed() < HEAD_WITHIN * 3, "{:?}", began.elapsed());
+        server.abort();
+    }
+}
