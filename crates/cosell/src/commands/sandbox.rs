@@ -129,6 +129,8 @@ overlap = "1min"
 [mapping]
 file = "mapping.toml"
 
+# To have events sent here too, listen on a fixed port, add
+# public_url = "http://127.0.0.1:PORT", and run: cosell webhook register
 [webhook]
 listen = "127.0.0.1:0"
 trust_anchors = "file:sandbox-ca.pem"
