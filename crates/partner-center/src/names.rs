@@ -159,7 +159,8 @@ pub(crate) fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&
         .or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
-/// Renames documented members to their canonical spelling at every level; everything else stays untouched.
+/// Renames documented members to their canonical spelling at every level. A member that no page describes stays as it
+/// is, with everything below it: what it would mean in another spelling is not known, and it may have to be sent back.
 ///
 /// Recursion is as deep as the document, which the JSON parser bounds at 128 levels.
 pub(crate) fn normalise(value: Value) -> Value {
@@ -168,18 +169,19 @@ pub(crate) fn normalise(value: Value) -> Value {
         Value::Object(members) => {
             let mut renamed = Map::new();
             for (key, value) in members {
+                let Some(name) = canonical(&key) else {
+                    renamed.insert(key, value);
+                    continue;
+                };
                 let value = normalise(value);
-                match canonical(&key) {
+                match name {
                     // Of two spellings of one name the canonical one holds, wherever it stands.
-                    Some(name) if name != key && renamed.contains_key(name) => {}
-                    Some("ids") if value.as_object().is_some_and(Map::is_empty) => {
+                    name if name != key && renamed.contains_key(name) => {}
+                    "ids" if value.as_object().is_some_and(Map::is_empty) => {
                         renamed.insert("ids".to_owned(), Value::Array(Vec::new()));
                     }
-                    Some(name) => {
+                    name => {
                         renamed.insert(name.to_owned(), value);
-                    }
-                    None => {
-                        renamed.insert(key, value);
                     }
                 }
             }
@@ -203,7 +205,7 @@ mod tests {
             "customerProfile": { "ids": {}, "Team": [{ "EMAIL": "e" }] },
         });
         let expected = json!({
-            "id": "x", "eTag": "\"1\"", "NewThing": { "dealValue": 1 }, "@odata.context": "c",
+            "id": "x", "eTag": "\"1\"", "NewThing": { "DealValue": 1 }, "@odata.context": "c",
             "consent": { "consentToToShareInfoWithOthers": true },
             "customerProfile": { "ids": [], "team": [{ "email": "e" }] },
         });

@@ -15,6 +15,9 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::PartnerCenter, Self::Salesforce];
+
     /// The name used in stores, metrics and output.
     pub fn name(self) -> &'static str {
         match self {
@@ -127,6 +130,20 @@ pub trait Budget: Send + Sync + 'static {
 
     /// Tells that the server asked for a pause until `until`.
     async fn pause_until(&self, platform: Platform, until: Timestamp);
+}
+
+/// Why a pause could not be kept or read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the pauses that servers asked for: {0}")]
+pub struct PauseBookError(pub String);
+
+/// Where the pauses that servers ask for last longer than a process. Blocking: a pause is rare and a row is short.
+pub trait PauseBook: Send + Sync + 'static {
+    /// Every pause that is known, over or not.
+    fn pauses(&self) -> Result<Vec<(Platform, Timestamp)>, PauseBookError>;
+
+    /// Keeps a pause, unless a longer one is known.
+    fn keep(&self, platform: Platform, until: Timestamp) -> Result<(), PauseBookError>;
 }
 
 /// Grants everything: for tests of a client alone.

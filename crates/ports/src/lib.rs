@@ -11,7 +11,9 @@ mod rng;
 mod token;
 mod transport;
 
-pub use budget::{Admission, Budget, Lane, Outcome, Permit, Platform, Unlimited, Usage};
+pub use budget::{
+    Admission, Budget, Lane, Outcome, PauseBook, PauseBookError, Permit, Platform, Unlimited, Usage,
+};
 pub use clock::{Clock, SystemClock};
 pub use hold::{EffectKind, HoldPoint, HoldPoints, NoHolds};
 pub use retry::RetryClass;

@@ -19,7 +19,7 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Admission, Budget, Clock, Lane, Outcome, Permit, Platform, Usage};
+use ports::{Admission, Budget, Clock, Lane, Outcome, PauseBook, Permit, Platform, Usage};
 use tokio::sync::Notify;
 
 pub use concurrency::ConcurrencySettings;
@@ -40,6 +40,9 @@ const GUARD_PLACES: u32 = 1;
 
 /// Shortest and longest time after which a caller that found no place asks again.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
+
+/// A pause that was kept and is longer than this was not asked for by a server: the clock was set back since.
+const LONGEST_KEPT: SignedDuration = SignedDuration::from_hours(2);
 
 /// Up to which part of the allowance, in percent, each lane may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +104,7 @@ pub struct SharedBudget {
     clock: Arc<dyn Clock>,
     shares: Shares,
     gates: [Arc<Gate>; 2],
+    book: Option<Arc<dyn PauseBook>>,
 }
 
 /// What one platform is entered through.
@@ -144,7 +148,28 @@ impl SharedBudget {
             Arc::new(Gate { clock, state: Mutex::new(state), changed: Notify::new() })
         };
         let gates = [gate(), gate()];
-        Self { clock, shares: settings.shares, gates }
+        Self { clock, shares: settings.shares, gates, book: None }
+    }
+
+    /// The same budget, in the pauses that `book` knows.
+    pub fn paused_as(self, book: &dyn PauseBook) -> Self {
+        let now = self.clock.now();
+        match book.pauses() {
+            Ok(pauses) => {
+                let believed =
+                    pauses.into_iter().filter(|(_, until)| until.duration_since(now) < LONGEST_KEPT);
+                for (platform, until) in believed {
+                    self.gate(platform).state().pause_until(until);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "whether a server asked for a pause is not known"),
+        }
+        self
+    }
+
+    /// The same budget, which keeps the pauses that it is told of in `book`.
+    pub fn kept_in(self, book: Arc<dyn PauseBook>) -> Self {
+        Self { book: Some(book), ..self }
     }
 
     /// What is known of a platform by now.
@@ -240,6 +265,15 @@ impl Gate {
 }
 
 impl State {
+    /// Whether the pause grew.
+    fn pause_until(&mut self, until: Timestamp) -> bool {
+        let grows = self.paused_until.is_none_or(|known| known < until);
+        if grows {
+            self.paused_until = Some(until);
+        }
+        grows
+    }
+
     fn pause(&self, now: Timestamp) -> Option<Timestamp> {
         self.paused_until.filter(|until| *until > now)
     }
@@ -315,8 +349,13 @@ impl Budget for SharedBudget {
     }
 
     async fn pause_until(&self, platform: Platform, until: Timestamp) {
-        let mut state = self.gate(platform).state();
-        state.paused_until = Some(state.paused_until.map_or(until, |known| known.max(until)));
+        let grows = self.gate(platform).state().pause_until(until);
+        if let Some(book) = self.book.as_ref().filter(|_| grows)
+            && let Err(error) = book.keep(platform, until)
+        {
+            // It holds in this process all the same.
+            tracing::warn!(%error, "a pause could not be kept");
+        }
     }
 }
 
@@ -352,6 +391,34 @@ mod tests {
         };
         assert!(wait > Duration::from_secs(590), "{wait:?}");
         assert!(is_granted(&budget, Platform::Salesforce, Lane::Now).await);
+    }
+
+    #[derive(Default)]
+    struct Book(Mutex<Vec<(Platform, Timestamp)>>);
+
+    impl PauseBook for Book {
+        fn pauses(&self) -> Result<Vec<(Platform, Timestamp)>, ports::PauseBookError> {
+            Ok(self.0.lock().expect("no test panics while holding this lock").clone())
+        }
+
+        fn keep(&self, platform: Platform, until: Timestamp) -> Result<(), ports::PauseBookError> {
+            self.0.lock().expect("no test panics while holding this lock").push((platform, until));
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pause_reaches_other_processes_by_the_book_and_an_absurd_one_is_not_believed() {
+        let book = Arc::new(Book::default());
+        let pause = |minutes| Timestamp::now() + SignedDuration::from_mins(minutes);
+        let service = budget().kept_in(book.clone());
+        service.pause_until(Platform::PartnerCenter, pause(10)).await;
+        service.pause_until(Platform::PartnerCenter, pause(5)).await;
+        service.pause_until(Platform::Salesforce, pause(60 * 24)).await;
+        assert_eq!(book.pauses().map(|pauses| pauses.len()).ok(), Some(2), "a shorter pause is no news");
+        let command = budget().paused_as(book.as_ref());
+        assert!(!is_granted(&command, Platform::PartnerCenter, Lane::Now).await);
+        assert!(is_granted(&command, Platform::Salesforce, Lane::Now).await);
     }
 
     #[tokio::test]

@@ -1,0 +1,100 @@
+//! A portal that lets few calls through: every deal gets there, and the portal seldom has to say no.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Platform, World};
+
+/// How many deals there are.
+const DEALS: usize = 64;
+/// What the portal lets through in each window: much less than is asked at once.
+const CALLS: usize = 40;
+/// The window, in milliseconds.
+const WINDOW: u32 = 2000;
+/// Most calls at once, as configured by default: so many the first refusal may meet.
+const AT_ONCE: usize = 16;
+/// Most refusals after the first pause, in percent of the calls after it.
+const MOST_REFUSED: usize = 5;
+/// A request that was on its way when the portal asked for a pause arrives no later than this.
+const UNDER_WAY: SignedDuration = SignedDuration::from_millis(500);
+
+#[tokio::test]
+async fn a_portal_that_throttles_gets_every_deal_with_few_refusals_and_none_during_a_pause() {
+    let world = World::start();
+    world.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&limit(Some(CALLS)))).await;
+    let mut opportunities = Vec::new();
+    for number in 0..DEALS {
+        opportunities.push(world.new_opportunity(&format!("Deal {number}"), 10_000).await);
+    }
+    for opportunity in &opportunities {
+        world.opt_in(opportunity, false).await;
+    }
+    let _service = world.run();
+    for opportunity in &opportunities {
+        world.referral_of(opportunity).await;
+    }
+    until_equal(&world).await;
+    let log = calls(&world).await;
+    let first = log.iter().find(|call| call.status == 429);
+    let first = first.expect("the portal never had to say no: the test shows nothing");
+    let (before, after): (Vec<_>, Vec<_>) = log.iter().partition(|call| call.at < first.at + first.delay);
+    assert!(refused(&before) <= AT_ONCE, "{} calls met the first refusal", refused(&before));
+    assert!(after.len() > CALLS, "most of the work was done under the limit: {} calls", after.len());
+    let (refused, all) = (refused(&after), after.len());
+    assert!(refused * 100 <= all * MOST_REFUSED, "{refused} of {all} calls were refused");
+    for refusal in log.iter().filter(|call| call.status == 429) {
+        let pause = refusal.at + UNDER_WAY..refusal.at + refusal.delay;
+        let impatient = log.iter().find(|call| pause.contains(&call.at));
+        assert!(impatient.is_none(), "{impatient:?} came during the pause of {refusal:?}");
+    }
+
+    // What is slow now would hide what is wrong: both judges look at a portal that lets everything through.
+    world.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&limit(None))).await;
+    world.both_judges_agree(DEALS).await;
+}
+
+fn limit(calls: Option<usize>) -> Value {
+    json!({ "calls_a_minute": calls, "calls_window_ms": WINDOW })
+}
+
+/// Waits until the oracle finds every pair equal. It reads past the portal's API, and costs no calls.
+async fn until_equal(world: &World) {
+    crate::harness::until("equal pairs", || async {
+        let verdict = world.verdict().await;
+        (verdict.holds() && verdict.pairs.len() == DEALS).then_some(())
+    })
+    .await;
+}
+
+fn refused(log: &[&Seen]) -> usize {
+    log.iter().filter(|call| call.status == 429).count()
+}
+
+/// A call of the Referrals API, as the portal saw it.
+#[derive(Debug)]
+struct Seen {
+    at: Timestamp,
+    status: u64,
+    /// How long the portal asked to wait.
+    delay: Duration,
+}
+
+async fn calls(world: &World) -> Vec<Seen> {
+    let report = world.control(Platform::PartnerCenter, Method::GET, "requests", None).await;
+    assert_eq!(report["evicted"], 0, "the log is whole");
+    let exchanges = report["log"].as_array().unwrap().iter();
+    let api = exchanges.filter(|call| call["path"].as_str().is_some_and(|path| path.contains("/referrals")));
+    api.map(|call| {
+        let said = call["response"].as_str().and_then(|text| text.split_once("Try again in "));
+        let seconds = said.and_then(|(_, rest)| rest.split(' ').next()).and_then(|word| word.parse().ok());
+        Seen {
+            at: call["at"].as_str().unwrap().parse().unwrap(),
+            status: call["status"].as_u64().unwrap_or_default(),
+            delay: Duration::from_secs(seconds.unwrap_or_default()),
+        }
+    })
+    .collect()
+}
