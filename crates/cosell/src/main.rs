@@ -3,7 +3,9 @@
 mod commands;
 mod config;
 mod holds;
+mod mapping_files;
 mod output;
+mod sign_in;
 mod wanted_registration;
 mod wiring;
 

@@ -8,21 +8,23 @@ use connectors::{
     partner_center::{PartnerCenter, PortalSettings, TeamMember},
     salesforce::{ConsentRule, CrmSettings, Salesforce},
 };
-use deal_model::{GuardSettings, Specs, Switches};
+use deal_model::{Endings, GuardSettings, Specs, Switches};
 use jiff::SignedDuration;
 use mapping::Mapping;
 use partner_center::webhook::{Verifier, VerifierConfig};
-use ports::{Clock, HoldPoints, HttpService, Platform, Rng, SystemClock, SystemRng};
+use ports::{Clock, HoldPoints, HttpService, PauseBook, Platform, Rng, SystemClock, SystemRng};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use salesforce::{FieldPath, ObjectName, soql::Select};
 use secrecy::ExposeSecret as _;
-use service::{CallTally, SharedBudget, Shares, counted, outbound};
+use service::{BudgetSettings, CallTally, ConcurrencySettings, SharedBudget, counted, outbound};
 use store::{Options, SealKey, SqliteStore};
 use sync_engine::{Engine, EngineSettings, Parts, Store};
 
 use crate::{
     config::{Config, Loaded, SecretRef},
     holds::holds_from_environment,
+    mapping_files::{lacks, load_mapping},
+    sign_in::token_config,
 };
 
 /// Everything a command works with.
@@ -31,6 +33,7 @@ pub(crate) struct Wired {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) salesforce: salesforce::Client,
     pub(crate) partner_center: partner_center::Client,
+    pub(crate) tokens: Arc<partner_center::TokenSource>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) http: HttpService,
     pub(crate) tally: CallTally,
@@ -46,17 +49,6 @@ pub(crate) enum Access {
     Look,
     /// Another process may own it; nobody is called.
     Read,
-}
-
-pub(crate) fn load_mapping(loaded: &Loaded) -> anyhow::Result<Mapping> {
-    let Some(file) = &loaded.config.mapping.file else { return Ok(Mapping::shipped()) };
-    let path = loaded.folder.join(file);
-    let shown = path.display().to_string();
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read the mapping {shown}"))?;
-    Mapping::with_company(&shown, &text).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow!("the mapping cannot be used:\n{}", lines.join("\n"))
-    })
 }
 
 pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<SqliteStore>> {
@@ -99,18 +91,19 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
     let holds: Arc<dyn HoldPoints> = holds_from_environment();
     let http = outbound(Arc::clone(&clock)).context("cannot set up TLS")?;
     let tally = CallTally::default();
-    let budget = Arc::new(SharedBudget::new(Arc::clone(&clock), Shares::default()));
+    let budget = Arc::new(budget(config, access, &clock, &store));
 
     let portal_http = counted(http.clone(), Platform::PartnerCenter, tally.clone());
-    let tokens = partner_center::TokenSource::new(
+    let tokens = Arc::new(partner_center::TokenSource::new(
         portal_http.clone(),
         Arc::clone(&store) as Arc<dyn ports::TokenStore>,
         Arc::clone(&clock),
+        Arc::clone(&rng),
         token_config(&loaded)?,
-    );
+    ));
     let portal_client = partner_center::Client::new(
         portal_http,
-        Arc::new(tokens),
+        Arc::clone(&tokens),
         Arc::clone(&clock),
         Arc::clone(&rng),
         Arc::clone(&budget) as Arc<dyn ports::Budget>,
@@ -143,6 +136,7 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
         store,
         salesforce: salesforce_client,
         partner_center: portal_client,
+        tokens,
         clock,
         http,
         tally,
@@ -220,18 +214,14 @@ impl Wired {
     }
 }
 
-fn token_config(loaded: &Loaded) -> anyhow::Result<partner_center::TokenConfig> {
-    let config = &loaded.config.partner_center;
-    let secret =
-        |place: &Option<SecretRef>| place.as_ref().map(|place| place.read(&loaded.folder)).transpose();
-    let url = config.token_url.clone().unwrap_or_else(|| {
-        format!("https://login.microsoftonline.com/{}/oauth2/v2.0/token", config.tenant_id)
-    });
-    Ok(partner_center::TokenConfig {
-        client_secret: secret(&config.client_secret)?,
-        seed: secret(&config.refresh_token)?,
-        ..partner_center::TokenConfig::new(url, config.client_id.clone())
-    })
+/// The budget of this process, in the pauses that the service was told of. The service alone keeps them: a command
+/// beside it writes nothing but a rotated token.
+fn budget(config: &Config, access: Access, clock: &Arc<dyn Clock>, store: &Arc<SqliteStore>) -> SharedBudget {
+    let most = config.engine.calls_at_once.get();
+    let concurrency = ConcurrencySettings { most, ..ConcurrencySettings::default() };
+    let settings = BudgetSettings { concurrency, ..BudgetSettings::default() };
+    let budget = SharedBudget::new(Arc::clone(clock), settings).paused_as(store.as_ref());
+    if access == Access::Own { budget.kept_in(Arc::clone(store) as Arc<dyn PauseBook>) } else { budget }
 }
 
 fn portal_client_config(config: &Config) -> partner_center::ClientConfig {
@@ -251,9 +241,15 @@ fn portal_settings(config: &Config) -> anyhow::Result<PortalSettings> {
         .organization_id
         .parse()
         .map_err(|error| anyhow!("[partner_center] organization_id: {error}"))?;
+    let microsoft = portal
+        .microsoft_organization_id
+        .parse()
+        .map_err(|error| anyhow!("[partner_center] microsoft_organization_id: {error}"))?;
     Ok(PortalSettings {
+        companion_organization: microsoft,
         poll_every: portal.poll_every.0,
         overlap: SignedDuration::try_from(portal.overlap.0).unwrap_or(SignedDuration::MAX),
+        companion_visible: portal.companion_visible,
         default_team_member: portal.default_team_member.as_ref().map(|member| TeamMember {
             first_name: member.first_name.clone(),
             last_name: member.last_name.clone(),
@@ -308,6 +304,7 @@ fn specs(mapping: &Mapping, config: &Config) -> Specs {
             accept_grace_secs: guard.accept_grace.seconds(),
             brake_limit: guard.brake_limit,
             brake_window_secs: guard.brake_window.seconds(),
+            expiry_warnings_secs: guard.expiry_warnings.iter().map(|before| before.seconds()).collect(),
         },
         switches: Switches {
             create_referrals: switches.create_referrals,
@@ -317,12 +314,18 @@ fn specs(mapping: &Mapping, config: &Config) -> Specs {
             solutions: switches.solutions,
             companion: switches.microsoft_updates,
         },
+        endings: Endings {
+            error: config.partner_center.closes_as_error,
+            lost_needs_reason: config.partner_center.lost_needs_reason,
+            ..mapping.specs().endings.clone()
+        },
+        lacks: lacks(mapping, config),
         ..mapping.specs().clone()
     }
 }
 
 fn engine_settings(config: &Config) -> anyhow::Result<EngineSettings> {
-    let engine = &config.engine;
+    let (engine, portal) = (&config.engine, &config.partner_center);
     let least = engine.deadline.0 + sync_engine::BIRTH_MARGIN + Duration::from_secs(1);
     if engine.lease.0 < least {
         bail!(
@@ -338,6 +341,8 @@ fn engine_settings(config: &Config) -> anyhow::Result<EngineSettings> {
         deadline: engine.deadline.0,
         settling: engine.settling.0,
         report_every: engine.report_every.0,
+        companion_sweep_every: portal.companion_sweep_every.0,
+        companion_sweep_most: if portal.companion_visible { portal.companion_sweep_most } else { 0 },
         fresh: config.partner_center.poll_every.0.saturating_mul(3).max(Duration::from_secs(2)),
         ..EngineSettings::default()
     })

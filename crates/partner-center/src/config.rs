@@ -14,6 +14,19 @@ pub enum Audience {
     Webhooks,
 }
 
+impl Audience {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::Referrals, Self::Webhooks];
+
+    /// The service's name, for people.
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::Referrals => "Partner Center's Referrals API",
+            Self::Webhooks => "Partner Center's webhook registration",
+        }
+    }
+}
+
 /// On whose behalf a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallContext {

@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     answer::Answer,
-    auth::TokenSource,
+    auth::{AuthError, Challenge, TokenSource},
     config::{Audience, CallContext, ClientConfig},
     envelope::refusal,
     error::{Error, Operation},
@@ -59,7 +59,7 @@ impl Exchange {
     }
 
     /// Sends `call` and reads whether it succeeded. Repeats it only if no connection could be made, or once after
-    /// a 401 with a new token; in both cases the server did nothing.
+    /// a 401 or a claims challenge with a new token; in each case the server did nothing.
     pub(crate) async fn send(&self, context: CallContext, call: &Call) -> Result<Answer, Error> {
         if call.body.len() > self.config.limits.max_request_bytes {
             let reason = "the request is longer than the configured bound";
@@ -115,6 +115,15 @@ impl Exchange {
             // Before the place is given back: whoever takes it next must know of the pause.
             self.pause(status, error.retry_after()).await;
             place.end(load_of(status, call.operation, took));
+            if let Some(challenge) = Challenge::of(status, &parts.headers, &body) {
+                let audience = call.audience;
+                if self.tokens.challenged(audience, &token, &challenge, replayed).await {
+                    replayed = true;
+                    continue;
+                }
+                let source = AuthError::ClaimsChallenge { audience, claims: challenge.claims };
+                return Err(Error::Auth { operation: call.operation, source });
+            }
             if status == StatusCode::UNAUTHORIZED {
                 self.tokens.refused(call.audience, &token);
                 if !replayed {

@@ -30,7 +30,10 @@ mod standing;
 mod trace;
 pub mod webhook;
 
-pub use auth::{AuthError, TokenConfig, TokenSource};
+pub use auth::{
+    AssertionAlgorithm, AuthError, Authorization, Claims, ClientCertificate, ClientProof, DeviceCode, SignIn,
+    SignInError, SignedIn, TokenConfig, TokenSource, UnfitCertificate,
+};
 pub use client::{Client, Created, Fetched, NewReferral, Patched};
 pub use config::{Audience, CallContext, ClientConfig, Limits};
 pub use continuation::Continuation;

@@ -4,6 +4,9 @@ use std::{fmt, time::Duration};
 
 use ports::{RetryClass, TokenStoreError, TransportError};
 
+use super::{aadsts, claims::Claims};
+use crate::config::Audience;
+
 /// Why there is no access token. Holds no token and nothing of the identity platform's prose, which names people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,17 +22,42 @@ pub enum AuthError {
     MfaRequired {
         /// Numbers of the `AADSTS` codes.
         codes: Vec<u32>,
+        /// What the next sign-in must satisfy.
+        claims: Option<Claims>,
     },
-    /// The user must sign in again, for consent or a condition of access.
-    InteractionRequired {
+    /// A Conditional Access policy stands in the way: the place, the device, the age of the sign-in.
+    ConditionalAccess {
+        /// Numbers of the `AADSTS` codes.
+        codes: Vec<u32>,
+        /// What the next sign-in must satisfy.
+        claims: Option<Claims>,
+    },
+    /// Nobody has consented to the application's permissions.
+    ConsentMissing {
         /// Numbers of the `AADSTS` codes.
         codes: Vec<u32>,
     },
-    /// The application's id or secret is not accepted.
+    /// The user must sign in again for another reason.
+    InteractionRequired {
+        /// Numbers of the `AADSTS` codes.
+        codes: Vec<u32>,
+        /// What the next sign-in must satisfy.
+        claims: Option<Claims>,
+    },
+    /// Partner Center itself demands more of the sign-in (`insufficient_claims`; reference, section 1.3).
+    ClaimsChallenge {
+        /// Which of its services.
+        audience: Audience,
+        /// What the next sign-in must satisfy, if it said so.
+        claims: Option<Claims>,
+    },
+    /// The application's id, secret or certificate is not accepted.
     ClientRefused {
         /// Numbers of the `AADSTS` codes.
         codes: Vec<u32>,
     },
+    /// The application's certificate has expired; nothing was sent.
+    CertificateExpired,
     /// The request was refused for another reason, for example an unknown scope.
     Refused {
         /// The answer's status.
@@ -60,6 +88,8 @@ pub enum AuthError {
     },
     /// The rotated refresh token could not be stored: others kept changing the row.
     StoreContended,
+    /// Another process renews the sign-in, and did not end in time.
+    Leased,
     /// The refresh was broken off, as when the program stops.
     BrokenOff,
 }
@@ -71,14 +101,19 @@ impl AuthError {
             Self::NoRefreshToken
             | Self::InvalidGrant { .. }
             | Self::MfaRequired { .. }
+            | Self::ConditionalAccess { .. }
+            | Self::ConsentMissing { .. }
             | Self::InteractionRequired { .. }
+            | Self::ClaimsChallenge { .. }
             | Self::ClientRefused { .. }
+            | Self::CertificateExpired
             | Self::Refused { .. } => RetryClass::Person,
             Self::Unavailable { after, .. } => RetryClass::Later { after: *after },
             Self::Unreachable(_)
             | Self::Unreadable { .. }
             | Self::Store { .. }
             | Self::StoreContended
+            | Self::Leased
             | Self::BrokenOff => RetryClass::LATER,
         }
     }
@@ -87,40 +122,78 @@ impl AuthError {
     pub(super) fn asks_for_a_new_token(&self) -> bool {
         matches!(
             self,
-            Self::InvalidGrant { .. } | Self::MfaRequired { .. } | Self::InteractionRequired { .. }
+            Self::InvalidGrant { .. }
+                | Self::MfaRequired { .. }
+                | Self::ConditionalAccess { .. }
+                | Self::InteractionRequired { .. }
         )
+    }
+
+    /// Whether it stands in the way of both services, or of the one alone that was asked for.
+    pub(super) fn concerns_both_audiences(&self) -> bool {
+        matches!(
+            self,
+            Self::NoRefreshToken
+                | Self::InvalidGrant { .. }
+                | Self::ClientRefused { .. }
+                | Self::CertificateExpired
+        )
+    }
+
+    /// What the next sign-in must satisfy, if that was said.
+    pub fn claims(&self) -> Option<&Claims> {
+        match self {
+            Self::MfaRequired { claims, .. }
+            | Self::ConditionalAccess { claims, .. }
+            | Self::InteractionRequired { claims, .. }
+            | Self::ClaimsChallenge { claims, .. } => claims.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn codes(&self) -> &[u32] {
+        match self {
+            Self::InvalidGrant { codes }
+            | Self::MfaRequired { codes, .. }
+            | Self::ConditionalAccess { codes, .. }
+            | Self::ConsentMissing { codes }
+            | Self::InteractionRequired { codes, .. }
+            | Self::ClientRefused { codes }
+            | Self::Refused { codes, .. } => codes,
+            _ => &[],
+        }
     }
 
     /// What a person does about it, in one sentence; nothing when waiting is enough.
     pub fn next_step(&self) -> Option<&'static str> {
+        if let Some(known) = aadsts::known(self.codes()) {
+            return Some(known.next_step);
+        }
         Some(match self {
-            Self::NoRefreshToken => {
-                "Sign in once as the synchronisation's user, with multi-factor authentication, and give the refresh \
-                 token to the configuration."
-            }
-            Self::InvalidGrant { .. } => {
-                "Sign in again as the synchronisation's user and put the new refresh token into the configuration, \
-                 then start again: it is tried when the stored one is refused."
-            }
-            Self::MfaRequired { .. } => {
-                "Sign in again as the synchronisation's user and pass multi-factor authentication, then put the new \
-                 refresh token into the configuration."
-            }
+            Self::NoRefreshToken | Self::InvalidGrant { .. } => aadsts::SIGN_IN,
+            Self::MfaRequired { .. } => aadsts::SIGN_IN_WITH_MFA,
+            Self::ConditionalAccess { .. } | Self::ClaimsChallenge { .. } => aadsts::SIGN_IN_AS_POLICIES_ASK,
+            Self::ConsentMissing { .. } => aadsts::CONSENT,
             Self::InteractionRequired { .. } => {
-                "Sign in again as the synchronisation's user and grant what is asked for (consent, terms, a condition \
-                 of access), then put the new refresh token into the configuration."
+                "Run `cosell login partner-center` as the synchronisation's user and grant what is asked for."
             }
             Self::ClientRefused { .. } => {
-                "Check the application's id and secret in the configuration; create a new secret if it has expired."
+                "Check client_id and client_secret (or client_certificate and client_key) of [partner_center]; make \
+                 a new secret if it has expired."
+            }
+            Self::CertificateExpired => {
+                "Make a new certificate, upload it to the application in Entra (Certificates & secrets), name it in \
+                 [partner_center] client_certificate and client_key, and start again."
             }
             Self::Refused { .. } => {
-                "Check the token address, the application's permissions and the scopes in the configuration."
+                "Check token_url, the application's permissions and the scopes of [partner_center]."
             }
             Self::Unavailable { .. }
             | Self::Unreachable(_)
             | Self::Unreadable { .. }
             | Self::Store { .. }
             | Self::StoreContended
+            | Self::Leased
             | Self::BrokenOff => return None,
         })
     }
@@ -134,46 +207,58 @@ impl From<TokenStoreError> for AuthError {
 
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers = |f: &mut fmt::Formatter<'_>, codes: &[u32]| -> fmt::Result {
-            for code in codes {
-                write!(f, " AADSTS{code}")?;
-            }
-            Ok(())
-        };
+        let known = aadsts::known(self.codes()).map(|known| known.sentence);
         match self {
-            Self::NoRefreshToken => write!(f, "there is no refresh token"),
-            Self::InvalidGrant { codes } => {
-                write!(f, "the refresh token is dead")?;
-                numbers(f, codes)
+            Self::NoRefreshToken => write!(f, "nobody has signed in yet")?,
+            Self::InvalidGrant { .. } => write!(f, "{}", known.unwrap_or("the sign-in is no longer valid"))?,
+            Self::MfaRequired { .. } => {
+                write!(f, "{}", known.unwrap_or("multi-factor authentication is required"))?;
             }
-            Self::MfaRequired { codes } => {
-                write!(f, "multi-factor authentication is required")?;
-                numbers(f, codes)
+            Self::ConditionalAccess { .. } => {
+                write!(
+                    f,
+                    "{}",
+                    known.unwrap_or("a Conditional Access policy does not let the sign-in through")
+                )?;
             }
-            Self::InteractionRequired { codes } => {
-                write!(f, "the user must sign in again")?;
-                numbers(f, codes)
+            Self::ConsentMissing { .. } => {
+                write!(f, "{}", known.unwrap_or("the application's permissions lack consent"))?;
             }
-            Self::ClientRefused { codes } => {
-                write!(f, "the application's id or secret is refused")?;
-                numbers(f, codes)
+            Self::InteractionRequired { .. } => {
+                write!(f, "{}", known.unwrap_or("the user must sign in again"))?;
             }
-            Self::Refused { status, code, codes } => {
+            Self::ClaimsChallenge { audience, .. } => {
+                write!(f, "{} demands more of the sign-in (insufficient_claims)", audience.service())?;
+            }
+            Self::ClientRefused { .. } => {
+                write!(f, "{}", known.unwrap_or("the application's id or secret is refused"))?;
+            }
+            Self::CertificateExpired => write!(f, "the application's certificate has expired")?,
+            Self::Refused { status, code, .. } => {
                 write!(f, "the identity platform refused with {status}")?;
                 if let Some(code) = code {
                     write!(f, " {code}")?;
                 }
-                numbers(f, codes)
+                if let Some(known) = known {
+                    write!(f, ": {known}")?;
+                }
             }
-            Self::Unavailable { status, .. } => write!(f, "the identity platform is busy or down ({status})"),
-            Self::Unreachable(source) => write!(f, "no token: {source}"),
+            Self::Unavailable { status, .. } => {
+                write!(f, "the identity platform is busy or down ({status})")?
+            }
+            Self::Unreachable(source) => write!(f, "no token: {source}")?,
             Self::Unreadable { reason } => {
-                write!(f, "the identity platform's answer cannot be used: {reason}")
+                write!(f, "the identity platform's answer cannot be used: {reason}")?;
             }
-            Self::Store { reason } => write!(f, "the token store failed: {reason}"),
-            Self::BrokenOff => write!(f, "the refresh was broken off"),
-            Self::StoreContended => write!(f, "the rotated refresh token could not be stored"),
+            Self::Store { reason } => write!(f, "the token store failed: {reason}")?,
+            Self::StoreContended => write!(f, "the rotated refresh token could not be stored")?,
+            Self::Leased => write!(f, "another process is renewing the sign-in")?,
+            Self::BrokenOff => write!(f, "the refresh was broken off")?,
         }
+        for code in self.codes() {
+            write!(f, " AADSTS{code}")?;
+        }
+        Ok(())
     }
 }
 

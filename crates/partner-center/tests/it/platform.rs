@@ -175,7 +175,7 @@ pub(crate) fn source(
     seed: Option<&str>,
 ) -> TokenSource {
     let config = TokenConfig { seed: seed.map(SecretString::from), ..TokenConfig::new(TOKEN_URL, "app") };
-    TokenSource::new(login.service(), store, clock.clone(), config)
+    TokenSource::new(login.service(), store, clock.clone(), Arc::new(SystemRng), config)
 }
 
 pub(crate) fn now_lane() -> CallContext {

@@ -8,7 +8,8 @@ use std::{
 use async_trait::async_trait;
 use futures::future::join_all;
 use partner_center::{Audience, AuthError};
-use ports::{MemoryTokenStore, RetryClass, StoredToken, TokenStore, TokenStoreError};
+use jiff::Timestamp;
+use ports::{MemoryTokenStore, RetryClass, StoredToken, TokenFacts, TokenLease, TokenStore, TokenStoreError};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::platform::{HandClock, Script, source};
@@ -88,6 +89,37 @@ impl TokenStore for Hindered {
         }
         self.inner.replace(name, version, secret).await
     }
+
+    async fn facts(&self, name: &str) -> Result<Option<TokenFacts>, TokenStoreError> {
+        self.inner.facts(name).await
+    }
+
+    async fn sign_in(
+        &self,
+        name: &str,
+        secret: SecretString,
+        account: Option<String>,
+    ) -> Result<(), TokenStoreError> {
+        self.inner.sign_in(name, secret, account).await
+    }
+
+    async fn challenge(&self, name: &str, claims: Option<&str>) -> Result<(), TokenStoreError> {
+        self.inner.challenge(name, claims).await
+    }
+
+    async fn lease(
+        &self,
+        name: &str,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<TokenLease>, TokenStoreError> {
+        self.inner.lease(name, owner, now, until).await
+    }
+
+    async fn end_lease(&self, lease: &TokenLease) -> Result<(), TokenStoreError> {
+        self.inner.end_lease(lease).await
+    }
 }
 
 #[tokio::test]
@@ -132,7 +164,7 @@ async fn the_stored_token_wins_until_it_is_refused_then_the_configured_one_is_tr
     let both_dead = source(&login, store, &clock, Some("also-dead"));
     let error = both_dead.token(Audience::Referrals).await.unwrap_err();
     assert_eq!(error, AuthError::InvalidGrant { codes: vec![700_082] });
-    assert!(error.next_step().unwrap().contains("Sign in again"));
+    assert!(error.next_step().unwrap().contains("cosell login partner-center"));
     // Nobody is asked again for a while, and then only about the stored token.
     assert!(both_dead.token(Audience::Webhooks).await.is_err());
     assert_eq!(login.asked().len(), 2);

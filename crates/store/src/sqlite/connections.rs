@@ -1,5 +1,6 @@
-//! Problems of whole connections.
+//! Problems of whole connections, and when each was last seen to work.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use sync_engine::ConnectionProblem;
 
@@ -39,5 +40,22 @@ pub(super) fn all(sql: &Connection) -> Outcome<Vec<ConnectionProblem>> {
             since: row.get::<_, Micros>(3)?.0,
         })
     })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The connection worked: what was wrong with it is over.
+pub(super) fn worked(sql: &Connection, key: &str, at: Timestamp) -> Outcome<()> {
+    set(sql, key, None)?;
+    sql.prepare_cached(
+        "INSERT INTO connection_worked (key, at) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET at = max(at, excluded.at)",
+    )?
+    .execute(params![key, Micros(at)])?;
+    Ok(())
+}
+
+pub(super) fn last_worked(sql: &Connection) -> Outcome<Vec<(String, Timestamp)>> {
+    let mut statement = sql.prepare_cached("SELECT key, at FROM connection_worked ORDER BY key")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Micros>(1)?.0)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -10,6 +10,17 @@ use super::{
     lifetime,
 };
 
+/// How the owner of a lease begins when it is a process that does not own the store.
+pub(super) const BESIDE: &str = "beside/";
+
+/// Ends the leases of former owners of the store: one process owns the file, so they are dead. Who works beside it
+/// may be alive.
+pub(super) fn end_those_of_the_dead(sql: &Connection, owner: &str) -> Outcome<()> {
+    sql.prepare_cached("DELETE FROM lease WHERE owner <> ?1 AND substr(owner, 1, length(?2)) <> ?2")?
+        .execute([owner, BESIDE])?;
+    Ok(())
+}
+
 /// Draws `many` lease numbers that nobody ever had, and returns the first. One sequence serves named leases and
 /// work rows, so a number alone tells a lease from every other there ever was.
 pub(super) fn draw_numbers(sql: &Connection, many: u64) -> Outcome<u64> {

@@ -7,6 +7,7 @@ use sync_engine::StoreError;
 use super::{
     columns::{Count, Micros},
     fault::Outcome,
+    leases,
 };
 
 const HEARTBEAT: &str = "heartbeat";
@@ -42,8 +43,7 @@ pub(super) fn start(sql: &Connection, owner: &str, now: Timestamp) -> Outcome<Si
     if let Ok(micros @ 1..) = i64::try_from(away.as_micros()) {
         sql.prepare_cached("UPDATE waiting_effect SET not_before = not_before + ?1")?.execute([micros])?;
     }
-    // One process owns the file, so whoever else holds a lease is dead.
-    sql.prepare_cached("DELETE FROM lease WHERE owner <> ?1")?.execute([owner])?;
+    leases::end_those_of_the_dead(sql, owner)?;
     sql.prepare_cached(
         "UPDATE work
          SET state = 'waiting', wake = due, lease_owner = NULL, lease_number = NULL, lease_until = NULL,

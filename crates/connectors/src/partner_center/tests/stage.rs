@@ -80,7 +80,13 @@ fn side(
     clock: Arc<HandClock>,
     ours: &str,
 ) -> PartnerCenter {
-    let tokens = TokenSource::new(http.clone(), Arc::new(MemoryTokenStore::default()), clock.clone(), token);
+    let tokens = TokenSource::new(
+        http.clone(),
+        Arc::new(MemoryTokenStore::default()),
+        clock.clone(),
+        Arc::new(SystemRng),
+        token,
+    );
     let client = Client::new(http, Arc::new(tokens), clock, Arc::new(SystemRng), Arc::new(Unlimited), config);
     PartnerCenter::new(client, mapping(), settings(ours))
 }
@@ -285,6 +291,7 @@ pub(super) fn deal(asks_help: bool) -> NewRecord {
                 "solutions",
                 vec![("solutions", elements(&[("SOL-12345-ABC", &[("name", "Fabrikam Insight")])]))],
             ),
+            write("marketplace_intent", vec![("marketplace_intent", choice("HaveNotDecided"))]),
             write("customer_name", vec![("customer_name", text("Northwind Traders GmbH"))]),
             write(
                 "customer_address",

@@ -139,7 +139,8 @@ pub(crate) fn change() -> PatchOperation {
 fn tokens() -> TokenSource {
     let mut config = TokenConfig::new("https://login.example/token", "app");
     config.seed = Some(SecretString::from("seed"));
-    TokenSource::new(login(), Arc::new(MemoryTokenStore::default()), Arc::new(SystemClock), config)
+    let store = Arc::new(MemoryTokenStore::default());
+    TokenSource::new(login(), store, Arc::new(SystemClock), Arc::new(SystemRng), config)
 }
 
 /// An identity platform that always hands out the same token.
