@@ -66,12 +66,30 @@ pub(crate) struct PartnerCenterConfig {
     pub(crate) organization_id: String,
     /// The Entra application.
     pub(crate) client_id: String,
-    /// Its secret, if it is not a public client.
+    /// Its secret, if it proves itself by one.
     pub(crate) client_secret: Option<SecretRef>,
+    /// Its certificate, PEM, if it proves itself by one.
+    pub(crate) client_certificate: Option<SecretRef>,
+    /// The certificate's RSA key, PEM.
+    pub(crate) client_key: Option<SecretRef>,
+    /// How the key signs.
+    #[serde(default)]
+    pub(crate) client_assertion: Assertion,
     /// The first refresh token; the store keeps its successors.
     pub(crate) refresh_token: Option<SecretRef>,
     /// The token endpoint, if it is not Microsoft's for the tenant.
     pub(crate) token_url: Option<String>,
+    /// Where a person signs in by browser, if it is not beside the token endpoint.
+    pub(crate) authorize_url: Option<String>,
+    /// Where a device code is had, if it is not beside the token endpoint.
+    pub(crate) device_code_url: Option<String>,
+    /// Where a browser comes back to: a loopback address; without a port, any free one.
+    #[serde(default = "loopback")]
+    pub(crate) login_redirect: String,
+    /// The scope of the Referrals API, if it is not the documented one.
+    pub(crate) referrals_scope: Option<String>,
+    /// The scope of the webhook registration, if it is not the documented one.
+    pub(crate) webhooks_scope: Option<String>,
     /// The Referrals API, if it is not Microsoft's.
     pub(crate) api_url: Option<String>,
     /// The webhook registration API, if it is not Microsoft's.
@@ -85,6 +103,9 @@ pub(crate) struct PartnerCenterConfig {
     /// A sandbox org may write to the real portal. A refreshed sandbox carries production's identifiers.
     #[serde(default)]
     pub(crate) dangerous_writes_from_sandbox_org: bool,
+    /// The organisation id that Microsoft's referrals carry.
+    #[serde(default = "msft")]
+    pub(crate) microsoft_organization_id: String,
     /// Whether the account can see Microsoft's referrals at all. Off, their fields stay empty and nothing is asked.
     #[serde(default = "yes")]
     pub(crate) companion_visible: bool,
@@ -102,6 +123,18 @@ pub(crate) struct PartnerCenterConfig {
     pub(crate) lost_needs_reason: bool,
     /// Who stands in the referral's team when the mapping gives nobody.
     pub(crate) default_team_member: Option<TeamMemberConfig>,
+}
+
+/// How a client assertion is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub(crate) enum Assertion {
+    /// RSASSA-PSS, which Microsoft recommends.
+    #[default]
+    #[serde(rename = "PS256")]
+    Ps256,
+    /// RSASSA-PKCS1-v1_5.
+    #[serde(rename = "RS256")]
+    Rs256,
 }
 
 /// `[partner_center.default_team_member]`
@@ -332,8 +365,16 @@ fn fifteen_minutes() -> Span {
     Span(Duration::from_mins(15))
 }
 
+fn loopback() -> String {
+    "http://127.0.0.1".to_owned()
+}
+
 fn yes() -> bool {
     true
+}
+
+fn msft() -> String {
+    "msft".to_owned()
 }
 
 fn fifty() -> usize {
