@@ -2,8 +2,9 @@
 //!
 //! Contract (reference, section 6.3, and hardened beyond it): what can be refused for its size, headers or form is
 //! refused before anything is fetched. A certificate is fetched only from a configured place, without redirects,
-//! within bounds, and at most a few times a minute however many forgeries arrive. A [`Notification`] says only
-//! "look here": no value of it is used, and the address it names is never called.
+//! within bounds, and at most a few times a minute however many forgeries arrive; so is the issuer's that its file
+//! leaves out. A [`Notification`] says only "look here": no value of it is used, and the address it names is never
+//! called.
 //!
 //! Deliberately absent: revocation lists. A certificate is replaced by its owner at the address it was fetched
 //! from, and an event that is signed by the new one makes this program fetch it.
