@@ -37,6 +37,10 @@ pub(crate) struct SandboxCommand {
     /// Writes the fitting configuration and its secrets into this folder.
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
+    /// Writes every request with its answer into this folder, one file each,
+    /// without tokens and secrets; what deals hold is in them.
+    #[arg(long, value_name = "DIR")]
+    dump: Option<PathBuf>,
 }
 
 /// What is printed when both platforms answer.
@@ -75,9 +79,10 @@ impl SandboxCommand {
             partner_center: self.partner_center,
             salesforce: self.salesforce,
             seed: self.seed,
+            dump: self.dump.clone(),
             ..SandboxConfig::default()
         };
-        let sandbox = Sandbox::start(config).await.context("the sandbox could not listen")?;
+        let sandbox = Sandbox::start(config).await.context("the sandbox could not start")?;
         let printed = printed(sandbox.ready())?;
         if let Some(folder) = &self.write {
             printed.write_files(folder)?;
