@@ -20,8 +20,27 @@ pub struct Code {
     pub code: String,
     /// What a person chooses or types for it.
     pub name: String,
-    /// Whether it may be sent: it is known to be taken, or sending it on trust is allowed.
-    pub usable: bool,
+    /// Whether it may be sent.
+    pub standing: CodeStanding,
+}
+
+/// Whether a code may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeStanding {
+    /// It is known to be taken, or sending it on trust is allowed.
+    Usable,
+    /// It is in the list, and nobody has seen the portal take it.
+    Unverified,
+    /// A field still has a name for it, and the list has it no more.
+    Outdated,
+}
+
+impl Code {
+    /// Whether it may be sent.
+    pub fn is_usable(&self) -> bool {
+        self.standing == CodeStanding::Usable
+    }
 }
 
 /// The codes that a field may hold.
@@ -60,17 +79,19 @@ pub(crate) struct Unmet {
 impl CodeList {
     /// Why `code` cannot be sent, as the end of a sentence about it; nothing if it can.
     pub(crate) fn refuses(&self, code: &str) -> Option<String> {
-        match self.codes.iter().find(|known| known.code == code) {
-            Some(known) if known.usable => None,
-            Some(_) => Some(format!("which is not verified in the list \"{}\"", self.name)),
-            None => Some(format!("which is not in the list \"{}\"", self.name)),
+        match self.codes.iter().find(|known| known.code == code).map(|known| known.standing) {
+            Some(CodeStanding::Usable) => None,
+            Some(CodeStanding::Unverified) => {
+                Some(format!("which is not verified in the list \"{}\"", self.name))
+            }
+            Some(CodeStanding::Outdated) | None => Some(format!("which is not in the list \"{}\"", self.name)),
         }
     }
 
     /// What a person may choose, as a sentence lists it.
     pub(crate) fn choices(&self) -> String {
         let mut told = BTreeSet::new();
-        let usable = self.codes.iter().filter(|code| code.usable && told.insert(code.name.as_str()));
+        let usable = self.codes.iter().filter(|code| code.is_usable() && told.insert(code.name.as_str()));
         let names: Vec<String> = usable.map(|code| format!("\"{}\"", code.name)).collect();
         let more = if names.len() > LISTED { ", ..." } else { "" };
         format!("{}{more}", names[..names.len().min(LISTED)].join(", "))

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use deal_model::{Code, CodeList};
+use deal_model::{Code, CodeList, CodeStanding};
 use iso_currency::Currency;
 
 use crate::{MappingError, Source, file};
@@ -117,7 +117,11 @@ impl CodeLists {
         let code = |listed: &ListedCode| Code {
             name: names(&listed.code).or_else(|| listed.label.clone()).unwrap_or_else(|| listed.code.clone()),
             code: listed.code.clone(),
-            usable: listed.verified || self.unverified,
+            standing: if listed.verified || self.unverified {
+                CodeStanding::Usable
+            } else {
+                CodeStanding::Unverified
+            },
         };
         Some(CodeList { name: name.to_owned(), codes: list.codes.iter().map(code).collect() })
     }
@@ -148,7 +152,7 @@ pub(crate) fn iso_countries() -> CodeList {
 }
 
 fn standard<'c>(name: &str, codes: impl Iterator<Item = &'c str>) -> CodeList {
-    let code = |code: &str| Code { code: code.to_owned(), name: code.to_owned(), usable: true };
+    let code = |code: &str| Code { code: code.to_owned(), name: code.to_owned(), standing: CodeStanding::Usable };
     CodeList { name: name.to_owned(), codes: codes.map(code).collect() }
 }
 
@@ -173,7 +177,7 @@ mod tests {
         let usable = |unverified: bool| {
             let lists = CodeLists::with(&[], unverified).unwrap();
             let intent = lists.checked("marketplace_intent", |_| None).unwrap();
-            intent.codes.iter().filter(|code| code.usable).map(|code| code.code.clone()).collect::<Vec<_>>()
+            intent.codes.iter().filter(|code| code.is_usable()).map(|code| code.code.clone()).collect::<Vec<_>>()
         };
         assert_eq!(usable(false), ["HaveNotDecided"]);
         assert_eq!(usable(true), ["HaveNotDecided", "Yes", "No"]);

@@ -48,7 +48,7 @@ impl Engine {
     }
 
     /// Marks every deal, page by page, in the background.
-    async fn look_at_all(&self) -> StoreResult<()> {
+    pub(crate) async fn look_at_all(&self) -> StoreResult<()> {
         let mut after = None;
         loop {
             let page = self.parts.store.list(after.as_ref(), LIST_PAGE).await?;

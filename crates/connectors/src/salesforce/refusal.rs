@@ -43,7 +43,14 @@ pub(super) fn of_write(mapping: &Mapping, object: &str, error: &Error) -> SideEr
 /// Something that a person has to mend, found before anything was sent.
 pub(super) fn person(what: impl Into<String>, groups: Vec<GroupId>) -> SideError {
     let what = what.into();
-    SideError { class: RetryClass::Person, told: what.clone(), what, groups, fixed: Vec::new(), certainly_not_done: true }
+    SideError {
+        class: RetryClass::Person,
+        told: what.clone(),
+        what,
+        groups,
+        fixed: Vec::new(),
+        certainly_not_done: true,
+    }
 }
 
 /// The record is not what the plan was made on.

@@ -7,7 +7,7 @@ use deal_model::{
     RecordId as DealRecord, Response, Value, Version,
 };
 use jiff::{SignedDuration, Timestamp};
-use mapping::{Binding, Codec, CrmPath, Mapping, SetBinding, When};
+use mapping::{Binding, Codec, CrmPath, Mapping, SetBinding, SetSource, When};
 use salesforce::{Record, RecordId, UserId};
 use serde_json::Value as Json;
 use sync_engine::SideError;
@@ -19,6 +19,9 @@ use super::{
 
 /// A record read sooner after its stamp may change again within the same second (sync rules, section 1).
 const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(2);
+/// Most characters that are kept of a text which stands for no value.
+const MISFIT_CHARS: usize = 80;
+
 /// A child row as it was read: what a later write of it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
@@ -120,6 +123,8 @@ impl Reader<'_> {
             reason: reason.map(|reason| self.mapping.stages().reason_to_portal(&reason)),
             asks_help,
             unsettled: self.server_date.duration_since(stamp) < SETTLED_AFTER,
+            misfits: self.misfits(record),
+            primary: self.primary(whole),
         };
         let known = Known {
             stamp,
@@ -195,6 +200,28 @@ impl Reader<'_> {
                 (binding.field.clone(), Reading { held, sends })
             })
             .collect()
+    }
+
+    /// Columns that hold a text which stands for no value: a country's name that no list has, a help that is not mapped.
+    fn misfits(&self, record: &Record) -> BTreeMap<FieldId, String> {
+        let bindings = self.mapping.bindings().iter();
+        let text = |binding: &Binding| {
+            let path = binding.crm.as_ref().map(CrmPath::soql).filter(|path| self.schema.selects(path))?;
+            let Some(Json::String(text)) = record.at(&path) else { return None };
+            let means_nothing = binding.codec.read_crm(&Json::String(text.clone())) == Observed::Unknown;
+            means_nothing.then(|| text.trim().chars().take(MISFIT_CHARS).collect())
+        };
+        bindings.filter_map(|binding| Some((binding.field.clone(), text(binding)?))).collect()
+    }
+
+    /// Which rows the seller marked as the primary one, of each set that has such a mark.
+    fn primary(&self, whole: &Whole) -> BTreeMap<FieldId, Vec<ElementKey>> {
+        let marked = |set: &SetBinding| {
+            let rows = whole.children.get(&place_of(set).1)?;
+            let rows: Vec<Json> = rows.iter().map(|row| Json::Object(row.as_map().clone())).collect();
+            matches!(set.crm, SetSource::Children { .. }).then(|| set.primary(&rows))
+        };
+        self.mapping.sets().iter().filter_map(|set| Some((set.field.clone(), marked(set)?))).collect()
     }
 
     /// What a column holds. Names are compared without case, as the platform does.

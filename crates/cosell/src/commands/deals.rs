@@ -13,8 +13,9 @@ use sync_engine::{ArchivedRow, DealSummary, FixedPath, Store as _};
 use super::{PAGE, find_deal};
 use crate::{
     config::{Config, Loaded},
+    mapping_files::load_mapping,
     output::{self, Format},
-    wiring::{Access, load_mapping, open_store},
+    wiring::{Access, open_store},
 };
 
 /// Most lines of history that are shown.

@@ -1,7 +1,7 @@
 //! What the portal demands of a field's value, from the field's type and its code list (partner-center reference,
 //! section 4.5).
 
-use deal_model::{CodeList, Demands};
+use deal_model::{Code, CodeList, CodeStanding, Demands};
 
 use super::{lists::Named, mistakes::Mistakes, tree::Table, typed};
 use crate::{
@@ -62,6 +62,13 @@ fn of_choices(choices: &ChoiceTable, list: Named<'_>, lists: &CodeLists) -> Opti
     let name =
         |code: &str| choices.pairs().iter().find(|(_, known)| known == code).map(|(name, _)| name.clone());
     let mut checked = lists.checked(list.name, name)?;
+    // A name whose code the list has no more is still what the seller chose, and is told by that name.
+    let outdated = |(name, code): &(String, String)| {
+        let gone = !checked.codes.iter().any(|known| known.code == *code);
+        gone.then(|| Code { code: code.clone(), name: name.clone(), standing: CodeStanding::Outdated })
+    };
+    let outdated: Vec<Code> = choices.pairs().iter().filter_map(outdated).collect();
+    checked.codes.extend(outdated);
     // What stands for no choice cannot be chosen.
     checked.codes.retain(|code| choices.none.as_ref() != Some(&code.code));
     Some(checked)

@@ -28,7 +28,7 @@ impl Engine {
                 Effect::CreateCompanion { writes } => self.bear_companion(item, writes).await?,
                 Effect::Move { to, kind } => self.move_referral(item, to, *kind).await,
                 Effect::Update { side: Side::Portal, writes, life, expect } => {
-                    self.update_referral(item, at, writes, life.as_ref(), expect).await;
+                    self.update_referral(item, at, writes, life.as_ref(), expect).await?;
                     if item.round.failure.is_some() {
                         return Ok(());
                     }
@@ -66,7 +66,7 @@ impl Engine {
         writes: &[Write],
         life: Option<&Life>,
         expect: &Version,
-    ) {
+    ) -> StoreResult<()> {
         let mut attempt = Attempt::new(writes.to_vec(), life.cloned());
         while let Some(part) = attempt.next() {
             let what = What::Fields { writes: part.writes.clone(), life: part.life.clone(), report: None };
@@ -81,7 +81,15 @@ impl Engine {
             let sentence = self.updated("Referral", &attempt.sent.writes, attempt.sent.life.is_some());
             self.heard_back(item, Side::Portal, applied, "updated", &attempt.sent.writes, sentence);
         }
+        for (group, path) in std::mem::take(&mut attempt.fixed) {
+            self.learn_fixed(&group, &path).await?;
+            let sentence =
+                format!("{}: the portal refuses changes of it after creation.", self.label(&group));
+            item.round.audit.push(self.line("not taken", &sentence));
+            item.round.fixed.push(group);
+        }
         attempt.end(&mut item.round, at, Side::Portal, expect);
+        Ok(())
     }
 
     async fn send_portal(&self, item: &Item, what: What) -> Result<Applied, SideError> {
@@ -141,7 +149,7 @@ impl Engine {
         labels.join(", ")
     }
 
-    pub(super) fn label(&self, group: &deal_model::GroupId) -> String {
+    pub(crate) fn label(&self, group: &deal_model::GroupId) -> String {
         self.parts.specs.group(group).map_or_else(|| group.to_string(), |spec| spec.label().to_owned())
     }
 
@@ -191,6 +199,7 @@ impl SideError {
             what: what.to_owned(),
             told: String::new(),
             groups: Vec::new(),
+            fixed: Vec::new(),
             certainly_not_done: true,
         }
     }

@@ -1,0 +1,84 @@
+//! The mapping as its files say it: the company's own over the shipped one, and code lists in the place of shipped ones.
+
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use deal_model::Lack;
+use mapping::{CodeLists, Mapping, MappingError, Source};
+
+use crate::config::{Config, Loaded};
+
+/// Most code lists in a folder: far more than there are.
+const MOST_LISTS: usize = 100;
+
+/// Compiles the mapping that the configuration names.
+pub(crate) fn load_mapping(loaded: &Loaded) -> anyhow::Result<Mapping> {
+    let told = |errors: Vec<MappingError>| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow!("the mapping cannot be used:\n{}", lines.join("\n"))
+    };
+    let config = &loaded.config.mapping;
+    let company = match &config.file {
+        Some(file) => Some(read_source(&loaded.folder.join(file))?),
+        None => None,
+    };
+    let own = match &config.code_lists {
+        Some(folder) => read_lists(&loaded.folder.join(folder))?,
+        None => Vec::new(),
+    };
+    let lists: Vec<Source<'_>> = own.iter().map(|(name, text)| Source { name, text }).collect();
+    let lists = CodeLists::with(&lists, config.unverified_codes).map_err(told)?;
+    let company = company.as_ref().map(|(name, text)| Source { name, text });
+    Mapping::with_lists(company, &lists).map_err(told)
+}
+
+/// A file's name as messages show it, and its text.
+fn read_source(path: &Path) -> anyhow::Result<(String, String)> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+    Ok((shown, text))
+}
+
+/// Every code list of a folder.
+fn read_lists(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let shown = folder.display();
+    let failed = || {
+        format!(
+            "cannot read the code lists in {shown}\n  fix: make the folder, or leave [mapping] code_lists out"
+        )
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(failed)?.take(MOST_LISTS) {
+        let path = entry.with_context(failed)?.path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort_unstable();
+    paths.iter().map(|path| read_source(path)).collect()
+}
+
+/// What the configuration lacks for any referral to be created (partner-center reference, section 4.5).
+pub(crate) fn lacks(mapping: &Mapping, config: &Config) -> Vec<Lack> {
+    if mapping.sets().iter().any(|set| set.portal_array.as_str() == "/team") {
+        return Vec::new();
+    }
+    let lack = |sentence: String| Lack {
+        about: "team".into(),
+        sentence,
+        next_step: "Ask your admin to name one under [partner_center.default_team_member].".to_owned(),
+    };
+    let Some(member) = &config.partner_center.default_team_member else {
+        return vec![lack("A referral needs a seller of yours in its team, and none is named.".to_owned())];
+    };
+    let needs = [
+        ("first name", &member.first_name),
+        ("last name", &member.last_name),
+        ("e-mail", &member.email),
+        ("phone", &member.phone),
+    ];
+    let blank = needs.iter().filter(|(_, text)| text.trim().is_empty());
+    blank
+        .map(|(word, _)| lack(format!("The default team member has no {word}, and a referral needs it.")))
+        .collect()
+}
