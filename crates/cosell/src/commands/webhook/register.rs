@@ -9,7 +9,8 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 use http::StatusCode;
 use partner_center::{Registration, RegistrationRequest, Standing};
-use serde_json::json;
+use ports::RetryClass;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::{available, document, list, now, plain, print, registered};
@@ -44,9 +45,10 @@ enum Outcome {
         dropped: Vec<String>,
         after: Registration,
     },
+    /// Another's address. Whatever became of it, how to give it back has to be said.
     Replaced {
         displaced: Registration,
-        after: Registration,
+        after: anyhow::Result<Registration>,
     },
     /// Nothing was changed.
     Refused {
@@ -75,14 +77,14 @@ impl Register {
             Standing::Absent => self.first(wired, &request).await?,
             Standing::Ours { .. } => self.complete(wired, &request, before.expect("it stands")).await?,
             Standing::Displaced { by } if self.replace => {
-                client.replace_registration(now(), &request).await.map_err(|error| gone(&error))?;
-                Outcome::Replaced { displaced: by, after: confirmed(wired, &request).await? }
+                sent(client.replace_registration(now(), &request).await)?;
+                Outcome::Replaced { displaced: by, after: confirmed(wired, &request).await }
             }
             Standing::Displaced { by } => {
                 Outcome::Refused { stands: by, why: "the registration belongs to another address" }
             }
         };
-        self.tell(&request, &outcome, format)
+        self.tell(&request, outcome, format)
     }
 
     /// What is to be registered.
@@ -107,7 +109,6 @@ impl Register {
     /// Nobody was registered when it was looked.
     async fn first(&self, wired: &Wired, request: &RegistrationRequest) -> anyhow::Result<Outcome> {
         match wired.partner_center.register(now(), request).await {
-            Ok(_) => Ok(Outcome::Registered(confirmed(wired, request).await?)),
             Err(error) if error.api().is_some_and(|error| error.status() == StatusCode::CONFLICT) => {
                 // Somebody was quicker. Whoever it is was not seen when this was asked for, --replace or not.
                 let stands = registered(&wired.partner_center).await?;
@@ -121,7 +122,10 @@ impl Register {
                     why: "somebody registered another address at this very moment",
                 })
             }
-            Err(error) => Err(error.into()),
+            answer => {
+                sent(answer)?;
+                Ok(Outcome::Registered(confirmed(wired, request).await?))
+            }
         }
     }
 
@@ -146,54 +150,42 @@ impl Register {
         if added.is_empty() && dropped.is_empty() && !self.replace {
             return Ok(Outcome::Unchanged(before));
         }
-        wired.partner_center.replace_registration(now(), &request).await.map_err(|error| gone(&error))?;
+        sent(wired.partner_center.replace_registration(now(), &request).await)?;
         Ok(Outcome::Changed { added, dropped, after: confirmed(wired, &request).await? })
     }
 
     fn tell(
         &self,
         request: &RegistrationRequest,
-        outcome: &Outcome,
+        outcome: Outcome,
         format: Format,
     ) -> anyhow::Result<ExitCode> {
-        let refused = matches!(outcome, Outcome::Refused { .. });
-        let code = if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         if format == Format::Json {
-            let document = match outcome {
-                Outcome::Unchanged(after) => {
-                    json!({ "outcome": "unchanged", "after": document(Some(after)) })
-                }
-                Outcome::Registered(after) => {
-                    json!({ "outcome": "registered", "after": document(Some(after)) })
-                }
-                Outcome::Changed { added, dropped, after } => json!({ "outcome": "changed", "added": added,
-                    "dropped": dropped, "after": document(Some(after)) }),
-                Outcome::Replaced { displaced, after } => json!({ "outcome": "replaced",
-                    "displaced": document(Some(displaced)), "put_back": put_back(displaced),
-                    "after": document(Some(after)) }),
-                Outcome::Refused { stands, why } => json!({ "outcome": "refused", "why": why,
-                    "would_displace": document(Some(stands)), "wanted": request.url.as_str(),
-                    "next_step": REPLACE }),
+            let done = match &outcome {
+                Outcome::Refused { .. } => false,
+                Outcome::Replaced { after, .. } => after.is_ok(),
+                _ => true,
             };
-            output::json(&document)?;
-            return Ok(code);
+            output::json(&told(request, &outcome))?;
+            return Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        let is_news = !matches!(outcome, Outcome::Unchanged(_));
         match outcome {
-            Outcome::Unchanged(_) => output::labelled("now", "the same: it is this service's already"),
-            Outcome::Registered(after) => print("now", Some(after)),
+            Outcome::Unchanged(_) => output::labelled("now", "the same: it stands already"),
+            Outcome::Registered(after) => print("now", Some(&after)),
             Outcome::Changed { added, dropped, after } => {
-                print("now", Some(after));
+                print("now", Some(&after));
                 for (label, events) in [("added", added), ("dropped", dropped)] {
                     if !events.is_empty() {
-                        output::labelled(label, &list(events));
+                        output::labelled(label, &list(&events));
                     }
                 }
             }
             Outcome::Replaced { displaced, after } => {
-                print("now", Some(after));
                 output::labelled("displaced", &plain(&displaced.url));
                 // In one line, however long: it is there to be copied.
-                output::line(format!("put back by  {}", put_back(displaced)));
+                output::line(format!("put back by  {}", put_back(&displaced)));
+                print("now", Some(&after?));
             }
             Outcome::Refused { stands, why } => {
                 output::labelled("now", "the same: nothing was changed");
@@ -203,10 +195,29 @@ impl Register {
                 );
             }
         }
-        if self.url.is_none() && !matches!(outcome, Outcome::Unchanged(_)) {
+        if self.url.is_none() && is_news {
             output::labelled("next", "cosell webhook test");
         }
-        Ok(code)
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The outcome for programs.
+fn told(request: &RegistrationRequest, outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Unchanged(after) => json!({ "outcome": "unchanged", "after": document(Some(after)) }),
+        Outcome::Registered(after) => json!({ "outcome": "registered", "after": document(Some(after)) }),
+        Outcome::Changed { added, dropped, after } => json!({ "outcome": "changed", "added": added,
+            "dropped": dropped, "after": document(Some(after)) }),
+        Outcome::Replaced { displaced, after } => json!({
+            "outcome": if after.is_ok() { "replaced" } else { "unconfirmed" },
+            "displaced": document(Some(displaced)),
+            "put_back": put_back(displaced),
+            "after": document(after.as_ref().ok()),
+            "why": after.as_ref().err().map(ToString::to_string),
+        }),
+        Outcome::Refused { stands, why } => json!({ "outcome": "refused", "why": why,
+            "would_displace": document(Some(stands)), "wanted": request.url.as_str(), "next_step": REPLACE }),
     }
 }
 
@@ -218,7 +229,8 @@ const REPLACE: &str = "find out whose it is (Microsoft's own connector registers
 fn put_back(displaced: &Registration) -> String {
     let quoted = displaced.url.replace('\'', r"'\''");
     let events = displaced.events.join(",");
-    format!("cosell webhook register --replace --url '{}' --events {}", plain(&quoted), plain(&events))
+    let command = format!("cosell webhook register --replace --url '{quoted}' --events {events}");
+    command.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// Reads again what stands: an answer to a write says what was understood, not what came of it.
@@ -243,10 +255,16 @@ async fn confirmed(wired: &Wired, request: &RegistrationRequest) -> anyhow::Resu
     }
 }
 
-/// What was to be replaced may be gone by then.
-fn gone(error: &partner_center::Error) -> anyhow::Error {
-    let absent = error.api().is_some_and(|error| error.status() == StatusCode::NOT_FOUND);
-    if absent { anyhow!("the registration vanished meanwhile\n  fix: try again") } else { anyhow!("{error}") }
+/// Whether a write may have been done: then what stands now says the rest, also when its answer was lost.
+fn sent(answer: Result<Registration, partner_center::Error>) -> anyhow::Result<()> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if error.class() == RetryClass::Doubtful => Ok(()),
+        Err(error) if error.api().is_some_and(|error| error.status() == StatusCode::NOT_FOUND) => {
+            Err(anyhow!("the registration vanished meanwhile\n  fix: try again"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A rehearsal must not take production's registration.

@@ -205,6 +205,21 @@ async fn m5_a_test_event_that_does_not_arrive_is_said_to_and_can_be_looked_at_ag
 }
 
 #[tokio::test]
+async fn m5_the_signature_may_come_in_the_other_header_behind_a_proxy_that_keeps_authorization() {
+    let place = Place::new("signature_in_ms_header = true\n");
+    let _service = place.world.run();
+    place.until_up().await;
+    assert!(place.webhook(&["register"]).0);
+    let (arrived, told, complaint) = place.webhook(&["test"]);
+    assert!(arrived, "{told} {complaint}");
+    // Whoever switches it later registers anew: what stands does not say in which header signatures come.
+    place.world.configure("signature_in_ms_header = true", "signature_in_ms_header = false");
+    assert_eq!(place.webhook(&["register"]).1["outcome"], "unchanged");
+    assert_eq!(place.webhook(&["register", "--replace"]).1["outcome"], "changed");
+    assert!(place.webhook(&["test"]).0);
+}
+
+#[tokio::test]
 async fn m5_a_registration_that_appears_at_the_same_moment_is_never_overwritten() {
     let place = Place::new("");
     registers(&place.world, Method::POST, THEIRS, &["referral-created"]).await;
@@ -217,6 +232,33 @@ async fn m5_a_registration_that_appears_at_the_same_moment_is_never_overwritten(
         assert_eq!(told["would_displace"]["url"], THEIRS, "what stands is read again and shown");
         assert_eq!(registration(&place.world).await, theirs, "{arguments:?}");
     }
+}
+
+#[tokio::test]
+async fn m5_a_registration_whose_answer_was_lost_is_read_again() {
+    let place = Place::new("");
+    let lose = async |method: &str| {
+        let cut =
+            json!({ "method": method, "path_contains": "/registration", "cut": "after-effect", "times": 1 });
+        place.world.control(Platform::PartnerCenter, Method::POST, "faults", Some(&cut)).await;
+    };
+    lose("POST").await;
+    let (done, told, complaint) = place.webhook(&["register"]);
+    assert_eq!((done, &told["outcome"]), (true, &json!("registered")), "{complaint}");
+    registers(&place.world, Method::PUT, THEIRS, &["referral-created"]).await;
+    lose("PUT").await;
+    let (done, told, complaint) = place.webhook(&["register", "--replace"]);
+    assert_eq!((done, &told["outcome"]), (true, &json!("replaced")), "{complaint}");
+    assert!(told["put_back"].as_str().unwrap().contains(THEIRS));
+    assert_eq!(registration(&place.world).await["WebhookUrl"], json!(place.ours));
+
+    // And if what came of it cannot be read either, how to put it back is said all the same.
+    registers(&place.world, Method::PUT, THEIRS, &["referral-created"]).await;
+    let blind = json!({ "method": "GET", "path_contains": "/registration", "status": 400, "skip": 2 });
+    place.world.control(Platform::PartnerCenter, Method::POST, "faults", Some(&blind)).await;
+    let (done, told, _) = place.webhook(&["register", "--replace"]);
+    assert_eq!((done, &told["outcome"]), (false, &json!("unconfirmed")), "{told}");
+    assert!(told["put_back"].as_str().unwrap().contains(THEIRS) && told["why"].is_string(), "{told}");
 }
 
 #[tokio::test]
