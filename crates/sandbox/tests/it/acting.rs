@@ -5,7 +5,7 @@ use sandbox::exchange::Machine as _;
 use serde_json::{Value, json};
 
 use crate::{
-    bodies::{invitation, shared},
+    bodies::{inbound, invitation, partner_led, shared},
     desk::{Desk, text},
 };
 
@@ -61,4 +61,37 @@ fn s4_2_the_seller_wakes_the_sandbox_and_stops_when_told() {
     let before = desk.machine.state(desk.now.get());
     desk.act("microsoft/random", &json!({"engagementId": own["engagementId"]}));
     assert_ne!(desk.machine.state(desk.now.get()), before);
+}
+
+#[test]
+fn s4_1_the_portals_user_and_the_calendar_move_a_referral_within_its_states() {
+    let desk = Desk::new();
+    let invited = desk.act("microsoft/invite", &inbound());
+    let id = json!({"id": invited["id"]});
+    let accepted = desk.act("portal/accept", &id);
+    assert_eq!((text(&accepted, "status"), text(&accepted, "substatus")), ("Active", "Accepted"));
+    assert!(desk.machine_refuses("expire", &id));
+    let lost = json!({"id": invited["id"], "substatus": "Lost", "reason": "Others"});
+    let closed = desk.act("portal/close", &lost);
+    assert_eq!((text(&closed, "substatus"), text(&closed, "statusReason")), ("Lost", "Others"));
+    assert!(desk.machine_refuses("portal/close", &lost));
+    let own = desk.post(&shared()).expect(200);
+    let theirs = desk.post(&invitation(text(&own, "engagementId"))).expect(200);
+    let expired = desk.act("expire", &json!({"id": theirs["id"]}));
+    assert_eq!(text(&expired, "substatus"), "Expired");
+    assert!(desk.machine_refuses("portal/accept", &json!({"id": theirs["id"]})));
+}
+
+#[test]
+fn s4_2_another_partner_changes_its_own_referral_alone() {
+    let desk = Desk::new();
+    let other = desk.act("other/create", &json!({"referral": {"name": "Theirs"}}));
+    let edit = |one: &Value| json!({"id": one["id"], "set": {"/name": "Changed"}});
+    assert_eq!(text(&desk.act("other/edit", &edit(&other)), "name"), "Changed");
+    let own = desk.post(&partner_led()).expect(200);
+    assert!(desk.machine_refuses("other/edit", &edit(&own)));
+    assert!(desk.machine_refuses("portal/edit", &edit(&other)));
+    let withdrawn =
+        json!({"id": own["id"], "set": {"/consent/consentToShareReferralWithMicrosoftSellers": false}});
+    assert!(desk.machine_refuses("portal/edit", &withdrawn));
 }

@@ -99,6 +99,15 @@ fn s5_an_adaptive_limit_moves_from_minute_to_minute_within_its_bounds() {
 }
 
 #[test]
+fn s5_the_window_that_a_limit_counts_in_is_a_knob() {
+    let desk = Desk::new().knob(json!({"calls_a_minute": 1, "calls_window_ms": 2000}));
+    desk.get(REFERRALS).expect(200);
+    assert_eq!(desk.get(REFERRALS).header("retry-after"), "3");
+    desk.pass(SignedDuration::from_secs(2));
+    desk.get(REFERRALS).expect(200);
+}
+
+#[test]
 fn s5_the_gateway_can_be_unavailable_or_out_of_bandwidth() {
     for (knob, status, wait) in [("unavailable", 503, "30"), ("bandwidth-exceeded", 509, "")] {
         let desk = Desk::new().knob(json!({"gateway": knob}));

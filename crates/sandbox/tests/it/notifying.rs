@@ -10,7 +10,7 @@ use sandbox::exchange::{Machine as _, Outcome, Outgoing};
 use serde_json::{Value, json};
 
 use crate::{
-    bodies::{inbound, invitation, shared},
+    bodies::{inbound, invitation, partner_led, shared},
     desk::{Desk, Reply, text},
 };
 
@@ -234,6 +234,40 @@ fn a_test_notification_can_be_asked_for_twice_a_minute_and_reports_its_attempts(
     assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, "60"));
     desk.pass(SignedDuration::from_hours(24 * 7));
     desk.hooks("GET", &path, None).expect(404);
+}
+
+#[test]
+fn s6_4_events_overtake_each_other_when_each_is_late_by_its_own_draw() {
+    let desk = Desk::new().knob(json!({"webhook_jitter_ms": 60_000}));
+    desk.register(json!({}));
+    let made: Vec<String> =
+        (0..20).map(|_| text(&desk.post(&partner_led()).expect(200), "id").to_owned()).collect();
+    let mut arrived = Vec::new();
+    for _ in 0..=60 {
+        arrived.extend(desk.events().into_iter().map(|(_, id)| id));
+        desk.pass(SignedDuration::from_secs(1));
+    }
+    assert_ne!(arrived, made);
+    let sorted = |mut ids: Vec<String>| {
+        ids.sort();
+        ids
+    };
+    assert_eq!(sorted(arrived), sorted(made));
+}
+
+#[test]
+fn s6_4_the_wait_after_a_failed_attempt_doubles_from_what_the_knob_says() {
+    let desk = Desk::new().knob(json!({"webhook_retry_ms": 100}));
+    desk.register(json!({}));
+    desk.post(&partner_led()).expect(200);
+    for wait in [100, 200, 400, 800] {
+        let sent = desk.due().remove(0);
+        desk.machine.delivered(sent.id, &Outcome::Answered(StatusCode::NOT_FOUND), desk.now.get());
+        desk.pass(SignedDuration::from_millis(wait - 1));
+        assert!(desk.due().is_empty(), "after {wait}");
+        desk.pass(SignedDuration::from_millis(1));
+    }
+    assert_eq!(desk.due().len(), 1);
 }
 
 #[test]

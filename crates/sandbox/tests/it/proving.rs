@@ -185,3 +185,29 @@ fn s1_3_the_second_version_gives_a_refresh_token_to_who_asks_for_one() {
     let token = desk.entra("v2.0/token", &fields).expect(200);
     assert_eq!((token.get("refresh_token"), token.get("id_token")), (None, None));
 }
+
+#[test]
+fn s1_3_an_access_token_lives_as_long_as_the_knob_says() {
+    let desk = Desk::new().knob(json!({"access_token_seconds": 60}));
+    let token = desk.refreshing(&desk.text("refresh_token")).expect(200);
+    assert_eq!(token["expires_in"], json!(59));
+    desk.pass(SignedDuration::from_secs(59));
+    assert_eq!(desk.opens(&token), 200);
+    desk.pass(SignedDuration::from_secs(1));
+    assert_eq!(desk.opens(&token), 401);
+}
+
+#[test]
+fn s1_3_whether_an_application_alone_may_register_webhooks_is_a_knob() {
+    for (knob, status) in [(true, 200), (false, 403)] {
+        let desk = Desk::new().knob(json!({"webhook_app_only": knob}));
+        let mut fields = desk.secret();
+        fields.extend([
+            ("grant_type", "client_credentials".to_owned()),
+            ("scope", desk.text("webhooks_scope")),
+        ]);
+        let token = desk.entra("v2.0/token", &fields).expect(200);
+        let path = "/webhooks/v1/registration/events";
+        assert_eq!(desk.with_token(path, text(&token, "access_token")), status);
+    }
+}

@@ -157,6 +157,16 @@ fn s1_3_a_device_that_polls_too_fast_must_slow_down_by_five_seconds() {
 }
 
 #[test]
+fn s1_3_how_often_a_device_may_poll_is_a_knob() {
+    let desk = Desk::new().knob(json!({"device_code_interval_seconds": 0}));
+    let device = desk.device();
+    assert_eq!(device["interval"], json!(0));
+    for _ in 0..3 {
+        denied(desk.polling(text(&device, "device_code")), "authorization_pending", 70016);
+    }
+}
+
+#[test]
 fn s1_3_a_device_code_is_declined_or_runs_out() {
     let desk = Desk::new();
     let device = desk.device();
