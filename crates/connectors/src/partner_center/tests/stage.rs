@@ -16,7 +16,7 @@ use deal_model::{
 use http::{Request, Response};
 use jiff::Timestamp;
 use mapping::Mapping;
-use partner_center::{Client, ClientConfig, TokenConfig, TokenSource};
+use partner_center::{Client, ClientConfig, ClientProof, TokenConfig, TokenSource};
 use ports::{Clock, HttpService, MemoryTokenStore, SystemRng, TransportError, Unlimited, http_service};
 use sandbox::{exchange::Machine as _, world::World};
 use secrecy::SecretString;
@@ -208,7 +208,7 @@ impl Sandboxed {
             async move { Ok::<_, Infallible>(response) }
         }));
         let token = TokenConfig {
-            client_secret: Some(SecretString::from(text("client_secret"))),
+            client: ClientProof::Secret(SecretString::from(text("client_secret"))),
             seed: Some(SecretString::from(text("refresh_token"))),
             referrals_scope: text("referrals_scope"),
             ..TokenConfig::new(text("token_url"), text("client_id"))
