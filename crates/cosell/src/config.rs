@@ -20,6 +20,9 @@ pub(crate) struct Config {
     pub(crate) store: StoreConfig,
     /// The referrals' side.
     pub(crate) partner_center: PartnerCenterConfig,
+    /// How the connections are kept alive.
+    #[serde(default)]
+    pub(crate) connections: ConnectionsConfig,
     /// The opportunities' side.
     pub(crate) salesforce: SalesforceConfig,
     /// The mapping file.
@@ -149,6 +152,44 @@ pub(crate) struct TeamMemberConfig {
     pub(crate) email: String,
     /// Phone number.
     pub(crate) phone: String,
+}
+
+/// `[connections]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ConnectionsConfig {
+    /// The wait between two tries of each connection.
+    pub(crate) check_every: Span,
+    /// How long a sign-in lives when it is not renewed.
+    pub(crate) refresh_token_lifetime: Span,
+    /// The age at which it is renewed although nobody needs it.
+    pub(crate) renew_after: Span,
+    /// From this long before its end on, a renewal that fails is a problem.
+    pub(crate) warn_before: Span,
+}
+
+impl Default for ConnectionsConfig {
+    fn default() -> Self {
+        let times = service::SignInTimes::default();
+        Self {
+            check_every: Span(times.check_every),
+            refresh_token_lifetime: Span(times.lifetime),
+            renew_after: Span(times.renew_after),
+            warn_before: Span(times.warn_before),
+        }
+    }
+}
+
+impl ConnectionsConfig {
+    /// The sign-in's times.
+    pub(crate) fn times(&self) -> service::SignInTimes {
+        service::SignInTimes {
+            lifetime: self.refresh_token_lifetime.0,
+            renew_after: self.renew_after.0,
+            warn_before: self.warn_before.0,
+            check_every: self.check_every.0,
+        }
+    }
 }
 
 /// `[salesforce]`

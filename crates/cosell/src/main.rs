@@ -35,6 +35,10 @@ enum Command {
     Demo(commands::demo::Demo),
     /// Writes a commented cosell.toml and mapping.toml.
     Init(commands::init::Init),
+    /// Signs in to Partner Center, in a browser or by a code.
+    Login(commands::login::Login),
+    /// Shows how the three connections are, and tries them.
+    Connections(commands::connections::Connections),
     /// Serves: keeps every opted-in deal in step until it is stopped.
     Run,
     /// Works until nothing is due, and ends.
@@ -79,6 +83,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Demo(demo) => demo.run(format).await,
         Command::Init(init) => init.run(config, format),
+        Command::Login(login) => login.run(config, format).await,
+        Command::Connections(connections) => connections.run(config, format).await,
         Command::Run => commands::run::run(config).await,
         Command::Sync(sync) => sync.run(config, format).await,
         Command::Plan(plan) => plan.run(config, format).await,

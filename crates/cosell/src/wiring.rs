@@ -16,7 +16,10 @@ use ports::{Clock, HoldPoints, HttpService, PauseBook, Platform, Rng, SystemCloc
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use salesforce::{FieldPath, ObjectName, soql::Select};
 use secrecy::ExposeSecret as _;
-use service::{BudgetSettings, CallTally, ConcurrencySettings, SharedBudget, counted, outbound};
+use service::{
+    BudgetSettings, CallTally, ConcurrencySettings, Probe, ReferralsProbe, SalesforceProbe, SharedBudget,
+    WebhooksProbe, counted, outbound,
+};
 use store::{Options, SealKey, SqliteStore};
 use sync_engine::{Engine, EngineSettings, Parts, Store};
 
@@ -78,6 +81,15 @@ fn seal_key(place: &SecretRef, folder: &Path) -> anyhow::Result<SealKey> {
         anyhow!("the seal key {place:?} does not have 32 bytes\n  fix: openssl rand -base64 32")
     })?;
     Ok(SealKey::new(bytes))
+}
+
+/// Opens the store beside a service that may run; makes it first if there is none.
+pub(crate) fn open_store_beside(loaded: &Loaded) -> anyhow::Result<Arc<SqliteStore>> {
+    if !loaded.folder.join(&loaded.config.store.path).exists() {
+        // Whoever is faster makes it; both then find one.
+        drop(open_store(loaded, Access::Own));
+    }
+    open_store(loaded, Access::Look)
 }
 
 /// Wires everything up; calls nobody yet.
@@ -145,6 +157,15 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
 }
 
 impl Wired {
+    /// What tries each of the three connections, in the order in which they are shown.
+    pub(crate) fn probes(&self) -> Vec<Arc<dyn Probe>> {
+        vec![
+            Arc::new(ReferralsProbe(self.partner_center.clone())),
+            Arc::new(WebhooksProbe(self.partner_center.clone())),
+            Arc::new(SalesforceProbe(self.salesforce.clone())),
+        ]
+    }
+
     /// Binds the store to the org and tenant that the connections lead to.
     pub(crate) async fn bind(&self) -> anyhow::Result<()> {
         let org = self.salesforce.org_id().await.context("cannot sign in to Salesforce")?;
@@ -224,7 +245,7 @@ fn budget(config: &Config, access: Access, clock: &Arc<dyn Clock>, store: &Arc<S
     if access == Access::Own { budget.kept_in(Arc::clone(store) as Arc<dyn PauseBook>) } else { budget }
 }
 
-fn portal_client_config(config: &Config) -> partner_center::ClientConfig {
+pub(crate) fn portal_client_config(config: &Config) -> partner_center::ClientConfig {
     let mut client = partner_center::ClientConfig::default();
     if let Some(url) = &config.partner_center.api_url {
         client.api_url.clone_from(url);

@@ -1,9 +1,10 @@
 //! What a running Cosell is besides its engine: the way out to the network, the webhook endpoint and the watch of its
-//! registration, health, and the shared budget. A library, so that the program and a simulation use the same.
+//! registration, the watch of the connections, health, and the shared budget. A library, so that the program and a simulation use the same.
 
 mod admin;
 mod answer;
 mod budget;
+mod connections;
 mod event_tally;
 mod gate;
 #[cfg(test)]
@@ -17,6 +18,10 @@ mod webhooks;
 
 pub use admin::Admin;
 pub use budget::{BudgetSettings, ConcurrencySettings, Learnt, PaceSettings, SharedBudget, Shares};
+pub use connections::{
+    AGE_PROBLEM, CERTIFICATE_PROBLEM, ConnectionWatch, Probe, REFERRALS_CONNECTION, ReferralsProbe,
+    SALESFORCE_CONNECTION, SalesforceProbe, Seen, SignInTimes, WEBHOOKS_CONNECTION, WebhooksProbe,
+};
 pub use event_tally::{EventCounts, EventTally};
 pub use listen::serve;
 pub use outbound::outbound;

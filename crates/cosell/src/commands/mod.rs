@@ -1,8 +1,10 @@
 //! One file a command.
 
+pub(crate) mod connections;
 pub(crate) mod deals;
 pub(crate) mod demo;
 pub(crate) mod init;
+pub(crate) mod login;
 pub(crate) mod plan;
 pub(crate) mod push;
 pub(crate) mod release;

@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
-use service::{Admin, Receiver, RegistrationWatch, serve};
+use service::{Admin, ConnectionWatch, Receiver, RegistrationWatch, serve};
 use sync_engine::Store;
 use tokio::{net::TcpListener, sync::Notify};
 
@@ -40,6 +40,16 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
             tracing::info!("set [webhook] public_url to have the registration watched");
         }
     }
+    servers.spawn(
+        ConnectionWatch {
+            tokens: Arc::clone(&wired.tokens),
+            store: Arc::clone(&wired.store) as _,
+            clock: Arc::clone(&wired.clock),
+            probes: wired.probes(),
+            times: wired.loaded.config.connections.times(),
+        }
+        .run(),
+    );
     if let Some(admin) = &wired.loaded.config.admin {
         let listener = TcpListener::bind(admin.listen)
             .await

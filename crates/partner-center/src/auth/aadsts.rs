@@ -51,7 +51,7 @@ const fn known_as(code: u32, kind: Kind, sentence: &'static str, next_step: &'st
     Known { code, kind, sentence, next_step }
 }
 
-const TABLE: [Known; 41] = [
+const TABLE: [Known; 40] = [
     known_as(70_008, Kind::Dead, "the sign-in has expired", SIGN_IN),
     known_as(700_082, Kind::Dead, "the sign-in has expired: it was not used for too long", SIGN_IN),
     known_as(700_084, Kind::Dead, "the sign-in has expired", SIGN_IN),
@@ -98,7 +98,6 @@ const TABLE: [Known; 41] = [
     ),
     known_as(70_043, Kind::Policy, "a policy demands a new sign-in every so often", SIGN_IN_AS_POLICIES_ASK),
     known_as(65_001, Kind::Consent, "the application's permissions lack consent", CONSENT),
-    known_as(65_004, Kind::Consent, "the user declined consent", CONSENT),
     known_as(
         90_094,
         Kind::Consent,

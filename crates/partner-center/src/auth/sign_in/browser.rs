@@ -108,8 +108,9 @@ impl Authorization {
             (_, Some(error)) => {
                 let description = field("error_description").unwrap_or_default();
                 let error = refusal::of_redirect(Some(&error), &description);
-                let declined = field("error").as_deref() == Some("access_denied")
-                    && !matches!(error, AuthError::ConsentMissing { .. });
+                // With a number that is known, the reason says more than that somebody said no.
+                let declined =
+                    matches!(&error, AuthError::Refused { code: Some(code), .. } if code == "access_denied");
                 Err(if declined { SignInError::Declined } else { error.into() })
             }
             (Some(code), None) => Ok(SecretString::from(code)),

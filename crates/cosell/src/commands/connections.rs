@@ -1,0 +1,240 @@
+//! `cosell connections`: how the three connections are, and what a person has to do.
+
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use ports::{Clock as _, SystemClock, TokenFacts, TokenStore as _};
+use serde_json::{Value, json};
+use service::{
+    AGE_PROBLEM, CERTIFICATE_PROBLEM, REFERRALS_CONNECTION, SALESFORCE_CONNECTION, Seen, SignInTimes,
+    WEBHOOKS_CONNECTION,
+};
+use sync_engine::{ConnectionProblem, Store as _};
+
+use super::login::{seen_as_json, seen_as_lines};
+use crate::{
+    config::{Config, Loaded},
+    output::{self, Format},
+    wiring::{Access, Wired, open_store, wire},
+};
+
+/// A connection that worked no longer ago than so many tries is taken to work.
+const RECENT_TRIES: u32 = 3;
+
+const CONNECTIONS: [(&str, &str); 3] = [
+    (REFERRALS_CONNECTION, "Partner Center referrals"),
+    (WEBHOOKS_CONNECTION, "Partner Center webhooks"),
+    (SALESFORCE_CONNECTION, "Salesforce"),
+];
+
+/// Shows each connection: whether it works, when the sign-in ends, what to do.
+///
+/// Exit status 1 if one needs a person; with --test, also if one did not answer.
+#[derive(Debug, Args)]
+pub(crate) struct Connections {
+    /// Make one harmless call on each, and say what it saw.
+    #[arg(long)]
+    test: bool,
+}
+
+/// What is known of one connection.
+struct Shown {
+    name: &'static str,
+    key: &'static str,
+    state: &'static str,
+    worked: Option<Timestamp>,
+    problem: Option<ConnectionProblem>,
+    tried: Option<Seen>,
+}
+
+/// What the store knows of all of them.
+struct Known {
+    facts: Option<TokenFacts>,
+    worked: BTreeMap<String, Timestamp>,
+    problems: Vec<ConnectionProblem>,
+}
+
+impl Connections {
+    pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
+        let loaded = Config::load(config)?;
+        let times = loaded.config.connections.times();
+        let is_first = !loaded.folder.join(&loaded.config.store.path).exists();
+        let tested = if self.test {
+            let wired = wire(loaded.clone(), if is_first { Access::Own } else { Access::Look })?;
+            test(&wired).await?
+        } else {
+            Vec::new()
+        };
+        let known = if is_first && !self.test { Known::nothing() } else { known(&loaded).await? };
+        let now = SystemClock.now();
+        let mut calm = true;
+        for (key, name) in CONNECTIONS {
+            let tried = tested.iter().find(|(tried, _)| *tried == key).map(|(_, seen)| seen.clone());
+            let shown = known.shown(key, name, tried, &loaded, times, now);
+            calm &= shown.is_calm();
+            let sign_in = known.facts.as_ref().filter(|_| key != SALESFORCE_CONNECTION);
+            match format {
+                Format::Json => output::json(&shown.as_json(sign_in, times, now))?,
+                Format::Text => shown.print(sign_in, times, now),
+            }
+        }
+        Ok(if calm { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// One harmless call each; what works is told to the store, where it ends a problem.
+async fn test(wired: &Wired) -> anyhow::Result<Vec<(&'static str, Seen)>> {
+    let mut tested = Vec::new();
+    for probe in wired.probes() {
+        let seen = probe.probe().await;
+        if matches!(seen, Seen::Works(_)) {
+            wired.store.connection_worked(probe.key(), wired.clock.now()).await?;
+        }
+        tested.push((probe.key(), seen));
+    }
+    Ok(tested)
+}
+
+async fn known(loaded: &Loaded) -> anyhow::Result<Known> {
+    let store = open_store(loaded, Access::Read)?;
+    Ok(Known {
+        facts: store.facts(partner_center::TokenConfig::STORE_NAME).await?,
+        worked: store.connections_worked().await?.into_iter().collect(),
+        problems: store.connection_problems().await?,
+    })
+}
+
+impl Known {
+    fn nothing() -> Self {
+        Self { facts: None, worked: BTreeMap::new(), problems: Vec::new() }
+    }
+
+    fn shown(
+        &self,
+        key: &'static str,
+        name: &'static str,
+        tried: Option<Seen>,
+        loaded: &Loaded,
+        times: SignInTimes,
+        now: Timestamp,
+    ) -> Shown {
+        let worked = self.worked.get(key).copied();
+        let problem = self.problem(key, worked);
+        let is_portal = key != SALESFORCE_CONNECTION;
+        let never = is_portal && self.facts.is_none() && loaded.config.partner_center.refresh_token.is_none();
+        let recent =
+            SignedDuration::try_from(times.check_every * RECENT_TRIES).unwrap_or(SignedDuration::MAX);
+        let state = match (&tried, &problem) {
+            _ if never => "never signed in",
+            (Some(Seen::Works(_)), _) => "ok",
+            (Some(Seen::NeedsPerson(..)), _) | (None, Some(_)) => "needs you",
+            (Some(Seen::NotNow(_)), _) => "unknown",
+            (None, None) if worked.is_some_and(|at| now.duration_since(at) < recent) => "ok",
+            (None, None) => "unknown",
+        };
+        Shown { name, key, state, worked, problem, tried }
+    }
+
+    /// What is wrong with a connection. Of the sign-in as a whole it is told under the first of the two that rest on
+    /// it, unless the other was seen to work since.
+    fn problem(&self, key: &str, worked: Option<Timestamp>) -> Option<ConnectionProblem> {
+        let of = |key: &str| self.problems.iter().find(|problem| problem.key == key);
+        let whole = || of(AGE_PROBLEM).or_else(|| of(CERTIFICATE_PROBLEM));
+        let found = match key {
+            REFERRALS_CONNECTION => of(key).or_else(whole),
+            WEBHOOKS_CONNECTION => of(key)
+                .or_else(|| of(REFERRALS_CONNECTION).filter(|p| worked.is_none_or(|at| at < p.since)))
+                .or_else(whole),
+            _ => of(key),
+        };
+        found.cloned()
+    }
+}
+
+impl Shown {
+    fn is_calm(&self) -> bool {
+        self.state == "ok" || (self.state == "unknown" && self.tried.is_none())
+    }
+
+    fn next_step(&self) -> Option<&str> {
+        match (&self.tried, &self.problem) {
+            _ if self.state == "never signed in" => Some("Run: cosell login partner-center"),
+            (Some(Seen::NeedsPerson(_, next)), _) => Some(next),
+            (_, Some(problem)) => Some(&problem.next_step),
+            _ if self.state == "unknown" && self.tried.is_none() => Some("Run: cosell connections --test"),
+            _ => None,
+        }
+    }
+
+    fn as_json(&self, sign_in: Option<&TokenFacts>, times: SignInTimes, now: Timestamp) -> Value {
+        json!({
+            "connection": self.name,
+            "key": self.key,
+            "state": self.state,
+            "account": sign_in.and_then(|facts| facts.account.clone()),
+            "signed_in_at": sign_in.map(|facts| facts.signed_in_at),
+            "renewed_at": sign_in.map(|facts| facts.stored_at),
+            "days_left": sign_in.map(|facts| times.days_left(facts, now)),
+            "last_worked_at": self.worked,
+            "problem": self.problem,
+            "next_step": self.next_step(),
+            "tried": self.tried.as_ref().map(seen_as_json),
+        })
+    }
+
+    fn print(&self, sign_in: Option<&TokenFacts>, times: SignInTimes, now: Timestamp) {
+        output::line(format!("{:<26}{}", self.name, self.state));
+        if let Some(facts) = sign_in {
+            let who = facts.account.as_deref().map_or_else(String::new, |account| format!(" as {account}"));
+            output::labelled("", &format!("signed in {}{who}", ago(facts.signed_in_at, now)));
+            let days = times.days_left(facts, now);
+            output::labelled("", &format!("renewed {}, {days} days left", ago(facts.stored_at, now)));
+        }
+        if let Some(at) = self.worked {
+            output::labelled("", &format!("worked {}", ago(at, now)));
+        }
+        match &self.tried {
+            Some(seen) => {
+                for line in seen_as_lines(seen) {
+                    output::labelled("", &line);
+                }
+            }
+            None => {
+                if let Some(problem) = &self.problem {
+                    output::labelled("", &problem.sentence);
+                }
+                if let Some(next) = self.next_step() {
+                    output::labelled("", &format!("next: {next}"));
+                }
+            }
+        }
+    }
+}
+
+/// How long ago, in the largest unit that fits.
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    let minutes = now.duration_since(at).as_mins().max(0);
+    let (number, unit) = match minutes {
+        0 => return "just now".to_owned(),
+        1..60 => (minutes, "minute"),
+        60..1440 => (minutes / 60, "hour"),
+        _ => (minutes / 1440, "day"),
+    };
+    format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_the_largest_unit_that_fits() {
+        let now: Timestamp = "2026-11-02T12:00:00Z".parse().unwrap();
+        for (minutes, told) in
+            [(0, "just now"), (1, "1 minute ago"), (119, "1 hour ago"), (2880, "2 days ago")]
+        {
+            assert_eq!(ago(now - SignedDuration::from_mins(minutes), now), told);
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! `cosell login`: a person signs in once, and every connection that rests on it is tried.
+
+mod loopback;
+
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::{Args, Subcommand};
+use loopback::Loopback;
+use partner_center::{SignIn, SignInError, SignedIn, TokenConfig};
+use ports::{Clock, Rng, SystemClock, SystemRng, TokenStore, Unlimited};
+use serde_json::{Value, json};
+use service::{Probe, ReferralsProbe, Seen, WebhooksProbe, outbound};
+use store::SqliteStore;
+use sync_engine::Store as _;
+
+use crate::{
+    config::{Config, Loaded},
+    output::{self, Format},
+    sign_in::{sign_in, token_config},
+    wiring::{open_store_beside, portal_client_config},
+};
+
+/// How long the browser is waited for.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Signs in, once, for everything that needs it.
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    #[command(subcommand)]
+    platform: Platform,
+}
+
+#[derive(Debug, Subcommand)]
+enum Platform {
+    /// Signs in to Partner Center as the user that Cosell works as: a Referrals
+    /// admin of the whole company.
+    ///
+    /// In a browser on this machine if there is a display, else by a code that
+    /// is entered on any device. The sign-in is kept, sealed, in the store; a
+    /// running service takes it up by itself. Exit status 0 only if referrals
+    /// and webhooks both answered.
+    PartnerCenter(PartnerCenter),
+}
+
+#[derive(Debug, Args)]
+struct PartnerCenter {
+    /// Show a code to be entered on any device.
+    #[arg(long, conflicts_with_all = ["browser", "no_open"])]
+    device_code: bool,
+    /// Sign in in a browser that comes back to this machine.
+    #[arg(long)]
+    browser: bool,
+    /// Print the browser's address instead of opening it.
+    #[arg(long)]
+    no_open: bool,
+}
+
+impl Login {
+    pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
+        let Platform::PartnerCenter(way) = self.platform;
+        way.run(Config::load(config)?, format).await
+    }
+}
+
+impl PartnerCenter {
+    async fn run(self, loaded: Loaded, format: Format) -> anyhow::Result<ExitCode> {
+        if loaded.config.store.seal_key.is_none() {
+            bail!(
+                "the sign-in is kept sealed, and [store] has no seal_key\n  fix: seal_key = \
+                 \"env:COSELL_SEAL_KEY\", with 32 random bytes in base64 in that variable (openssl rand -base64 32)"
+            );
+        }
+        let store = open_store_beside(&loaded)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+        let http = outbound(Arc::clone(&clock)).context("cannot set up TLS")?;
+        let facts = store.facts(TokenConfig::STORE_NAME).await?;
+        let challenge = facts.as_ref().and_then(|facts| facts.challenge.as_deref());
+        let person = sign_in(&loaded, http.clone(), Arc::clone(&clock), Arc::clone(&rng), challenge)?;
+
+        let by_browser = self.browser || self.no_open || (!self.device_code && has_display());
+        let signed_in = if by_browser {
+            by_browser_on_this_machine(&person, &loaded, !self.no_open, format).await?
+        } else {
+            by_device_code(&person, format).await?
+        };
+        same_tenant(&loaded, &signed_in)?;
+        let SignedIn { refresh_token, account, .. } = signed_in;
+        store.sign_in(TokenConfig::STORE_NAME, refresh_token, account.clone()).await?;
+        let kept = store.facts(TokenConfig::STORE_NAME).await?.context("the sign-in was not kept")?;
+        let times = loaded.config.connections.times();
+
+        let ends = times.end(&kept).strftime("%Y-%m-%d").to_string();
+        let tenant = &loaded.config.partner_center.tenant_id;
+        match format {
+            Format::Json => output::json(&json!({
+                "step": "signed_in", "account": account, "tenant": tenant, "renew_before": ends,
+            }))?,
+            Format::Text => {
+                output::line(format!(
+                    "signed in   {}",
+                    account.as_deref().unwrap_or("(the platform named nobody)")
+                ));
+                output::line(format!("tenant      {tenant}"));
+                output::line("kept        sealed in the store; a running service takes it up by itself");
+                output::line(format!(
+                    "ends        {ends}, unless it is renewed: the service does so by itself"
+                ));
+            }
+        }
+        // Only what was stored proves that the service will find it.
+        let mut token = token_config(&loaded)?;
+        token.seed = None;
+        let tokens = partner_center::TokenSource::new(
+            http.clone(),
+            Arc::clone(&store) as Arc<dyn TokenStore>,
+            Arc::clone(&clock),
+            Arc::clone(&rng),
+            token,
+        );
+        let client = partner_center::Client::new(
+            http,
+            Arc::new(tokens),
+            Arc::clone(&clock),
+            rng,
+            Arc::new(Unlimited),
+            portal_client_config(&loaded.config),
+        );
+        let probes: [Box<dyn Probe>; 2] =
+            [Box::new(ReferralsProbe(client.clone())), Box::new(WebhooksProbe(client))];
+        let mut all_work = true;
+        for probe in probes {
+            all_work &= tried(&*probe, &store, &*clock, format).await?;
+        }
+        Ok(if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Tries one connection and says what it saw; whether it works.
+async fn tried(
+    probe: &dyn Probe,
+    store: &SqliteStore,
+    clock: &dyn Clock,
+    format: Format,
+) -> anyhow::Result<bool> {
+    let seen = probe.probe().await;
+    let works = matches!(seen, Seen::Works(_));
+    if works {
+        store.connection_worked(probe.key(), clock.now()).await?;
+    }
+    match format {
+        Format::Json => {
+            let mut told = seen_as_json(&seen);
+            told["step"] = "tried".into();
+            told["connection"] = probe.name().into();
+            output::json(&told)?;
+        }
+        Format::Text => {
+            let state = if works { "works" } else { "does not work" };
+            output::line(format!("{:<24}  {state}", probe.name()));
+            for line in seen_as_lines(&seen) {
+                output::labelled("", &line);
+            }
+        }
+    }
+    Ok(works)
+}
+
+/// What a try saw, for a person.
+pub(super) fn seen_as_lines(seen: &Seen) -> Vec<String> {
+    match seen {
+        Seen::Works(what) => vec![what.clone()],
+        Seen::NeedsPerson(sentence, next) => vec![sentence.clone(), format!("next: {next}")],
+        Seen::NotNow(reason) => vec![reason.clone(), "next: try again in a while".to_owned()],
+    }
+}
+
+/// What a try saw, for a program.
+pub(super) fn seen_as_json(seen: &Seen) -> Value {
+    match seen {
+        Seen::Works(what) => json!({ "works": true, "saw": what }),
+        Seen::NeedsPerson(sentence, next) => {
+            json!({ "works": false, "problem": sentence, "next_step": next })
+        }
+        Seen::NotNow(reason) => {
+            json!({ "works": false, "problem": reason, "next_step": "Try again in a while." })
+        }
+    }
+}
+
+/// A sign-in of another company must not come into this store.
+fn same_tenant(loaded: &Loaded, signed_in: &SignedIn) -> anyhow::Result<()> {
+    let wanted = &loaded.config.partner_center.tenant_id;
+    let is_guid = wanted.len() == 36 && wanted.matches('-').count() == 4;
+    match &signed_in.tenant {
+        Some(tenant) if is_guid && !tenant.eq_ignore_ascii_case(wanted) => bail!(
+            "this is a sign-in of tenant {tenant}, and [partner_center] tenant_id is {wanted}; nothing was kept\n  \
+             fix: sign in as a user of the configured tenant, or correct tenant_id"
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn failed(error: &SignInError) -> anyhow::Error {
+    anyhow!("nobody is signed in: {error}\n  fix: {}", error.next_step())
+}
+
+async fn by_device_code(person: &SignIn, format: Format) -> anyhow::Result<SignedIn> {
+    let code = person.device_code().await.map_err(|error| failed(&error))?;
+    match format {
+        Format::Json => output::json(&json!({
+            "step": "device_code", "user_code": code.user_code, "address": code.address,
+            "expires": code.expires,
+        }))?,
+        Format::Text => {
+            output::line("On any device, open");
+            output::line(format!("    {}", code.address));
+            output::line("sign in as the user that Cosell is to work as, and enter the code");
+            output::line(format!("    {}", code.user_code));
+            output::line(format!("before {}.", code.expires.strftime("%H:%M UTC")));
+        }
+    }
+    person.answered(&code).await.map_err(|error| failed(&error))
+}
+
+async fn by_browser_on_this_machine(
+    person: &SignIn,
+    loaded: &Loaded,
+    open: bool,
+    format: Format,
+) -> anyhow::Result<SignedIn> {
+    let loopback = Loopback::bind(&loaded.config.partner_center.login_redirect).await?;
+    let authorization = person.authorization(loopback.redirect()).map_err(|error| failed(&error))?;
+    let address = authorization.address.to_string();
+    match format {
+        Format::Json => output::json(&json!({ "step": "browser", "address": address }))?,
+        Format::Text => {
+            let how = if open {
+                "A browser opens. If it does not, open"
+            } else {
+                "Open in a browser on this machine"
+            };
+            output::line(how);
+            output::line(&address);
+            output::line("and sign in as the user that Cosell is to work as.");
+        }
+    }
+    if open {
+        open_browser(&address);
+    }
+    let Some(query) = loopback.answer(PATIENCE).await? else {
+        bail!(
+            "nobody is signed in: the browser did not come back within {} minutes\n  fix: run it again, or use \
+             --device-code",
+            PATIENCE.as_secs() / 60
+        );
+    };
+    person.redeem(authorization, &query).await.map_err(|error| failed(&error))
+}
+
+/// Whether a browser can be shown to the person who runs this.
+fn has_display() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if set("SSH_CONNECTION") {
+        return false;
+    }
+    cfg!(any(target_os = "macos", windows)) || set("DISPLAY") || set("WAYLAND_DISPLAY")
+}
+
+/// A browser that does not open is no failure: the address is printed.
+fn open_browser(address: &str) {
+    let (program, arguments): (&str, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if cfg!(windows) {
+        ("rundll32", &["url.dll,FileProtocolHandler"])
+    } else {
+        ("xdg-open", &[])
+    };
+    let quiet = std::process::Stdio::null;
+    let opened = std::process::Command::new(program)
+        .args(arguments)
+        .arg(address)
+        .stdin(quiet())
+        .stdout(quiet())
+        .stderr(quiet())
+        .spawn();
+    if let Err(error) = opened {
+        tracing::debug!(%error, "no browser could be opened");
+    }
+}
