@@ -33,19 +33,14 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The name under which calls of this kind are measured.
-    pub(crate) fn kind(self) -> &'static str {
+    /// The name under which calls of this kind are timed; nothing for those of which each is different.
+    pub(crate) fn timed_as(self) -> Option<&'static str> {
         match self {
-            Self::ListReferrals => "list",
-            Self::GetReferral => "get",
-            Self::CreateReferral => "create",
-            Self::PatchReferral => "patch",
-            Self::ReadRegistration
-            | Self::ListEvents
-            | Self::Register
-            | Self::ReplaceRegistration
-            | Self::SendTestEvent
-            | Self::ReadTestResult => "webhook registration",
+            Self::GetReferral => Some("get"),
+            Self::CreateReferral => Some("create"),
+            Self::PatchReferral => Some("patch"),
+            // A page holds nothing or a hundred referrals, and the registration is another service.
+            _ => None,
         }
     }
 

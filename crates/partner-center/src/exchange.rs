@@ -106,7 +106,7 @@ impl Exchange {
             let trace = Box::new(trace.answered(&parts.headers));
             tracing::debug!(operation = ?call.operation, status = status.as_u16(), ?trace, "partner center answered");
             if status.is_success() {
-                place.end(Outcome::Answered { kind: call.operation.kind(), took });
+                place.end(Outcome::Answered { kind: call.operation.timed_as(), took });
                 return Ok(Answer { operation: call.operation, status, headers: parts.headers, body, trace });
             }
             let limits = &self.config.limits;
@@ -228,7 +228,7 @@ fn load_of(status: StatusCode, operation: Operation, took: Duration) -> Outcome 
     match status.as_u16() {
         429 | 509 => Outcome::Throttled,
         502..=504 => Outcome::Overloaded,
-        _ => Outcome::Answered { kind: operation.kind(), took },
+        _ => Outcome::Answered { kind: operation.timed_as(), took },
     }
 }
 

@@ -56,8 +56,9 @@ pub struct Usage {
 pub enum Outcome {
     /// The server answered, with whatever verdict on the call itself.
     Answered {
-        /// The kind of call: times are compared with those of its own kind only. As many kinds as are written in code.
-        kind: &'static str,
+        /// The kind of call, of which each takes about as long as the others: only such times can be compared. As many
+        /// kinds as are written in code; none, if a call's size decides how long it takes.
+        kind: Option<&'static str>,
         /// From the sending to the last byte of the answer.
         took: Duration,
     },

@@ -194,7 +194,7 @@ impl Shared {
                     self.observe(answer.headers()).await;
                     // Before the place is given back: whoever takes it next must know of the pause.
                     self.heed(&answer).await;
-                    place.end(load_of(&answer, write, took));
+                    place.end(load_of(&answer, took));
                     return Ok(answer);
                 }
                 Err(TransportError::Connect { .. }) if attempt < limits.connect_attempts => {
@@ -254,11 +254,12 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8], write: bool) -> Refusa
 }
 
 /// What an answer says of the org's load. A spent allowance is no load: it makes everybody pause.
-fn load_of(answer: &Response<Bytes>, write: bool, took: Duration) -> Outcome {
+fn load_of(answer: &Response<Bytes>, took: Duration) -> Outcome {
     match answer.status().as_u16() {
         429 => Outcome::Throttled,
         502..=504 => Outcome::Overloaded,
-        _ => Outcome::Answered { kind: if write { "write" } else { "read" }, took },
+        // A call carries one record or two hundred: how long it takes says little.
+        _ => Outcome::Answered { kind: None, took },
     }
 }
 

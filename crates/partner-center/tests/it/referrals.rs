@@ -245,7 +245,7 @@ async fn a_place_is_given_back_with_what_the_answer_says_of_the_servers_load() {
     let world = World::new();
     let broken = TransportError::Broken { host: "h".to_owned(), reason: "reset".to_owned() };
     let late = TransportError::Deadline { host: "h".to_owned(), after: Duration::from_secs(30) };
-    let answered = Outcome::Answered { kind: "get", took: Duration::ZERO };
+    let answered = Outcome::Answered { kind: Some("get"), took: Duration::ZERO };
     let table = [
         (Ok(answer(200, &[], &entity())), answered),
         (Ok(answer(404, &[], r#"{"error":{"code":"itemNotFound"}}"#)), answered),

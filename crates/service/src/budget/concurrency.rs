@@ -101,17 +101,24 @@ impl Concurrency {
     }
 
     /// The server answered. To be told before [`Concurrency::end`].
-    pub(super) fn answered(&mut self, era: Era, kind: &'static str, took: Duration, now: Timestamp) {
+    pub(super) fn answered(&mut self, era: Era, kind: Option<&'static str>, took: Duration, now: Timestamp) {
         let settings = self.settings;
-        let times = self.times.entry(kind).or_insert_with(|| Times::new(took, now));
-        times.learn(took, now);
-        if era.0 != self.era {
+        let news = era.0 == self.era;
+        let slow = kind.is_some_and(|kind| {
+            let times = self.times.entry(kind).or_insert_with(|| Times::new(took, now));
+            times.learn(took, now);
+            let slow = news && times.is_slow(&settings);
+            if slow {
+                // What was smoothed belongs to the number as it was.
+                times.smoothed = times.floor().as_secs_f64();
+            }
+            slow
+        });
+        if !news {
             return;
         }
         self.probing = false;
-        if times.is_slow(&settings) {
-            // What was smoothed belongs to the number as it was.
-            times.smoothed = times.floor().as_secs_f64();
+        if slow {
             self.shrink(now);
             return;
         }
@@ -196,7 +203,7 @@ mod tests {
         for _ in 0..calls {
             let eras: Vec<_> = (0..concurrency.limit()).map(|_| concurrency.begin()).collect();
             for era in eras {
-                concurrency.answered(era, "get", took, now);
+                concurrency.answered(era, Some("get"), took, now);
                 concurrency.end();
             }
         }
@@ -217,7 +224,7 @@ mod tests {
         let mut concurrency = Concurrency::new(ConcurrencySettings::default());
         for _ in 0..1000 {
             let era = concurrency.begin();
-            concurrency.answered(era, "get", QUICK, at(0));
+            concurrency.answered(era, Some("get"), QUICK, at(0));
             concurrency.end();
         }
         assert_eq!(concurrency.limit(), 4);
@@ -255,9 +262,14 @@ mod tests {
         let before = concurrency.limit();
         let era = concurrency.begin();
         for _ in 0..20 {
-            concurrency.answered(era, "list", Duration::from_secs(3), at(1));
+            concurrency.answered(era, Some("list"), Duration::from_secs(3), at(1));
         }
         concurrency.end();
+        for _ in 0..20 {
+            let era = concurrency.begin();
+            concurrency.answered(era, None, Duration::from_mins(1), at(1));
+            concurrency.end();
+        }
         assert!(concurrency.limit() >= before);
         serve(&mut concurrency, 3, Duration::from_secs(2), at(2));
         assert!(concurrency.limit() < before, "{concurrency:?}");
@@ -271,7 +283,7 @@ mod tests {
         concurrency.end();
         assert_eq!(concurrency.limit(), 1);
         let late = era;
-        concurrency.answered(late, "get", QUICK, at(1));
+        concurrency.answered(late, Some("get"), QUICK, at(1));
         assert_eq!(concurrency.limit(), 1, "an answer from before the pause does not open the door");
         serve(&mut concurrency, 1, QUICK, at(60));
         assert!(!concurrency.probing);

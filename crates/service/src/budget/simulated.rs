@@ -108,7 +108,7 @@ impl Server {
         } else {
             counts.served += 1;
         }
-        outcome.unwrap_or(Outcome::Answered { kind: "get", took })
+        outcome.unwrap_or(Outcome::Answered { kind: Some("get"), took })
     }
 
     /// The delay of a refusal, if the minute is full.
