@@ -15,10 +15,7 @@ impl Plan {
             crate::GroupDecision::Pending { reason } => Some(format!("{group} waits: {reason}")),
             _ => None,
         }));
-        for problem in &self.problems {
-            lines.push(format!("needs you: {}", problem.sentence));
-            lines.push(format!("  {}", problem.next_step));
-        }
+        lines.extend(self.problems.iter().map(|problem| format!("needs you: {}", problem.sentence)));
         lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
         lines
     }

@@ -57,6 +57,10 @@ fn print(preview: &Preview, format: Format) -> anyhow::Result<()> {
     }
     for line in plan.describe() {
         output::line(format!("  {line}"));
+        let said = |problem: &&deal_model::Problem| line.ends_with(&problem.sentence);
+        if let Some(problem) = plan.problems.iter().find(said) {
+            output::line(format!("    {}", problem.next_step));
+        }
     }
     Ok(())
 }

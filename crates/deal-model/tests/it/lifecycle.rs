@@ -1,6 +1,8 @@
 //! The lifecycle table (sync rules, section 4), row by row.
 
-use deal_model::{Deal, GuardSettings, Life, Phase, Response, Row, Side, Sight};
+use deal_model::{
+    Code, CodeList, CodeStanding, Deal, GuardSettings, Life, Phase, Response, Row, Side, Sight,
+};
 
 use crate::world::{ACTIVE, World, archived, check, deal, text};
 
@@ -242,4 +244,39 @@ fn what_both_sides_changed_before_the_end_is_archived_and_left() {
     let world = life().stage(Life::Won).referral(Life::Won).crm("name", "s").portal("name", "p");
     let plan = check(&world, &[]);
     assert_eq!(archived(&plan), ["opportunity: name s: the portal closed first"]);
+}
+
+#[test]
+fn an_error_closes_a_referral_at_any_point_and_only_for_a_reason_that_the_portal_knows() {
+    let code =
+        |code: &str| Code { code: code.to_owned(), name: code.to_owned(), standing: CodeStanding::Usable };
+    let list = CodeList { name: "errors".to_owned(), codes: vec![code("Test referral"), code("Data error")] };
+    let error = |world: World, reason: Option<&str>| {
+        let list = list.clone();
+        world.stage(Life::Error { reason: None }).with(|world| {
+            world.specs.endings.error_reasons = Some(list);
+            world.facts().reason = reason.map(str::to_owned);
+        })
+    };
+    for world in [life(), received()] {
+        let closed = "referral: becomes closed as an error (Test referral)";
+        check(&error(world.clone(), Some("Test referral")), &[closed]);
+        let none = "needs you: The referral cannot be closed as an error without a reason.";
+        check(&error(world.clone(), None), &[none]);
+        let other = "needs you: The referral cannot be closed as an error for the reason \"Oops\", which is not in the list \"errors\".";
+        check(&error(world.clone(), Some("Oops")), &[other]);
+        let never = error(world, Some("Test referral")).with(|world| world.specs.endings.error = false);
+        let told = "needs you: The referral cannot be closed as an error from here: this portal's interface does not take it.";
+        check(&never, &[told]);
+    }
+}
+
+#[test]
+fn a_loss_needs_a_reason_only_where_the_portal_wants_one() {
+    let lost = || life().stage(lost());
+    check(&lost(), &["referral: becomes lost"]);
+    let wanted = lost().with(|world| world.specs.endings.lost_needs_reason = true);
+    check(&wanted, &["needs you: The referral cannot be lost without a reason."]);
+    let given = wanted.with(|world| world.facts().reason = Some("Too dear".to_owned()));
+    check(&given, &["referral: becomes lost (Too dear)"]);
 }

@@ -5,6 +5,7 @@
 mod births;
 mod clocks;
 mod decisions;
+mod demands;
 mod guard;
 mod latches;
 mod lifecycle;
