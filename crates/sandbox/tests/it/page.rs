@@ -68,6 +68,32 @@ fn a_person_plays_both_sides_of_a_deal_on_the_page() {
 }
 
 #[test]
+fn saving_a_value_leaves_the_hour_of_the_closing_date_alone() {
+    let desk = Desk::new();
+    let closing = "2027-03-31T17:30:00Z";
+    let body = with(partner_led(), "/details/closingDateTime", Some(json!(closing)));
+    let id = text(&desk.post(&body).expect(200), "id").to_owned();
+    let fields = [("actor", "portal/edit"), ("id", &id), ("value", "5"), ("closing", "2027-03-31")];
+    assert_eq!(desk.submit(&fields).0, "said");
+    let details = desk.get(&format!("{REFERRALS}/{id}")).expect(200)["details"].clone();
+    assert_eq!((&details["dealValue"], text(&details, "closingDateTime")), (&json!(5), closing));
+}
+
+#[test]
+fn a_person_reviews_the_newest_registration_on_the_page() {
+    let desk = Desk::new().knob(json!({"check_registrations": false}));
+    let id = desk.won(&partner_led(), 72);
+    desk.register_deal(&id, json!({"type": "AzureIPCoSell"})).expect(200);
+    desk.submit(&[("actor", "microsoft/registration"), ("id", &id), ("index", "0"), ("review", "Failed")]);
+    desk.register_deal(&id, json!({"type": "AzureIPCoSell"})).expect(200);
+    assert!(desk.console("").contains("name=\"index\" value=\"1\""));
+    desk.submit(&[("actor", "microsoft/registration"), ("id", &id), ("index", "1"), ("review", "Passed")]);
+    let read = desk.get(&format!("{REFERRALS}/{id}")).expect(200);
+    let found = [0, 1].map(|index| text(&read["registrations"][index], "status").to_owned());
+    assert_eq!(found, ["Failed", "Passed"]);
+}
+
+#[test]
 fn a_person_invites_the_partner_and_answers_for_it() {
     let desk = Desk::new();
     let fields = [

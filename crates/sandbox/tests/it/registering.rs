@@ -23,7 +23,7 @@ fn registration() -> Value {
 
 impl Desk {
     /// A deal that was won `hours` after its creation; its id.
-    fn won(&self, body: &Value, hours: i64) -> String {
+    pub(crate) fn won(&self, body: &Value, hours: i64) -> String {
         let id = text(&self.post(body).expect(200), "id").to_owned();
         self.win_after(&id, hours);
         id
@@ -34,7 +34,7 @@ impl Desk {
         self.replace(id, &[("/status", json!("Closed")), ("/substatus", json!("Won"))]).expect(200);
     }
 
-    fn register_deal(&self, id: &str, registration: Value) -> Reply {
+    pub(crate) fn register_deal(&self, id: &str, registration: Value) -> Reply {
         self.patch(id, &json!([{"op": "add", "path": "/registrations/-", "value": registration}]))
     }
 }

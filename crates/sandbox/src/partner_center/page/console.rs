@@ -8,15 +8,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
-    super::{State, book::Record, token::Person},
+    super::{State, book::Record, rules, token::Person},
     deal, html,
-    html::{escape, field},
+    html::{Field, escape},
     orders,
 };
 use crate::exchange;
 
 /// Where the page is.
 pub(super) const PATH: &str = "/_sandbox/page";
+/// The member that is edited by its day.
+const CLOSING: &str = "/details/closingDateTime";
 /// Most deals on one page.
 const MAX_DEALS: usize = 25;
 /// Most notifications shown.
@@ -28,8 +30,10 @@ impl State {
         if request.method() == Method::POST {
             let form: HashMap<String, String> =
                 url::form_urlencoded::parse(request.body()).into_owned().collect();
-            let answered = orders::order(&form)
-                .and_then(|order| self.act(order.actor, &order.body, now).map(|_| order.done));
+            let answered = orders::order(&form).and_then(|mut order| {
+                self.keep_the_hour(&mut order.body);
+                self.act(order.actor, &order.body, now).map(|_| order.done)
+            });
             return see(match &answered {
                 Ok(sentence) => ("said", sentence),
                 Err(sentence) => ("problem", sentence.as_str()),
@@ -37,6 +41,19 @@ impl State {
         }
         let query: HashMap<String, String> = exchange::query(request).into_iter().collect();
         html::page(StatusCode::OK, "Deals", &self.written(&query, now))
+    }
+
+    /// The page shows a closing date without its time of day: a day that stays must not move the time to midnight.
+    fn keep_the_hour(&self, body: &mut Value) {
+        let at = body["id"].as_str().and_then(|id| self.book.find(id));
+        let present =
+            at.and_then(|at| rules::at(&self.book.get(at).document, CLOSING)).and_then(Value::as_str);
+        let day = |stamp: &str| stamp.chars().take(10).collect::<String>();
+        let Some(Value::Object(set)) = body.get_mut("set") else { return };
+        let same = set.get(CLOSING).and_then(Value::as_str).zip(present);
+        if same.is_some_and(|(asked, present)| day(asked) == day(present)) {
+            set.remove(CLOSING);
+        }
     }
 
     fn written(&self, query: &HashMap<String, String>, now: Timestamp) -> String {
@@ -80,7 +97,7 @@ impl State {
             "<section aria-labelledby=\"deals\"><h2 id=\"deals\">Deals</h2>\n\
              <form method=\"get\" action=\"{PATH}\" role=\"search\"><div class=\"row\">\
              <div>{}</div><button class=\"plain\">Find</button></div></form>\n<p class=\"quiet\">{}</p>\n",
-            field("find", "Name, customer or id", "search", wanted, false),
+            input("find", "Name, customer or id", "search", wanted, false),
             match found.len() {
                 0 => "No deal yet. Invite the partner below, or let a client create one.".to_owned(),
                 1 => "One deal.".to_owned(),
@@ -114,21 +131,26 @@ fn see((name, sentence): (&str, &str)) -> Response<Bytes> {
     response
 }
 
+/// An input whose id is its name.
+fn input(name: &str, label: &str, kind: &str, value: &str, required: bool) -> String {
+    Field { id: name, name, label, kind, value, required }.html()
+}
+
 fn invitation(text: &mut String, now: Timestamp) {
     let closing = now.checked_add(SignedDuration::from_hours(24 * 90)).unwrap_or(now);
     let closing = closing.strftime("%Y-%m-%d").to_string();
     let fields = [
-        field("name", "Name of the deal", "text", "", true),
-        field("customer", "Customer", "text", "", true),
-        field("country", "Country, two letters", "text", "DE", true),
-        field("value", "Value", "number", "50000", true),
-        field("currency", "Currency", "text", "EUR", true),
-        field("closing", "Closing date", "date", &closing, true),
-        field("first", "Contact's first name", "text", "", false),
-        field("last", "Contact's last name", "text", "", false),
-        field("email", "Contact's e-mail", "email", "", false),
-        field("phone", "Contact's phone", "tel", "", false),
-        field("notes", "Notes", "text", "", false),
+        input("name", "Name of the deal", "text", "", true),
+        input("customer", "Customer", "text", "", true),
+        input("country", "Country, two letters", "text", "DE", true),
+        input("value", "Value", "number", "50000", true),
+        input("currency", "Currency", "text", "EUR", true),
+        input("closing", "Closing date", "date", &closing, true),
+        input("first", "Contact's first name", "text", "", false),
+        input("last", "Contact's last name", "text", "", false),
+        input("email", "Contact's e-mail", "email", "", false),
+        input("phone", "Contact's phone", "tel", "", false),
+        input("notes", "Notes", "text", "", false),
     ];
     let _ = write!(
         text,
@@ -137,7 +159,7 @@ fn invitation(text: &mut String, now: Timestamp) {
          <div class=\"row\"><button name=\"actor\" value=\"microsoft/invite\">Invite as Microsoft</button>\
          <button class=\"plain\" name=\"actor\" value=\"microsoft/lead\">Send as a lead</button></div>\n\
          </form></section>\n",
-        fields.map(|field| format!("<div>{field}</div>")).concat(),
+        fields.map(|input| format!("<div>{input}</div>")).concat(),
     );
 }
 

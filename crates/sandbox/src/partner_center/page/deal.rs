@@ -11,7 +11,7 @@ use super::{
         rules,
     },
     console::PATH,
-    html::{escape, field},
+    html::{Field, escape},
 };
 
 /// Whether a referral's name, customer or ids contain the text.
@@ -148,22 +148,18 @@ fn deeds(page: &mut String, record: &Record, label: &str) {
                 "<button class=\"plain\" name=\"review\" value=\"{status}\" aria-describedby=\"{label}\">{words}</button>"
             )
         });
-        let actor = "<input type=\"hidden\" name=\"actor\" value=\"microsoft/registration\">";
-        let _ = write!(
-            page,
-            "<p>Review of the registration:</p>{}",
-            form(&(actor.to_owned() + &review.concat()))
+        // The referral shows the status of its newest registration.
+        let newest = rules::list(&record.document, "/registrations").len().saturating_sub(1);
+        let actor = format!(
+            "<input type=\"hidden\" name=\"actor\" value=\"microsoft/registration\">\
+             <input type=\"hidden\" name=\"index\" value=\"{newest}\">"
         );
+        let _ = write!(page, "<p>Review of the registration:</p>{}", form(&(actor + &review.concat())));
     }
 }
 
-fn labelled(label: &str, name: &str, words: &str, kind: &str, value: &str) -> String {
-    // Ids are unique on the page; names are what the form sends.
-    field(&format!("{label}-{name}"), words, kind, value, false).replacen(
-        &format!("name=\"{label}-{name}\""),
-        &format!("name=\"{name}\""),
-        1,
-    )
+fn labelled(side: &str, name: &str, label: &str, kind: &str, value: &str) -> String {
+    Field { id: &format!("{side}-{name}"), name, label, kind, value, required: false }.html()
 }
 
 fn reasons(label: &str, deed: &str, known: &[&str]) -> String {

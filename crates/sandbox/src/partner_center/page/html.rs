@@ -27,17 +27,31 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// A labelled input. `name` is its id and what the form sends; all are plain text.
-pub(super) fn field(name: &str, label: &str, kind: &str, value: &str, required: bool) -> String {
-    let required = if required { " required" } else { "" };
-    let step = if kind == "number" { " step=\"any\" min=\"0\"" } else { "" };
-    format!(
-        "<label for=\"{name}\">{label}</label>\
-         <input id=\"{name}\" name=\"{name}\" type=\"{kind}\" value=\"{}\"{step}{required}>",
-        escape(value),
-        name = escape(name),
-        label = escape(label),
-    )
+/// An input with its label. `id` is the page's, `name` is what the form sends.
+pub(super) struct Field<'f> {
+    pub(super) id: &'f str,
+    pub(super) name: &'f str,
+    pub(super) label: &'f str,
+    pub(super) kind: &'f str,
+    pub(super) value: &'f str,
+    pub(super) required: bool,
+}
+
+impl Field<'_> {
+    /// As markup.
+    pub(super) fn html(&self) -> String {
+        let required = if self.required { " required" } else { "" };
+        let step = if self.kind == "number" { " step=\"any\" min=\"0\"" } else { "" };
+        format!(
+            "<label for=\"{id}\">{label}</label>\
+             <input id=\"{id}\" name=\"{name}\" type=\"{kind}\" value=\"{value}\"{step}{required}>",
+            id = escape(self.id),
+            label = escape(self.label),
+            name = escape(self.name),
+            kind = escape(self.kind),
+            value = escape(self.value),
+        )
+    }
 }
 
 /// A whole page. `title` is plain text; `main` is markup.

@@ -58,6 +58,8 @@ pub(super) fn order(form: &HashMap<String, String>) -> Result<Order, String> {
         }
         "microsoft/registration" => {
             body.insert("status".to_owned(), field("review").unwrap_or_default().into());
+            let index = field("index").and_then(|index| index.parse::<u64>().ok());
+            body.insert("index".to_owned(), index.unwrap_or_default().into());
         }
         "microsoft/edit" | "portal/edit" => {
             let mut set = Map::new();
