@@ -10,6 +10,7 @@ mod acting;
 mod bodies;
 mod breaking;
 mod conformance;
+mod corpus;
 mod creating;
 mod desk;
 mod forms;
