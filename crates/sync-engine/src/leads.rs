@@ -80,7 +80,7 @@ pub(crate) fn changed(
 }
 
 /// The base after a look: it takes what was written, what is alike, and what was seen for the first time. A seller's own
-/// value stays a change, so that it is never written over.
+/// value stays a change, so that it is never written over; what differs from what was just written is taken for one.
 pub(crate) fn advanced(
     mut base: BTreeMap<FieldId, PerSide<Observed>>,
     portal: &BTreeMap<FieldId, Observed>,
@@ -92,10 +92,12 @@ pub(crate) fn advanced(
         if *told == Observed::Unknown {
             continue;
         }
-        let takes = written.contains_key(field) || held == told || !base.contains_key(field);
-        if takes {
-            base.insert(field.clone(), PerSide::new(told.clone(), held.clone()));
-        }
+        let holds = match written.get(field) {
+            Some(sent) => Observed::Value(sent.clone()),
+            None if held == told || !base.contains_key(field) => held.clone(),
+            None => continue,
+        };
+        base.insert(field.clone(), PerSide::new(told.clone(), holds));
     }
     base
 }
@@ -154,5 +156,12 @@ mod tests {
         let known = advanced(known, &one(text("9")), &one(text("9")), &nothing);
         assert_eq!(known, base(text("9"), text("9")));
         assert!(!changed(&known, &one(text("4")), &one(text("9"))).is_empty(), "the portal alone changed it");
+    }
+
+    #[test]
+    fn what_a_seller_saves_before_our_write_is_read_back_is_theirs() {
+        let sent = [("phone".into(), Value::Text("1".to_owned()))].into();
+        let known = advanced(BTreeMap::new(), &one(text("1")), &one(text("9")), &sent);
+        assert!(changed(&known, &one(text("2")), &one(text("9"))).is_empty());
     }
 }

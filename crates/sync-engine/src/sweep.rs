@@ -14,7 +14,7 @@ use crate::{Cursor, Engine, Hints, Mark, StoreResult, Target, WorkLane, pass::CO
 const SWEPT: &str = "portal.companion_sweep";
 
 /// The least wait between two rounds.
-const PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Looks at companions, round after round, until told to stop.

@@ -102,11 +102,10 @@ impl PartnerCenter {
 
     /// Whether something of the CRM's may begin with it: a deal, or a lead where leads are wanted.
     fn begets(&self, referral: &Referral) -> bool {
-        let us = &self.settings.organization_id;
         let lead = || {
             self.mapping.leads().create
                 && ownership(referral, &self.settings) == Ownership::Ours
-                && category(referral, us).is_lead()
+                && category(referral, &self.settings).is_lead()
         };
         may_be_born(referral, &self.mapping, &self.settings) || lead()
     }

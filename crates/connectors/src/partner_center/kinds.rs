@@ -2,6 +2,8 @@
 
 use partner_center::{OrganizationId, Qualification, Referral, ReferralType};
 
+use super::PortalSettings;
+
 /// What is read of a referral makes it one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Category {
@@ -30,12 +32,16 @@ enum Inviter {
     Another,
 }
 
-/// The category of a referral of ours, for a partner of the organisation `us`.
-pub(super) fn category(referral: &Referral, us: &OrganizationId) -> Category {
+/// The category of a referral of ours.
+pub(super) fn category(referral: &Referral, settings: &PortalSettings) -> Category {
+    let same = |one: &OrganizationId, other: &OrganizationId| one.as_str().eq_ignore_ascii_case(other.as_str());
     let inviter = match referral.invited_by() {
         None => Inviter::Nobody,
-        Some(inviter) if inviter.is_microsoft() => Inviter::Microsoft,
-        Some(inviter) if inviter.as_str().eq_ignore_ascii_case(us.as_str()) => Inviter::Us,
+        Some(inviter) if same(&inviter, &settings.organization_id) => Inviter::Us,
+        // Whatever its referrals carry: its own name is documented for invitations (section 3.5).
+        Some(inviter) if inviter.is_microsoft() || same(&inviter, &settings.companion_organization) => {
+            Inviter::Microsoft
+        }
         Some(_) => Inviter::Another,
     };
     classify(referral.referral_type().as_ref(), referral.qualification().as_ref(), inviter)
@@ -73,7 +79,13 @@ mod tests {
     use super::*;
 
     const US: &str = "11110000-0000-4000-8000-0000000000ff";
+    const MICROSOFT: &str = "72f988bf-0000-4000-8000-000000000000";
     const ANOTHER: &str = "22220000-0000-4000-8000-0000000000ee";
+
+    fn settings() -> PortalSettings {
+        let companion_organization = MICROSOFT.parse().unwrap();
+        PortalSettings { companion_organization, ..PortalSettings::new(US.parse().unwrap()) }
+    }
 
     fn of(kind: Value, qualification: Value, inviter: Value) -> Category {
         let invited_by = if inviter.is_null() { json!(null) } else { json!({ "organizationId": inviter }) };
@@ -81,7 +93,7 @@ mod tests {
             "id": "7a1c0000-0000-4000-8000-0000000000a1", "type": kind, "qualification": qualification,
             "inviteContext": { "invitedBy": invited_by },
         });
-        category(&Referral::from_json(document).unwrap(), &US.parse().unwrap())
+        category(&Referral::from_json(document).unwrap(), &settings())
     }
 
     #[test]
@@ -95,6 +107,7 @@ mod tests {
             (json!("Independent"), json!("SalesQualified"), json!("msft"), QualifiedLead),
             (json!("Independent"), json!("MarketingQualified"), json!("msft"), QualifiedLead),
             (json!("independent"), json!("salesqualified"), json!("MSFT"), QualifiedLead),
+            (json!("Independent"), json!("SalesQualified"), json!(MICROSOFT), QualifiedLead),
             // Its third: a deal, our own or a partner's.
             (json!("Independent"), json!("SalesQualified"), json!(US), CoSell),
             (json!("Independent"), json!("None"), json!(US), CoSell),
@@ -122,6 +135,6 @@ mod tests {
             assert_eq!(of(kind, qualification, inviter), expected, "{row}");
         }
         let none = Referral::from_json(json!({ "id": "7a1c0000-0000-4000-8000-0000000000a1" })).unwrap();
-        assert_eq!(category(&none, &US.parse().unwrap()), CoSell, "nothing at all is no lead");
+        assert_eq!(category(&none, &settings()), CoSell, "nothing at all is no lead");
     }
 }

@@ -50,7 +50,7 @@ impl PartnerCenter {
         server_date: Option<Timestamp>,
         companion: &Companion,
     ) -> Option<Observation> {
-        observation(referral, server_date, companion, &self.mapping, &self.settings.organization_id)
+        observation(referral, server_date, companion, &self.mapping, &self.settings)
     }
 
     /// Reads one referral; nothing if there is none that we may see.
@@ -143,7 +143,7 @@ impl PartnerCenter {
             return Ok(engagement.map_or(Stranger::Nothing, |engagement| Stranger::Companion { engagement }));
         }
         let life = portal_life(referral.document());
-        if category(&referral, &self.settings.organization_id).is_lead() {
+        if category(&referral, &self.settings).is_lead() {
             return Ok(self.lead(&referral, life));
         }
         if life.is_closed() {

@@ -54,7 +54,7 @@ pub(super) fn is_of(referral: &Referral, organization: &OrganizationId) -> bool 
 pub(super) fn may_be_born(referral: &Referral, mapping: &Mapping, settings: &PortalSettings) -> bool {
     ownership(referral, settings) == Ownership::Ours
         && matches!(portal_life(referral.document()), Life::Received | Life::Active { .. })
-        && !category(referral, &settings.organization_id).is_lead()
+        && !category(referral, settings).is_lead()
         && mapping.inbound().admits(referral.document())
 }
 
@@ -120,7 +120,7 @@ pub(super) fn observation(
     server_date: Option<Timestamp>,
     companion: &Companion,
     mapping: &Mapping,
-    us: &OrganizationId,
+    settings: &PortalSettings,
 ) -> Option<Observation> {
     let document = referral.document();
     let stamp = referral.updated()?;
@@ -148,7 +148,7 @@ pub(super) fn observation(
         companion_fields,
         companion_state,
         partner_id: document.get("mpnId").and_then(Json::as_str).map(|id| id.trim().to_owned()),
-        read_only: category(referral, us) == Category::PartnerToPartner,
+        read_only: category(referral, settings) == Category::PartnerToPartner,
     };
     Some(Observation {
         record: record_id(referral),

@@ -2,4 +2,10 @@
 //!
 //! The identifiers (M4, P13, ...) are those of the requirements; the rest of them are covered by `scenarios`.
 
+mod clocks;
+mod connections;
+mod leads;
+mod microsoft;
+mod outbound;
+mod throttling;
 mod webhooks;

@@ -13,9 +13,9 @@ mod sources;
 mod switches;
 
 /// Both platforms, the program running between them, and events that arrive.
-struct Stage {
-    world: World,
-    service: Service,
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) service: Service,
 }
 
 impl std::ops::Deref for Stage {
@@ -27,12 +27,12 @@ impl std::ops::Deref for Stage {
 }
 
 impl Stage {
-    async fn set() -> Self {
+    pub(crate) async fn set() -> Self {
         Self::set_after(|_| {}).await
     }
 
     /// The same, with a change of the configuration first.
-    async fn set_after(configure: impl FnOnce(&World)) -> Self {
+    pub(crate) async fn set_after(configure: impl FnOnce(&World)) -> Self {
         let world = World::start();
         world.listen_for_events().await;
         // A minute between two status lines of one deal is right for people, and long for a test.
@@ -43,14 +43,14 @@ impl Stage {
     }
 
     /// Stops the program, lets `change` happen, and starts it again.
-    async fn while_it_is_away(&mut self, change: impl AsyncFnOnce(&World)) {
+    pub(crate) async fn while_it_is_away(&mut self, change: impl AsyncFnOnce(&World)) {
         self.service.stop();
         change(&self.world).await;
         self.service = self.world.run();
     }
 
     /// An opportunity that is in step with its referral; both ids.
-    async fn pair(&self, name: &str, amount: i64, help: bool) -> (String, String) {
+    pub(crate) async fn pair(&self, name: &str, amount: i64, help: bool) -> (String, String) {
         let opportunity = self.new_opportunity(name, amount).await;
         self.opt_in(&opportunity, help).await;
         let referral = self.referral_of(&opportunity).await;
@@ -58,7 +58,7 @@ impl Stage {
     }
 
     /// Microsoft invites, and the opportunity appears; the opportunity's and the referral's ids.
-    async fn invited(&self, invitation: Value) -> (String, String) {
+    pub(crate) async fn invited(&self, invitation: Value) -> (String, String) {
         let invited =
             self.acts("microsoft/invite", json!({ "referral": invitation, "withMicrosoft": true })).await;
         let referral = invited["id"].as_str().unwrap().to_owned();
@@ -69,7 +69,7 @@ impl Stage {
     }
 
     /// Waits for the opportunity of a referral; its id.
-    async fn opportunity_of(&self, referral: &str) -> String {
+    pub(crate) async fn opportunity_of(&self, referral: &str) -> String {
         let soql = format!("SELECT Id FROM Opportunity WHERE Referral_Identifier__c = '{referral}'");
         let soql = &soql;
         until(&format!("an opportunity of referral {referral}"), || async move {
@@ -79,11 +79,11 @@ impl Stage {
     }
 
     /// Waits for Microsoft's referral beside this one.
-    async fn microsofts(&self, referral: &str) -> Value {
+    pub(crate) async fn microsofts(&self, referral: &str) -> Value {
         until("Microsoft's referral", || self.microsofts_now(referral)).await
     }
 
-    async fn microsofts_now(&self, referral: &str) -> Option<Value> {
+    pub(crate) async fn microsofts_now(&self, referral: &str) -> Option<Value> {
         let engagement = self.referral(referral).await["engagementId"].clone();
         let state = self.state(Platform::PartnerCenter).await;
         let mut all = state["referrals"].as_array().unwrap().iter();
@@ -93,35 +93,35 @@ impl Stage {
     }
 
     /// A colleague edits in Partner Center.
-    async fn colleague_edits(&self, referral: &str, set: Value) {
+    pub(crate) async fn colleague_edits(&self, referral: &str, set: Value) {
         self.acts("portal/edit", json!({ "id": referral, "set": set })).await;
     }
 
     /// The seller edits any row.
-    async fn seller_changes(&self, object: &str, id: &str, changes: Value) {
+    pub(crate) async fn seller_changes(&self, object: &str, id: &str, changes: Value) {
         let url = self.salesforce(&format!("sobjects/{object}/{id}"));
         self.call(Method::PATCH, &url, Some(self.seller_token()), Some(&changes)).await;
     }
 
     /// The seller deletes a row.
-    async fn seller_deletes(&self, object: &str, id: &str) {
+    pub(crate) async fn seller_deletes(&self, object: &str, id: &str) {
         let url = self.salesforce(&format!("sobjects/{object}/{id}"));
         self.call(Method::DELETE, &url, Some(self.seller_token()), None).await;
     }
 
     /// The first id that a query finds.
-    async fn first(&self, soql: &str) -> String {
+    pub(crate) async fn first(&self, soql: &str) -> String {
         self.query(soql).await[0]["Id"].as_str().unwrap().to_owned()
     }
 
     /// All exchanges with a platform, oldest first.
-    async fn log(&self, platform: Platform) -> Vec<Value> {
+    pub(crate) async fn log(&self, platform: Platform) -> Vec<Value> {
         let requests = self.control(platform, Method::GET, "requests", None).await;
         requests["log"].as_array().unwrap().clone()
     }
 
     /// The bodies of all requests of one kind that Partner Center took.
-    async fn taken(&self, kind: &str) -> Vec<Value> {
+    pub(crate) async fn taken(&self, kind: &str) -> Vec<Value> {
         let log = self.log(Platform::PartnerCenter).await;
         let taken =
             log.iter().filter(|exchange| exchange["kind"] == kind && exchange["status"].as_u64() < Some(300));
@@ -129,18 +129,23 @@ impl Stage {
     }
 
     /// What the store knows of a deal.
-    fn deal(&self, record: &str) -> Value {
+    pub(crate) fn deal(&self, record: &str) -> Value {
         self.cosell_json(&["deals", "show", record]).pop().unwrap()
     }
 
     /// Waits until a look at the store shows the deal as `wanted`.
-    async fn until_deal(&self, record: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until_deal(
+        &self,
+        record: &str,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let wanted = &wanted;
         until(what, || async move { Some(self.deal(record)).filter(|deal| wanted(deal)) }).await
     }
 
     /// Goes on until nothing is due: what was going to happen has happened.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.service.stop();
         let settled = self.world.cosell(&["sync", "--once"]);
         assert!(settled.status.success(), "{}", String::from_utf8_lossy(&settled.stderr));
@@ -167,17 +172,17 @@ pub(crate) fn invitation(name: &str) -> Value {
 }
 
 /// Where received referrals wait.
-const ON_HOLD: &str = "Co-sell: to answer";
+pub(crate) const ON_HOLD: &str = "Co-sell: to answer";
 
-fn is(number: i64) -> impl Fn(&Value) -> bool {
+pub(crate) fn is(number: i64) -> impl Fn(&Value) -> bool {
     #[allow(clippy::cast_precision_loss)]
     move |value| value.as_f64() == Some(number as f64)
 }
 
-fn says(text: &str) -> impl Fn(&Value) -> bool {
+pub(crate) fn says(text: &str) -> impl Fn(&Value) -> bool {
     move |value| value == text
 }
 
-fn mentions(word: &str) -> impl Fn(&Value) -> bool {
+pub(crate) fn mentions(word: &str) -> impl Fn(&Value) -> bool {
     move |value| value.as_str().is_some_and(|text| text.contains(word))
 }
