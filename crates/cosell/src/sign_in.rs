@@ -16,7 +16,8 @@ pub(crate) fn token_config(loaded: &Loaded) -> anyhow::Result<TokenConfig> {
     let url = config.token_url.clone().unwrap_or_else(|| {
         format!("https://login.microsoftonline.com/{}/oauth2/v2.0/token", config.tenant_id)
     });
-    let mut token = TokenConfig { client: client_proof(loaded)?, seed, ..TokenConfig::new(url, &*config.client_id) };
+    let mut token =
+        TokenConfig { client: client_proof(loaded)?, seed, ..TokenConfig::new(url, &*config.client_id) };
     if let Some(scope) = &config.referrals_scope {
         token.referrals_scope.clone_from(scope);
     }

@@ -255,8 +255,11 @@ impl fmt::Display for AuthError {
             Self::Leased => write!(f, "another process is renewing the sign-in")?,
             Self::BrokenOff => write!(f, "the refresh was broken off")?,
         }
-        for code in self.codes() {
-            write!(f, " AADSTS{code}")?;
+        for (at, code) in self.codes().iter().enumerate() {
+            write!(f, "{}AADSTS{code}", if at == 0 { " (" } else { ", " })?;
+        }
+        if !self.codes().is_empty() {
+            write!(f, ")")?;
         }
         Ok(())
     }

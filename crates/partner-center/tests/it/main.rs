@@ -7,6 +7,7 @@ mod hostile;
 mod platform;
 mod referrals;
 mod registration;
+mod sign_in;
 mod signer;
 mod tokens;
 mod webhooks;
