@@ -402,12 +402,22 @@ impl Parser {
             (Shape::Text | Shape::OneOf(_), Token::Text(text)) => Ok(Literal::Text(text)),
             (Shape::Flag, Token::Word(word)) => word.parse().map(Literal::Flag).map_err(|_| unfit),
             (Shape::Number | Shape::Money, Token::Word(word)) => {
-                Decimal::from_str(&word).map(Literal::Number).map_err(|_| unfit)
+                decimal(&word).map(Literal::Number).ok_or(unfit)
             }
             (Shape::Instant, Token::Word(word)) => word.parse().map(Literal::Instant).map_err(|_| unfit),
             _ => Err(unfit),
         }
     }
+}
+
+/// A number as OData writes it: a sign, digits, a point with digits after it. Rust's reader takes more, `1_000` for
+/// one.
+fn decimal(word: &str) -> Option<Decimal> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
+    let plain =
+        unsigned.split_once('.').map_or(digits(unsigned), |(whole, part)| digits(whole) && digits(part));
+    Decimal::from_str(word).ok().filter(|_| plain)
 }
 
 #[cfg(test)]
@@ -473,6 +483,8 @@ mod tests {
             "contains(name,'x')",
             "status in ()",
             "details/dealValue eq '5'",
+            "details/dealValue eq 1_000",
+            "details/dealValue eq 5.",
             "not",
             "team/any(t:t eq 'x')",
             &nested,
