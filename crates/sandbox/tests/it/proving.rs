@@ -62,6 +62,32 @@ fn s1_3_an_application_proves_itself_by_its_certificate() {
 }
 
 #[test]
+fn s1_3_an_assertion_may_name_its_certificate_by_sha_256_and_be_signed_by_pss() {
+    let desk = Desk::new();
+    let second = desk.now.get().as_second();
+    let key = EncodingKey::from_rsa_pem(desk.text("client_key_pem").as_bytes()).unwrap();
+    for (algorithm, jti, audience) in [
+        (Algorithm::RS256, "a", desk.text("token_url")),
+        (Algorithm::PS256, "b", format!("https://login.microsoftonline.com/{}/v2.0", desk.text("tenant_id"))),
+    ] {
+        let claims = json!({
+            "aud": audience, "iss": desk.text("client_id"), "sub": desk.text("client_id"), "jti": jti,
+            "exp": second + 600,
+        });
+        let mut header = Header::new(algorithm);
+        header.x5t_s256 = Some(desk.text("client_certificate_x5t_s256"));
+        let fields = vec![
+            ("client_id", desk.text("client_id")),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned()),
+            ("client_assertion", jsonwebtoken::encode(&header, &claims, &key).unwrap()),
+            ("grant_type", "client_credentials".to_owned()),
+            ("scope", desk.text("webhooks_scope")),
+        ];
+        desk.entra("v2.0/token", &fields).expect(200);
+    }
+}
+
+#[test]
 fn s1_3_a_public_client_has_no_secret_and_a_confidential_one_needs_one() {
     let desk = Desk::new();
     let device = desk.device();

@@ -326,7 +326,11 @@ fn s1_3_the_secure_application_model_gets_code_and_identity_by_form_without_a_pr
     ]);
     let token = desk.entra("token", &fields).expect(200);
     assert_eq!((desk.opens(&token), text(&token, "expires_in")), (200, "3599"));
-    let desk = desk.knob(json!({"require_pkce": true}));
-    let reply = desk.send("GET", &format!("/common/oauth2/authorize?{}", encoded(&asked)), &[], "");
-    assert_eq!(reply.status, 200);
+    let with_resource = changed(&asked, "resource", Some("https://graph.microsoft.com"));
+    for (fields, error) in [(&asked, "invalid_request"), (&with_resource, "invalid_scope")] {
+        let desk = Desk::new().knob(json!({"sign_in_answer": "approves", "require_pkce": true}));
+        let fields = changed(fields, "client_id", Some(&desk.text("client_id")));
+        let page = desk.page(&format!("/common/oauth2/authorize?{}", encoded(&fields)));
+        assert!(page.contains(&format!("name=\"error\" value=\"{error}\"")), "{page}");
+    }
 }

@@ -167,10 +167,11 @@ impl State {
                 return wrong(&asked, "unsupported_response_type", description);
             }
         }
+        let no_service = field("scope").is_some_and(|scope| !scope.contains("//"));
         match scopes(v2, query) {
             Ok(Some(scopes)) => asked.scopes = scopes,
             // The page of the Secure Application Model asks for openid and profile here, and for the service later.
-            Ok(None) | Err(_) if !v2 || field("scope").is_some_and(|scope| !scope.contains("//")) => {
+            Ok(None) | Err(_) if no_service && !query.contains_key("resource") => {
                 let named =
                     |name| field("scope").is_some_and(|scope| scope.split(' ').any(|one| one == name));
                 asked.scopes.openid = named("openid");
