@@ -1,5 +1,8 @@
 //! A referral as it was read: the whole document, with typed access to what identifies and dates it.
 
+mod registrations;
+#[cfg(test)]
+mod shapes;
 mod views;
 
 use std::fmt;
@@ -8,9 +11,10 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+pub use registrations::{Contract, DealRegistration, RegisteredSolution, RegistrationHistory};
 pub use views::{
-    Address, Attribute, Consent, Contract, Customer, CustomerId, DealRegistration, Details, Invitation,
-    Inviter, Iot, Person, RegisteredSolution, RegistrationHistory, Solution, Target, Tracking,
+    Address, Attribute, Consent, Customer, CustomerId, Details, Invitation, Inviter, Iot, Person, Solution,
+    Target, Tracking,
 };
 
 use crate::{
