@@ -49,10 +49,25 @@ where
 /// Columns that a label takes, with the blanks behind it.
 const LABEL: usize = 13;
 
-/// Prints a text behind a label, wrapped between words at 80 columns. A word that is longer, such as an address, stays
-/// whole, so that it can be copied.
+/// Prints a text behind a label, wrapped at 80 columns.
 pub(crate) fn labelled(label: &str, text: &str) {
-    let room = usize::from(WIDTH) - LABEL;
+    for (number, text) in wrapped(text, LABEL).iter().enumerate() {
+        let label = if number == 0 { label } else { "" };
+        line(format!("{label:LABEL$}{text}").trim_end());
+    }
+}
+
+/// Prints a text behind this many blanks, wrapped at 80 columns.
+pub(crate) fn indented(blanks: usize, text: &str) {
+    for text in wrapped(text, blanks) {
+        line(format!("{:blanks$}{text}", ""));
+    }
+}
+
+/// The lines of a text that begin at column `from` and end between words. A word that is longer, such as an address,
+/// stays whole, so that it can be copied.
+fn wrapped(text: &str, from: usize) -> Vec<String> {
+    let room = usize::from(WIDTH) - from;
     let mut lines = vec![String::new()];
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let line = lines.last_mut().expect("there is a line from the start");
@@ -66,8 +81,21 @@ pub(crate) fn labelled(label: &str, text: &str) {
             line.push_str(word);
         }
     }
-    for (number, text) in lines.iter().enumerate() {
-        let label = if number == 0 { label } else { "" };
-        line(format!("{label:LABEL$}{text}").trim_end());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_between_words_and_long_words_stay_whole() {
+        let address = "x".repeat(90);
+        let text = format!("{} {address}  end", "word ".repeat(20));
+        let lines = wrapped(&text, 60);
+        assert_eq!(lines.len(), 7, "{lines:?}");
+        assert_eq!(lines[0], "word word word word");
+        assert_eq!((lines[5].as_str(), lines[6].as_str()), (address.as_str(), "end"));
+        assert_eq!(wrapped("", 0), [""]);
     }
 }

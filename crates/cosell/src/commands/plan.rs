@@ -56,10 +56,10 @@ fn print(preview: &Preview, format: Format) -> anyhow::Result<()> {
         output::line(format!("  could not be read: {}", error.what));
     }
     for line in plan.describe() {
-        output::line(format!("  {line}"));
+        output::indented(2, &line);
         let said = |problem: &&deal_model::Problem| line.ends_with(&problem.sentence);
         if let Some(problem) = plan.problems.iter().find(said) {
-            output::line(format!("    {}", problem.next_step));
+            output::indented(4, &problem.next_step);
         }
     }
     Ok(())
