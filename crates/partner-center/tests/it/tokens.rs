@@ -7,8 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use partner_center::{Audience, AuthError};
 use jiff::Timestamp;
+use partner_center::{Audience, AuthError};
 use ports::{MemoryTokenStore, RetryClass, StoredToken, TokenFacts, TokenLease, TokenStore, TokenStoreError};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -206,4 +206,226 @@ async fn a_refresh_goes_on_when_its_caller_is_cancelled_and_blocks_nobody() {
     assert_eq!(stored(&*store).await, "r1", "the rotated token is not lost with the caller");
     assert_eq!(source.token(Audience::Referrals).await.unwrap().expose_secret(), "a1");
     assert_eq!(login.asked().len(), 2);
+}
+
+// ── One refresh at a time, over all processes ───────────────────────────────────────────────────────────────────────
+
+/// A platform whose refresh tokens die when they are spent, and that takes its time.
+fn strict_platform(now: &'static str) -> (ports::HttpService, Arc<Mutex<Vec<String>>>) {
+    let spent: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (alive, seen) = (Arc::new(Mutex::new(now.to_owned())), Arc::clone(&spent));
+    let service = tower::service_fn(move |request: http::Request<bytes::Bytes>| {
+        let (alive, spent) = (Arc::clone(&alive), Arc::clone(&spent));
+        async move {
+            let form: std::collections::BTreeMap<String, String> =
+                url::form_urlencoded::parse(request.body()).into_owned().collect();
+            let token = form["refresh_token"].clone();
+            tokio::task::yield_now().await;
+            let mut present = alive.lock().unwrap();
+            spent.lock().unwrap().push(token.clone());
+            if *present != token {
+                return Ok(crate::platform::answer(400, &[], r#"{"error":"invalid_grant"}"#));
+            }
+            *present = format!("{token}+");
+            let body =
+                format!(r#"{{"access_token":"a-{token}","expires_in":3600,"refresh_token":"{token}+"}}"#);
+            Ok::<_, ports::TransportError>(crate::platform::answer(200, &[], &body))
+        }
+    });
+    (tower::util::BoxCloneSyncService::new(service), seen)
+}
+
+/// Time as the paused runtime counts it.
+struct PausedClock(tokio::time::Instant);
+
+#[async_trait]
+impl ports::Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        let passed = jiff::SignedDuration::try_from(self.0.elapsed()).unwrap();
+        "2026-11-02T09:14:00Z".parse::<Timestamp>().unwrap() + passed
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_three_processes_one_spends_the_token_and_the_others_its_successors() {
+    let (http, spent) = strict_platform("r0");
+    let store = Arc::new(MemoryTokenStore::default());
+    let clock = Arc::new(PausedClock(tokio::time::Instant::now()));
+    store.replace(NAME, 0, SecretString::from("r0")).await.unwrap();
+    let process = || {
+        let config = partner_center::TokenConfig::new(crate::platform::TOKEN_URL, "app");
+        partner_center::TokenSource::new(
+            http.clone(),
+            store.clone(),
+            clock.clone(),
+            Arc::new(ports::SystemRng),
+            config,
+        )
+    };
+    let processes = [process(), process(), process()];
+    let tokens = join_all(
+        processes.iter().flat_map(|one| [one.token(Audience::Referrals), one.token(Audience::Webhooks)]),
+    )
+    .await;
+    assert!(tokens.iter().all(Result::is_ok), "{:?}", tokens.iter().filter_map(|t| t.as_ref().err()).next());
+    let spent = spent.lock().unwrap().clone();
+    assert_eq!(spent, ["r0", "r0+", "r0++", "r0+++", "r0++++", "r0+++++"], "each token once, in turn");
+    assert_eq!(stored(&*store).await, "r0++++++");
+}
+
+#[tokio::test]
+async fn a_process_that_died_while_renewing_is_waited_for_no_longer_than_its_lease() {
+    let (login, store, clock) = start();
+    store.replace(NAME, 0, SecretString::from("r0")).await.unwrap();
+    let began = ports::Clock::now(&*clock);
+    let until = began + jiff::SignedDuration::from_secs(25);
+    store.lease(NAME, "dead", began, until).await.unwrap().unwrap();
+    login.answer(200, r#"{"access_token":"a1","expires_in":3600,"refresh_token":"r1"}"#);
+    source(&login, store.clone(), &clock, None).token(Audience::Referrals).await.unwrap();
+    let waited = ports::Clock::now(&*clock).duration_since(began).as_secs();
+    assert!((25..=26).contains(&waited), "{waited}");
+
+    // One that renews its lease again and again is not waited for for ever.
+    clock.advance(Duration::from_hours(2));
+    let for_ever = ports::Clock::now(&*clock) + jiff::SignedDuration::from_hours(24);
+    store.lease(NAME, "busy", ports::Clock::now(&*clock), for_ever).await.unwrap().unwrap();
+    let error = source(&login, store, &clock, None).token(Audience::Referrals).await.unwrap_err();
+    assert_eq!((&error, error.class()), (&AuthError::Leased, RetryClass::LATER));
+    assert_eq!(login.asked().len(), 1, "nothing is spent without the lease");
+}
+
+#[tokio::test]
+async fn a_refresh_may_not_outlive_its_lease_and_a_lease_of_others_is_not_ended() {
+    let (login, store, clock) = start();
+    store.replace(NAME, 0, SecretString::from("r0")).await.unwrap();
+    login.answer(200, r#"{"access_token":"a1","expires_in":3600,"refresh_token":"r1"}"#);
+    source(&login, store.clone(), &clock, None).token(Audience::Referrals).await.unwrap();
+    let end = login.last().extensions().get::<ports::SendBefore>().unwrap().0;
+    assert_eq!(end.duration_since(ports::Clock::now(&*clock)).as_secs(), 25);
+
+    let now = ports::Clock::now(&*clock);
+    let lost =
+        store.lease(NAME, "slow", now, now + jiff::SignedDuration::from_secs(1)).await.unwrap().unwrap();
+    let later = now + jiff::SignedDuration::from_secs(2);
+    store.lease(NAME, "next", later, later + jiff::SignedDuration::from_mins(1)).await.unwrap().unwrap();
+    store.end_lease(&lost).await.unwrap();
+    assert_eq!(store.lease(NAME, "third", later, later).await.unwrap(), None, "the next one still has it");
+}
+
+#[tokio::test]
+async fn a_sign_in_during_a_refresh_is_not_overwritten_by_what_the_refresh_brings() {
+    let (login, _, clock) = start();
+    let store = Arc::new(Hindered::default());
+    store.inner.replace(NAME, 0, SecretString::from("r0")).await.unwrap();
+    *store.rival.lock().unwrap() = Some("signed-in");
+    login.answer(200, r#"{"access_token":"a1","expires_in":3600,"refresh_token":"late"}"#);
+    source(&login, store.clone(), &clock, None).token(Audience::Referrals).await.unwrap();
+    assert_eq!(stored(&store.inner).await, "signed-in");
+}
+
+// ── A new sign-in, and what stands before it ────────────────────────────────────────────────────────────────────────
+
+#[tokio::test]
+async fn a_new_sign_in_ends_what_was_remembered_of_the_former_one() {
+    let (login, store, clock) = start();
+    store.replace(NAME, 0, SecretString::from("dead")).await.unwrap();
+    let source = source(&login, store.clone(), &clock, None);
+    assert!(!source.adopt_new_sign_in().await.unwrap(), "the first look only looks");
+    login.answer(400, r#"{"error":"invalid_grant","error_codes":[50173]}"#);
+    source.token(Audience::Referrals).await.unwrap_err();
+    source.token(Audience::Webhooks).await.unwrap_err();
+    assert_eq!(login.asked().len(), 1, "the refusal is remembered");
+    source.trouble().await;
+    assert!(!source.adopt_new_sign_in().await.unwrap());
+    // The store dates by the machine's clock: a second sign-in is a later one.
+    store.sign_in(NAME, SecretString::from("fresh"), None).await.unwrap();
+    assert!(source.adopt_new_sign_in().await.unwrap());
+    login.answer(200, r#"{"access_token":"a1","expires_in":3600}"#);
+    source.token(Audience::Referrals).await.unwrap();
+    assert!(form(&login, 1).contains("refresh_token=fresh"));
+}
+
+#[tokio::test]
+async fn consent_that_one_service_lacks_does_not_stop_the_other() {
+    let (login, store, clock) = start();
+    login
+        .answer(400, r#"{"error":"invalid_grant","error_codes":[65001]}"#)
+        .answer(200, r#"{"access_token":"a1","expires_in":3600}"#);
+    let source = source(&login, store, &clock, Some("seed"));
+    let error = source.token(Audience::Webhooks).await.unwrap_err();
+    assert_eq!(error, AuthError::ConsentMissing { codes: vec![65_001] });
+    assert!(error.next_step().unwrap().contains("Grant admin consent"));
+    source.token(Audience::Referrals).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_although_nobody_needs_it() {
+    let (login, store, clock) = start();
+    login
+        .answer(200, r#"{"access_token":"a1","expires_in":3600,"refresh_token":"r1"}"#)
+        .answer(200, r#"{"access_token":"a2","expires_in":3600,"refresh_token":"r2"}"#);
+    let source = source(&login, store.clone(), &clock, Some("seed"));
+    source.token(Audience::Referrals).await.unwrap();
+    source.renew().await.unwrap();
+    assert_eq!(stored(&*store).await, "r2");
+    assert_eq!(source.token(Audience::Referrals).await.unwrap().expose_secret(), "a2");
+}
+
+// ── Claims challenges ───────────────────────────────────────────────────────────────────────────────────────────────
+
+const DEMAND: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
+
+fn challenged() -> crate::platform::Outcome {
+    use base64::Engine as _;
+    let claims = base64::engine::general_purpose::STANDARD.encode(DEMAND);
+    let header = format!(r#"Bearer error="insufficient_claims", claims="{claims}""#);
+    Ok(crate::platform::answer(403, &[("WWW-Authenticate", &header)], ""))
+}
+
+#[tokio::test]
+async fn a_challenge_is_first_answered_by_a_refresh_that_asks_for_the_claims() {
+    let world = crate::platform::World::with_tokens(&["access-1", "access-2"]);
+    world.api.tell(challenged()).answer(200, r#"{"value":[]}"#);
+    let query = partner_center::ListQuery::new();
+    world.client.list(crate::platform::now_lane(), &query).await.unwrap();
+    let second = form(&world.login, 1);
+    let claims = url::form_urlencoded::parse(second.as_bytes()).find(|(name, _)| name == "claims").unwrap();
+    assert_eq!(claims.1, DEMAND);
+    assert_eq!(world.api.last().headers()["authorization"], "Bearer access-2");
+}
+
+#[tokio::test]
+async fn a_challenge_that_a_refresh_does_not_end_becomes_a_persons_problem_and_is_kept_for_the_next_sign_in()
+{
+    let (login, store, clock) = start();
+    let api = Script::default();
+    for token in ["a1", "a2"] {
+        login.answer(200, &format!(r#"{{"access_token":"{token}","expires_in":3600}}"#));
+    }
+    let tokens = Arc::new(source(&login, store.clone(), &clock, Some("seed")));
+    let client = partner_center::Client::new(
+        api.service(),
+        Arc::clone(&tokens),
+        clock.clone(),
+        Arc::new(ports::SystemRng),
+        Arc::new(ports::Unlimited),
+        partner_center::ClientConfig::default(),
+    );
+    api.tell(challenged()).tell(challenged());
+    let query = partner_center::ListQuery::new();
+    let error = client.list(crate::platform::now_lane(), &query).await.unwrap_err();
+    assert_eq!(error.class(), RetryClass::Person);
+    let partner_center::Error::Auth { source, .. } = &error else { panic!("{error}") };
+    assert!(source.next_step().unwrap().contains("cosell login partner-center"), "{source}");
+    assert_eq!(tokens.facts().await.unwrap().unwrap().challenge.as_deref(), Some(DEMAND));
+    // It is not hammered.
+    client.list(crate::platform::now_lane(), &query).await.unwrap_err();
+    assert_eq!((api.asked().len(), login.asked().len()), (2, 2));
+    // A sign-in answers it.
+    store.sign_in(NAME, SecretString::from("fresh"), None).await.unwrap();
+    assert_eq!(tokens.facts().await.unwrap().unwrap().challenge, None);
 }

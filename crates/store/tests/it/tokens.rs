@@ -4,7 +4,7 @@ use ports::TokenStore as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{Options, SealKey, SqliteStore};
 
-use crate::ground::Ground;
+use crate::ground::{Ground, at};
 
 const SECRET: &str = "refresh-token-0123456789-planted";
 
@@ -85,4 +85,100 @@ async fn a_looker_beside_the_owner_stores_a_spent_tokens_successor_and_nothing_e
     assert_eq!((token.secret.expose_secret(), token.version), ("next", 2));
     let refused = sync_engine::Store::bind(&looker, "00D", "tenant").await.unwrap_err();
     assert!(refused.to_string().contains("for reading only"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_sign_in_replaces_whatever_stood_there_and_a_rotation_leaves_it_dated() {
+    let ground = Ground::new();
+    let store = sealed(&ground, 1);
+    assert_eq!(store.facts("portal").await.unwrap(), None);
+    store.sign_in("portal", SecretString::from("first"), Some("jo@x.example".to_owned())).await.unwrap();
+    let first = store.facts("portal").await.unwrap().unwrap();
+    assert_eq!((first.version, first.account.as_deref()), (1, Some("jo@x.example")));
+    assert!(!format!("{first:?}").contains("jo@"));
+    assert!(store.replace("portal", 1, secret()).await.unwrap());
+    let rotated = store.facts("portal").await.unwrap().unwrap();
+    assert_eq!((rotated.version, rotated.signed_in_at), (2, first.signed_in_at));
+    assert_eq!(rotated.account, first.account);
+    assert!(rotated.stored_at >= first.stored_at);
+
+    store.challenge("portal", Some("{}")).await.unwrap();
+    assert_eq!(store.facts("portal").await.unwrap().unwrap().challenge.as_deref(), Some("{}"));
+    store.sign_in("portal", SecretString::from("second"), None).await.unwrap();
+    let second = store.facts("portal").await.unwrap().unwrap();
+    assert_eq!((second.version, second.account, second.challenge), (3, None, None));
+    assert!(!store.replace("portal", 2, SecretString::from("late")).await.unwrap());
+    assert_eq!(store.load("portal").await.unwrap().unwrap().secret.expose_secret(), "second");
+}
+
+#[tokio::test]
+async fn the_right_to_spend_a_token_is_one_processs_and_outlives_the_services_start_in_other_hands() {
+    let ground = Ground::new();
+    let service = sealed(&ground, 1);
+    let beside = || {
+        let seal_key = Some(SealKey::new([1; SealKey::BYTES]));
+        SqliteStore::open_beside(ground.path(), Options { seal_key, ..Options::default() }).unwrap()
+    };
+    let (plan, verify) = (beside(), beside());
+    let lease = plan.lease("portal", "plan", at(0), at(60)).await.unwrap().unwrap();
+    assert_eq!(service.lease("portal", "service", at(1), at(61)).await.unwrap(), None);
+    assert_eq!(verify.lease("portal", "verify", at(1), at(61)).await.unwrap(), None);
+    // A service that starts ends the leases of services that died, not that of a command beside it.
+    sync_engine::Store::start(&service, "engine", at(2)).await.unwrap();
+    assert_eq!(service.lease("portal", "service", at(3), at(63)).await.unwrap(), None);
+    plan.end_lease(&lease).await.unwrap();
+    let next = service.lease("portal", "service", at(4), at(64)).await.unwrap().unwrap();
+    assert!(next.number > lease.number);
+    plan.end_lease(&lease).await.unwrap();
+    assert_eq!(
+        verify.lease("portal", "verify", at(5), at(65)).await.unwrap(),
+        None,
+        "it is not plan's to end"
+    );
+
+    sync_engine::Store::start(&service, "restarted", at(6)).await.unwrap();
+    verify.lease("portal", "verify", at(7), at(67)).await.unwrap().expect("the dead service's lease is over");
+    service.lease("portal", "service", at(67), at(99)).await.unwrap().expect("a lease ends by itself");
+}
+
+#[tokio::test]
+async fn many_who_write_beside_the_owner_do_not_take_the_permission_from_each_other() {
+    let ground = Ground::new();
+    let owner = sealed(&ground, 1);
+    let seal_key = Some(SealKey::new([1; SealKey::BYTES]));
+    let looker = SqliteStore::open_beside(ground.path(), Options { seal_key, ..Options::default() }).unwrap();
+    std::thread::scope(|scope| {
+        for name in ["a", "b", "c", "d"] {
+            let looker = &looker;
+            scope.spawn(move || {
+                for version in 0..20 {
+                    let replaced = futures::executor::block_on(looker.replace(name, version, secret()));
+                    assert!(replaced.unwrap(), "{name} {version}");
+                }
+            });
+        }
+    });
+    assert_eq!(owner.facts("d").await.unwrap().unwrap().version, 20);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_seen_to_work_has_no_problem_any_more_whoever_saw_it() {
+    use sync_engine::{ConnectionProblem, Store as _};
+    let ground = Ground::new();
+    let owner = ground.open();
+    let problem = |key: &str| ConnectionProblem {
+        key: key.to_owned(),
+        sentence: "The sign-in has expired.".to_owned(),
+        next_step: "Sign in.".to_owned(),
+        since: at(1),
+    };
+    for key in ["portal", "crm"] {
+        owner.connection_problem(key, Some(&problem(key))).await.unwrap();
+    }
+    let looker = SqliteStore::open_beside(ground.path(), Options::default()).unwrap();
+    looker.connection_worked("portal", at(5)).await.unwrap();
+    looker.connection_worked("portal", at(3)).await.unwrap();
+    assert_eq!(owner.connection_problems().await.unwrap(), [problem("crm")]);
+    assert_eq!(owner.connections_worked().await.unwrap(), [("portal".to_owned(), at(5))]);
+    looker.connection_problem("crm", None).await.unwrap_err();
 }
