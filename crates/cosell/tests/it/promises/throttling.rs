@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Platform, World};
+use crate::harness::{Platform, World, until};
 
 /// How many deals there are.
 const DEALS: usize = 64;
@@ -55,13 +55,35 @@ async fn a_portal_that_throttles_gets_every_deal_with_few_refusals_and_none_duri
     world.both_judges_agree(DEALS).await;
 }
 
+#[tokio::test]
+async fn a_command_beside_the_service_keeps_to_the_pause_that_the_service_was_asked_for() {
+    let world = World::start();
+    let opportunity = world.new_opportunity("Deal", 10_000).await;
+    world.opt_in(&opportunity, false).await;
+    let _service = world.run();
+    world.referral_of(&opportunity).await;
+    // A minute's pause from the next poll on.
+    let closed = json!({ "calls_a_minute": 0, "calls_window_ms": 60_000 });
+    world.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&closed)).await;
+    until("a refusal", || async { calls(&world).await.iter().any(|call| call.status == 429).then_some(()) })
+        .await;
+    // The service keeps the pause a moment after the refusal. Each command that does not know of it makes a call.
+    until("a command that does not call", || async {
+        let before = calls(&world).await.len();
+        let output = world.cosell(&["verify"]);
+        assert!(!output.status.success(), "nothing can be verified without a call");
+        (calls(&world).await.len() == before).then_some(())
+    })
+    .await;
+}
+
 fn limit(calls: Option<usize>) -> Value {
     json!({ "calls_a_minute": calls, "calls_window_ms": WINDOW })
 }
 
 /// Waits until the oracle finds every pair equal. It reads past the portal's API, and costs no calls.
 async fn until_equal(world: &World) {
-    crate::harness::until("equal pairs", || async {
+    until("equal pairs", || async {
         let verdict = world.verdict().await;
         (verdict.holds() && verdict.pairs.len() == DEALS).then_some(())
     })
