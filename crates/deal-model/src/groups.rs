@@ -154,6 +154,8 @@ impl Groups<'_> {
         };
         let Ruling { row, merged, note } = case.rule();
         let alike = case.alike();
+        // A default that went across is no value of its own.
+        let as_sent = case.fits.portal == case.sends.crm || case.fits.crm == case.sends.portal;
         plan.rows.push((spec.id.clone(), row));
         if let Some(note) = note {
             plan.notes.push(format!("{} {note}.", spec.label()));
@@ -178,7 +180,7 @@ impl Groups<'_> {
                 if merged == Merged::Drift { GroupDecision::Drift } else { GroupDecision::Nothing }
             }
             Merged::Nothing => {
-                if !alike {
+                if !alike && !as_sent {
                     self.say_kept(spec, held, plan);
                 }
                 GroupDecision::Nothing

@@ -108,7 +108,8 @@ fn choices(table: &Table, list: Option<lists::Named<'_>>, mistakes: &mut Mistake
         );
     }
     if let Some(list) = list {
-        pairs.extend(list.labelled(&pairs));
+        let labelled = list.labelled(&pairs).into_iter();
+        pairs.extend(labelled.filter(|(_, code)| none.as_ref() != Some(code)));
     }
     ChoiceTable::new(pairs, none)
 }

@@ -89,11 +89,12 @@ impl Named<'_> {
         }
     }
 
-    /// The pairs (name in Salesforce, code) that the list itself tells of codes which `pairs` lack.
+    /// The pairs (name in Salesforce, code) that the list itself tells of codes which `pairs` lack: a code without a label
+    /// is its own name.
     pub(super) fn labelled(self, pairs: &[(String, String)]) -> Vec<(String, String)> {
         let lacking =
             self.list.codes.iter().filter(|listed| !pairs.iter().any(|(_, code)| *code == listed.code));
-        let pair = |listed: &ListedCode| Some((listed.label.clone()?, listed.code.clone()));
-        lacking.filter_map(pair).collect()
+        let name = |listed: &ListedCode| listed.label.clone().unwrap_or_else(|| listed.code.clone());
+        lacking.map(|listed| (name(listed), listed.code.clone())).collect()
     }
 }

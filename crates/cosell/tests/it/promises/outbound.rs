@@ -1,12 +1,15 @@
 //! What Cosell writes to Partner Center: each kind of deal and each way up, everything checked before it leaves, and what
 //! the portal refuses remembered (M6, M9, M20, P9, P14, P19).
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Platform, Service, World, until};
+use crate::harness::{PATIENCE, Platform, Service, World, until};
 
 const SHARED: &str = "/consent/consentToShareReferralWithMicrosoftSellers";
 const PROBLEM: &str = "Co_sell_Problem__c";
@@ -69,9 +72,16 @@ impl Ground {
 
     /// Waits until the opportunity's problem says all of these words; what it says.
     async fn until_told(&self, opportunity: &str, words: &[&str]) -> String {
-        let says =
-            |text: &Value| text.as_str().is_some_and(|text| words.iter().all(|word| text.contains(word)));
-        self.until_opportunity(opportunity, PROBLEM, says).await.as_str().unwrap().to_owned()
+        let began = Instant::now();
+        loop {
+            let told = self.opportunity(opportunity).await[PROBLEM].as_str().unwrap_or_default().to_owned();
+            let missing: Vec<&&str> = words.iter().filter(|word| !told.contains(**word)).collect();
+            if missing.is_empty() {
+                return told;
+            }
+            assert!(began.elapsed() < PATIENCE, "never told {missing:#?}, but:\n{told}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn until_nothing_is_wrong(&self, opportunity: &str) {
