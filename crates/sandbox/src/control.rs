@@ -7,7 +7,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::LOCATION};
 use jiff::SignedDuration;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -46,7 +46,9 @@ const ROOT: &str = "_sandbox";
 /// Longest wait of one long poll.
 pub const MAX_POLL: Duration = Duration::from_mins(1);
 /// Furthest the clock moves at once: ten years.
-const MAX_ADVANCE_MS: i64 = 10 * 366 * 86_400_000;
+const MAX_ADVANCE_MS: i64 = 86_400_000 * MAX_ADVANCE_DAYS as i64;
+/// The same in days.
+const MAX_ADVANCE_DAYS: u32 = 10 * 366;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +86,13 @@ async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
     let delete = method == Method::DELETE;
     let response = match path.as_slice() {
         [] if get => ok(&about(front)),
+        ["page"] if post && days_asked(request).is_some() => match days_asked(request) {
+            Some(days @ 1..=MAX_ADVANCE_DAYS) => {
+                stage.advance(SignedDuration::from_hours(24 * i64::from(days)));
+                see_page(&format!("said=The+clock+moved+by+{days}+days."))
+            }
+            _ => see_page(&format!("problem=Give+a+number+of+days,+at+most+{MAX_ADVANCE_DAYS}.")),
+        },
         ["page"] if get || post => front.machine.page(request, stage.now()).ok_or_else(|| {
             (StatusCode::NOT_FOUND, "this platform has no page; GET /_sandbox says what it has".to_owned())
         })?,
@@ -151,6 +160,20 @@ async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
         _ => return Err((StatusCode::NOT_FOUND, format!("no {method} {} here", request.uri().path()))),
     };
     Ok(response)
+}
+
+/// The days by which the page's form moves the clock, if it is that form.
+fn days_asked(request: &Request<Bytes>) -> Option<u32> {
+    let mut fields = url::form_urlencoded::parse(request.body());
+    fields.find(|(name, _)| name == "advance_days").map(|(_, days)| days.trim().parse().unwrap_or_default())
+}
+
+fn see_page(query: &str) -> Response<Bytes> {
+    let mut response = empty(StatusCode::SEE_OTHER);
+    if let Ok(location) = HeaderValue::from_str(&format!("/{ROOT}/page?{query}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
 }
 
 fn about(front: &Front) -> Value {

@@ -285,3 +285,21 @@ async fn every_exchange_and_every_notification_is_dumped_without_its_secrets() {
     assert_eq!(created["response"]["body"]["status"], "Active");
     assert!(created["response"]["headers"]["etag"].is_string());
 }
+
+#[tokio::test]
+async fn a_person_moves_the_clock_on_the_page() {
+    let house = House::open().await;
+    let page = format!("{}/page", house.portal("control_url"));
+    let now = || async {
+        let clock = house.control(Method::GET, "/clock", None).await;
+        text(&clock, "now").parse::<jiff::Timestamp>().unwrap()
+    };
+    let before = now().await;
+    for (form, status) in [("advance_days=14", 303), ("advance_days=99999999", 303), ("advance_days=x", 303)]
+    {
+        let request = Request::post(&page).body(Full::new(Bytes::from(form))).unwrap();
+        assert_eq!(house.client.request(request).await.unwrap().status(), status);
+    }
+    let days = now().await.duration_since(before).as_hours() / 24;
+    assert_eq!(days, 14);
+}

@@ -63,7 +63,7 @@ impl State {
              <p class=\"quiet\">Here you are Microsoft's seller, and {}'s user of the portal. It is {}.</p>\n\
              <nav aria-label=\"Parts of this page\"><ul>\
              <li><a href=\"#deals\">Deals</a></li><li><a href=\"#invite\">Invite the partner</a></li>\
-             <li><a href=\"#codes\">Sign-in codes</a></li><li><a href=\"#hooks\">Notifications</a></li>\
+             <li><a href=\"#codes\">Sign-in codes</a></li><li><a href=\"#hooks\">Notifications</a></li><li><a href=\"#clock\">Clock</a></li>\
              <li><a href=\"{PATH}\">Reload</a></li></ul></nav></header>\n<main>\n",
             escape(&self.identity.organization_name),
             now.strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -77,6 +77,15 @@ impl State {
         invitation(&mut text, now);
         codes(&mut text, &self.waiting_devices(now), &self.identity.people);
         notifications(&mut text, &self.hooks.report());
+        let _ = write!(
+            text,
+            "<section aria-labelledby=\"clock\"><h2 id=\"clock\">Clock</h2>\n\
+             <p class=\"quiet\">An invitation that nobody answers ends after {} days. The clock only moves forward, \
+             and for both platforms.</p>\n<form class=\"card\" method=\"post\" action=\"{PATH}\">\
+             <div class=\"row\"><div>{}</div><button>Move the clock</button></div></form></section>\n",
+            self.knobs.expiry_days,
+            input("advance_days", "Days", "number", "1", true),
+        );
         text + "</main>"
     }
 
