@@ -5,6 +5,8 @@
 //! new sign-in, which is taken up within seconds.
 
 mod probe;
+#[cfg(test)]
+mod tests;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
