@@ -323,7 +323,11 @@ impl Budget for SharedBudget {
             changed.as_mut().enable();
             let until = match gate.look(ticket) {
                 Turn::Come(permit) => return Admission::Granted(permit),
-                Turn::NotBefore(at) => at.min(end),
+                // Who waits in vain holds up what it could have done meanwhile.
+                Turn::NotBefore(at) if at > end => {
+                    return Admission::Wait(at.duration_since(self.clock.now()).unsigned_abs());
+                }
+                Turn::NotBefore(at) => at,
                 Turn::AfterOthers => end,
             };
             let now = self.clock.now();

@@ -304,6 +304,27 @@ async fn a_caller_that_stops_waiting_holds_nobody_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_a_place_is_sent_away_when_a_long_pause_begins() {
+    let mut settings = BudgetSettings::default();
+    settings.concurrency.most = 1;
+    let simulation = Simulation::with(Capacity::AtOnce(1), settings);
+    let Admission::Granted(held) = simulation.budget.admit(PORTAL, Lane::Now, WITHIN).await else {
+        panic!("the first place is free")
+    };
+    let began = Instant::now();
+    let waiting = simulation.budget.admit(PORTAL, Lane::Now, WITHIN);
+    let refusal = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let until = simulation.server.clock.now().checked_add(SignedDuration::from_mins(5)).unwrap();
+        simulation.budget.pause_until(PORTAL, until).await;
+        held.end(Outcome::Throttled);
+    };
+    let (admission, ()) = tokio::join!(waiting, refusal);
+    assert!(matches!(admission, Admission::Wait(wait) if wait == Duration::from_mins(5)), "{admission:?}");
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pause_longer_than_the_caller_waits_is_told_at_once_and_a_shorter_one_is_waited_for() {
     let simulation = Simulation::of(Capacity::AtOnce(1));
     let pause = async |seconds| {

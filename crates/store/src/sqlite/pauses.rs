@@ -9,9 +9,8 @@ use super::{SqliteStore, columns::Micros};
 impl PauseBook for SqliteStore {
     fn pauses(&self) -> Result<Vec<(Platform, Timestamp)>, PauseBookError> {
         let rows = self.read(|sql| {
-            let mut statement = sql.prepare_cached(
-                "SELECT platform, paused_until FROM budget WHERE paused_until IS NOT NULL",
-            )?;
+            let mut statement = sql
+                .prepare_cached("SELECT platform, paused_until FROM budget WHERE paused_until IS NOT NULL")?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Micros>(1)?.0)))?;
             Ok(rows.collect::<Result<Vec<(String, Timestamp)>, _>>()?)
         });
