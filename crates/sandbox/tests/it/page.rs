@@ -169,6 +169,7 @@ fn the_page_finds_deals_and_turns_its_leaves() {
     }
     let shown = |query: &str| desk.console(query).matches("<article").count();
     assert_eq!([shown(""), shown("?from=25"), shown("?from=50"), shown("?from=99")], [25, 25, 10, 0]);
+    assert!(desk.console("?find=nothing").contains("No deal has this in its name, customer or id."));
     assert_eq!([shown("?find=deal+3"), shown("?find=NORTHWIND"), shown("?find=nothing")], [10, 25, 0]);
 }
 

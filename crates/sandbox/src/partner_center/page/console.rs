@@ -108,6 +108,7 @@ impl State {
              <div>{}</div><button class=\"plain\">Find</button></div></form>\n<p class=\"quiet\">{}</p>\n",
             input("find", "Name, customer or id", "search", wanted, false),
             match found.len() {
+                0 if !wanted.is_empty() => "No deal has this in its name, customer or id.".to_owned(),
                 0 => "No deal yet. Invite the partner below, or let a client create one.".to_owned(),
                 1 => "One deal.".to_owned(),
                 many => format!("{many} deals, those that changed last first."),
