@@ -3,6 +3,7 @@
 // Helpers of tests, which the lint does not take for tests.
 #![allow(clippy::unwrap_used)]
 
+mod attributes;
 mod broken_files;
 mod codecs;
 mod default_mapping;
