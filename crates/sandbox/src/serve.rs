@@ -73,9 +73,10 @@ impl Default for SandboxConfig {
 /// object.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ready {
-    /// Partner Center: `api_url`, `webhooks_url`, `token_url`, `control_url`, `certificate_url`, `tenant_id`,
-    /// `organization_id`, `client_id`, `client_secret`, `refresh_token`, `portal_user_token`,
-    /// `webhook_trust_anchor_pem`, `webhook_intermediate_pem` and more.
+    /// Partner Center: `api_url`, `webhooks_url`, `token_url`, `device_code_url`, `authorize_url`, `control_url`,
+    /// `page_url`, `certificate_url`, `tenant_id`, `organization_id`, `client_id` with `client_secret` or
+    /// `client_certificate_pem` and `client_key_pem`, `public_client_id`, `refresh_token`, `portal_user_token`,
+    /// `people` (`admin`, `user`, `outsider`), `webhook_trust_anchor_pem`, `webhook_intermediate_pem` and more.
     pub partner_center: Value,
     /// Salesforce, as its machine says.
     pub salesforce: Value,
