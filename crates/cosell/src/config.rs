@@ -585,6 +585,15 @@ mod tests {
     }
 
     #[test]
+    fn the_warnings_of_an_expiry_are_written_in_days() {
+        let config: Config = toml::from_str(TEMPLATE).unwrap();
+        assert_eq!(config.guard.expiry_warnings, [days(4), days(1)]);
+        let text = TEMPLATE.replace("[\"4d\", \"1d\"]", "[\"36h\", \"99999999999d\"]");
+        let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
+        assert!(error.contains("not a length of time"), "{error}");
+    }
+
+    #[test]
     fn an_unknown_key_names_its_line() {
         let text = format!("{TEMPLATE}\n[gaurd]\nclose_grace = \"1s\"\n");
         let error = toml::from_str::<Config>(&text).unwrap_err().to_string();

@@ -34,7 +34,8 @@ enum Inviter {
 
 /// The category of a referral of ours.
 pub(super) fn category(referral: &Referral, settings: &PortalSettings) -> Category {
-    let same = |one: &OrganizationId, other: &OrganizationId| one.as_str().eq_ignore_ascii_case(other.as_str());
+    let same =
+        |one: &OrganizationId, other: &OrganizationId| one.as_str().eq_ignore_ascii_case(other.as_str());
     let inviter = match referral.invited_by() {
         None => Inviter::Nobody,
         Some(inviter) if same(&inviter, &settings.organization_id) => Inviter::Us,

@@ -61,24 +61,18 @@ impl Salesforce {
         if let Some(note) = &write.note {
             fields.insert(leads.note.as_str().to_owned(), Json::String(note.clone()));
         }
-        match &write.record {
-            Some((record, stamp)) => {
-                let id = record.as_str().parse::<RecordId>();
-                let id =
-                    id.map_err(|_| refusal::bug("a lead's record has no identifier of this platform"))?;
-                self.client
-                    .update(context, &object, id, &fields, Some(*stamp))
-                    .await
-                    .map_err(|error| refusal::of_error(&error))?;
-            }
-            None => {
-                self.complete_lead(write, &mut fields, context).await?;
-                match self.client.insert(context, &object, &fields).await {
-                    Ok(_) => {}
-                    // It is there already: the next look follows it, and nothing of it is written over.
-                    Err(error) if is_duplicate(&error) => {}
-                    Err(error) => return Err(refusal::of_error(&error)),
-                }
+        if let Some((record, stamp)) = &write.record {
+            let id = record.as_str().parse::<RecordId>();
+            let id = id.map_err(|_| refusal::bug("a lead's record has no identifier of this platform"))?;
+            let changed = self.client.update(context, &object, id, &fields, Some(*stamp)).await;
+            changed.map_err(|error| refusal::of_error(&error))?;
+        } else {
+            self.complete_lead(write, &mut fields, context).await?;
+            match self.client.insert(context, &object, &fields).await {
+                Ok(_) => {}
+                // It is there already: the next look follows it, and nothing of it is written over.
+                Err(error) if is_duplicate(&error) => {}
+                Err(error) => return Err(refusal::of_error(&error)),
             }
         }
         let after = self.find_lead(&write.referral, context).await?;

@@ -372,3 +372,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn leads_without_an_owner_or_without_what_salesforce_needs_are_told() {
+    let told = mistakes(
+        "[leads]\ncreate = true\nidentifier = \"No Name\"\nfields.last_name = { partner_center = \"/x\" }\n\
+         fields.company = { partner_center = \"/x\", salesforce = \"Company\", type = \"money\" }\n",
+    );
+    for wanted in ["`money` is not known here", "nobody would own them", "No Name"] {
+        assert!(told.iter().any(|line| line.contains(wanted)), "{wanted} in {told:#?}");
+    }
+    let told = mistakes("[leads]\ncretae = true\n");
+    assert!(told[0].contains("`cretae` is not a key of [leads]"), "{told:?}");
+}

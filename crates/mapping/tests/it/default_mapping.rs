@@ -212,3 +212,20 @@ fn the_documented_inbound_referral_is_read_field_by_field() {
     ];
     assert_eq!(read, expected);
 }
+
+#[test]
+fn leads_are_off_and_their_own_table_reads_a_referral_as_a_lead_has_it() {
+    let leads = Mapping::shipped().leads().clone();
+    assert!(!leads.create);
+    let referral = serde_json::json!({
+        "customerProfile": { "name": "x".repeat(300), "team": [{ "lastName": " Frei ", "phoneNumber": null }] },
+    });
+    let read = |name: &str| {
+        let field = leads.fields.iter().find(|field| field.field.as_str() == name).unwrap();
+        field.observe_portal(&referral)
+    };
+    assert_eq!(read("last_name"), deal_model::Observed::text("Frei"));
+    assert_eq!(read("company"), deal_model::Observed::text(&"x".repeat(255)), "cut to the column");
+    assert_eq!(read("phone"), deal_model::Observed::Empty);
+    assert_eq!(read("email"), deal_model::Observed::Unknown, "what is not shown is not empty");
+}

@@ -18,6 +18,7 @@ fn worlds() -> (Value, Value) {
             "Referral_Identifier__c": REFERRAL, "Referral_Expires__c": null, "Referral_Program__c": null,
             "Referral_Link__c": format!("https://partner.microsoft.com/referrals/v2/inbox?id={REFERRAL}"),
             "Microsoft_Status__c": "Accepted", "Microsoft_CRM_Identifier__c": "7-1A",
+            "Microsoft_Reason__c": null, "Microsoft_Expires__c": null,
             "Microsoft_Sellers__c": "Mika Seller <mika@microsoft.example>", "Loss_Reason__c": null,
         }],
         "OpportunityStage": [
@@ -75,7 +76,7 @@ fn nothing_at_all_is_no_proof() {
 }
 
 /// Which side is changed, where, to what, and which field that is.
-const CHANGES: [(&str, &str, &str, &str); 33] = [
+const CHANGES: [(&str, &str, &str, &str); 35] = [
     ("s", "/Opportunity/0/Amount", "48000.01", "amount"),
     ("p", "/referrals/0/details/dealValue", "null", "amount"),
     ("s", "/Opportunity/0/CurrencyIsoCode", "\"USD\"", "currency"),
@@ -91,6 +92,8 @@ const CHANGES: [(&str, &str, &str, &str); 33] = [
     ("s", "/Opportunity/0/Microsoft_Status__c", "\"Pending\"", "microsoft_status"),
     ("p", "/referrals/1/substatus", "\"Won\"", "microsoft_status"),
     ("s", "/Opportunity/0/Microsoft_CRM_Identifier__c", "null", "microsoft_crm_id"),
+    ("s", "/Opportunity/0/Microsoft_Reason__c", "\"No seller\"", "microsoft_reason"),
+    ("s", "/Opportunity/0/Microsoft_Expires__c", "\"2027-01-01\"", "microsoft_expires"),
     ("p", "/referrals/1/team", "[]", "microsoft_sellers"),
     ("s", "/Opportunity/0/Microsoft_Sellers__c", "\"Nobody\"", "microsoft_sellers"),
     ("s", "/Opportunity/0/How_can_Microsoft_help__c", "\"General or other\"", "help"),

@@ -75,18 +75,16 @@ impl Org {
         let mut account = Map::new();
         account.insert("Name".to_owned(), company.clone().into());
         let account = self.insert(caller, accounts, &account).map_err(said)?;
-        let opportunity = match body.get("into").and_then(Value::as_str) {
-            Some(text) => Id::parse(text).ok_or_else(|| format!("no id: {text}"))?,
-            None => {
-                let mut fields = Map::new();
-                fields.insert("Name".to_owned(), format!("{company}-").into());
-                fields.insert("StageName".to_owned(), "Qualification".into());
-                fields.insert("CloseDate".to_owned(), "2027-12-31".into());
-                fields.insert("AccountId".to_owned(), account.to_string().into());
-                fields
-                    .extend(body.get("opportunity").and_then(Value::as_object).cloned().unwrap_or_default());
-                self.insert(caller, opportunities, &fields).map_err(said)?
-            }
+        let opportunity = if let Some(text) = body.get("into").and_then(Value::as_str) {
+            Id::parse(text).ok_or_else(|| format!("no id: {text}"))?
+        } else {
+            let mut fields = Map::new();
+            fields.insert("Name".to_owned(), format!("{company}-").into());
+            fields.insert("StageName".to_owned(), "Qualification".into());
+            fields.insert("CloseDate".to_owned(), "2027-12-31".into());
+            fields.insert("AccountId".to_owned(), account.to_string().into());
+            fields.extend(body.get("opportunity").and_then(Value::as_object).cloned().unwrap_or_default());
+            self.insert(caller, opportunities, &fields).map_err(said)?
         };
         let mut row = Row::clone(&row);
         let today = caller.now.to_zoned(jiff::tz::TimeZone::UTC).date();

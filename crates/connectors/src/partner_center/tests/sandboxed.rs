@@ -279,7 +279,22 @@ async fn a_stranger_is_born_claims_accompanies_or_is_nothing() {
     world.act("portal/decline", &json!({ "id": record.as_str(), "reason": "Others" }));
     assert_eq!(world.side.stranger(&record, SCOPE).await.unwrap(), Stranger::Nothing);
     let nobody = RecordId::new("7a1c0000-0000-4000-8000-00000000dead");
-    assert_eq!(world.side.stranger(&nobody, SCOPE).await.unwrap(), Stranger::Nothing);
+    assert_eq!(world.side.stranger(&nobody, SCOPE).await.unwrap(), Stranger::Hidden);
     let seen = world.side.observe(&[wanted(&nobody, true)], SCOPE).await;
     assert_eq!(seen, [Ok(Sight::Gone)]);
+}
+
+#[tokio::test]
+async fn a_lead_is_nothing_to_us_until_leads_are_switched_on() {
+    let world = Sandboxed::new();
+    for kind in ["marketplace", "marketing-qualified", "sales-qualified"] {
+        let lead = world.act("microsoft/lead", &json!({ "kind": kind, "referral": { "name": kind } }));
+        let record = RecordId::new(lead["id"].as_str().unwrap());
+        assert_eq!(world.side.stranger(&record, SCOPE).await.unwrap(), Stranger::Nothing, "{kind}");
+    }
+    let changes = world.side.changes("portal.referrals", None, SCOPE).await.unwrap();
+    let begets =
+        |seen: &sync_engine::Seen| matches!(seen.target, sync_engine::Target::Referral { birth: true, .. });
+    assert_eq!(changes.seen.len(), 3);
+    assert!(!changes.seen.iter().any(begets), "none is kept as work");
 }

@@ -1,6 +1,6 @@
 //! Referrals that become opportunities.
 
-use deal_model::{Content, Held, Life, Observed, Value, Write};
+use deal_model::{Content, Facts, Held, Life, Observed, PortalFacts, Value, Write};
 use ports::RetryClass;
 use serde_json::{Value as Json, json};
 use sync_engine::{NewRecord, Side as _};
@@ -171,4 +171,23 @@ async fn an_account_matches_by_its_countrys_code_or_name() {
     let here = desk.make("Account", account("Germany"));
     let created = desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
     assert_eq!(desk.row("Opportunity", created.record.as_str())["AccountId"], json!(here));
+}
+
+#[tokio::test]
+async fn a_route_by_the_partners_location_is_taken_though_the_mapping_does_not_name_it() {
+    let desk = Desk::with(
+        "account = \"create\"\n[[inbound.route]]\nwhere = [{ field = \"partner_id\", in = [\"1234567\"] }]\n\
+         owner = \"kim.seller@trey-research.example\"",
+    );
+    let owner = async |id: &str, partner: Option<&str>| {
+        let mut newborn = newborn(id);
+        let facts = PortalFacts { partner_id: partner.map(str::to_owned), ..PortalFacts::default() };
+        newborn.from.facts = Facts::Portal(facts);
+        let created = desk.side.create(&newborn, scope()).await.unwrap();
+        let owner = desk.row("Opportunity", created.record.as_str())["OwnerId"].clone();
+        desk.row("User", owner.as_str().unwrap())["Username"].clone()
+    };
+    assert_eq!(owner("REF-1", Some("1234567")).await, "kim.seller@trey-research.example");
+    assert_eq!(owner("REF-2", Some("7654321")).await, "noa.seller@trey-research.example");
+    assert_eq!(owner("REF-3", None).await, "noa.seller@trey-research.example");
 }

@@ -4,6 +4,7 @@
 
 mod births;
 mod desk;
+mod leads;
 mod reading;
 mod sources;
 mod writing;

@@ -1,14 +1,14 @@
 //! Rows come back as they were written, and lists and numbers agree with them.
 
 use deal_model::{
-    Actor, Deal, Facts, Fingerprint, Fuse, Held, Irreversible, Life, Observation, Observed, PerSide, Phase,
-    PortalFacts, Problem, ProblemClass, Reading, Rejection, Response, Side, Value, Version, WaitingEffect,
-    Window,
+    Actor, CompanionState, Deal, Facts, Fingerprint, Fuse, Held, Irreversible, Life, Observation, Observed,
+    PerSide, Phase, PortalFacts, Problem, ProblemClass, Reading, Rejection, Response, Side, Value, Version,
+    WaitingEffect, Window,
 };
-use sync_engine::{Commit, ConnectionProblem, Counts, Disposition, Store};
+use sync_engine::{Commit, ConnectionProblem, Counts, Disposition, LeadMemory, Store, StoreError};
 
 use super::on_every_store;
-use crate::ground::{at, claimed_deal, ending, entry, load, mark, opportunity, put};
+use crate::ground::{at, claim_one, claimed_deal, ending, entry, load, mark, opportunity, put, referral};
 
 on_every_store![
     a_deal_comes_back_as_it_was_written,
@@ -17,6 +17,9 @@ on_every_store![
     the_list_goes_on_after_an_id,
     numbers_count_the_rows,
     seen_tells_the_newest_version_of_linked_records_only,
+    companions_that_may_still_answer_are_found_after_an_id,
+    what_is_kept_of_a_lead_comes_back_and_only_its_claim_may_write_it,
+    an_unanswered_referral_is_listed_with_the_time_it_expires,
     own_referrals_are_found_by_their_external_reference,
     a_connections_problem_is_as_old_as_when_it_was_told_first,
 ];
@@ -53,6 +56,7 @@ fn full(mut deal: Deal) -> Deal {
     deal.memory.reported.at = Some(at(4));
     let reading = Reading::plain(Observed::Value(Value::Number("1234567.891".parse().unwrap())));
     deal.memory.companion = [("status".into(), reading.clone())].into();
+    deal.memory.companion_state = Some(received(99));
     deal.memory.stand_in = Some(Box::new(Observation {
         record: "r1".into(),
         version,
@@ -167,4 +171,64 @@ async fn a_connections_problem_is_as_old_as_when_it_was_told_first(store: &dyn S
     assert_eq!(store.connection_problems().await.unwrap(), [problem(1)]);
     store.connection_problem("k", None).await.unwrap();
     assert_eq!(store.connection_problems().await.unwrap(), []);
+}
+
+fn received(expires: i64) -> CompanionState {
+    CompanionState { life: Life::Received, expires: Some(at(expires)) }
+}
+
+async fn companions_that_may_still_answer_are_found_after_an_id(store: &dyn Store) {
+    let mut ids = Vec::new();
+    for (number, state) in [
+        ("1", Some(received(9))),
+        ("2", Some(CompanionState { life: Life::Won, expires: None })),
+        ("3", None),
+        ("4", Some(received(9))),
+    ] {
+        let (claim, mut deal) = claimed_deal(store, &format!("006{number}")).await;
+        deal.links.companion = Some(format!("ms{number}").as_str().into());
+        deal.memory.companion_state = state;
+        let commit = Commit { deal: Some(deal.clone()), ..ending(&claim, Disposition::Done, 1) };
+        store.commit(&commit).await.unwrap();
+        ids.push(deal.id);
+    }
+    let (claim, deal) = claimed_deal(store, "0065").await;
+    store.commit(&Commit { deal: Some(deal), ..ending(&claim, Disposition::Done, 1) }).await.unwrap();
+    let mut open = vec![ids[0].clone(), ids[2].clone(), ids[3].clone()];
+    open.sort();
+    assert_eq!(store.open_companions(None, 10).await.unwrap(), open, "never read, or not at its end");
+    assert_eq!(store.open_companions(None, 2).await.unwrap(), open[..2]);
+    assert_eq!(store.open_companions(Some(&open[1]), 2).await.unwrap(), open[2..]);
+}
+
+async fn what_is_kept_of_a_lead_comes_back_and_only_its_claim_may_write_it(store: &dyn Store) {
+    put(store, &[mark(referral("r1", true), 1)]).await;
+    let claim = claim_one(store, 1).await;
+    assert_eq!(store.lead(&"r1".into()).await.unwrap(), None);
+    let pair = PerSide::new(Observed::Value(Value::Text("1".to_owned())), Observed::Empty);
+    let memory = LeadMemory { base: [("phone".into(), pair)].into(), note: Some("x".to_owned()) };
+    store.keep_lead(&claim.fence, &"r1".into(), &memory).await.unwrap();
+    assert_eq!(store.lead(&"r1".into()).await.unwrap(), Some(memory.clone()));
+    store.commit(&ending(&claim, Disposition::Done, 2)).await.unwrap();
+    let late = store.keep_lead(&claim.fence, &"r1".into(), &LeadMemory::default()).await;
+    assert!(matches!(late, Err(StoreError::Fenced(_))), "{late:?}");
+    assert_eq!(store.lead(&"r1".into()).await.unwrap(), Some(memory));
+}
+
+async fn an_unanswered_referral_is_listed_with_the_time_it_expires(store: &dyn Store) {
+    let (claim, deal) = claimed_deal(store, "0061").await;
+    let mut deal = full(deal);
+    deal.memory.companion_state = Some(received(77));
+    let stand_in = deal.memory.stand_in.as_mut().unwrap();
+    stand_in.life = Life::Received;
+    stand_in.facts = Facts::Portal(PortalFacts { expires: Some(at(88)), ..PortalFacts::default() });
+    let commit = Commit { deal: Some(deal.clone()), ..ending(&claim, Disposition::Keep, 1) };
+    store.commit(&commit).await.unwrap();
+    let listed = store.list(None, 1).await.unwrap().pop().unwrap();
+    assert_eq!((listed.expires, listed.companion_expires), (Some(at(88)), Some(at(77))));
+    deal.memory.companion_state = Some(CompanionState { life: Life::Won, expires: Some(at(77)) });
+    deal.memory.stand_in.as_mut().unwrap().life = Life::Won;
+    store.commit(&Commit { deal: Some(deal), ..commit }).await.unwrap();
+    let listed = store.list(None, 1).await.unwrap().pop().unwrap();
+    assert_eq!((listed.expires, listed.companion_expires), (None, None), "a clock that stopped");
 }
