@@ -14,6 +14,7 @@ mod documents;
 mod failure;
 mod kinds;
 mod observe;
+mod registrations;
 mod schema;
 mod transform;
 
@@ -33,6 +34,7 @@ use sync_engine::{
     Wanted,
 };
 
+pub use registrations::{Contract, Registrable, lacks_for_registration};
 pub use schema::{MAX_ELEMENTS, UndocumentedUpdate, undocumented_updates};
 pub use transform::normalise_reference;
 
