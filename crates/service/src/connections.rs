@@ -245,12 +245,11 @@ impl ConnectionWatch {
         if known.as_ref().map(said) == problem.as_ref().map(said) {
             return Ok(());
         }
-        match &problem {
-            Some(problem) => {
-                tracing::warn!(connection = key, problem = %problem.sentence, next = %problem.next_step,
-                    "a connection needs a person");
-            }
-            None => tracing::info!(connection = key, "what was wrong with a connection is over"),
+        if let Some(problem) = &problem {
+            let (problem, next) = (&problem.sentence, &problem.next_step);
+            tracing::warn!(connection = key, %problem, %next, "a connection needs a person");
+        } else {
+            tracing::info!(connection = key, "what was wrong with a connection is over");
         }
         self.store.connection_problem(key, problem.as_ref()).await
     }

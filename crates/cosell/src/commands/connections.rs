@@ -129,9 +129,8 @@ impl Known {
             _ if never => "never signed in",
             (Some(Seen::Works(_)), _) => "ok",
             (Some(Seen::NeedsPerson(..)), _) | (None, Some(_)) => "needs you",
-            (Some(Seen::NotNow(_)), _) => "unknown",
             (None, None) if worked.is_some_and(|at| now.duration_since(at) < recent) => "ok",
-            (None, None) => "unknown",
+            (Some(Seen::NotNow(_)), _) | (None, None) => "unknown",
         };
         Shown { name, key, state, worked, problem, tried }
     }
@@ -194,20 +193,17 @@ impl Shown {
         if let Some(at) = self.worked {
             output::labelled("", &format!("worked {}", ago(at, now)));
         }
-        match &self.tried {
-            Some(seen) => {
-                for line in seen_as_lines(seen) {
-                    output::labelled("", &line);
-                }
+        if let Some(seen) = &self.tried {
+            for line in seen_as_lines(seen) {
+                output::labelled("", &line);
             }
-            None => {
-                if let Some(problem) = &self.problem {
-                    output::labelled("", &problem.sentence);
-                }
-                if let Some(next) = self.next_step() {
-                    output::labelled("", &format!("next: {next}"));
-                }
-            }
+            return;
+        }
+        if let Some(problem) = &self.problem {
+            output::labelled("", &problem.sentence);
+        }
+        if let Some(next) = self.next_step() {
+            output::labelled("", &format!("next: {next}"));
         }
     }
 }

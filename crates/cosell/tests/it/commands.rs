@@ -11,8 +11,20 @@ use serde_json::{Value, json};
 
 use crate::harness::{COSELL, Platform, World, until};
 
-const COMMANDS: [&str; 10] =
-    ["demo", "init", "run", "sync", "plan", "deals", "verify", "push", "release", "sandbox"];
+const COMMANDS: [&str; 12] = [
+    "demo",
+    "init",
+    "login",
+    "connections",
+    "run",
+    "sync",
+    "plan",
+    "deals",
+    "verify",
+    "push",
+    "release",
+    "sandbox",
+];
 
 /// Widest line that anything prints for a person, in characters.
 const WIDTH: usize = 80;
@@ -49,6 +61,7 @@ fn every_help_fits_eighty_columns() {
             fits(&out(&help));
         }
     }
+    fits(&out(&cosell(folder.path(), &["login", "partner-center", "--help"])));
     for command in ["list", "show", "history"] {
         fits(&out(&cosell(folder.path(), &["deals", command, "--help"])));
     }

@@ -244,7 +244,7 @@ impl fmt::Display for AuthError {
                 }
             }
             Self::Unavailable { status, .. } => {
-                write!(f, "the identity platform is busy or down ({status})")?
+                write!(f, "the identity platform is busy or down ({status})")?;
             }
             Self::Unreachable(source) => write!(f, "no token: {source}")?,
             Self::Unreadable { reason } => {

@@ -271,7 +271,7 @@ async fn of_three_processes_one_spends_the_token_and_the_others_its_successors()
         processes.iter().flat_map(|one| [one.token(Audience::Referrals), one.token(Audience::Webhooks)]),
     )
     .await;
-    assert!(tokens.iter().all(Result::is_ok), "{:?}", tokens.iter().filter_map(|t| t.as_ref().err()).next());
+    assert!(tokens.iter().all(Result::is_ok), "{:?}", tokens.iter().find_map(|token| token.as_ref().err()));
     let spent = spent.lock().unwrap().clone();
     assert_eq!(spent, ["r0", "r0+", "r0++", "r0+++", "r0++++", "r0+++++"], "each token once, in turn");
     assert_eq!(stored(&*store).await, "r0++++++");
@@ -379,17 +379,17 @@ async fn a_token_is_renewed_although_nobody_needs_it() {
 
 const DEMAND: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
 
-fn challenged() -> crate::platform::Outcome {
+fn challenged() -> http::Response<bytes::Bytes> {
     use base64::Engine as _;
     let claims = base64::engine::general_purpose::STANDARD.encode(DEMAND);
     let header = format!(r#"Bearer error="insufficient_claims", claims="{claims}""#);
-    Ok(crate::platform::answer(403, &[("WWW-Authenticate", &header)], ""))
+    crate::platform::answer(403, &[("WWW-Authenticate", &header)], "")
 }
 
 #[tokio::test]
 async fn a_challenge_is_first_answered_by_a_refresh_that_asks_for_the_claims() {
     let world = crate::platform::World::with_tokens(&["access-1", "access-2"]);
-    world.api.tell(challenged()).answer(200, r#"{"value":[]}"#);
+    world.api.tell(Ok(challenged())).answer(200, r#"{"value":[]}"#);
     let query = partner_center::ListQuery::new();
     world.client.list(crate::platform::now_lane(), &query).await.unwrap();
     let second = form(&world.login, 1);
@@ -415,7 +415,7 @@ async fn a_challenge_that_a_refresh_does_not_end_becomes_a_persons_problem_and_i
         Arc::new(ports::Unlimited),
         partner_center::ClientConfig::default(),
     );
-    api.tell(challenged()).tell(challenged());
+    api.tell(Ok(challenged())).tell(Ok(challenged()));
     let query = partner_center::ListQuery::new();
     let error = client.list(crate::platform::now_lane(), &query).await.unwrap_err();
     assert_eq!(error.class(), RetryClass::Person);

@@ -128,13 +128,13 @@ impl Idle {
 #[tokio::test(start_paused = true)]
 async fn an_idle_service_renews_its_sign_in_after_a_week_and_again_a_week_later() {
     let idle = Idle::signed_in().await;
-    advance(7 * DAY - HOUR).await;
+    advance(6 * DAY + 23 * HOUR).await;
     idle.watch(Vec::new());
     sleep(HOUR / 2).await;
     assert_eq!((idle.platform.refreshes(), idle.token().await.as_str()), (0, "r0"), "six days are no age");
     sleep(HOUR).await;
     assert_eq!((idle.platform.refreshes(), idle.token().await.as_str()), (1, "r1"));
-    advance(7 * DAY - HOUR).await;
+    advance(6 * DAY + 23 * HOUR).await;
     sleep(2 * HOUR).await;
     assert_eq!((idle.platform.refreshes(), idle.token().await.as_str()), (2, "r2"));
     assert_eq!(idle.problems().await, []);
@@ -144,7 +144,7 @@ async fn an_idle_service_renews_its_sign_in_after_a_week_and_again_a_week_later(
 async fn a_sign_in_that_cannot_be_renewed_is_told_two_weeks_before_its_end_and_is_over_when_it_can() {
     let idle = Idle::signed_in().await;
     idle.platform.is_down.store(true, Ordering::Relaxed);
-    advance(76 * DAY - HOUR).await;
+    advance(75 * DAY + 23 * HOUR).await;
     idle.watch(Vec::new());
     sleep(HOUR / 2).await;
     assert_eq!(idle.problems().await, [], "14 days and more are left");

@@ -28,15 +28,17 @@ const GONE: &str = "This sign-in was answered already.\n";
 pub(super) struct Loopback {
     listener: TcpListener,
     redirect: Url,
+    /// As it was configured, a slash at its end included: the platform compares letter by letter.
+    written: String,
 }
 
 type Answer = Arc<Mutex<Option<oneshot::Sender<String>>>>;
 
 impl Loopback {
     /// Listens where `redirect` says: a plain http address of this machine; without a port, on any free one.
-    pub(super) async fn bind(redirect: &str) -> anyhow::Result<Self> {
+    pub(super) async fn bind(configured: &str) -> anyhow::Result<Self> {
         let fix = "\n  fix: login_redirect = \"http://127.0.0.1\"";
-        let mut redirect = Url::parse(redirect)
+        let mut redirect = Url::parse(configured)
             .map_err(|_| anyhow::anyhow!("[partner_center] login_redirect is no address{fix}"))?;
         let is_local = match redirect.host() {
             Some(Host::Domain(name)) => name == "localhost",
@@ -52,12 +54,15 @@ impl Loopback {
             .with_context(|| format!("cannot listen on 127.0.0.1:{port} for the browser"))?;
         let port = listener.local_addr()?.port();
         redirect.set_port(Some(port)).map_err(|()| anyhow::anyhow!("login_redirect cannot have a port"))?;
-        Ok(Self { listener, redirect })
+        let written = redirect.as_str();
+        let written = if configured.ends_with('/') { written } else { written.trim_end_matches('/') };
+        let written = written.to_owned();
+        Ok(Self { listener, redirect, written })
     }
 
     /// The address that the platform sends the browser back to.
     pub(super) fn redirect(&self) -> &str {
-        self.redirect.as_str()
+        &self.written
     }
 
     /// The query of the one request that comes back; nothing if none came within `patience`.
@@ -132,6 +137,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_waited_for_for_ever() {
         let loopback = Loopback::bind("http://localhost").await.unwrap();
+        assert!(!loopback.redirect().ends_with('/'), "nothing is added to what is registered");
         assert_eq!(loopback.answer(Duration::from_millis(20)).await.unwrap(), None);
     }
 
