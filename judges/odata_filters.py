@@ -70,6 +70,7 @@ EXPLAINED = {
     "status in ('New',)": "The same, the other way round.",
     "status EQ 'New'": "Lower case is what every version of OData has; other cases came with 4.01.",
     "status eq 'New' AND substatus eq 'Pending'": "The same.",
+    "details/dealValue gt -689881474488147419103230.20384785e6": "More digits than any amount has.",
     "favorite eq True": "OData permits any case here; the sandbox takes what a careful client sends.",
 }
 

@@ -7,6 +7,7 @@
 //! op     = "eq" | "ne" | "gt" | "ge" | "lt" | "le"
 //! ```
 
+mod literal;
 mod print;
 
 use std::{cmp::Ordering, str::FromStr as _};
@@ -197,6 +198,15 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 length
             }
         };
+        // A word ends at a space or a bracket, and so does a quoted text and a bracket before a word.
+        let apart = match (&tokens.last(), rest[length..].chars().next()) {
+            (Some(Token::Word(_)), Some('\'')) => false,
+            (Some(Token::Text(_) | Token::Close), Some(next)) => next.is_whitespace() || "),".contains(next),
+            _ => true,
+        };
+        if !apart {
+            return Err(format!("A space is missing before {:?}.", &rest[length..]));
+        }
         rest = rest[length..].trim_start();
     }
     Ok(tokens)
@@ -402,22 +412,12 @@ impl Parser {
             (Shape::Text | Shape::OneOf(_), Token::Text(text)) => Ok(Literal::Text(text)),
             (Shape::Flag, Token::Word(word)) => word.parse().map(Literal::Flag).map_err(|_| unfit),
             (Shape::Number | Shape::Money, Token::Word(word)) => {
-                decimal(&word).map(Literal::Number).ok_or(unfit)
+                literal::decimal(&word).map(Literal::Number).ok_or(unfit)
             }
-            (Shape::Instant, Token::Word(word)) => word.parse().map(Literal::Instant).map_err(|_| unfit),
+            (Shape::Instant, Token::Word(word)) => literal::instant(&word).map(Literal::Instant).ok_or(unfit),
             _ => Err(unfit),
         }
     }
-}
-
-/// A number as OData writes it: a sign, digits, a point with digits after it. Rust's reader takes more, `1_000` for
-/// one.
-fn decimal(word: &str) -> Option<Decimal> {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
-    let plain =
-        unsigned.split_once('.').map_or(digits(unsigned), |(whole, part)| digits(whole) && digits(part));
-    Decimal::from_str(word).ok().filter(|_| plain)
 }
 
 #[cfg(test)]
@@ -483,8 +483,9 @@ mod tests {
             "contains(name,'x')",
             "status in ()",
             "details/dealValue eq '5'",
-            "details/dealValue eq 1_000",
-            "details/dealValue eq 5.",
+            "status eq'x'",
+            "status eq 'x'and status eq 'y'",
+            "(status eq 'x')and status eq 'y'",
             "not",
             "team/any(t:t eq 'x')",
             &nested,
