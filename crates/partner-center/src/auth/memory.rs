@@ -17,8 +17,8 @@ pub(super) struct Memory {
     pub(super) demanded: BTreeMap<Audience, Claims>,
     /// The seed was used on top of a stored token and refused: it is not tried again.
     pub(super) seed_is_dead: bool,
-    /// When the sign-in was made that the tokens come from, as far as it was looked at.
-    pub(super) signed_in_at: Option<Timestamp>,
+    /// When the sign-in was made that the tokens come from, as of the last look; nothing before the first one.
+    pub(super) seen_sign_in: Option<Option<Timestamp>>,
 }
 
 impl Memory {
@@ -60,7 +60,7 @@ impl Memory {
     }
 
     /// Begins anew with another sign-in.
-    pub(super) fn begin_anew(&mut self, signed_in_at: Timestamp) {
-        *self = Self { signed_in_at: Some(signed_in_at), ..Self::default() };
+    pub(super) fn begin_anew(&mut self, signed_in_at: Option<Timestamp>) {
+        *self = Self { seen_sign_in: Some(signed_in_at), ..Self::default() };
     }
 }

@@ -108,12 +108,12 @@ impl TokenSource {
     /// # Errors
     /// [`AuthError::Store`].
     pub async fn adopt_new_sign_in(&self) -> Result<bool, AuthError> {
-        let Some(facts) = self.facts().await? else { return Ok(false) };
+        let present = self.facts().await?.map(|facts| facts.signed_in_at);
         let mut memory = self.inner.memory();
-        match memory.signed_in_at.replace(facts.signed_in_at) {
-            Some(before) if before != facts.signed_in_at => {
-                memory.begin_anew(facts.signed_in_at);
-                Ok(true)
+        match memory.seen_sign_in.replace(present) {
+            Some(before) if before != present => {
+                memory.begin_anew(present);
+                Ok(present.is_some())
             }
             _ => Ok(false),
         }
@@ -285,6 +285,9 @@ impl Inner {
         let Some(seed) = &self.config.seed else { return Ok(None) };
         // If somebody else was faster, what they stored is what counts.
         self.store.replace(name, 0, seed.clone()).await?;
+        // Nobody signed in: the configuration did.
+        let sown = self.store.facts(name).await?.map(|facts| facts.signed_in_at);
+        self.memory().seen_sign_in = Some(sown);
         Ok(self.store.load(name).await?)
     }
 

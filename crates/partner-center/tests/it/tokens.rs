@@ -350,6 +350,25 @@ async fn a_new_sign_in_ends_what_was_remembered_of_the_former_one() {
 }
 
 #[tokio::test]
+async fn the_first_sign_in_of_all_is_taken_up_too_and_a_configured_token_is_no_sign_in() {
+    let (login, store, clock) = start();
+    let unsigned = source(&login, store.clone(), &clock, None);
+    assert!(!unsigned.adopt_new_sign_in().await.unwrap());
+    assert_eq!(unsigned.token(Audience::Referrals).await.unwrap_err(), AuthError::NoRefreshToken);
+    store.sign_in(NAME, SecretString::from("fresh"), None).await.unwrap();
+    assert!(unsigned.adopt_new_sign_in().await.unwrap());
+    login.answer(200, r#"{"access_token":"a1","expires_in":3600}"#);
+    unsigned.token(Audience::Referrals).await.unwrap();
+
+    let (login, store, clock) = start();
+    login.answer(200, r#"{"access_token":"a1","expires_in":3600}"#);
+    let sown = source(&login, store, &clock, Some("seed"));
+    assert!(!sown.adopt_new_sign_in().await.unwrap());
+    sown.token(Audience::Referrals).await.unwrap();
+    assert!(!sown.adopt_new_sign_in().await.unwrap());
+}
+
+#[tokio::test]
 async fn consent_that_one_service_lacks_does_not_stop_the_other() {
     let (login, store, clock) = start();
     login

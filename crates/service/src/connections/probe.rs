@@ -1,7 +1,7 @@
 //! One harmless call on each connection, and what it says about it.
 
 use async_trait::async_trait;
-use partner_center::{CallContext, ListQuery};
+use partner_center::{AuthError, CallContext, ListQuery};
 use ports::{Lane, RetryClass};
 use salesforce::{FieldPath, ObjectName, soql::Select};
 
@@ -125,6 +125,12 @@ fn seen(error: &partner_center::Error) -> Seen {
     {
         return Seen::NeedsPerson(sentence(source), next.to_owned());
     }
+    // A store that cannot open the sign-in says how to mend it; waiting mends nothing.
+    if let partner_center::Error::Auth { source: AuthError::Store { reason }, .. } = error
+        && let Some((sentence, fix)) = reason.split_once("\n  fix: ")
+    {
+        return Seen::NeedsPerson(format!("{}.", capital(sentence)), format!("{}.", capital(fix)));
+    }
     match error.class() {
         RetryClass::Person | RetryClass::Authenticate | RetryClass::Bug => Seen::NeedsPerson(
             capital(&error.to_string()),
@@ -136,7 +142,7 @@ fn seen(error: &partner_center::Error) -> Seen {
     }
 }
 
-fn sentence(error: &partner_center::AuthError) -> String {
+fn sentence(error: &AuthError) -> String {
     format!("{}.", capital(&error.to_string()))
 }
 

@@ -231,6 +231,19 @@ async fn m4_without_a_seal_key_no_command_keeps_a_sign_in_and_each_says_what_to_
 }
 
 #[tokio::test]
+async fn m4_a_sign_in_that_another_key_sealed_needs_a_person_and_a_new_login_mends_it() {
+    let world = nobody_signed_in();
+    login(&world).await;
+    fs::write(world.folder().join("seal.key"), "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=").unwrap();
+    let shown = connections(&world, &["--test"]);
+    assert_eq!(states(&shown), ["needs you", "needs you", "ok"]);
+    let next = shown[0]["next_step"].as_str().unwrap();
+    assert!(next.contains("Put the key back") && next.contains("cosell login partner-center"), "{next}");
+    login(&world).await;
+    assert_eq!(states(&connections(&world, &["--test"])), ["ok", "ok", "ok"]);
+}
+
+#[tokio::test]
 async fn p3_a_dead_sign_in_is_told_with_the_next_step_and_a_new_one_is_taken_up_by_the_running_service() {
     let world = nobody_signed_in();
     login(&world).await;
