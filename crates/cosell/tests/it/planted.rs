@@ -70,6 +70,16 @@ fn plants() -> Vec<(&'static str, &'static str, Plant)> {
         ),
         ("microsoft_status", "microsoft_status", Seller(json!({ "Microsoft_Status__c": "Won" }))),
         (
+            "microsoft_reason",
+            "microsoft_reason",
+            Seller(json!({ "Microsoft_Reason__c": "Nobody said so" })),
+        ),
+        (
+            "microsoft_expires",
+            "microsoft_expires",
+            Seller(json!({ "Microsoft_Expires__c": "2027-01-01" })),
+        ),
+        (
             "microsoft_sellers",
             "microsoft_sellers",
             Seller(json!({ "Microsoft_Sellers__c": "Somebody Else" })),
@@ -132,6 +142,14 @@ async fn the_oracle_and_verify_name_the_same_planted_differences() {
     let mut referrals = Vec::new();
     for opportunity in &pairs {
         referrals.push(world.referral_of(opportunity).await);
+    }
+    world.both_judges_agree(pairs.len()).await;
+    // Microsoft's people and identifier show once Microsoft has accepted.
+    for ((.., what), referral) in plants.iter().zip(&referrals) {
+        if matches!(what, Plant::Microsoft(_)) {
+            let engagement = world.referral(referral).await["engagementId"].clone();
+            world.acts("microsoft/accept", json!({ "engagementId": engagement })).await;
+        }
     }
     world.both_judges_agree(pairs.len()).await;
     service.stop();
