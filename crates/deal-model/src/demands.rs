@@ -84,7 +84,9 @@ impl CodeList {
             Some(CodeStanding::Unverified) => {
                 Some(format!("which is not verified in the list \"{}\"", self.name))
             }
-            Some(CodeStanding::Outdated) | None => Some(format!("which is not in the list \"{}\"", self.name)),
+            Some(CodeStanding::Outdated) | None => {
+                Some(format!("which is not in the list \"{}\"", self.name))
+            }
         }
     }
 

@@ -152,7 +152,8 @@ pub(crate) fn iso_countries() -> CodeList {
 }
 
 fn standard<'c>(name: &str, codes: impl Iterator<Item = &'c str>) -> CodeList {
-    let code = |code: &str| Code { code: code.to_owned(), name: code.to_owned(), standing: CodeStanding::Usable };
+    let code =
+        |code: &str| Code { code: code.to_owned(), name: code.to_owned(), standing: CodeStanding::Usable };
     CodeList { name: name.to_owned(), codes: codes.map(code).collect() }
 }
 
@@ -177,7 +178,12 @@ mod tests {
         let usable = |unverified: bool| {
             let lists = CodeLists::with(&[], unverified).unwrap();
             let intent = lists.checked("marketplace_intent", |_| None).unwrap();
-            intent.codes.iter().filter(|code| code.is_usable()).map(|code| code.code.clone()).collect::<Vec<_>>()
+            intent
+                .codes
+                .iter()
+                .filter(|code| code.is_usable())
+                .map(|code| code.code.clone())
+                .collect::<Vec<_>>()
         };
         assert_eq!(usable(false), ["HaveNotDecided"]);
         assert_eq!(usable(true), ["HaveNotDecided", "Yes", "No"]);

@@ -22,8 +22,7 @@ pub(super) enum Birth {
 /// Whether these writes can only be made from the document: a list goes back whole.
 pub(super) fn needs_document(writes: &[Write], mapping: &Mapping) -> bool {
     let from_list = |field: &FieldId| {
-        mapping.set(field).is_some()
-            || mapping.binding(field).is_some_and(|binding| is_entry(&binding.codec))
+        mapping.set(field).is_some() || mapping.binding(field).is_some_and(|binding| is_entry(&binding.codec))
     };
     writes.iter().any(|write| match &write.content {
         Content::Elements(_) => true,
@@ -250,7 +249,9 @@ impl Draft<'_> {
 
     fn companion(&self, document: &mut Json, settings: &PortalSettings) {
         // What the portal asks a partner about the customer is asked once (partner-center reference, section 3.9).
-        if let Some(requirements) = document.pointer_mut("/details/requirements").and_then(Json::as_object_mut) {
+        if let Some(requirements) =
+            document.pointer_mut("/details/requirements").and_then(Json::as_object_mut)
+        {
             requirements.remove("additionalRequirements");
         }
         if let Some(members) = document.as_object_mut() {

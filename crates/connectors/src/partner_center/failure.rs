@@ -49,7 +49,9 @@ pub(super) fn refused_change(
     for path in sent.iter().filter(|path| alone || named(path)) {
         if speaks_of_place || (!is_documented(path) && !taken(path)) {
             let living = groups(&[(*path).to_owned()], mapping);
-            side.groups.extend(living.iter().filter(|group| !side.groups.contains(group)).cloned().collect::<Vec<_>>());
+            side.groups.extend(
+                living.iter().filter(|group| !side.groups.contains(group)).cloned().collect::<Vec<_>>(),
+            );
             side.fixed.extend(living.into_iter().map(|group| (group, (*path).to_owned())));
         }
     }

@@ -97,6 +97,9 @@ mod tests {
 
     use super::*;
 
+    /// Breaks one rule.
+    type Spoil = fn(&mut Registrable);
+
     fn day(text: &str) -> Date {
         text.parse().unwrap()
     }
@@ -127,7 +130,7 @@ mod tests {
     fn each_rule_is_told_by_itself_and_a_deal_that_keeps_them_all_lacks_nothing() {
         let today = day("2026-11-01");
         assert_eq!(lacks_for_registration(&deal(), today), [""; 0]);
-        let table: [(&str, fn(&mut Registrable)); 12] = [
+        let table: [(&str, Spoil); 12] = [
             ("private", |deal| deal.shared = false),
             ("Microsoft has to", |deal| deal.microsoft_agreed = Some(false)),
             ("won first", |deal| deal.won = None),
