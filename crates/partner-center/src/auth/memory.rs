@@ -3,10 +3,26 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use ports::TokenFacts;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{AuthError, claims::Claims};
 use crate::config::Audience;
+
+/// The sign-in that a look at the store found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Present {
+    /// Nobody has signed in.
+    Nobody,
+    /// Somebody signed in at this time.
+    Since(Timestamp),
+}
+
+impl Present {
+    pub(super) fn of(facts: Option<&TokenFacts>) -> Self {
+        facts.map_or(Self::Nobody, |facts| Self::Since(facts.signed_in_at))
+    }
+}
 
 /// All of it is gone with the process; what must last is in the store.
 #[derive(Default)]
@@ -17,8 +33,8 @@ pub(super) struct Memory {
     pub(super) demanded: BTreeMap<Audience, Claims>,
     /// The seed was used on top of a stored token and refused: it is not tried again.
     pub(super) seed_is_dead: bool,
-    /// When the sign-in was made that the tokens come from, as of the last look; nothing before the first one.
-    pub(super) seen_sign_in: Option<Option<Timestamp>>,
+    /// The sign-in that the tokens come from, as of the last look; nothing before the first one.
+    pub(super) seen_sign_in: Option<Present>,
 }
 
 impl Memory {
@@ -60,7 +76,7 @@ impl Memory {
     }
 
     /// Begins anew with another sign-in.
-    pub(super) fn begin_anew(&mut self, signed_in_at: Option<Timestamp>) {
-        *self = Self { seen_sign_in: Some(signed_in_at), ..Self::default() };
+    pub(super) fn begin_anew(&mut self, present: Present) {
+        *self = Self { seen_sign_in: Some(present), ..Self::default() };
     }
 }

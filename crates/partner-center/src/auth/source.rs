@@ -15,7 +15,7 @@ use super::{
     AuthError, TokenConfig,
     claims::Challenge,
     grant::{self, Granted},
-    memory::Memory,
+    memory::{Memory, Present},
 };
 use crate::{config::Audience, flight::Flights};
 
@@ -108,12 +108,12 @@ impl TokenSource {
     /// # Errors
     /// [`AuthError::Store`].
     pub async fn adopt_new_sign_in(&self) -> Result<bool, AuthError> {
-        let present = self.facts().await?.map(|facts| facts.signed_in_at);
+        let present = Present::of(self.facts().await?.as_ref());
         let mut memory = self.inner.memory();
         match memory.seen_sign_in.replace(present) {
             Some(before) if before != present => {
                 memory.begin_anew(present);
-                Ok(present.is_some())
+                Ok(present != Present::Nobody)
             }
             _ => Ok(false),
         }
@@ -286,7 +286,7 @@ impl Inner {
         // If somebody else was faster, what they stored is what counts.
         self.store.replace(name, 0, seed.clone()).await?;
         // Nobody signed in: the configuration did.
-        let sown = self.store.facts(name).await?.map(|facts| facts.signed_in_at);
+        let sown = Present::of(self.store.facts(name).await?.as_ref());
         self.memory().seen_sign_in = Some(sown);
         Ok(self.store.load(name).await?)
     }
