@@ -5,12 +5,13 @@ use deal_model::{Deal, DealId, Fingerprint, RecordId, Side, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use sync_engine::{
     ArchivedRow, AuditLine, BrakeHold, Claim, ClaimRequest, Commit, ConnectionProblem, Counts, Cursor,
-    DealSummary, Fence, FixedPath, IndexEntry, Intent, LeadMemory, Mark, Prepared, Store, StoreResult, WriteAhead,
+    DealSummary, Fence, FixedPath, IndexEntry, Intent, LeadMemory, Mark, Prepared, Store, StoreResult,
+    WriteAhead,
 };
 
 use super::{
-    SqliteStore, brake, commit, connections, deal_rows, decisions, fixed_paths, intents, lead_rows, leases, lifetime, links, marks,
-    overview, referrals, work,
+    SqliteStore, brake, commit, connections, deal_rows, decisions, fixed_paths, intents, lead_rows, leases,
+    lifetime, links, marks, overview, referrals, work,
 };
 
 #[async_trait]

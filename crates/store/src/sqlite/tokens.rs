@@ -138,8 +138,7 @@ impl TokenStore for SqliteStore {
     }
 
     async fn end_lease(&self, lease: &TokenLease) -> Result<(), TokenStoreError> {
-        let fence =
-            Fence { name: lease_name(&lease.name), owner: lease.owner.clone(), number: lease.number };
+        let fence = Fence { name: lease_name(&lease.name), owner: lease.owner.clone(), number: lease.number };
         match self.write_beside(|sql| leases::end_lease(sql, &fence)) {
             Ok(()) | Err(StoreError::Fenced(_)) => Ok(()),
             Err(error) => Err(refuse(&lease.name, &error)),
