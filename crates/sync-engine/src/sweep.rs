@@ -16,6 +16,9 @@ const SWEPT: &str = "portal.companion_sweep";
 /// The least wait between two rounds.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The least wait between two turns that events asked for.
+const REST: Duration = Duration::from_secs(30);
+
 impl Engine {
     /// Looks at companions, round after round, until told to stop.
     pub(crate) async fn sweep_companions(&self, stopped: &Stop) {
@@ -36,7 +39,12 @@ impl Engine {
                 return;
             }
             match self.sweep_if(asked, due).await {
-                Ok(turned) => asked &= !turned,
+                Ok(turned) if asked && turned => {
+                    asked = false;
+                    // However many such events come, one turn answers for all of this time.
+                    stopped.or(self.parts.clock.sleep(REST)).await;
+                }
+                Ok(_) => {}
                 Err(error) => tracing::error!(%error, "the store failed; companions are looked at later"),
             }
         }

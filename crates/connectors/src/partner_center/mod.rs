@@ -1,8 +1,9 @@
 //! Partner Center as the engine sees it: the portal's side of every deal.
 //!
 //! Read [`Side`] first: it is the contract. What stands where:
-//! `observe` reads referrals, `apply` changes and creates them, `changes` lists them; `transform` turns a document into
-//! canonical values and `compose` turns those into a document; `schema` knows what the portal can hold.
+//! `observe` reads referrals, `apply` changes and creates them, `changes` lists them; `kinds` tells a deal from a lead;
+//! `transform` turns a document into canonical values and `compose` turns those into a document; `schema` knows what the
+//! portal can hold.
 //!
 //! Deliberately absent: decisions (the plan's), retries (the engine's), a clock (all dates are the server's own), and
 //! filtering on members that no document names as filters.

@@ -69,16 +69,8 @@ fn plants() -> Vec<(&'static str, &'static str, Plant)> {
             Microsoft(json!({ "/trackingInfo": { "microsoftMsxId": "7-1PLANTED" } })),
         ),
         ("microsoft_status", "microsoft_status", Seller(json!({ "Microsoft_Status__c": "Won" }))),
-        (
-            "microsoft_reason",
-            "microsoft_reason",
-            Seller(json!({ "Microsoft_Reason__c": "Nobody said so" })),
-        ),
-        (
-            "microsoft_expires",
-            "microsoft_expires",
-            Seller(json!({ "Microsoft_Expires__c": "2027-01-01" })),
-        ),
+        ("microsoft_reason", "microsoft_reason", Seller(json!({ "Microsoft_Reason__c": "Nobody said so" }))),
+        ("microsoft_expires", "microsoft_expires", Seller(json!({ "Microsoft_Expires__c": "2027-01-01" }))),
         (
             "microsoft_sellers",
             "microsoft_sellers",
