@@ -87,7 +87,7 @@ class Sandbox:
     """A local Partner Center in a process of its own."""
 
     def __init__(self, program):
-        self.process = subprocess.Popen([program, "sandbox"], stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([program, "sandbox", "--format", "json"], stdout=subprocess.PIPE)
         self.ready = json.loads(self.process.stdout.readline())["partner_center"]
         self.call("PATCH", self.ready["control_url"].rstrip("/") + "/knobs", {"filter_paths": "any"})
 

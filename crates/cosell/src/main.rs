@@ -93,7 +93,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Push(push) => push.run(config, format).await,
         Command::Release(release) => release.run(config, format).await,
         Command::Webhook(webhook) => webhook.run(config, format).await,
-        Command::Sandbox(sandbox) => sandbox.run().await,
+        Command::Sandbox(sandbox) => sandbox.run(format).await,
     }
 }
 

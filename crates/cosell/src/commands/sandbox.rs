@@ -16,13 +16,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::init::mapping_text;
-use crate::output;
+use crate::output::{self, Format};
 
 /// The stage in which the sandbox's org lets received referrals wait.
 const ON_HOLD: &str = "Co-sell: to answer";
 
-/// Runs a local Partner Center and a local Salesforce, and prints their
-/// addresses, credentials and a fitting configuration as one line of JSON.
+/// Runs a local Partner Center and a local Salesforce, and says where.
+///
+/// With --format json: every address and credential and a fitting
+/// configuration, as one line.
 #[derive(Debug, Args)]
 pub(crate) struct SandboxCommand {
     /// Where Partner Center listens; port 0 for any free one.
@@ -74,7 +76,7 @@ impl Printed {
 }
 
 impl SandboxCommand {
-    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) async fn run(self, format: Format) -> anyhow::Result<ExitCode> {
         let config = SandboxConfig {
             partner_center: self.partner_center,
             salesforce: self.salesforce,
@@ -87,10 +89,30 @@ impl SandboxCommand {
         if let Some(folder) = &self.write {
             printed.write_files(folder)?;
         }
-        output::json(&printed)?;
+        match format {
+            Format::Json => output::json(&printed)?,
+            Format::Text => self.say(&printed)?,
+        }
         let _ = tokio::signal::ctrl_c().await;
         sandbox.shutdown().await;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Where both platforms are, and what to do next.
+    fn say(&self, printed: &Printed) -> anyhow::Result<()> {
+        let configuration = match &self.write {
+            Some(folder) => folder.join("cosell.toml").display().to_string(),
+            None => "none was written; --write DIR writes one that fits".to_owned(),
+        };
+        output::line("A local Partner Center and a local Salesforce are running.");
+        output::line("");
+        output::labelled("Act by hand", &text(&printed.partner_center, "page_url")?);
+        output::labelled("Referrals", &text(&printed.partner_center, "api_url")?);
+        output::labelled("Salesforce", &text(&printed.salesforce, "instance_url")?);
+        output::labelled("Settings", &configuration);
+        output::line("");
+        output::line("Ctrl-C stops them, and what they hold is gone.");
+        Ok(())
     }
 }
 

@@ -46,7 +46,7 @@ impl World {
     pub(crate) fn seeded(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(COSELL)
-            .args(["sandbox", "--seed", &seed.to_string(), "--write"])
+            .args(["sandbox", "--format", "json", "--seed", &seed.to_string(), "--write"])
             .arg(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

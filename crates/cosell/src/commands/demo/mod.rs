@@ -138,7 +138,7 @@ impl Demo {
 fn start_sandbox() -> anyhow::Result<(Child, Printed)> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut process = Command::new(program)
-        .arg("sandbox")
+        .args(["sandbox", "--format", "json"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
