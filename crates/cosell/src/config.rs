@@ -1,15 +1,19 @@
 //! The configuration file: typed, unknown keys refused, secrets only by reference.
 
+mod secret;
+mod span;
+
 use std::{
-    fmt,
     net::SocketAddr,
     num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use secrecy::SecretString;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
+
+pub(crate) use secret::SecretRef;
+pub(crate) use span::Span;
 
 /// Everything that a person configures. `cosell init` writes one with every key explained in place.
 #[derive(Debug, Clone, Deserialize)]
@@ -300,7 +304,7 @@ impl Default for GuardConfig {
             accept_grace: minute(),
             brake_limit: 20,
             brake_window: ten_minutes(),
-            expiry_warnings: vec![days(4), days(1)],
+            expiry_warnings: vec![Span::days(4), Span::days(1)],
         }
     }
 }
@@ -372,36 +376,6 @@ impl Default for EngineConfig {
     }
 }
 
-/// A length of time as a person writes it: `10s`, `5min`, `500ms`, `4d`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span(pub(crate) Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong = || {
-            D::Error::custom(format!("\"{text}\" is not a length of time; write it like 10s, 5min or 500ms"))
-        };
-        // A day has 24 hours here: no clock that is waited for knows of daylight saving.
-        if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()) {
-            return Ok(self::days(days.into()));
-        }
-        let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
-        Duration::try_from(span).map(Self).map_err(|_| wrong())
-    }
-}
-
-impl Span {
-    /// Whole seconds, rounded up, as far as they fit.
-    pub(crate) fn seconds(self) -> u32 {
-        u32::try_from(self.0.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
-    }
-}
-
-fn days(days: u64) -> Span {
-    Span(Duration::from_hours(24 * days))
-}
-
 fn fifteen_minutes() -> Span {
     Span(Duration::from_mins(15))
 }
@@ -436,57 +410,6 @@ fn five_minutes() -> Span {
 
 fn ten_minutes() -> Span {
     Span(Duration::from_mins(10))
-}
-
-/// Where a secret is: `env:NAME` or `file:PATH`. The configuration never holds the secret itself.
-#[derive(Clone)]
-pub(crate) struct SecretRef(Place);
-
-#[derive(Clone)]
-enum Place {
-    Env(String),
-    File(PathBuf),
-}
-
-impl fmt::Debug for SecretRef {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Place::Env(name) => write!(out, "env:{name}"),
-            Place::File(path) => write!(out, "file:{}", path.display()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretRef {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if let Some(name) = text.strip_prefix("env:") {
-            Ok(Self(Place::Env(name.to_owned())))
-        } else if let Some(path) = text.strip_prefix("file:") {
-            Ok(Self(Place::File(path.into())))
-        } else {
-            // The text itself may be the secret: it is not repeated.
-            Err(D::Error::custom(
-                "a secret is not written into the configuration; write env:NAME or file:PATH",
-            ))
-        }
-    }
-}
-
-impl SecretRef {
-    /// The secret. Relative paths start at `beside`, the configuration's folder.
-    pub(crate) fn read(&self, beside: &Path) -> Result<SecretString, ConfigError> {
-        let text = match &self.0 {
-            Place::Env(name) => std::env::var(name).map_err(|_| ConfigError::Secret {
-                place: format!("{self:?}"),
-                reason: format!("the environment variable {name} is not set"),
-            })?,
-            Place::File(path) => std::fs::read_to_string(beside.join(path)).map_err(|error| {
-                ConfigError::Secret { place: format!("{self:?}"), reason: error.to_string() }
-            })?,
-        };
-        Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
-    }
 }
 
 /// Why the configuration cannot be used.
@@ -551,59 +474,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEMPLATE: &str = include_str!("cosell.toml");
-
-    #[test]
-    fn the_written_template_is_a_configuration() {
-        let config: Config = toml::from_str(TEMPLATE).unwrap();
-        assert_eq!(config.guard.close_grace, ten_minutes());
-        assert_eq!(config.salesforce.poll_every, ten_seconds());
-    }
-
-    #[test]
-    fn a_secret_in_the_file_is_refused_and_not_repeated() {
-        let text = TEMPLATE.replace("env:COSELL_PC_CLIENT_SECRET", "hunter2");
-        let error = toml::from_str::<Config>(&text).unwrap_err().message().to_owned();
-        assert!(error.contains("env:NAME"), "{error}");
-        assert!(!error.contains("hunter2"), "{error}");
-    }
-
-    #[test]
-    fn a_configuration_without_an_address_writes_to_the_real_portal_until_its_flows_are_off() {
-        let mut config: Config = toml::from_str(TEMPLATE).unwrap();
-        assert!(config.writes_to_real_portal());
-        config.partner_center.api_url = Some("http://127.0.0.1:1/v1.0/engagements".to_owned());
-        assert!(!config.writes_to_real_portal());
-        config.partner_center.api_url = None;
-        config.switches.create_referrals = false;
-        config.switches.update_referrals = false;
-        config.switches.solutions = false;
-        assert!(!config.writes_to_real_portal());
-    }
-
-    #[test]
-    fn the_warnings_of_an_expiry_are_written_in_days() {
-        let config: Config = toml::from_str(TEMPLATE).unwrap();
-        assert_eq!(config.guard.expiry_warnings, [days(4), days(1)]);
-        let text = TEMPLATE.replace("[\"4d\", \"1d\"]", "[\"36h\", \"99999999999d\"]");
-        let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
-        assert!(error.contains("not a length of time"), "{error}");
-    }
-
-    #[test]
-    fn an_unknown_key_names_its_line() {
-        let text = format!("{TEMPLATE}\n[gaurd]\nclose_grace = \"1s\"\n");
-        let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
-        assert!(error.contains("gaurd") && error.contains("line"), "{error}");
-    }
-
-    #[test]
-    fn a_span_says_how_it_is_written() {
-        let text = TEMPLATE.replace("close_grace = \"10min\"", "close_grace = \"soon\"");
-        let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
-        assert!(error.contains("10s, 5min or 500ms"), "{error}");
-    }
-}
+mod tests;
