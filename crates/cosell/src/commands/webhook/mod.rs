@@ -32,7 +32,7 @@ pub(crate) struct Webhook {
 enum WebhookCommand {
     /// Shows where Partner Center sends its events, and what is missing.
     Show,
-    /// Has events sent to this service: to [webhook] public_url.
+    /// Has events sent to this service: to `[webhook] public_url`.
     ///
     /// Reads and shows the present registration first. A tenant has only one:
     /// another address is displaced only with --replace.

@@ -26,10 +26,10 @@ pub(crate) struct Register {
     /// Takes the place of another address; sends ours anew if it stands.
     #[arg(long)]
     replace: bool,
-    /// Exactly these events, separated by commas, instead of [webhook] events.
+    /// Exactly these events, separated by commas, instead of `[webhook] events`.
     #[arg(long, value_delimiter = ',', value_name = "EVENTS")]
     events: Vec<String>,
-    /// Another address than [webhook] public_url: to put back what was
+    /// Another address than `[webhook] public_url`: to put back what was
     /// displaced.
     #[arg(long, value_name = "URL", requires = "events")]
     url: Option<Url>,
