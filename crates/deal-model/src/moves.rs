@@ -153,7 +153,11 @@ fn plan_moves(
         kind,
         target: &target,
         answered: response == Some(Response::Accept) && response != input.deal.memory.answered,
-        expires: portal.portal().and_then(|facts| input.on_our_clock(facts.expires?)),
+        // The date may stay on a referral that was answered in time: it ends no grace there.
+        expires: portal
+            .portal()
+            .filter(|_| portal.life == Life::Received)
+            .and_then(|facts| input.on_our_clock(facts.expires?)),
         send_now: send_now.is_some(),
     };
     match gate(&wanted, &input.deal.waiting, &input.specs.guard, input.now) {

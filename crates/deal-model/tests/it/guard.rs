@@ -76,6 +76,18 @@ fn it_never_waits_past_one_hour_before_the_expiry() {
 }
 
 #[test]
+fn a_date_that_stays_on_an_accepted_referral_shortens_no_grace() {
+    let mut world = life().stage(Life::Won).with(|world| {
+        world.portal_facts().expires = Some(at(NOW - 86_400));
+    });
+    assert_eq!(world.pass().waiting[0].not_before, at(NOW + 600));
+    after(&mut world, 599);
+    assert!(world.pass().is_quiet());
+    after(&mut world, 600);
+    assert_eq!(irreversible(&world.pass()), [Irreversible::Close]);
+}
+
+#[test]
 fn linking_causes_nothing_irreversible_and_shows_the_difference() {
     for (stage, referral) in [
         (ACTIVE, Life::Received),
