@@ -2,6 +2,7 @@
 //!
 //! Read [`Side`] first: it is the contract. What stands where:
 //! `observe` reads referrals, `apply` changes and creates them, `changes` lists them; `kinds` tells a deal from a lead;
+//! `registrations` knows what a deal needs to be registered for incentives, and `registering` does it for a person.
 //! `transform` turns a document into canonical values and `compose` turns those into a document; `schema` knows what the
 //! portal can hold.
 //!
@@ -15,6 +16,7 @@ mod documents;
 mod failure;
 mod kinds;
 mod observe;
+mod registering;
 mod registrations;
 mod schema;
 mod transform;
@@ -35,6 +37,10 @@ use sync_engine::{
     Wanted,
 };
 
+pub use registering::{
+    Deployment, Eligibility, MAX_SOLUTIONS, NewRegistration, NewSolution, PresentRegistration, Pricing,
+    Registered, RegistrationError, RegistrationLook,
+};
 pub use registrations::{Contract, Registrable, lacks_for_registration};
 pub use schema::{MAX_ELEMENTS, UndocumentedUpdate, undocumented_updates};
 pub use transform::normalise_reference;

@@ -88,7 +88,7 @@ impl PartnerCenter {
 
     /// The companion organisation's referral in the engagement. A known one that the list does not show is asked for by
     /// its id.
-    async fn find_companion(
+    pub(super) async fn find_companion(
         &self,
         own: &Referral,
         wanted: &Wanted,

@@ -1,8 +1,7 @@
 //! What a deal needs before it can be registered (partner-center reference, section 4.5, deal registration).
 //!
-//! Registrations are read and kept as they are. None is created: which solutions are eligible, and whether Microsoft
-//! manages the customer, no interface tells. What can be checked is checked here, so that a person who registers a deal in
-//! Partner Center knows before what will be missing.
+//! Which solutions are eligible, and whether Microsoft manages the customer, no interface tells: the company states it.
+//! What can be checked is checked here, so that a person knows before anything is sent what would be missing.
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use rust_decimal::Decimal;
@@ -44,11 +43,13 @@ pub struct Registrable {
     pub created: Timestamp,
     /// When it was won, if it was.
     pub won: Option<Timestamp>,
+    /// Whether Microsoft manages the customer, as the company knows it.
+    pub managed_customer: bool,
     /// How many of its solutions are eligible for Azure IP co-sell, as the company knows them.
     pub eligible_solutions: usize,
-    /// Its value.
-    pub value_usd: Decimal,
-    /// The value of the solution that is registered.
+    /// Its value; none if it is known in another currency alone.
+    pub value_usd: Option<Decimal>,
+    /// The value of the solution that is registered; the highest of several.
     pub solution_usd: Decimal,
     /// The contract.
     pub contract: Contract,
@@ -69,8 +70,13 @@ pub fn lacks_for_registration(deal: &Registrable, today: Date) -> Vec<String> {
             deal.won.is_none_or(|won| won.duration_since(deal.created) >= LEAST_AGE),
             "At least 72 hours have to lie between creating and winning the deal.",
         ),
+        (deal.managed_customer, "The customer has to be one that Microsoft manages."),
         (deal.eligible_solutions > 0, "The deal needs a solution that is eligible for Azure IP co-sell."),
-        (deal.value_usd >= least, "The deal's value has to be at least 25,000 US dollars."),
+        (
+            deal.value_usd.is_some(),
+            "The deal's value is not in US dollars, and nothing is converted: it has to be stated in dollars.",
+        ),
+        (deal.value_usd.is_none_or(|value| value >= least), "The deal's value has to be at least 25,000 US dollars."),
         (contract.signed <= today, "The contract cannot be signed in the future."),
         (contract.signed >= created_on, "The contract cannot be signed before the deal was created."),
         (
@@ -114,8 +120,9 @@ mod tests {
             microsoft_agreed: Some(true),
             created: at("2026-10-01T09:00:00Z"),
             won: Some(at("2026-10-20T09:00:00Z")),
+            managed_customer: true,
             eligible_solutions: 1,
-            value_usd: 30_000.into(),
+            value_usd: Some(30_000.into()),
             solution_usd: 30_000.into(),
             contract: Contract {
                 signed: day("2026-10-18"),
@@ -130,13 +137,15 @@ mod tests {
     fn each_rule_is_told_by_itself_and_a_deal_that_keeps_them_all_lacks_nothing() {
         let today = day("2026-11-01");
         assert_eq!(lacks_for_registration(&deal(), today), [""; 0]);
-        let table: [(&str, Spoil); 12] = [
+        let table: [(&str, Spoil); 14] = [
             ("private", |deal| deal.shared = false),
             ("Microsoft has to", |deal| deal.microsoft_agreed = Some(false)),
             ("won first", |deal| deal.won = None),
             ("72 hours", |deal| deal.won = Some(at("2026-10-04T08:59:59Z"))),
             ("Azure IP", |deal| deal.eligible_solutions = 0),
-            ("at least 25,000", |deal| deal.value_usd = 24_999.into()),
+            ("that Microsoft manages", |deal| deal.managed_customer = false),
+            ("nothing is converted", |deal| deal.value_usd = None),
+            ("at least 25,000", |deal| deal.value_usd = Some(24_999.into())),
             ("in the future", |deal| deal.contract.signed = day("2026-11-02")),
             ("before the deal", |deal| deal.contract.signed = day("2026-09-30")),
             ("last 60 days", |deal| {
