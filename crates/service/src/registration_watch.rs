@@ -5,7 +5,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use partner_center::{CallContext, Client, Registration, RegistrationRequest, Standing, TEST_EVENT};
+use partner_center::{CallContext, Client, Error, Registration, RegistrationRequest, Standing, TEST_EVENT};
 use ports::{Clock, Lane, RetryClass};
 use sync_engine::{ConnectionProblem, Store, StoreResult};
 
@@ -63,18 +63,7 @@ impl RegistrationWatch {
     async fn look(&self) -> Look {
         match self.client.registered(CallContext::new(Lane::Background)).await {
             Ok(present) => Look::Found(trouble(&self.wanted, present.as_ref())),
-            Err(error) => match error.class() {
-                RetryClass::Person | RetryClass::Authenticate => Look::Found(Some((
-                    format!("Cosell may not see where Partner Center sends its events: {error}"),
-                    "Give the user that is signed in the role Referrals admin (some tenants ask for Admin agent \
-                     too), or sign in again; then run: cosell webhook show"
-                        .to_owned(),
-                ))),
-                _ => {
-                    tracing::info!(%error, "the webhook registration could not be read this time");
-                    Look::Unseen
-                }
-            },
+            Err(error) => failed(&error),
         }
     }
 
@@ -91,6 +80,24 @@ impl RegistrationWatch {
             tracing::info!("events of Partner Center are registered to come here");
         }
         self.store.connection_problem(WEBHOOK_PROBLEM, problem.as_ref()).await
+    }
+}
+
+/// What a look tells that failed.
+fn failed(error: &Error) -> Look {
+    // A sign-in that gives no token says nothing of the registration; its own watch tells the person what to do.
+    let is_sign_in = matches!(error, Error::Auth { .. });
+    match error.class() {
+        RetryClass::Person | RetryClass::Authenticate if !is_sign_in => Look::Found(Some((
+            format!("Cosell may not see where Partner Center sends its events: {error}"),
+            "Give the user that is signed in the role Referrals admin (some tenants ask for Admin agent too), or \
+             sign in again; then run: cosell webhook show"
+                .to_owned(),
+        ))),
+        _ => {
+            tracing::info!(%error, "the webhook registration could not be read this time");
+            Look::Unseen
+        }
     }
 }
 
@@ -126,7 +133,17 @@ fn trouble(wanted: &RegistrationRequest, present: Option<&Registration>) -> Opti
 
 #[cfg(test)]
 mod tests {
+    use partner_center::{AuthError, Operation};
+
     use super::*;
+
+    #[test]
+    fn a_dead_sign_in_is_no_problem_of_the_registration() {
+        for source in [AuthError::NoRefreshToken, AuthError::InvalidGrant { codes: vec![50173] }] {
+            let error = Error::Auth { operation: Operation::ReadRegistration, source };
+            assert!(matches!(failed(&error), Look::Unseen), "{error}");
+        }
+    }
 
     #[test]
     fn each_way_to_lose_events_has_a_sentence_and_a_next_step() {
