@@ -1,7 +1,7 @@
 //! One budget for all calls of the process: the server's pauses, its daily allowance by lane, and a number of calls at
 //! once and a pace that are found without provoking the server.
 //!
-//! Contract: nothing begins during a pause, and a pause only grows. A place that was given is held until its outcome is
+//! Contract: nothing begins during a pause, and a pause only grows, unless the clock was set back. A place that was given is held until its outcome is
 //! told. Of those who wait, guards come first, and have one place more than the others and a pace of their own to borrow
 //! from; the other lanes take turns (`queue`). How many calls there may be at once is `concurrency`'s, how many in a
 //! time is `pace`'s; both learn from the outcomes.
@@ -9,8 +9,10 @@
 mod concurrency;
 mod pace;
 mod queue;
+mod shares;
 #[cfg(test)]
 mod simulated;
+mod state;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard},
@@ -24,53 +26,20 @@ use tokio::sync::Notify;
 
 pub use concurrency::ConcurrencySettings;
 pub use pace::PaceSettings;
+pub use shares::Shares;
 
-use concurrency::{Concurrency, Era};
-use pace::Pace;
-use queue::{Queue, Ticket};
+use concurrency::Era;
+use queue::Ticket;
+use state::State;
 
 /// How long a lane whose share is spent waits before it asks again.
 const ASK_AGAIN: Duration = Duration::from_mins(1);
-
-/// A sample older than this says nothing any more: the server's window has moved on.
-const SAMPLE_LASTS: SignedDuration = SignedDuration::from_hours(1);
 
 /// Places that only guards have, beyond the number of calls at once.
 const GUARD_PLACES: u32 = 1;
 
 /// Shortest and longest time after which a caller that found no place asks again.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
-
-/// A pause that was kept and is longer than this was not asked for by a server: the clock was set back since.
-const LONGEST_KEPT: SignedDuration = SignedDuration::from_hours(2);
-
-/// Up to which part of the allowance, in percent, each lane may call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shares {
-    /// Sweeps, backlog, first load.
-    pub background: u8,
-    /// Audit lines.
-    pub report: u8,
-    /// Events, people, due work. The rest is for guards.
-    pub now: u8,
-}
-
-impl Default for Shares {
-    fn default() -> Self {
-        Self { background: 70, report: 80, now: 95 }
-    }
-}
-
-impl Shares {
-    fn of(self, lane: Lane) -> u8 {
-        match lane {
-            Lane::Guard => 100,
-            Lane::Now => self.now,
-            Lane::Background => self.background,
-            Lane::Report => self.report,
-        }
-    }
-}
 
 /// All settings of a [`SharedBudget`].
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -115,15 +84,6 @@ struct Gate {
     changed: Notify,
 }
 
-struct State {
-    paused_until: Option<Timestamp>,
-    /// The newest sample, and when it was taken by our clock.
-    usage: Option<(Usage, Timestamp)>,
-    concurrency: Concurrency,
-    pace: Pace,
-    queue: Queue,
-}
-
 /// What a ticket's holder finds when it looks.
 enum Turn {
     Come(Permit),
@@ -137,15 +97,8 @@ impl SharedBudget {
     /// An empty budget: nothing is known of the servers yet.
     pub fn new(clock: Arc<dyn Clock>, settings: BudgetSettings) -> Self {
         let gate = || {
-            let state = State {
-                paused_until: None,
-                usage: None,
-                concurrency: Concurrency::new(settings.concurrency),
-                pace: Pace::new(settings.pace),
-                queue: Queue::default(),
-            };
-            let clock = Arc::clone(&clock);
-            Arc::new(Gate { clock, state: Mutex::new(state), changed: Notify::new() })
+            let state = Mutex::new(State::new(settings));
+            Arc::new(Gate { clock: Arc::clone(&clock), state, changed: Notify::new() })
         };
         let gates = [gate(), gate()];
         Self { clock, shares: settings.shares, gates, book: None }
@@ -156,10 +109,8 @@ impl SharedBudget {
         let now = self.clock.now();
         match book.pauses() {
             Ok(pauses) => {
-                let believed =
-                    pauses.into_iter().filter(|(_, until)| until.duration_since(now) < LONGEST_KEPT);
-                for (platform, until) in believed {
-                    self.gate(platform).state().pause_until(until);
+                for (platform, until) in pauses {
+                    self.gate(platform).state().pause_until(until, now);
                 }
             }
             Err(error) => tracing::warn!(%error, "whether a server asked for a pause is not known"),
@@ -175,7 +126,7 @@ impl SharedBudget {
     /// What is known of a platform by now.
     pub fn learnt(&self, platform: Platform) -> Learnt {
         let now = self.clock.now();
-        let state = self.gate(platform).state();
+        let mut state = self.gate(platform).state();
         Learnt {
             limit: state.concurrency.limit(),
             in_flight: state.concurrency.in_flight(),
@@ -252,7 +203,7 @@ impl Gate {
     /// When a caller that found no place asks again: when those who wait have had their turn, as far as can be told.
     fn again(&self) -> Duration {
         let now = self.clock.now();
-        let state = self.state();
+        let mut state = self.state();
         if let Some(until) = state.pause(now) {
             return until.duration_since(now).unsigned_abs();
         }
@@ -261,28 +212,6 @@ impl Gate {
             Duration::try_from_secs_f64(f64::from(waiting) / rate).unwrap_or(AGAIN.1)
         });
         wait.clamp(AGAIN.0, AGAIN.1)
-    }
-}
-
-impl State {
-    /// Whether the pause grew.
-    fn pause_until(&mut self, until: Timestamp) -> bool {
-        let grows = self.paused_until.is_none_or(|known| known < until);
-        if grows {
-            self.paused_until = Some(until);
-        }
-        grows
-    }
-
-    fn pause(&self, now: Timestamp) -> Option<Timestamp> {
-        self.paused_until.filter(|until| *until > now)
-    }
-
-    fn share_is_spent(&self, share: u8, now: Timestamp) -> bool {
-        self.usage.is_some_and(|(usage, taken)| {
-            now.duration_since(taken) < SAMPLE_LASTS
-                && usage.used.saturating_mul(100) >= usage.allowed.saturating_mul(u64::from(share))
-        })
     }
 }
 
@@ -345,15 +274,11 @@ impl Budget for SharedBudget {
 
     async fn observe(&self, platform: Platform, usage: Usage) {
         let now = self.clock.now();
-        let mut state = self.gate(platform).state();
-        // Answers may overtake each other; the server's own date says which is newer.
-        if state.usage.is_none_or(|(known, _)| usage.at >= known.at) {
-            state.usage = Some((usage, now));
-        }
+        self.gate(platform).state().observe(usage, now);
     }
 
     async fn pause_until(&self, platform: Platform, until: Timestamp) {
-        let grows = self.gate(platform).state().pause_until(until);
+        let grows = self.gate(platform).state().pause_until(until, self.clock.now());
         if let Some(book) = self.book.as_ref().filter(|_| grows)
             && let Err(error) = book.keep(platform, until)
         {
@@ -373,6 +298,7 @@ mod tests {
     use ports::SystemClock;
 
     use super::*;
+    use crate::hand_clock::HandClock;
 
     const NO_TIME: Duration = Duration::ZERO;
 
@@ -418,11 +344,30 @@ mod tests {
         let service = budget().kept_in(book.clone());
         service.pause_until(Platform::PartnerCenter, pause(10)).await;
         service.pause_until(Platform::PartnerCenter, pause(5)).await;
-        service.pause_until(Platform::Salesforce, pause(60 * 24)).await;
+        book.keep(Platform::Salesforce, pause(60 * 24)).unwrap();
         assert_eq!(book.pauses().map(|pauses| pauses.len()).ok(), Some(2), "a shorter pause is no news");
         let command = budget().paused_as(book.as_ref());
         assert!(!is_granted(&command, Platform::PartnerCenter, Lane::Now).await);
         assert!(is_granted(&command, Platform::Salesforce, Lane::Now).await);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_does_not_make_a_pause_last() {
+        let clock = HandClock::new();
+        let budget = SharedBudget::new(clock.clone(), BudgetSettings::default());
+        let pause = |seconds| clock.now() + SignedDuration::from_secs(seconds);
+        budget.pause_until(Platform::PartnerCenter, pause(60)).await;
+        assert!(!is_granted(&budget, Platform::PartnerCenter, Lane::Guard).await);
+        clock.set_back(Duration::from_hours(24));
+        assert!(is_granted(&budget, Platform::PartnerCenter, Lane::Now).await);
+        // What the server asks for now counts by the clock as it is now.
+        budget.pause_until(Platform::PartnerCenter, pause(60)).await;
+        assert!(!is_granted(&budget, Platform::PartnerCenter, Lane::Guard).await);
+        clock.advance(Duration::from_secs(61));
+        assert!(is_granted(&budget, Platform::PartnerCenter, Lane::Now).await);
+        // And the old one does not come back when its time is near again.
+        clock.advance(Duration::from_hours(24) - Duration::from_secs(90));
+        assert!(is_granted(&budget, Platform::PartnerCenter, Lane::Now).await);
     }
 
     #[tokio::test]
