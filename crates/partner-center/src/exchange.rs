@@ -125,11 +125,12 @@ impl Exchange {
                 return Err(Error::Auth { operation: call.operation, source });
             }
             if status == StatusCode::UNAUTHORIZED {
-                self.tokens.refused(call.audience, &token);
                 if !replayed {
+                    self.tokens.refused(call.audience, &token);
                     replayed = true;
                     continue;
                 }
+                self.tokens.refused_anew(call.audience, &token);
             }
             return Err(Error::Api(Box::new(error)));
         }

@@ -85,6 +85,9 @@ pub trait TokenStore: Send + Sync + 'static {
     /// Stores `secret` as the successor of `version` (0: none yet). False if somebody else was faster: load again.
     async fn replace(&self, name: &str, version: u64, secret: SecretString) -> Result<bool, TokenStoreError>;
 
+    /// As [`TokenStore::replace`], but with what came of a configured token: nobody known signed in, just now.
+    async fn sow(&self, name: &str, version: u64, secret: SecretString) -> Result<bool, TokenStoreError>;
+
     /// Stores what a person's sign-in brought, whatever stood there; a challenge is thereby answered.
     async fn sign_in(
         &self,
@@ -138,6 +141,32 @@ impl MemoryTokenStore {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().expect("no code panics while holding this lock")
     }
+
+    /// Stores the successor of `version`. `inherits`: what of the facts before it is true of it too.
+    fn succeed(
+        &self,
+        name: &str,
+        version: u64,
+        secret: SecretString,
+        inherits: fn(Option<TokenFacts>) -> Option<TokenFacts>,
+    ) -> bool {
+        let now = self.clock.now();
+        let mut kept = self.kept();
+        let before = kept.tokens.get(name).map(|(_, facts)| facts.clone());
+        if before.as_ref().map_or(0, |facts| facts.version) != version {
+            return false;
+        }
+        let facts = inherits(before).unwrap_or(TokenFacts {
+            version,
+            stored_at: now,
+            signed_in_at: now,
+            account: None,
+            challenge: None,
+        });
+        let facts = TokenFacts { version: version + 1, stored_at: now, ..facts };
+        kept.tokens.insert(name.to_owned(), (secret, facts));
+        true
+    }
 }
 
 #[async_trait]
@@ -155,20 +184,11 @@ impl TokenStore for MemoryTokenStore {
     }
 
     async fn replace(&self, name: &str, version: u64, secret: SecretString) -> Result<bool, TokenStoreError> {
-        let now = self.clock.now();
-        let mut kept = self.kept();
-        let present = kept.tokens.get(name).map(|(_, facts)| facts.clone());
-        if present.as_ref().map_or(0, |facts| facts.version) != version {
-            return Ok(false);
-        }
-        let facts = match present {
-            Some(facts) => TokenFacts { version: version + 1, stored_at: now, ..facts },
-            None => {
-                TokenFacts { version: 1, stored_at: now, signed_in_at: now, account: None, challenge: None }
-            }
-        };
-        kept.tokens.insert(name.to_owned(), (secret, facts));
-        Ok(true)
+        Ok(self.succeed(name, version, secret, |before| before))
+    }
+
+    async fn sow(&self, name: &str, version: u64, secret: SecretString) -> Result<bool, TokenStoreError> {
+        Ok(self.succeed(name, version, secret, |_| None))
     }
 
     async fn sign_in(

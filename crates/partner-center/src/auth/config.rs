@@ -27,8 +27,13 @@ pub struct TokenConfig {
     pub webhooks_scope: String,
     /// How long before its end a token counts as ended.
     pub renew_before: Duration,
-    /// How long a refusal that only a person can end is remembered instead of being fetched again.
+    /// How long a refusal that only a person can end is remembered instead of being fetched again; also a 401 of
+    /// Partner Center to a token that is brand-new.
     pub refusal_hold: Duration,
+    /// How long the identity platform is left alone after it said that it is busy, unless it says how long.
+    pub busy_hold: Duration,
+    /// Longest time that it is left alone, whatever it says.
+    pub longest_busy_hold: Duration,
     /// From the start of a refresh to the last byte of its answer.
     pub deadline: Duration,
 }
@@ -50,6 +55,8 @@ impl TokenConfig {
             webhooks_scope: "https://api.partnercenter.microsoft.com/.default offline_access".to_owned(),
             renew_before: Duration::from_mins(5),
             refusal_hold: Duration::from_mins(1),
+            busy_hold: Duration::from_secs(5),
+            longest_busy_hold: Duration::from_mins(5),
             deadline: Duration::from_secs(20),
         }
     }

@@ -51,6 +51,11 @@ pub enum AuthError {
         /// What the next sign-in must satisfy, if it said so.
         claims: Option<Claims>,
     },
+    /// Partner Center answers 401 even to a token that was issued a moment ago.
+    TokenRefused {
+        /// Which of its services.
+        audience: Audience,
+    },
     /// The application's id, secret or certificate is not accepted.
     ClientRefused {
         /// Numbers of the `AADSTS` codes.
@@ -108,6 +113,7 @@ impl AuthError {
             | Self::ClientRefused { .. }
             | Self::CertificateExpired
             | Self::Refused { .. } => RetryClass::Person,
+            Self::TokenRefused { .. } => RetryClass::Authenticate,
             Self::Unavailable { after, .. } => RetryClass::Later { after: *after },
             Self::Unreachable(_)
             | Self::Unreadable { .. }
@@ -129,6 +135,11 @@ impl AuthError {
         )
     }
 
+    /// Whether the refresh token itself is of no use any more, whatever else a person does.
+    pub(super) fn says_the_token_is_dead(&self) -> bool {
+        matches!(self, Self::InvalidGrant { .. })
+    }
+
     /// Whether it stands in the way of both services, or of the one alone that was asked for.
     pub(super) fn concerns_both_audiences(&self) -> bool {
         matches!(
@@ -137,6 +148,7 @@ impl AuthError {
                 | Self::InvalidGrant { .. }
                 | Self::ClientRefused { .. }
                 | Self::CertificateExpired
+                | Self::Unavailable { .. }
         )
     }
 
@@ -176,6 +188,10 @@ impl AuthError {
             Self::ConsentMissing { .. } => aadsts::CONSENT,
             Self::InteractionRequired { .. } => {
                 "Run `cosell login partner-center` as the synchronisation's user and grant what is asked for."
+            }
+            Self::TokenRefused { .. } => {
+                "See that token_url, api_url, webhooks_url and the scopes of [partner_center] belong to one cloud, and \
+                 that the synchronisation's user has the role Referrals admin for the whole company."
             }
             Self::ClientRefused { .. } => {
                 "Check client_id and client_secret (or client_certificate and client_key) of [partner_center]; make \
@@ -229,6 +245,9 @@ impl fmt::Display for AuthError {
             }
             Self::ClaimsChallenge { audience, .. } => {
                 write!(f, "{} demands more of the sign-in (insufficient_claims)", audience.service())?;
+            }
+            Self::TokenRefused { audience } => {
+                write!(f, "{} refuses even a new token (401)", audience.service())?;
             }
             Self::ClientRefused { .. } => {
                 write!(f, "{}", known.unwrap_or("the application's id or secret is refused"))?;

@@ -1,6 +1,6 @@
 //! What one process remembers of its tokens: which are good, what was refused, what was demanded.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use ports::TokenFacts;
@@ -24,6 +24,16 @@ impl Present {
     }
 }
 
+/// A refresh token that was granted and could not be stored yet.
+#[derive(Clone)]
+pub(super) struct Successor {
+    /// The version of the stored token that it follows.
+    pub(super) version: u64,
+    pub(super) secret: SecretString,
+    /// It came of the configured token, not of the stored one.
+    pub(super) is_sown: bool,
+}
+
 /// All of it is gone with the process; what must last is in the store.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -31,6 +41,8 @@ pub(super) struct Memory {
     refusals: BTreeMap<Audience, (AuthError, Timestamp)>,
     /// Sent with the next refresh, and until one succeeds.
     pub(super) demanded: BTreeMap<Audience, Claims>,
+    /// Stored before anything else is spent: the platform may have killed the token that it follows.
+    pub(super) unstored: Option<Successor>,
     /// The seed was used on top of a stored token and refused: it is not tried again.
     pub(super) seed_is_dead: bool,
     /// The sign-in that the tokens come from, as of the last look; nothing before the first one.
@@ -47,8 +59,19 @@ impl Memory {
         if let Some((token, _)) = self.tokens.get(&audience).filter(|(_, until)| now < *until) {
             return Some(Ok(token.clone()));
         }
-        let (error, _) = self.refusals.get(&audience).filter(|(_, until)| now < *until)?;
-        Some(Err(error.clone()))
+        self.refused(audience, now).map(Err)
+    }
+
+    /// What is not asked again now, because it was refused a while ago.
+    pub(super) fn refused(&self, audience: Audience, now: Timestamp) -> Option<AuthError> {
+        let (error, until) = self.refusals.get(&audience).filter(|(_, until)| now < *until)?;
+        Some(match error {
+            AuthError::Unavailable { status, .. } => {
+                let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                AuthError::Unavailable { status: *status, after: Some(left) }
+            }
+            other => other.clone(),
+        })
     }
 
     pub(super) fn keep(&mut self, audience: Audience, token: SecretString, until: Timestamp) {
@@ -57,12 +80,15 @@ impl Memory {
         self.tokens.insert(audience, (token, until));
     }
 
-    /// Remembers what only a person can end, for whom it concerns.
-    pub(super) fn refuse(&mut self, audience: Audience, error: &AuthError, until: Timestamp) {
+    /// Remembers a refusal for whom it concerns. Whether it is news: the last thing known of each was not the same.
+    pub(super) fn refuse(&mut self, audience: Audience, error: &AuthError, until: Timestamp) -> bool {
         let both = error.concerns_both_audiences();
+        let mut is_news = false;
         for concerned in Audience::BOTH.into_iter().filter(|other| both || *other == audience) {
-            self.refusals.insert(concerned, (error.clone(), until));
+            let before = self.refusals.insert(concerned, (error.clone(), until));
+            is_news |= before.is_none_or(|(before, _)| before != *error);
         }
+        is_news
     }
 
     /// Hands `token` out no more; false if it is another one that is handed out by now.

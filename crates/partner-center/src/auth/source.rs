@@ -15,7 +15,7 @@ use super::{
     AuthError, TokenConfig,
     claims::Challenge,
     grant::{self, Granted},
-    memory::{Memory, Present},
+    memory::{Memory, Present, Successor},
 };
 use crate::{config::Audience, flight::Flights};
 
@@ -73,7 +73,8 @@ impl TokenSource {
     /// A token that is good now: the one at hand, or a new one.
     ///
     /// # Errors
-    /// [`AuthError`]; one that only a person can end is remembered for a while and given to every caller.
+    /// [`AuthError`]; one that only a person can end, or that says when to come back, is remembered for a while and
+    /// given to every caller.
     pub async fn token(&self, audience: Audience) -> Result<SecretString, AuthError> {
         let at_hand = self.inner.at_hand(audience);
         if let Some(outcome) = at_hand {
@@ -87,7 +88,7 @@ impl TokenSource {
     /// Spends the refresh token although nobody needs a token, so that its successor's life begins.
     ///
     /// # Errors
-    /// [`AuthError`], as [`TokenSource::token`].
+    /// [`AuthError`], as [`TokenSource::token`]; a remembered one too.
     pub async fn renew(&self) -> Result<(), AuthError> {
         let inner = Arc::clone(&self.inner);
         let work = move || async move { inner.renew(Audience::Referrals, true).await }.boxed();
@@ -128,7 +129,8 @@ impl TokenSource {
         Ok(self.inner.store.challenge(&self.inner.config.store_name, None).await?)
     }
 
-    /// Waits until something was refused that only a person can end. One waiter is woken for each.
+    /// Waits until something is refused that only a person can end, and that was not known already. One waiter is
+    /// woken for each.
     pub async fn trouble(&self) {
         self.inner.trouble.notified().await;
     }
@@ -141,6 +143,15 @@ impl TokenSource {
     /// Tells that the platform refused `token` with a 401: it is not handed out again.
     pub fn refused(&self, audience: Audience, token: &SecretString) {
         self.inner.memory().forget(audience, token);
+    }
+
+    /// Tells that the platform refused with a 401 even `token`, which replaced one that it had refused: no other is
+    /// fetched for a while.
+    pub(crate) fn refused_anew(&self, audience: Audience, token: &SecretString) {
+        let was_handed_out = self.inner.memory().forget(audience, token);
+        if was_handed_out {
+            self.inner.remember(audience, &AuthError::TokenRefused { audience });
+        }
     }
 
     /// Tells that the platform demands more than `token` claims (reference, section 1.3). The next refresh asks for
@@ -181,11 +192,20 @@ impl Inner {
         self.memory().at_hand(audience, now)
     }
 
-    /// Remembers what only a person can end, and tells who waits for trouble.
+    /// Remembers what asking again at once would not change; tells who waits for trouble if a person has to act.
+    /// Each refusal is told once: whoever looks because of it meets it again.
     fn remember(&self, audience: Audience, error: &AuthError) {
-        if error.class() == RetryClass::Person {
-            let until = self.clock.now().checked_add(self.config.refusal_hold).unwrap_or(Timestamp::MAX);
-            self.memory().refuse(audience, error, until);
+        let (hold, needs_person) = match error.class() {
+            RetryClass::Person | RetryClass::Authenticate => (self.config.refusal_hold, true),
+            RetryClass::Later { after } if matches!(error, AuthError::Unavailable { .. }) => {
+                let hold = after.unwrap_or(self.config.busy_hold);
+                (hold.min(self.config.longest_busy_hold), false)
+            }
+            _ => return,
+        };
+        let until = later(self.clock.now(), hold);
+        let is_news = self.memory().refuse(audience, error, until);
+        if is_news && needs_person {
             self.trouble.notify_one();
         }
     }
@@ -200,7 +220,13 @@ impl Inner {
     async fn renew(&self, audience: Audience, unasked: bool) -> Result<SecretString, AuthError> {
         let _turn = self.turn.acquire().await.expect("the semaphore is never closed");
         // Whoever had the turn before may have met a refusal that holds for this audience too.
-        if !unasked && let Some(outcome) = self.at_hand(audience) {
+        let known = if unasked {
+            let now = self.clock.now();
+            self.memory().refused(audience, now).map(Err)
+        } else {
+            self.at_hand(audience)
+        };
+        if let Some(outcome) = known {
             return outcome;
         }
         let outcome = match self.lease().await {
@@ -250,6 +276,10 @@ impl Inner {
 
     /// Spends the stored refresh token; if it is dead, its successor or the seed.
     async fn grant(&self, audience: Audience, lease: &TokenLease) -> Result<Granted, AuthError> {
+        let unstored = self.memory().unstored.clone();
+        if let Some(successor) = unstored {
+            self.keep(successor).await?;
+        }
         // Read under the lease: whoever had it before has stored its successor by now.
         let Some(stored) = self.stored().await? else {
             return Err(AuthError::NoRefreshToken);
@@ -260,11 +290,17 @@ impl Inner {
         };
         // A person may have signed in meanwhile, or a process whose lease had ended stored what it got all the same.
         let latest = self.store.load(&self.config.store_name).await?.unwrap_or_else(|| stored.clone());
-        if latest.version != stored.version {
+        let refused = if latest.version == stored.version {
+            refused
+        } else {
             match self.spend(audience, lease, &latest, None).await {
-                Err(error) if error.asks_for_a_new_token() => {}
+                Err(error) if error.asks_for_a_new_token() => error,
                 other => return other,
             }
+        };
+        // A sign-in that lives and only lacks something, as a second factor, is not given up for an old configuration.
+        if !refused.says_the_token_is_dead() {
+            return Err(refused);
         }
         let Some(seed) = self.untried_seed(&latest) else { return Err(refused) };
         let outcome = self.spend(audience, lease, &latest, Some(&seed)).await;
@@ -284,11 +320,16 @@ impl Inner {
         }
         let Some(seed) = &self.config.seed else { return Ok(None) };
         // If somebody else was faster, what they stored is what counts.
-        self.store.replace(name, 0, seed.clone()).await?;
-        // Nobody signed in: the configuration did.
-        let sown = Present::of(self.store.facts(name).await?.as_ref());
-        self.memory().seen_sign_in = Some(sown);
+        self.store.sow(name, 0, seed.clone()).await?;
+        self.note_sown().await?;
         Ok(self.store.load(name).await?)
+    }
+
+    /// Nobody signed in: the configuration did.
+    async fn note_sown(&self) -> Result<(), AuthError> {
+        let sown = Present::of(self.store.facts(&self.config.store_name).await?.as_ref());
+        self.memory().seen_sign_in = Some(sown);
+        Ok(())
     }
 
     fn untried_seed(&self, stored: &StoredToken) -> Option<SecretString> {
@@ -319,19 +360,35 @@ impl Inner {
         let asked = grant::ask(&self.http, &self.config, &*self.rng, now, fields, Some(lease.until)).await;
         let granted = asked.map_err(|refused| refused.error)?;
         let successor = granted.refresh_token.as_ref().or(instead);
-        if let Some(successor) = successor.filter(|s| s.expose_secret() != stored.secret.expose_secret()) {
-            self.keep(stored.version, successor).await?;
+        if let Some(secret) = successor.filter(|s| s.expose_secret() != stored.secret.expose_secret()) {
+            let (version, secret, is_sown) = (stored.version, secret.clone(), instead.is_some());
+            self.keep(Successor { version, secret, is_sown }).await?;
         }
         Ok(granted)
     }
 
-    /// Stores the successor of `version`, even if the lease ended meanwhile: nobody else has it. If another process
-    /// stored one, that one stays: it came from the same token, or from a person, and may have been spent already.
-    async fn keep(&self, version: u64, successor: &SecretString) -> Result<(), AuthError> {
+    /// Stores `successor`, even if the lease ended meanwhile: nobody else has it. While the store fails it is kept in
+    /// memory, and is the first thing that the next refresh stores.
+    async fn keep(&self, successor: Successor) -> Result<(), AuthError> {
+        self.memory().unstored = Some(successor.clone());
+        self.store_successor(&successor).await?;
+        self.memory().unstored = None;
+        if successor.is_sown { self.note_sown().await } else { Ok(()) }
+    }
+
+    /// If another process stored one, that one stays: it came from the same token, or from a person, and may have
+    /// been spent already.
+    async fn store_successor(&self, successor: &Successor) -> Result<(), AuthError> {
         let name = &self.config.store_name;
-        let mut version = version;
+        let mut version = successor.version;
         for _ in 0..MAX_STORE_ATTEMPTS {
-            if self.store.replace(name, version, successor.clone()).await? {
+            let secret = successor.secret.clone();
+            let is_stored = if successor.is_sown {
+                self.store.sow(name, version, secret).await?
+            } else {
+                self.store.replace(name, version, secret).await?
+            };
+            if is_stored {
                 return Ok(());
             }
             match self.store.load(name).await? {

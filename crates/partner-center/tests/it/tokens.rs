@@ -90,6 +90,10 @@ impl TokenStore for Hindered {
         self.inner.replace(name, version, secret).await
     }
 
+    async fn sow(&self, name: &str, version: u64, secret: SecretString) -> Result<bool, TokenStoreError> {
+        self.inner.sow(name, version, secret).await
+    }
+
     async fn facts(&self, name: &str) -> Result<Option<TokenFacts>, TokenStoreError> {
         self.inner.facts(name).await
     }
@@ -133,6 +137,31 @@ async fn an_access_token_whose_refresh_token_could_not_be_stored_is_not_used() {
     let error = source.token(Audience::Referrals).await.unwrap_err();
     assert!(matches!(error, AuthError::Store { .. }), "{error}");
     assert_eq!(error.class(), RetryClass::LATER);
+    // It may be the only one that lives: nothing is spent before it is stored, and then it is what is spent.
+    source.token(Audience::Webhooks).await.unwrap_err();
+    assert_eq!(login.asked().len(), 1);
+    *store.fails.lock().unwrap() = false;
+    login.answer(200, r#"{"access_token":"a2","expires_in":3600}"#);
+    assert_eq!(source.token(Audience::Referrals).await.unwrap().expose_secret(), "a2");
+    assert!(form(&login, 1).contains("refresh_token=r1"), "{}", form(&login, 1));
+    assert_eq!(stored(&store.inner).await, "r1");
+}
+
+#[tokio::test]
+async fn a_successor_that_was_kept_in_memory_does_not_displace_a_new_sign_in() {
+    let (login, _, clock) = start();
+    let store = Arc::new(Hindered::default());
+    store.inner.replace(NAME, 0, SecretString::from("r0")).await.unwrap();
+    *store.fails.lock().unwrap() = true;
+    login.answer(200, r#"{"access_token":"a1","expires_in":3600,"refresh_token":"late"}"#);
+    let source = source(&login, store.clone(), &clock, None);
+    source.token(Audience::Referrals).await.unwrap_err();
+    store.inner.sign_in(NAME, SecretString::from("signed-in"), None).await.unwrap();
+    *store.fails.lock().unwrap() = false;
+    login.answer(200, r#"{"access_token":"a2","expires_in":3600}"#);
+    source.token(Audience::Referrals).await.unwrap();
+    assert_eq!(stored(&store.inner).await, "signed-in");
+    assert!(form(&login, 1).contains("refresh_token=signed-in"));
 }
 
 #[tokio::test]
@@ -181,6 +210,73 @@ async fn a_busy_identity_platform_is_asked_later() {
     let source = source(&login, store, &clock, Some("seed"));
     let error = source.token(Audience::Referrals).await.unwrap_err();
     assert_eq!(error.class(), RetryClass::Later { after: Some(Duration::from_secs(9)) });
+    // Until then nobody asks again, for whatever reason.
+    clock.advance(Duration::from_secs(8));
+    for audience in Audience::BOTH {
+        let error = source.token(audience).await.unwrap_err();
+        assert_eq!(error.class(), RetryClass::Later { after: Some(Duration::from_secs(1)) });
+    }
+    source.renew().await.unwrap_err();
+    assert_eq!(login.asked().len(), 1);
+    clock.advance(Duration::from_secs(1));
+    login.answer(503, "");
+    source.token(Audience::Referrals).await.unwrap_err();
+    clock.advance(Duration::from_secs(4));
+    source.token(Audience::Webhooks).await.unwrap_err();
+    assert_eq!(login.asked().len(), 2, "one that does not say how long is left alone for a few seconds");
+    clock.advance(Duration::from_secs(1));
+    // One that asks for too much is asked again after a while all the same.
+    login.tell(Ok(crate::platform::answer(429, &[("Retry-After", "86400")], "")));
+    source.token(Audience::Referrals).await.unwrap_err();
+    clock.advance(Duration::from_mins(5));
+    login.answer(200, r#"{"access_token":"a1","expires_in":3600}"#);
+    source.token(Audience::Referrals).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_partner_center_that_refuses_every_token_does_not_cost_two_refreshes_a_call() {
+    let world = crate::platform::World::with_tokens(&["a1", "a2"]);
+    world.api.answer(401, "").answer(401, "");
+    let query = partner_center::ListQuery::new();
+    let list = || world.client.list(crate::platform::now_lane(), &query);
+    assert_eq!(list().await.unwrap_err().class(), RetryClass::Authenticate);
+    let held = list().await.unwrap_err();
+    assert_eq!(held.class(), RetryClass::Authenticate);
+    let partner_center::Error::Auth { source, .. } = &held else { panic!("{held}") };
+    assert_eq!(*source, AuthError::TokenRefused { audience: Audience::Referrals });
+    assert!(source.next_step().unwrap().contains("Referrals admin"));
+    assert_eq!((world.api.asked().len(), world.login.asked().len()), (2, 2));
+    world.clock.advance(Duration::from_mins(1));
+    world.login.answer(200, r#"{"access_token":"a3","expires_in":3600}"#);
+    world.api.answer(200, r#"{"value":[]}"#);
+    list().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sign_in_that_lives_is_not_given_up_for_an_old_configured_token() {
+    for (code, is_dead) in [(50_076, false), (53_003, false), (700_082, true)] {
+        let (login, store, clock) = start();
+        store.sign_in(NAME, SecretString::from("live"), Some("jo@x.example".to_owned())).await.unwrap();
+        let signed_in = store.facts(NAME).await.unwrap().unwrap();
+        login.answer(400, &format!(r#"{{"error":"invalid_grant","error_codes":[{code}]}}"#));
+        login.answer(200, r#"{"access_token":"a1","expires_in":3600,"refresh_token":"sown"}"#);
+        let source = source(&login, store.clone(), &clock, Some("old"));
+        assert!(!source.adopt_new_sign_in().await.unwrap());
+        let outcome = source.token(Audience::Referrals).await;
+        let facts = store.facts(NAME).await.unwrap().unwrap();
+        if is_dead {
+            outcome.unwrap();
+            assert_eq!(stored(&*store).await, "sown");
+            // It is another sign-in, of nobody known; but no person's, that would have to be taken up.
+            assert_eq!(facts.account, None);
+            assert!(facts.signed_in_at > signed_in.signed_in_at);
+            assert!(!source.adopt_new_sign_in().await.unwrap());
+        } else {
+            outcome.unwrap_err();
+            assert_eq!((stored(&*store).await.as_str(), facts), ("live", signed_in), "{code}");
+            assert_eq!(login.asked().len(), 1);
+        }
+    }
 }
 
 #[tokio::test]

@@ -82,6 +82,27 @@ impl TokenStore for SqliteStore {
         .map_err(|error| refuse(name, &error))
     }
 
+    async fn sow(&self, name: &str, version: u64, secret: SecretString) -> Result<bool, TokenStoreError> {
+        if version == 0 {
+            return self.replace(name, version, secret).await;
+        }
+        let next = successor(name, version)?;
+        let sealed = seal(self.key(name)?, name, next, &secret)
+            .ok_or_else(|| refuse(name, &"it could not be sealed"))?;
+        let now = Micros(self.options.clock.now());
+        self.write_beside(|sql| {
+            let changed = sql
+                .prepare_cached(
+                    "UPDATE token SET sealed = ?2, version = ?3, stored_at = ?4, signed_in_at = ?4, account = NULL,
+                         challenge = NULL
+                     WHERE name = ?1 AND version = ?5",
+                )?
+                .execute(params![name, sealed, Count(next), now, Count(version)])?;
+            Ok(changed == 1)
+        })
+        .map_err(|error| refuse(name, &error))
+    }
+
     async fn sign_in(
         &self,
         name: &str,

@@ -3,6 +3,7 @@
 use ports::TokenStore as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{Options, SealKey, SqliteStore};
+use sync_engine::ConnectionProblem;
 
 use crate::ground::{Ground, at};
 
@@ -73,7 +74,8 @@ async fn a_sealed_text_moved_to_another_row_does_not_open() {
 }
 
 #[tokio::test]
-async fn a_looker_beside_the_owner_stores_a_spent_tokens_successor_and_nothing_else() {
+async fn a_command_beside_the_owner_writes_tokens_and_what_worked_and_nothing_else() {
+    use sync_engine::Store;
     let ground = Ground::new();
     let owner = sealed(&ground, 1);
     assert!(owner.replace("portal", 0, secret()).await.unwrap());
@@ -83,8 +85,35 @@ async fn a_looker_beside_the_owner_stores_a_spent_tokens_successor_and_nothing_e
     assert!(!looker.replace("portal", 1, SecretString::from("late")).await.unwrap());
     let token = owner.load("portal").await.unwrap().unwrap();
     assert_eq!((token.secret.expose_secret(), token.version), ("next", 2));
-    let refused = sync_engine::Store::bind(&looker, "00D", "tenant").await.unwrap_err();
-    assert!(refused.to_string().contains("for reading only"), "{refused}");
+    // A command may sign in, note a challenge, and say that a connection works.
+    looker.sign_in("portal", SecretString::from("person's"), None).await.unwrap();
+    looker.challenge("portal", Some("{}")).await.unwrap();
+    assert_eq!(owner.facts("portal").await.unwrap().unwrap().challenge.as_deref(), Some("{}"));
+    looker.connection_worked("portal", at(5)).await.unwrap();
+    assert_eq!(owner.connections_worked().await.unwrap(), [("portal".to_owned(), at(5))]);
+
+    let problem = ConnectionProblem {
+        key: "portal".to_owned(),
+        sentence: "It ended.".to_owned(),
+        next_step: "Sign in.".to_owned(),
+        since: at(6),
+    };
+    for refused in [
+        looker.bind("00D", "tenant").await,
+        looker.start("looker", at(6)).await.map(drop),
+        looker.heartbeat(at(6)).await,
+        Store::lease(&looker, "engine", "looker", at(6), at(66)).await.map(drop),
+        looker.connection_problem("portal", Some(&problem)).await,
+        looker.connection_problem("portal", None).await,
+        looker.free_path("/Name").await.map(drop),
+        looker.release_brake("lost", "somebody", at(6)).await.map(drop),
+    ] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("for reading only"), "{refused}");
+    }
+    // The permission to write one thing has not opened the door for others after it.
+    looker.connection_worked("portal", at(7)).await.unwrap();
+    looker.heartbeat(at(7)).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -102,12 +131,19 @@ async fn a_sign_in_replaces_whatever_stood_there_and_a_rotation_leaves_it_dated(
     assert_eq!(rotated.account, first.account);
     assert!(rotated.stored_at >= first.stored_at);
 
+    // What came of a configured token is nobody's sign-in.
+    assert!(!store.sow("portal", 1, SecretString::from("late")).await.unwrap());
+    assert!(store.sow("portal", 2, secret()).await.unwrap());
+    let sown = store.facts("portal").await.unwrap().unwrap();
+    assert_eq!((sown.version, sown.account), (3, None));
+    assert!(sown.signed_in_at > first.signed_in_at);
+
     store.challenge("portal", Some("{}")).await.unwrap();
     assert_eq!(store.facts("portal").await.unwrap().unwrap().challenge.as_deref(), Some("{}"));
     store.sign_in("portal", SecretString::from("second"), None).await.unwrap();
     let second = store.facts("portal").await.unwrap().unwrap();
-    assert_eq!((second.version, second.account, second.challenge), (3, None, None));
-    assert!(!store.replace("portal", 2, SecretString::from("late")).await.unwrap());
+    assert_eq!((second.version, second.account, second.challenge), (4, None, None));
+    assert!(!store.replace("portal", 3, SecretString::from("late")).await.unwrap());
     assert_eq!(store.load("portal").await.unwrap().unwrap().secret.expose_secret(), "second");
 }
 
@@ -163,7 +199,7 @@ async fn many_who_write_beside_the_owner_do_not_take_the_permission_from_each_ot
 
 #[tokio::test]
 async fn a_connection_that_was_seen_to_work_has_no_problem_any_more_whoever_saw_it() {
-    use sync_engine::{ConnectionProblem, Store as _};
+    use sync_engine::Store as _;
     let ground = Ground::new();
     let owner = ground.open();
     let problem = |key: &str| ConnectionProblem {

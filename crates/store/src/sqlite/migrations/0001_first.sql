@@ -217,7 +217,7 @@ CREATE TABLE token (
     sealed       BLOB NOT NULL,
     version      INTEGER NOT NULL,
     stored_at    INTEGER NOT NULL,
-    signed_in_at INTEGER NOT NULL,             -- when a person last signed in
+    signed_in_at INTEGER NOT NULL,             -- when a person, or the configuration, last signed in
     account      TEXT,                         -- who that was, for the person's own eyes
     challenge    TEXT                          -- what the next sign-in must satisfy ("claims")
 ) STRICT, WITHOUT ROWID;
