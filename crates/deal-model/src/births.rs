@@ -42,19 +42,7 @@ pub(crate) fn plan_referral(input: &PlanInput<'_>, crm: &Observation, plan: &mut
         "waiting: creating referrals is switched off".clone_into(&mut plan.headline);
         return;
     }
-    let mut ready = consent(crm, plan);
-    let mut writes = Vec::new();
-    ready &= creating(input, crm, Side::Portal, &mut writes, plan);
-    ready &= help_is_clear(input, crm, plan);
-    if facts.asks_help {
-        ready &= needs_of_help(input, crm, plan);
-        ready &= one_primary(input, crm, plan);
-    }
-    for lack in &input.specs.lacks {
-        plan.problem(ProblemClass::Data, Some(&lack.about), lack.sentence.clone(), lack.next_step.clone());
-        ready = false;
-    }
-    if ready {
+    if let Some(writes) = posting(input, crm, plan) {
         plan.consumed.extend(push.map(|decision| decision.id));
         let sales_stage = match &crm.life {
             Life::Active { sales_stage } => sales_stage.clone(),
@@ -94,24 +82,35 @@ pub(crate) fn plan_companion(
     {
         return;
     }
-    let mut ready = consent(crm, plan);
-    ready &= needs_of_help(input, crm, plan);
-    ready &= help_is_clear(input, crm, plan);
-    let mut writes = Vec::new();
-    for spec in input.specs.groups.iter().filter(|spec| spec.asks_help() || spec.to.portal.create) {
+    let Some(mut writes) = posting(input, crm, plan) else { return };
+    for spec in input.specs.groups.iter().filter(|spec| spec.asks_help()) {
         let write = creating_write(input, spec, crm, Side::Portal);
-        match write.as_ref().and_then(|write| input.refused(write, Side::Portal)) {
-            Some(message) => {
-                refused(spec, message, plan);
-                ready &= !spec.asks_help();
-            }
-            None => writes.extend(write),
+        if let Some(message) = write.as_ref().and_then(|write| input.refused(write, Side::Portal)) {
+            refused(spec, message, plan);
+            return;
         }
+        writes.extend(write);
     }
-    if ready {
-        plan.consumed.extend(input.confirmed_help(crm));
-        plan.effects.push(Effect::CreateCompanion { writes });
+    plan.consumed.extend(input.confirmed_help(crm));
+    plan.effects.push(Effect::CreateCompanion { writes });
+}
+
+/// What goes along with any new record at the portal, but for the asking itself; none while something that the portal
+/// demands is missing, with a problem for each.
+fn posting(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) -> Option<Vec<Write>> {
+    let mut ready = consent(crm, plan);
+    let mut writes = Vec::new();
+    ready &= creating(input, crm, Side::Portal, &mut writes, plan);
+    ready &= help_is_clear(input, crm, plan);
+    if crm.crm().is_some_and(|facts| facts.asks_help) {
+        ready &= needs_of_help(input, crm, plan);
+        ready &= one_primary(input, crm, plan);
     }
+    for lack in &input.specs.lacks {
+        plan.problem(ProblemClass::Data, Some(&lack.about), lack.sentence.clone(), lack.next_step.clone());
+        ready = false;
+    }
+    ready.then_some(writes)
 }
 
 /// Consent is never asserted by us: whether the seller recorded it, with a problem if not.

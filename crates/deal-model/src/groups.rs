@@ -74,6 +74,11 @@ impl Groups<'_> {
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.held));
         let [sends_portal, sends_crm] =
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.sends));
+        if let Some(crm) = &crm
+            && self.asks_the_inviter(spec, portal.as_ref(), crm, plan)
+        {
+            return GroupDecision::Drift;
+        }
         if spec.asks_help() && !self.input.has_companion(self.seen.portal) {
             fitting(spec, self.seen.crm, plan);
         }
@@ -173,10 +178,7 @@ impl Groups<'_> {
         }
         match merged {
             Merged::Nothing | Merged::Drift if spec.fixed && !alike => {
-                plan.notes.push(format!(
-                    "{}: the portal was seen to refuse changes of it; it is written at creation only.",
-                    spec.label()
-                ));
+                note_fixed(spec, plan);
                 if merged == Merged::Drift { GroupDecision::Drift } else { GroupDecision::Nothing }
             }
             Merged::Nothing => {
@@ -346,6 +348,14 @@ impl Groups<'_> {
             version: self.seen.at(side).version.clone(),
         });
     }
+}
+
+/// What a person typed stays unsent, for the portal refuses changes of it.
+pub(crate) fn note_fixed(spec: &GroupSpec, plan: &mut Plan) {
+    plan.notes.push(format!(
+        "{}: the portal was seen to refuse changes of it; it is written at creation only.",
+        spec.label()
+    ));
 }
 
 /// A person is asked which side is right.

@@ -1,11 +1,11 @@
 //! Share and help: they go one way only, from nothing to something, and only after a change (sync rules, section 5).
 
 use crate::{
-    Content, GroupDecision, GroupHeld, GroupSpec, Irreversible, Observation, PerSide, Plan, PlanInput,
-    ProblemClass, Side, Verdict, Why, Write,
+    Content, GroupDecision, GroupHeld, GroupSpec, Inviter, Irreversible, Observation, PerSide, Plan,
+    PlanInput, ProblemClass, Side, Verdict, Why, Write,
     births::consent,
     fingerprint, fit_group,
-    groups::{Decided, Groups},
+    groups::{Decided, Groups, note_fixed},
     merge::is_empty,
     planner::known,
 };
@@ -18,9 +18,12 @@ impl GroupSpec {
 }
 
 impl PlanInput<'_> {
-    /// Whether the other organisation is in the engagement already.
+    /// Whether the other organisation is in the engagement already. Who invited to it is, though its referral be hidden.
     pub(crate) fn has_companion(&self, portal: &Observation) -> bool {
-        self.deal.links.companion.is_some() || portal.portal().is_some_and(|facts| facts.companion.is_some())
+        self.deal.links.companion.is_some()
+            || portal
+                .portal()
+                .is_some_and(|facts| facts.companion.is_some() || facts.inviter == Inviter::Companion)
     }
 
     /// Whether help was asked for since the deal was reconciled, or with its creation.
@@ -68,6 +71,36 @@ impl Groups<'_> {
         GroupDecision::Drift
     }
 
+    /// Whether help is asked of an organisation that began the deal itself: that would begin another one in its name. A
+    /// person is told.
+    pub(crate) fn asks_the_inviter(
+        &self,
+        spec: &GroupSpec,
+        portal: Option<&GroupHeld>,
+        crm: &GroupHeld,
+        plan: &mut Plan,
+    ) -> bool {
+        let invited = self.seen.portal.portal().is_some_and(|facts| facts.inviter == Inviter::Companion);
+        let asks = spec.asks_help()
+            && invited
+            && !self.seen.portal.life.is_closed()
+            && self.seen.crm.crm().is_some_and(|facts| facts.asks_help)
+            && portal.is_none_or(|portal| is_empty(spec, portal));
+        if asks {
+            plan.problem(
+                ProblemClass::Data,
+                Some(&spec.id),
+                format!(
+                    "{} is \"{}\", and the other organisation began this deal: it takes part already and is not asked.",
+                    spec.label(),
+                    crate::display(crm)
+                ),
+                "Clear it on the opportunity, and turn to the seller who invited you.",
+            );
+        }
+        asks
+    }
+
     pub(crate) fn latch(
         &mut self,
         spec: &GroupSpec,
@@ -85,7 +118,12 @@ impl Groups<'_> {
             (false, false) => rest(),
             // Help was asked for with the companion's creation, and never changes after that.
             (true, false) if spec.asks_help() => rest(),
-            (true, false) if !self.writable(spec).portal => GroupDecision::Drift,
+            (true, false) if !self.writable(spec).portal => {
+                if spec.fixed {
+                    note_fixed(spec, plan);
+                }
+                GroupDecision::Drift
+            }
             (true, false) => self.send_latch(spec, held, wanted, decided, plan),
             (_, true) if wanted == fit_group(spec, units, &held.portal) => rest(),
             (_, true) if !spec.to.crm.update || settled => {

@@ -42,7 +42,8 @@ pub use ids::{DealId, FieldId, GroupId, PerSide, RecordId, Side};
 pub use lifecycle::Life;
 pub use merge::{Row, holds_alike};
 pub use observation::{
-    Actor, CompanionState, CrmFacts, Facts, Observation, PortalFacts, Reading, Response, Sight, Version,
+    Actor, CompanionState, CrmFacts, Facts, Inviter, Observation, PortalFacts, Reading, Response, Sight,
+    Version,
 };
 pub use plan::{Archived, Content, Effect, ElementChange, GroupDecision, Plan, Why, Write};
 pub use planner::{PlanInput, READ_AGAIN, SETTLE, held, plan, sends};

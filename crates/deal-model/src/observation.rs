@@ -98,9 +98,31 @@ pub struct PortalFacts {
     pub companion_state: Option<CompanionState>,
     /// The partner's location that the referral belongs to: routes look at it.
     pub partner_id: Option<String>,
-    /// Whether the referral came from a third organisation. Such deals have no documented way to be written: they are
-    /// read, and never written at the portal.
-    pub read_only: bool,
+    /// Who invited to the engagement.
+    pub inviter: Inviter,
+}
+
+impl PortalFacts {
+    /// Whether a third organisation invited. Such deals have no documented way to be written: they are read, and never
+    /// written at the portal.
+    pub fn is_read_only(&self) -> bool {
+        self.inviter == Inviter::Third
+    }
+}
+
+/// Who invited to an engagement, seen from us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inviter {
+    /// The referral names nobody.
+    #[default]
+    Nobody,
+    /// We did.
+    Us,
+    /// The other organisation: it takes part already.
+    Companion,
+    /// A third organisation.
+    Third,
 }
 
 /// Where the other organisation's own referral stands. It never changes the deal's life.

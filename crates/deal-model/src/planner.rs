@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Deal, Effect, GroupDecision, GroupHeld, Irreversible, Life, Observation, PerSide, Phase, Plan, Problem,
-    ProblemClass, Side, Sight, Specs, Version,
+    Deal, Effect, GroupDecision, GroupHeld, Irreversible, Life, Observation, PerSide, Phase, Plan,
+    PortalFacts, Problem, ProblemClass, Side, Sight, Specs, Version,
     births::{plan_companion, plan_opportunity, plan_referral},
     clocks::watch_clocks,
     decisions::outdated,
@@ -107,7 +107,7 @@ fn with_opportunity(input: &PlanInput<'_>, crm: &Observation, portal: &Sight, pl
             "The referral is gone, or the connection's user may not see it any more.",
             "Give the user the role Referrals admin for the whole company; the deal then goes on.",
         ),
-        Sight::Seen(portal) if portal.portal().is_some_and(|facts| facts.read_only) => {
+        Sight::Seen(portal) if portal.portal().is_some_and(PortalFacts::is_read_only) => {
             read_only(input, crm, portal, plan);
         }
         Sight::Seen(portal) => reconcile(input, crm, portal, plan),

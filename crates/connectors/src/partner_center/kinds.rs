@@ -1,8 +1,9 @@
 //! What a referral is: a deal, or one of the leads (partner-center reference, section 4.4).
 
+use deal_model::Inviter;
 use partner_center::{OrganizationId, Qualification, Referral, ReferralType};
 
-use super::PortalSettings;
+use super::{PortalSettings, transform::claimed_opportunity};
 
 /// What is read of a referral makes it one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,35 +18,37 @@ pub(super) enum Category {
     PartnerToPartner,
 }
 
+/// Whether a referral of ours is a lead. One that names an opportunity of ours is none, whatever its kind: our own deals
+/// may be of any kind that the configuration tells, and bear their opportunity from the first moment.
+pub(super) fn is_lead(referral: &Referral, settings: &PortalSettings) -> bool {
+    claimed_opportunity(referral).is_none() && category(referral, settings).is_lead()
+}
+
 impl Category {
-    pub(super) fn is_lead(self) -> bool {
+    fn is_lead(self) -> bool {
         matches!(self, Self::MarketplaceLead | Self::QualifiedLead)
     }
 }
 
-/// Who invited, seen from us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inviter {
-    Nobody,
-    Microsoft,
-    Us,
-    Another,
-}
-
-/// The category of a referral of ours.
-pub(super) fn category(referral: &Referral, settings: &PortalSettings) -> Category {
+/// Who invited to the referral's engagement.
+pub(super) fn inviter(referral: &Referral, settings: &PortalSettings) -> Inviter {
     let same =
         |one: &OrganizationId, other: &OrganizationId| one.as_str().eq_ignore_ascii_case(other.as_str());
-    let inviter = match referral.invited_by() {
+    match referral.invited_by() {
         None => Inviter::Nobody,
         Some(inviter) if same(&inviter, &settings.organization_id) => Inviter::Us,
         // Whatever its referrals carry: its own name is documented for invitations (section 3.5).
         Some(inviter) if inviter.is_microsoft() || same(&inviter, &settings.companion_organization) => {
-            Inviter::Microsoft
+            Inviter::Companion
         }
-        Some(_) => Inviter::Another,
-    };
-    classify(referral.referral_type().as_ref(), referral.qualification().as_ref(), inviter)
+        Some(_) => Inviter::Third,
+    }
+}
+
+/// The category of a referral of ours.
+pub(super) fn category(referral: &Referral, settings: &PortalSettings) -> Category {
+    let (kind, qualification) = (referral.referral_type(), referral.qualification());
+    classify(kind.as_ref(), qualification.as_ref(), inviter(referral, settings))
 }
 
 /// The table of the reference, and what stands in its gaps: whatever is not certainly a lead is a deal, because a lead
@@ -57,11 +60,11 @@ fn classify(
 ) -> Category {
     let independent = kind == Some(&ReferralType::Independent);
     match (qualification, inviter) {
-        (_, Inviter::Another) => Category::PartnerToPartner,
-        (Some(Qualification::Direct), Inviter::Nobody | Inviter::Microsoft) if independent => {
+        (_, Inviter::Third) => Category::PartnerToPartner,
+        (Some(Qualification::Direct), Inviter::Nobody | Inviter::Companion) if independent => {
             Category::MarketplaceLead
         }
-        (Some(Qualification::SalesQualified | Qualification::MarketingQualified), Inviter::Microsoft)
+        (Some(Qualification::SalesQualified | Qualification::MarketingQualified), Inviter::Companion)
             if independent =>
         {
             Category::QualifiedLead
@@ -78,6 +81,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::partner_center::transform::{Companion, observation};
 
     const US: &str = "11110000-0000-4000-8000-0000000000ff";
     const MICROSOFT: &str = "72f988bf-0000-4000-8000-000000000000";
@@ -137,5 +141,26 @@ mod tests {
         }
         let none = Referral::from_json(json!({ "id": "7a1c0000-0000-4000-8000-0000000000a1" })).unwrap();
         assert_eq!(category(&none, &settings()), CoSell, "nothing at all is no lead");
+    }
+
+    #[test]
+    fn section_4_3_an_observation_tells_who_invited() {
+        let rows = [
+            (json!(null), Inviter::Nobody),
+            (json!(US), Inviter::Us),
+            (json!("msft"), Inviter::Companion),
+            (json!(MICROSOFT.to_uppercase()), Inviter::Companion),
+            (json!(ANOTHER), Inviter::Third),
+        ];
+        for (id, expected) in rows {
+            let referral = Referral::from_json(json!({
+                "id": "7a1c0000-0000-4000-8000-0000000000a1", "type": "Shared", "updatedDateTime": "2026-01-02T03:04:05Z",
+                "inviteContext": { "invitedBy": { "organizationId": id } },
+            }));
+            let mapping = mapping::Mapping::shipped();
+            let seen =
+                observation(&referral.unwrap(), None, &Companion::NOT_ASKED, &mapping, &settings()).unwrap();
+            assert_eq!(seen.portal().unwrap().inviter, expected, "{id}");
+        }
     }
 }

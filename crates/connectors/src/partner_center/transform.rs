@@ -14,7 +14,7 @@ use sync_engine::IndexEntry;
 
 use super::{
     PortalSettings,
-    kinds::{Category, category},
+    kinds::{category, inviter},
 };
 
 /// What an opportunity's identifier begins with (salesforce reference, record identifiers).
@@ -54,7 +54,7 @@ pub(super) fn is_of(referral: &Referral, organization: &OrganizationId) -> bool 
 pub(super) fn may_be_born(referral: &Referral, mapping: &Mapping, settings: &PortalSettings) -> bool {
     ownership(referral, settings) == Ownership::Ours
         && matches!(portal_life(referral.document()), Life::Received | Life::Active { .. })
-        && !category(referral, settings).is_lead()
+        && !is_lead(referral, settings)
         && mapping.inbound().admits(referral.document())
 }
 
@@ -148,7 +148,7 @@ pub(super) fn observation(
         companion_fields,
         companion_state,
         partner_id: document.get("mpnId").and_then(Json::as_str).map(|id| id.trim().to_owned()),
-        read_only: category(referral, settings) == Category::PartnerToPartner,
+        inviter: inviter(referral, settings),
     };
     Some(Observation {
         record: record_id(referral),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use clap::{Args, Subcommand};
-use deal_model::{Deal, Irreversible, Life, Observation, Observed, Value};
+use deal_model::{Deal, Inviter, Irreversible, Life, Observation, Observed, Value};
 use jiff::{Timestamp, tz::TimeZone};
 use mapping::Mapping;
 use serde::Serialize;
@@ -167,11 +167,12 @@ impl Shown {
 
 /// The deal's kind, as Partner Center's own pages name it (partner-center reference, section 4.3).
 fn kind(deal: &Deal, referral: &Observation, mapping: &Mapping) -> Option<&'static str> {
-    if referral.portal().is_some_and(|facts| facts.read_only) {
-        return Some("partner-to-partner");
-    }
-    if deal.links.companion.is_some() {
-        return Some("co-sell");
+    match referral.portal().map(|facts| facts.inviter) {
+        Some(Inviter::Third) => return Some("partner-to-partner"),
+        // Whoever invited takes part, be its own referral shown or hidden.
+        Some(Inviter::Companion) => return Some("co-sell"),
+        _ if deal.links.companion.is_some() => return Some("co-sell"),
+        _ => {}
     }
     let mut groups = mapping.specs().groups.iter();
     let share = groups.find(|group| group.latch == Some(Irreversible::Share))?;

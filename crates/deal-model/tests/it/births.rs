@@ -1,6 +1,6 @@
 //! The missing half of a deal (sync rules, section 6, as far as it is pure).
 
-use deal_model::{Deal, Effect, Irreversible, Kind, Life, PerSide, Side, Sight, Verdict};
+use deal_model::{Deal, Effect, GroupSpec, Inviter, Irreversible, Kind, Life, PerSide, Side, Sight, Verdict};
 
 use crate::world::{ACTIVE, Empty, NEVER, World, at, check, deal, field, group, irreversible, money, text};
 
@@ -66,6 +66,60 @@ fn help_that_rides_inside_a_creation_is_asked_right_after_it() {
     world = world.crm("help", "poc");
     let kinds: Vec<_> = world.passes(2).iter().flat_map(irreversible).collect();
     assert_eq!(kinds, [Irreversible::Create, Irreversible::AskHelp]);
+}
+
+/// The group whose sending asks for help. The other organisation's referral holds it, and ours does not.
+fn help() -> GroupSpec {
+    let mut spec = group("help", vec![field("help", Kind::Text)]);
+    spec.latch = Some(Irreversible::AskHelp);
+    spec.to.portal.update = false;
+    spec
+}
+
+/// A linked deal whose seller asks for help now.
+fn asking() -> World {
+    let world = deal(help()).bases("help", Empty, Empty).crm("help", "poc");
+    world.with(|world| world.facts().asks_help = true)
+}
+
+#[test]
+fn who_began_the_deal_is_not_asked_for_help_though_its_referral_be_hidden() {
+    assert_eq!(irreversible(&asking().plan()), [Irreversible::AskHelp]);
+    let mut invited = asking().with(|world| world.portal_facts().inviter = Inviter::Companion);
+    let told = [
+        "needs you: help is \"poc\", and the other organisation began this deal: it takes part already and is not asked.",
+    ];
+    for _ in 0..2 {
+        check(&invited, &told);
+        assert!(invited.pass().is_quiet(), "and it stays told until it is cleared");
+    }
+    let mut cleared = invited.crm("help", Empty).with(|world| world.facts().asks_help = false);
+    check(&cleared, &[]);
+    cleared.pass();
+    check(&cleared, &[]);
+}
+
+#[test]
+fn a_second_record_is_not_asked_for_without_what_the_first_one_needed() {
+    let mut city = text("city");
+    city.members[0].required.portal = true;
+    let with_city = || asking().with(|world| world.specs.groups.push(city.clone()));
+    let linked = || with_city().base("city", "Oslo").portal("city", "Oslo");
+    assert_eq!(irreversible(&linked().crm("city", "Oslo").plan()), [Irreversible::AskHelp]);
+    let emptied = linked().crm("city", Empty).plan();
+    assert!(emptied.is_quiet(), "{emptied:#?}");
+    assert_eq!(emptied.headline, "needs you: city is empty, and a referral needs it.");
+
+    let bare = asking().with(|world| world.specs.groups.push(money()));
+    let bare = bare.bases("amount", 5, 5).bases("currency", "EUR", "EUR");
+    let bare = bare.portal("amount", 5).portal("currency", "EUR").crm("amount", 5).crm("currency", Empty);
+    let plan = bare.plan();
+    let asked = plan.effects.iter().find_map(|effect| match effect {
+        Effect::CreateCompanion { writes } => Some(writes),
+        _ => None,
+    });
+    let groups: Vec<&str> = asked.unwrap().iter().map(|write| write.group.as_str()).collect();
+    assert_eq!(groups, ["help"], "an amount never goes without its currency");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What the portal will demand, told before anything is sent: the field, the rule, what to type.
 
 use deal_model::{
-    Code, CodeList, CodeStanding, Deal, Demands, ElementKey, FieldSpec, GroupSpec, Irreversible, Kind,
-    Observed, Plan, SetBounds, Side, Sight, Value,
+    Code, CodeList, CodeStanding, Deal, Demands, ElementKey, FieldSpec, GroupSpec, Inviter, Irreversible,
+    Kind, Observed, Plan, SetBounds, Side, Sight, Value,
 };
 
 use crate::world::{Empty, World, check, deal, field, group, text};
@@ -169,7 +169,7 @@ fn two_primary_marks_hold_a_deal_with_help_and_no_other() {
 fn a_deal_with_a_third_organisation_is_read_and_what_waits_is_told() {
     let changed = deal(text("name")).base("name", "a").crm("name", "b").portal("name", "a");
     assert!(!changed.plan().is_quiet());
-    let read_only = changed.with(|world| world.portal_facts().read_only = true);
+    let read_only = changed.with(|world| world.portal_facts().inviter = Inviter::Third);
     check(
         &read_only,
         &[
@@ -178,7 +178,7 @@ fn a_deal_with_a_third_organisation_is_read_and_what_waits_is_told() {
         ],
     );
     let quiet = deal(text("name")).base("name", "a").crm("name", "a").portal("name", "b");
-    let inward = quiet.with(|world| world.portal_facts().read_only = true);
+    let inward = quiet.with(|world| world.portal_facts().inviter = Inviter::Third);
     check(&inward, &["opportunity: name a -> b (changed on the other side)"]);
 }
 
