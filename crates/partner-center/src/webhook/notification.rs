@@ -26,6 +26,12 @@ impl Notification {
         self.event_name.starts_with("related-referral-")
     }
 
+    /// Whether an equal event can only tell of the same change. An event without a date may tell of any; and whose
+    /// state the date of a related event is about is not documented (reference, section 10, item 1).
+    pub(super) fn names_one_change(&self) -> bool {
+        self.changed_at.is_some() && !self.is_related()
+    }
+
     /// Reads a body in any letter case.
     pub(super) fn read(body: &[u8]) -> Result<Self, Forged> {
         let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(body) else {
