@@ -1,7 +1,8 @@
 //! The certificates at hand, and when one may be fetched.
 //!
 //! A flood of forgeries must cost nothing: an address is fetched at most once an interval, all addresses together
-//! at most a few times, and what was proven good is neither pushed out nor kept waiting by what was not.
+//! at most a few times. What was proven good is neither pushed out nor kept waiting by what was not, and while
+//! nothing is proven yet, neither is the address where the sender's own certificate is expected.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -29,7 +30,7 @@ use crate::{
 const MAX_ADDRESSES: usize = 16;
 /// Most certificates between a signer's and a root that are fetched.
 const MAX_ISSUERS: usize = 3;
-/// Most fetches in one interval of addresses that never verified an event, all together.
+/// Most fetches in one interval of addresses that are not expected and never verified an event, all together.
 const MAX_FETCHES_PER_INTERVAL: usize = 4;
 
 type Fetched = Result<Arc<SignerCertificate>, Forged>;
@@ -49,6 +50,8 @@ pub(super) struct Rules {
     /// An address is fetched at most once in this time.
     pub(super) interval: Duration,
     pub(super) trust: Arc<Trust>,
+    /// Where the sender's certificate is expected: these addresses wait for no others.
+    pub(super) expected: Vec<String>,
     /// Where the certificates of issuers may be fetched that a file left out.
     pub(super) issuers: Vec<Place>,
 }
@@ -95,7 +98,7 @@ impl Certificates {
             let now = clock.now();
             {
                 let mut memory = lock(&memory);
-                if !admit(&mut memory, &url, now, rules.interval) {
+                if !admit(&mut memory, &url, now, &rules) {
                     // Another caller may have fetched it a moment ago.
                     let at_hand = memory.entries.get(&url).map(|entry| entry.certificate.clone());
                     return at_hand.unwrap_or(Err(Forged::CertificateUnavailable));
@@ -120,16 +123,18 @@ fn within(instant: Timestamp, now: Timestamp, interval: Duration) -> bool {
 }
 
 /// Takes a place for a fetch.
-fn admit(memory: &mut Memory, url: &str, now: Timestamp, interval: Duration) -> bool {
+fn admit(memory: &mut Memory, url: &str, now: Timestamp, rules: &Rules) -> bool {
+    let interval = rules.interval;
     if memory.entries.get(url).is_some_and(|entry| within(entry.fetched_at, now, interval)) {
         return false;
     }
     while memory.fetches.front().is_some_and(|fetch| !within(*fetch, now, interval)) {
         memory.fetches.pop_front();
     }
-    // Who was proven once is not made to wait by strangers: a certificate that is replaced during a flood of
-    // forgeries under other addresses is still found.
-    if memory.entries.get(url).is_some_and(|entry| entry.proven) {
+    // Neither the sender itself nor who was proven once is made to wait by strangers: during a flood of forgeries
+    // under other addresses a certificate is still found, the first one after a start and one that is replaced.
+    let expected = rules.expected.iter().any(|expected| expected == url);
+    if expected || memory.entries.get(url).is_some_and(|entry| entry.proven) {
         return true;
     }
     if memory.fetches.len() >= MAX_FETCHES_PER_INTERVAL {

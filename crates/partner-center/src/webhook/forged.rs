@@ -115,7 +115,7 @@ impl Forged {
         }
     }
 
-    /// Whether a certificate was looked at before this was known: refusing cost more than reading.
+    /// Whether a certificate was looked at, or looked for, before this was known: refusing cost more than reading.
     pub fn needed_certificate(self) -> bool {
         match self {
             Self::CertificateMalformed
@@ -125,6 +125,7 @@ impl Forged {
             | Self::IssuerForeign
             | Self::SubjectForeign
             | Self::SignatureWrong
+            | Self::CertificateUnavailable
             | Self::Replay => true,
             Self::BodyTooLong
             | Self::ContentForeign
@@ -135,8 +136,7 @@ impl Forged {
             | Self::AlgorithmMissing
             | Self::AlgorithmRefused
             | Self::BodyMalformed
-            | Self::ResourceMalformed
-            | Self::CertificateUnavailable => false,
+            | Self::ResourceMalformed => false,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::webhook::{
     Algorithm, Forged, Notification,
     certificate::{SignerCertificate, Trust},
     certificates::{Certificates, Rules},
-    claim::{Claim, Place},
+    claim::{Claim, Place, trusted_url},
     seen::Seen,
 };
 
@@ -134,7 +134,17 @@ impl Verifier {
         });
         let limits =
             CallLimits { deadline: config.fetch_deadline, max_response_bytes: config.max_certificate_bytes };
-        let rules = Rules { limits, interval: config.fetch_interval, trust: Arc::clone(&trust), issuers };
+        // The documented file is named after its owner (reference, section 6.2).
+        let expected = config.certificate_url_prefixes.iter().filter_map(|prefix| {
+            trusted_url(&format!("{prefix}{}.cer", config.subject_common_name), &places)
+        });
+        let rules = Rules {
+            limits,
+            interval: config.fetch_interval,
+            trust: Arc::clone(&trust),
+            expected: expected.collect(),
+            issuers,
+        };
         let certificates = Certificates::new(http, Arc::clone(&clock), rules);
         let seen = Mutex::new(Seen::new(config.remembered_events));
         Ok(Self { config, places, trust, clock, certificates, seen })

@@ -376,6 +376,23 @@ async fn a_replay_is_known_only_once_the_event_was_taken() {
 }
 
 #[tokio::test]
+async fn events_that_only_look_the_same_are_all_heard() {
+    let authority = Authority::new(MICROSOFT);
+    let receiver = Receiver::trusting(&authority);
+    receiver.store.tell(Ok(file(authority.leaf(DISPATCHER, 0).der_file())));
+    let text = String::from_utf8(body()).unwrap();
+    let undated = text.replace("ResourceChangeUtcDate", "Other");
+    let related = text.replace("referral-updated", "related-referral-updated");
+    for body in [undated, related].map(String::into_bytes) {
+        let headers = headers(&sign(0, &body));
+        for _ in 0..2 {
+            let notification = receiver.judge(None, &headers, &body).await.unwrap();
+            receiver.verifier.remember(&notification);
+        }
+    }
+}
+
+#[tokio::test]
 async fn events_at_the_same_time_share_one_fetch() {
     let authority = Authority::new(MICROSOFT);
     let receiver = Receiver::trusting(&authority);
@@ -427,6 +444,7 @@ async fn a_store_that_redirects_fails_or_is_away_asks_the_sender_to_try_again() 
         receiver.store.tell(outcome);
         let refused = receiver.judge(None, &headers(&sign(0, &body())), &body()).await.unwrap_err();
         assert_eq!((refused, refused.status().as_u16()), (Forged::CertificateUnavailable, 503));
+        assert!(refused.needed_certificate(), "a fetch that fails is paid for like one that does not");
         assert_eq!(receiver.store.asked().len(), 1);
     }
 }
@@ -437,7 +455,7 @@ async fn forgeries_under_many_addresses_cost_a_few_fetches_and_spare_the_proven_
     let receiver = Receiver::trusting(&authority);
     let genuine = headers(&sign(0, &body()));
     assert!(receiver.judge(Some(authority.leaf(DISPATCHER, 0).der_file()), &genuine, &body()).await.is_ok());
-    for _ in 0..3 {
+    for _ in 0..4 {
         receiver.store.answer(404, "");
     }
     for number in 0..200 {
@@ -445,7 +463,7 @@ async fn forgeries_under_many_addresses_cost_a_few_fetches_and_spare_the_proven_
         set(&mut headers, "x-ms-certificate-url", &format!("{URL}.{number}"));
         assert_eq!(receiver.judge(None, &headers, &body()).await, Err(Forged::CertificateUnavailable));
     }
-    assert_eq!(receiver.store.asked().len(), 4);
+    assert_eq!(receiver.store.asked().len(), 1 + 4, "strangers share four fetches a minute");
     assert!(receiver.judge(None, &genuine, &body()).await.is_ok());
 }
 
@@ -464,6 +482,26 @@ async fn a_certificate_that_is_replaced_during_a_flood_under_other_addresses_is_
     }
     assert_eq!(receiver.store.asked().len(), 1 + 4, "strangers share four fetches a minute");
     assert!(receiver.judge(Some(authority.leaf(DISPATCHER, 1).der_file()), &new, &body()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_flood_under_other_addresses_does_not_keep_the_first_genuine_event_waiting() {
+    let authority = Authority::new(MICROSOFT);
+    let receiver = Receiver::trusting(&authority);
+    let genuine = headers(&sign(0, &body()));
+    for number in 0..8 {
+        let mut forged = genuine.clone();
+        set(&mut forged, "x-ms-certificate-url", &format!("{URL}.{number}"));
+        let served = (number < 4).then(Vec::new);
+        assert!(receiver.judge(served, &forged, &body()).await.is_err());
+    }
+    assert_eq!(receiver.store.asked().len(), 4, "strangers have used up their fetches");
+    let served = authority.leaf(DISPATCHER, 0).der_file();
+    assert!(receiver.judge(Some(served), &genuine, &body()).await.is_ok());
+    // Even this address is asked no more than once a minute.
+    let forged = headers(&sign(2, &body()));
+    assert_eq!(receiver.judge(None, &forged, &body()).await, Err(Forged::SignatureWrong));
+    assert_eq!(receiver.store.asked().len(), 5);
 }
 
 #[test]
