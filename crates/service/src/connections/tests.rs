@@ -2,7 +2,7 @@
 
 use std::sync::{
     Mutex,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use async_trait::async_trait;
@@ -39,6 +39,7 @@ impl Clock for PausedClock {
 #[derive(Default)]
 struct Platform {
     refreshes: Mutex<u32>,
+    posts: AtomicU32,
     is_down: AtomicBool,
     is_revoked: AtomicBool,
 }
@@ -53,6 +54,7 @@ impl Platform {
     }
 
     fn answer(&self) -> Result<Response<Bytes>, TransportError> {
+        self.posts.fetch_add(1, Ordering::Relaxed);
         if self.is_down.load(Ordering::Relaxed) {
             return Err(TransportError::Connect {
                 host: "login.example".to_owned(),
@@ -158,6 +160,21 @@ async fn a_sign_in_that_cannot_be_renewed_is_told_two_weeks_before_its_end_and_i
     sleep(2 * TRY_AGAIN_AFTER).await;
     assert_eq!(idle.problems().await, [], "it is over by itself");
     assert_eq!(idle.token().await, "r1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_sign_in_that_nobody_mends_for_a_week_is_asked_about_once_a_minute_at_most() {
+    for probes in [0, 2] {
+        let idle = Idle::signed_in().await;
+        idle.platform.is_revoked.store(true, Ordering::Relaxed);
+        advance(8 * DAY).await;
+        let probe = || Arc::new(NeedsToken(Arc::clone(&idle.source))) as Arc<dyn Probe>;
+        idle.watch((0..probes).map(|_| probe()).collect());
+        // Without a wait between two looks the paused clock would stand still: this would not end.
+        sleep(HOUR).await;
+        let posts = idle.platform.posts.load(Ordering::Relaxed);
+        assert!((1..=62).contains(&posts), "{posts} with {probes}");
+    }
 }
 
 /// Asks for a token, as every call does.
