@@ -15,7 +15,6 @@ use super::{
     compose::{Birth, Draft, needs_document, operations},
     context,
     failure::{self, is_absent, is_hidden, side_error},
-    schema::is_documented,
     transform::{Companion, engagement, normalise_reference, record_id},
 };
 
@@ -53,14 +52,20 @@ impl PartnerCenter {
         let patched = patched.map_err(|error| {
             // The referral is refused, not the values: a read tells whether it is gone.
             if is_absent(&error) || is_hidden(&error) {
-                failure::changed("the referral is gone, or hidden from us")
-            } else {
-                let sent: BTreeSet<&str> = operations.iter().map(PatchOperation::path).collect();
-                let sent: Vec<&str> = sent.into_iter().collect();
-                failure::refused_change(&error, &sent, |path| self.was_taken(path), &self.mapping)
+                return failure::changed("the referral is gone, or hidden from us");
+            }
+            match &change.what {
+                What::Fields { .. } => {
+                    let sent: BTreeSet<&str> = operations.iter().map(PatchOperation::path).collect();
+                    let sent: Vec<&str> = sent.into_iter().collect();
+                    failure::refused_change(&error, id, &sent, &self.places, &self.mapping)
+                }
+                What::Move { to, .. } => failure::refused_move(&error, to, &self.mapping),
             }
         })?;
-        self.took(operations.iter().map(PatchOperation::path));
+        for operation in &operations {
+            self.places.took(operation.path());
+        }
         // Without a document the new state is not known: an eTag alone says nothing of the values.
         let after = patched.referral.and_then(|referral| {
             let after = self.observation(&referral, patched.server_date, &Companion::NOT_ASKED);
@@ -68,18 +73,6 @@ impl PartnerCenter {
             after
         });
         Ok(Applied { after })
-    }
-
-    /// Whether a change of this place was accepted before.
-    fn was_taken(&self, path: &str) -> bool {
-        self.taken.lock().expect("no code panics while holding this lock").contains(path)
-    }
-
-    fn took<'p>(&self, paths: impl Iterator<Item = &'p str>) {
-        let mut taken = self.taken.lock().expect("no code panics while holding this lock");
-        // Documented places need no such memory; what is left is bounded by the mapping's fields.
-        let unknown = paths.filter(|path| !is_documented(path));
-        taken.extend(unknown.map(str::to_owned));
     }
 
     /// The tag to be sent. A version that was seen without one is found again by its stamp.

@@ -30,45 +30,82 @@ pub(super) fn needs_document(writes: &[Write], mapping: &Mapping) -> bool {
     })
 }
 
-/// The operations that make `writes`, on a referral whose document is `current` if that is at hand. Members that live in
-/// the other organisation's referral are left out: it cannot be written.
+/// The operations that make `writes`, on a referral whose document is `current` if that is at hand: one for each place.
+/// Members that live in the other organisation's referral are left out: it cannot be written.
 pub(super) fn operations(writes: &[Write], current: Option<&Json>, mapping: &Mapping) -> Vec<PatchOperation> {
-    let mut operations = Vec::new();
+    let mut draft = Edited { before: current, after: current.cloned(), operations: Vec::new() };
     for write in writes {
         match &write.content {
             Content::Whole(group) => {
                 for (field, held) in group {
-                    operations.extend(whole(field, held, current, mapping));
+                    draft.hold(field, held, mapping);
                 }
             }
             Content::Elements(changes) => {
                 let members = mapping.specs().group(&write.group).map(|spec| spec.members.as_slice());
                 let set = members.unwrap_or_default().iter().find_map(|member| mapping.set(&member.id));
-                operations.extend(set.map(|set| {
-                    put(set.portal_array.as_str(), changed_array(set, current, changes), current)
-                }));
+                if let Some(set) = set {
+                    let array = changed_array(set, draft.after.as_ref(), changes);
+                    draft.put(set.portal_array.as_str(), array);
+                }
             }
         }
     }
-    operations
+    draft.operations
 }
 
-fn whole(field: &FieldId, held: &Held, current: Option<&Json>, mapping: &Mapping) -> Option<PatchOperation> {
-    if let Some(set) = mapping.set(field) {
-        return Some(put(set.portal_array.as_str(), replaced_array(set, current, held), current));
-    }
-    let binding = mapping.binding(field)?;
-    let path = binding.portal.as_ref()?;
-    let present = current.and_then(|document| path.read(document));
-    binding.codec.writes_portal().then(|| put(path.patch_path(), member(binding, held, present), current))
+/// A referral while it is edited: two fields may be entries of one list, so each is put into what the ones before it
+/// have made of the document.
+struct Edited<'d> {
+    /// The document as the server has it, if that is at hand.
+    before: Option<&'d Json>,
+    /// The same with all edits made.
+    after: Option<Json>,
+    operations: Vec<PatchOperation>,
 }
 
-/// A member that the document lacks can only be added; all others are replaced.
-fn put(path: &str, value: Json, current: Option<&Json>) -> PatchOperation {
-    match current {
-        Some(document) if document.pointer(path).is_none() => PatchOperation::add(path, value),
-        _ => PatchOperation::replace(path, value),
+impl Edited<'_> {
+    fn hold(&mut self, field: &FieldId, held: &Held, mapping: &Mapping) {
+        if let Some(set) = mapping.set(field) {
+            let array = replaced_array(set, self.after.as_ref(), held);
+            return self.put(set.portal_array.as_str(), array);
+        }
+        let Some(binding) = mapping.binding(field).filter(|binding| binding.codec.writes_portal()) else {
+            return;
+        };
+        if let Some(path) = &binding.portal {
+            let present = self.after.as_ref().and_then(|document| path.read(document));
+            let value = member(binding, held, present);
+            self.put(path.patch_path(), value);
+        }
     }
+
+    /// What the server lacks can only be added, and that with its parent where this is missing too; all else is
+    /// replaced.
+    fn put(&mut self, path: &str, value: Json) {
+        let (Some(before), Some(after)) = (self.before, &mut self.after) else {
+            self.operations.push(PatchOperation::replace(path, value));
+            return;
+        };
+        set_at(after, path, value);
+        let place = first_missing(before, path);
+        let value = after.pointer(place).cloned().unwrap_or_default();
+        let operation = match before.pointer(place) {
+            None => PatchOperation::add(place, value),
+            Some(_) => PatchOperation::replace(place, value),
+        };
+        match self.operations.iter_mut().find(|made| made.path() == place) {
+            Some(made) => *made = operation,
+            None => self.operations.push(operation),
+        }
+    }
+}
+
+/// The outermost place on the way to `path` that holds nothing to put a member into; `path` itself, if there is none.
+fn first_missing<'p>(document: &Json, path: &'p str) -> &'p str {
+    let parents = path.match_indices('/').skip(1).map(|(end, _)| &path[..end]);
+    let holds_members = |parent: &&str| document.pointer(parent).is_some_and(|found| !found.is_null());
+    parents.into_iter().find(|parent| !holds_members(parent)).unwrap_or(path)
 }
 
 /// What goes into a single member. `present` is what stands there.

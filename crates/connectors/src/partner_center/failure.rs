@@ -1,54 +1,65 @@
 //! What a refusal of the portal means for the engine: classed once, here.
 
-use deal_model::GroupId;
+use deal_model::{GroupId, Life};
 use http::StatusCode;
 use mapping::Mapping;
-use partner_center::{Error, ErrorCode, Operation};
+use partner_center::{Error, ErrorCode, Operation, ReferralId};
 use ports::RetryClass;
 use sync_engine::SideError;
 
-use super::schema::is_documented;
+use super::places::Places;
+
+/// Where the reason of an ending is written.
+const STATUS_REASON: &str = "/statusReason";
 
 /// The engine's error for `error`. The groups are those whose members the server names.
 pub(super) fn side_error(error: &Error, mapping: &Mapping) -> SideError {
     let refusal = error.api();
     let fields = refusal.map_or(&[][..], |refusal| refusal.fields());
+    // Only our own referral is ever changed; a creation may be of either.
+    let changed = refusal.is_some_and(|refusal| refusal.operation() == Operation::PatchReferral);
+    let whose = if changed { Whose::Own } else { Whose::Either };
     SideError {
         class: class(error),
         what: error.to_string(),
         told: refusal.map(told).unwrap_or_default(),
-        groups: groups(fields, mapping),
+        groups: groups(fields, whose, mapping),
         fixed: Vec::new(),
         certainly_not_done: certainly_not_done(error),
     }
 }
 
-/// Inner codes that speak of a place, and not of the value in it. Microsoft publishes none; these are the words that
-/// services of its kind use.
-const PLACE_CODES: [&str; 6] =
-    ["pathNotAllowed", "pathNotFound", "readOnly", "notSupported", "notUpdatable", "immutable"];
+/// Inner codes by which a server says that a place may not be changed at all, whatever the value and the referral.
+/// Microsoft publishes none; these are the words that services of its kind use. A place that is read-only, not supported
+/// or not found may be so in this one document alone, so those codes are not among them.
+const CLOSED_PLACE: [&str; 3] = ["pathNotAllowed", "notPatchable", "notUpdatable"];
 
-/// The engine's error for a refused change that went to the places `sent`. What the server refuses there for good is
-/// told apart from a value that it does not take: by its inner code, or because the place is none of those that the
-/// portal documents as changeable. `taken`: places where a change was accepted before.
+/// The engine's error for a change of `referral` that went to the places `sent` and was refused. What the server refuses
+/// there for good is told apart from a value that it does not take: it names the place as closed, or several referrals
+/// were refused at a place that is none of those documented as changeable.
 pub(super) fn refused_change(
     error: &Error,
+    referral: ReferralId,
     sent: &[&str],
-    taken: impl Fn(&str) -> bool,
+    places: &Places,
     mapping: &Mapping,
 ) -> SideError {
     let mut side = side_error(error, mapping);
     let Some(refusal) = error.api().filter(|refusal| refusal.status() == StatusCode::BAD_REQUEST) else {
         return side;
     };
-    let code = refusal.deepest_code().map(ErrorCode::as_str).unwrap_or_default();
-    let speaks_of_place = PLACE_CODES.iter().any(|known| known.eq_ignore_ascii_case(code));
-    let named = |path: &&&str| refusal.fields().iter().any(|field| field == **path);
+    let code = deepest_code(refusal);
+    if about_value(code).is_some() {
+        return side;
+    }
+    let closed = CLOSED_PLACE.iter().any(|known| known.eq_ignore_ascii_case(code));
     // A complaint that names nothing, about a change of one place, is about that place.
     let alone = refusal.fields().is_empty() && sent.len() == 1;
-    for path in sent.iter().filter(|path| alone || named(path)) {
-        if speaks_of_place || (!is_documented(path) && !taken(path)) {
-            let living = groups(&[(*path).to_owned()], mapping);
+    for path in sent {
+        let named = refusal.fields().iter().any(|field| field == path);
+        let refused = named || alone;
+        if (named && closed) || (refused && places.refused(path, referral)) {
+            let living = groups(&[(*path).to_owned()], Whose::Own, mapping);
             side.groups.extend(
                 living.iter().filter(|group| !side.groups.contains(group)).cloned().collect::<Vec<_>>(),
             );
@@ -58,19 +69,48 @@ pub(super) fn refused_change(
     side
 }
 
-/// What an inner code means, where its word is plain; with the server's own sentence.
-fn told(refusal: &partner_center::ApiError) -> String {
-    let said = refusal.server_text().unwrap_or_default();
-    let code = refusal.deepest_code().map(ErrorCode::as_str).unwrap_or_default();
-    let plain = match code {
+/// The engine's error for a refused step in the referral's life. Fields are not among what was sent, so none is named;
+/// of a reason that the portal does not take, a person is told which one it was.
+pub(super) fn refused_move(error: &Error, to: &Life, mapping: &Mapping) -> SideError {
+    let mut side = SideError { groups: Vec::new(), ..side_error(error, mapping) };
+    let named =
+        error.api().is_some_and(|refusal| refusal.fields().iter().any(|field| field == STATUS_REASON));
+    if let Life::Lost { reason } | Life::Declined { reason } | Life::Error { reason } = to
+        && named
+    {
+        let word = to.word();
+        side.told = match reason {
+            Some(reason) => format!("as a reason for \"{word}\", \"{reason}\" is not taken: {}", side.told),
+            None => format!("\"{word}\" needs a reason: {}", side.told),
+        };
+    }
+    side
+}
+
+fn deepest_code(refusal: &partner_center::ApiError) -> &str {
+    refusal.deepest_code().map(ErrorCode::as_str).unwrap_or_default()
+}
+
+/// What an inner code says of a value, where its word is plain.
+fn about_value(code: &str) -> Option<&'static str> {
+    Some(match code {
         "missing" | "required" => "the portal cannot do without it",
         "outOfRange" => "the portal takes no such number or date",
         "tooLong" => "it is longer than the portal takes",
         "tooMany" => "there are more than the portal takes",
         _ if code.ends_with("Invalid") => "the portal does not know this value",
-        _ => return said.to_owned(),
-    };
-    if said.is_empty() { format!("{plain}.") } else { format!("{plain} ({}).", said.trim_end_matches('.')) }
+        _ => return None,
+    })
+}
+
+/// What an inner code means, with the server's own sentence.
+fn told(refusal: &partner_center::ApiError) -> String {
+    let said = refusal.server_text().unwrap_or_default();
+    match about_value(deepest_code(refusal)) {
+        None => said.to_owned(),
+        Some(plain) if said.is_empty() => format!("{plain}."),
+        Some(plain) => format!("{plain} ({}).", said.trim_end_matches('.')),
+    }
 }
 
 /// Whether the answer says that the caller may not see this very referral. Another 403 (a proxy, a claims challenge) says
@@ -144,16 +184,25 @@ fn certainly_not_done(error: &Error) -> bool {
     }
 }
 
+/// In whose referral a named member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// In ours.
+    Own,
+    /// In ours or the other organisation's.
+    Either,
+}
+
 /// The groups that live at, below or right above the named members. `/details` alone names half the document, and
 /// nothing that could be left out.
-fn groups(fields: &[String], mapping: &Mapping) -> Vec<GroupId> {
+fn groups(fields: &[String], whose: Whose, mapping: &Mapping) -> Vec<GroupId> {
     let named = |path: &str| fields.iter().any(|field| touches(field, path));
     let places = |field: &deal_model::FieldId| {
         let binding = mapping.binding(field);
         let set = mapping.set(field);
         [
             binding.and_then(|binding| binding.portal.as_ref()),
-            binding.and_then(|binding| binding.companion.as_ref()),
+            binding.and_then(|binding| binding.companion.as_ref()).filter(|_| whose == Whose::Either),
             set.map(|set| &set.portal_array),
         ]
     };
@@ -184,7 +233,8 @@ mod tests {
     fn a_complaint_reaches_the_groups_at_below_and_above_its_place() {
         let mapping = Mapping::shipped();
         let found = |field: &str| {
-            groups(&[field.to_owned()], &mapping).iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>()
+            let found = groups(&[field.to_owned()], Whose::Either, &mapping);
+            found.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(found("/details/currency"), ["money"]);
         assert_eq!(found("/details/requirements/solutions/0/id"), ["solutions"]);
@@ -192,5 +242,13 @@ mod tests {
         assert_eq!(found("/inviteContext/notes"), ["help"]);
         assert!(found("/details").is_empty());
         assert!(found("/registrations/0/id").is_empty());
+    }
+
+    #[test]
+    fn a_complaint_about_a_change_is_about_no_field_of_the_other_organisation() {
+        let mapping = Mapping::shipped();
+        let reason = ["/statusReason".to_owned()];
+        assert_eq!(groups(&reason, Whose::Either, &mapping), ["microsoft_reason".into()]);
+        assert_eq!(groups(&reason, Whose::Own, &mapping), []);
     }
 }

@@ -16,16 +16,13 @@ mod documents;
 mod failure;
 mod kinds;
 mod observe;
+mod places;
 mod registering;
 mod registrations;
 mod schema;
 mod transform;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use deal_model::{RecordId, Sight};
@@ -46,6 +43,7 @@ pub use schema::{MAX_ELEMENTS, UndocumentedUpdate, undocumented_updates};
 pub use transform::normalise_reference;
 
 use documents::Documents;
+use places::Places;
 
 /// The name of the one source: the list of referrals, by the time of their last change.
 pub const SOURCE: &str = "portal.referrals";
@@ -107,14 +105,13 @@ pub struct PartnerCenter {
     mapping: Arc<Mapping>,
     settings: PortalSettings,
     documents: Documents,
-    /// Places that the portal does not document as changeable, and where it accepted a change all the same.
-    taken: Mutex<BTreeSet<String>>,
+    places: Places,
 }
 
 impl PartnerCenter {
     /// A side that speaks through `client` and reads fields as `mapping` says.
     pub fn new(client: Client, mapping: Arc<Mapping>, settings: PortalSettings) -> Self {
-        Self { client, mapping, settings, documents: Documents::default(), taken: Mutex::default() }
+        Self { client, mapping, settings, documents: Documents::default(), places: Places::default() }
     }
 }
 

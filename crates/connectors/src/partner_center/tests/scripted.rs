@@ -11,12 +11,15 @@ use serde_json::{Value as Json, json};
 use sync_engine::{Change, Side as _, Stranger, Wanted, What};
 
 use super::stage::{
-    OPPORTUNITY_LONG, SCOPE, Script, deal, elements, inbound, inbound_at, microsofts, refusal, text, write,
+    OPPORTUNITY_LONG, SCOPE, Script, choice, deal, elements, inbound, inbound_at, microsofts, refusal, text,
+    write,
 };
 use crate::partner_center::SOURCE;
 
 const ID: &str = "7a1c0000-0000-4000-8000-0000000000a1";
 const TAG: &str = "\"84001c9d-0000-0100-0000-6225a63e0000\"";
+/// A company that keeps a second attribute the same too.
+const TWO_ATTRIBUTES: &str = "version = 1\nextends = \"default\"\n[fields.partner_role]\ndirection = \"both\"\n[inbound]\ncreate = true\ndefault_owner = \"a@b.example\"\n";
 
 fn wanted(read_companion: bool, companion: Option<&str>) -> Wanted {
     Wanted {
@@ -205,6 +208,54 @@ async fn the_document_that_was_read_serves_the_write_and_absent_members_are_adde
         ] },
     ]);
     assert_eq!(asked[1].1, expected);
+}
+
+/// A side whose mapping has two attributes, after it read `document`; the patch that changes both of them.
+async fn two_attributes_changed(document: &Json) -> Json {
+    let script = Script::default();
+    script.answer(200, document).answer(204, &Json::Null);
+    let side = script.side_with(TWO_ATTRIBUTES);
+    only(side.observe(&[wanted(false, None)], SCOPE).await).unwrap();
+    let writes = vec![
+        write("marketplace_intent", vec![("marketplace_intent", choice("Yes"))]),
+        write("partner_role", vec![("partner_role", choice("R-9"))]),
+    ];
+    only(side.apply(&[change(fields(writes))], SCOPE).await).unwrap();
+    script.asked().pop().unwrap().1
+}
+
+#[tokio::test]
+async fn two_entries_of_one_list_change_in_one_operation_that_holds_both() {
+    let mut document = inbound();
+    document["details"]["requirements"]["additionalRequirements"] = json!({ "iot": { "siliconType": "x" }, "attributes": [
+        { "type": "CustomerMarketplaceIntent", "id": "HaveNotDecided" },
+        { "type": "PartnerRole", "id": "R-7" },
+        { "type": "Novel", "id": "1" },
+    ] });
+    let attributes = "/details/requirements/additionalRequirements/attributes";
+    let both = json!([
+        { "type": "Novel", "id": "1" },
+        { "type": "CustomerMarketplaceIntent", "id": "Yes" },
+        { "type": "PartnerRole", "id": "R-9" },
+    ]);
+    let sent = two_attributes_changed(&document).await;
+    assert_eq!(sent, json!([{ "op": "replace", "path": attributes, "value": both }]));
+}
+
+#[tokio::test]
+async fn a_member_whose_parent_is_absent_or_null_brings_the_parent_along() {
+    let both = json!({ "attributes": [
+        { "type": "CustomerMarketplaceIntent", "id": "Yes" },
+        { "type": "PartnerRole", "id": "R-9" },
+    ] });
+    let parent = "/details/requirements/additionalRequirements";
+    let mut document = inbound();
+    assert_eq!(document.pointer(parent), None, "the documented inbound referral has none");
+    let sent = two_attributes_changed(&document).await;
+    assert_eq!(sent, json!([{ "op": "add", "path": parent, "value": both }]));
+    document["details"]["requirements"]["additionalRequirements"] = Json::Null;
+    let sent = two_attributes_changed(&document).await;
+    assert_eq!(sent, json!([{ "op": "replace", "path": parent, "value": both }]));
 }
 
 #[tokio::test]

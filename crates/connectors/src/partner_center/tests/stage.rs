@@ -75,6 +75,7 @@ pub(super) fn settings(organization: &str) -> PortalSettings {
 
 fn side(
     http: HttpService,
+    mapping: Arc<Mapping>,
     token: TokenConfig,
     config: ClientConfig,
     clock: Arc<HandClock>,
@@ -88,7 +89,7 @@ fn side(
         token,
     );
     let client = Client::new(http, Arc::new(tokens), clock, Arc::new(SystemRng), Arc::new(Unlimited), config);
-    PartnerCenter::new(client, mapping(), settings(ours))
+    PartnerCenter::new(client, mapping, settings(ours))
 }
 
 pub(super) type Outcome = Result<Response<Bytes>, TransportError>;
@@ -105,6 +106,15 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn side(&self) -> PartnerCenter {
+        self.side_by(mapping())
+    }
+
+    /// A side that reads and writes what the company's file says.
+    pub(super) fn side_with(&self, company: &str) -> PartnerCenter {
+        self.side_by(Arc::new(Mapping::with_company("test.toml", company).unwrap()))
+    }
+
+    fn side_by(&self, mapping: Arc<Mapping>) -> PartnerCenter {
         let script = self.clone();
         let http = BoxCloneSyncService::new(service_fn(move |request: Request<Bytes>| {
             let outcome = script.meet(&request);
@@ -114,7 +124,7 @@ impl Script {
             seed: Some(SecretString::from("seed")),
             ..TokenConfig::new("https://login.example/t/oauth2/v2.0/token", "app")
         };
-        side(http, token, ClientConfig::default(), clock(), OURS)
+        side(http, mapping, token, ClientConfig::default(), clock(), OURS)
     }
 
     fn meet(&self, request: &Request<Bytes>) -> Outcome {
@@ -214,7 +224,7 @@ impl Sandboxed {
             ..TokenConfig::new(text("token_url"), text("client_id"))
         };
         let config = ClientConfig { api_url: text("api_url"), ..ClientConfig::default() };
-        let side = side(http, token, config, clock.clone(), &text("organization_id"));
+        let side = side(http, mapping(), token, config, clock.clone(), &text("organization_id"));
         Self { side, clock, machine }
     }
 
