@@ -3,7 +3,7 @@
 use crate::{
     Content, Element, ElementChange, ElementKey, Elements, GroupDecision, GroupHeld, GroupSpec, Held,
     PerSide, Plan, ProblemClass, Side, Value, Why, Write,
-    groups::{Decided, Groups, ask},
+    groups::{Decided, Groups, ask, note_fixed},
     sets::{Broken, Loss, SetCase, SetRuling},
 };
 
@@ -87,15 +87,21 @@ impl Groups<'_> {
                 self.archive_loss(spec, &loss, plan);
             }
         }
-        // Every element that neither waits nor is written is as it may be.
-        let fine = |key: &&ElementKey| !waiting.contains(key);
+        // Where the portal refuses changes, what was changed waits until it may be sent again: no base takes it.
+        let is_new = |key: &ElementKey| {
+            let pair = |of: &PerSide<Elements>| (of.portal.get(key).cloned(), of.crm.get(key).cloned());
+            let (portal, crm) = pair(&now);
+            portal != crm && base.as_ref().map(pair) != Some((portal, crm))
+        };
         let written = self.written_keys(spec);
-        let mut agreed: Vec<ElementKey> = all_keys(&now, base.as_ref())
-            .iter()
-            .filter(fine)
-            .filter(|key| !written.contains(key))
-            .cloned()
-            .collect();
+        let rest = all_keys(&now, base.as_ref()).into_iter().filter(|key| !written.contains(key));
+        let (held_back, rest): (Vec<_>, Vec<_>) = rest.partition(|key| spec.fixed && is_new(key));
+        if !held_back.is_empty() {
+            note_fixed(spec, plan);
+            why_not = why_not.or(Some(GroupDecision::Drift));
+        }
+        // Every element that neither waits nor is written is as it may be.
+        let mut agreed: Vec<ElementKey> = rest.into_iter().filter(|key| !waiting.contains(key)).collect();
         agreed.sort_unstable();
         let alike = base.as_ref() == Some(&now);
         plan.elements.push((spec.id.clone(), agreed));

@@ -274,12 +274,20 @@ impl SettleInput<'_> {
     }
 
     fn remember_refusals(&self, memory: &mut Memory, spec: &GroupSpec) {
+        // There it is the place that is refused, and no value: each is sent again once the place may be tried again.
+        let place_is_refused = spec.fixed && self.before.portal.is_some();
+        if place_is_refused {
+            memory.rejected.retain(|known| known.group != spec.id || known.side != Side::Portal);
+        }
         for (effect, end) in self.ended() {
             let (side, writes) = match effect {
                 Effect::Create { side, writes, .. } | Effect::Update { side, writes, .. } => (*side, writes),
                 Effect::CreateCompanion { writes } => (Side::Portal, writes),
                 Effect::Move { .. } => continue,
             };
+            if place_is_refused && side == Side::Portal {
+                continue;
+            }
             let refused = end.map(EffectEnd::refused).unwrap_or_default();
             for (group, message) in refused.iter().filter(|(group, _)| *group == spec.id) {
                 let Some(write) = writes.iter().find(|write| write.group == *group) else { continue };

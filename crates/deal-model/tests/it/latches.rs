@@ -108,3 +108,16 @@ fn a_person_can_confirm_help_that_was_asked_for_before_the_link() {
     assert_eq!(irreversible(&world.pass())[0], Irreversible::AskHelp);
     assert_eq!(world.deal.decisions, []);
 }
+
+#[test]
+fn a_latch_that_the_portal_refuses_to_change_is_noted() {
+    let world = share().base("share", false).crm("share", true).portal("share", false);
+    let refused = world.with(|world| {
+        world.specs.groups[0].fixed = true;
+        world.specs.groups[0].to.portal.update = false;
+    });
+    check(
+        &refused,
+        &["note: share: the portal was seen to refuse changes of it; it is written at creation only."],
+    );
+}

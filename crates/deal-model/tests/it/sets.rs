@@ -149,3 +149,27 @@ fn what_a_seller_added_before_the_portal_closed_is_archived_once() {
     world.deal.phase = deal_model::Phase::Live;
     assert!(world.pass().archive.is_empty());
 }
+
+#[test]
+fn what_is_changed_while_the_portal_refuses_changes_is_noted_and_goes_once_it_may() {
+    let note = "note: items: the portal was seen to refuse changes of it; it is written at creation only.";
+    let refusing = |refuses: bool| {
+        move |world: &mut World| {
+            world.specs.groups[0].fixed = refuses;
+            world.specs.groups[0].to.portal.update = !refuses;
+        }
+    };
+    for (world, sent) in [
+        (items(A, AB, A), "referral: items put b (changed on the other side)"),
+        (items(A, [("a", "2")], A), "referral: items put a (changed on the other side)"),
+        (items(AB, A, AB), "referral: items remove b (changed on the other side)"),
+    ] {
+        let mut world = world.with(refusing(true));
+        assert!(world.passes(0).is_empty());
+        check(&world, &[note]);
+        check(&world.with(refusing(false)), &[sent]);
+    }
+    check(&items(A, A, A).with(refusing(true)), &[]);
+    // The other way it goes on.
+    check(&items(A, A, AB).with(refusing(true)), &["opportunity: items put b (changed on the other side)"]);
+}

@@ -86,6 +86,24 @@ fn a_refused_value_is_not_sent_again_until_something_changes() {
 }
 
 #[test]
+fn a_value_that_was_refused_for_its_place_is_sent_again_once_the_place_may_be_tried() {
+    let refusing = |refuses: bool| {
+        move |world: &mut World| {
+            world.specs.groups[0].fixed = refuses;
+            world.specs.groups[0].to.portal.update = !refuses;
+        }
+    };
+    let mut world = name().crm("name", "b");
+    world.refuses = vec!["name".into()];
+    world.passes(1);
+    assert_eq!(world.deal.memory.rejected.len(), 1);
+    let mut world = world.with(refusing(true));
+    world.passes(0);
+    assert_eq!(world.deal.memory.rejected, []);
+    check(&world.with(refusing(false)), &["referral: name a -> b (changed on the other side)"]);
+}
+
+#[test]
 fn two_automations_that_fight_are_stopped_at_the_third_write_to_one_side() {
     let mut world = name();
     let mut writes = PerSide::new(0, 0);
