@@ -1,5 +1,7 @@
 //! The configuration file: typed, unknown keys refused, secrets only by reference.
 
+mod limits;
+mod real_portal;
 mod secret;
 mod span;
 
@@ -456,8 +458,9 @@ impl Config {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Read { path: shown.clone(), reason: error.to_string() })?;
-        let config = toml::from_str(&text)
-            .map_err(|error| ConfigError::Wrong { path: shown, reason: error.to_string() })?;
+        let wrong = |reason| ConfigError::Wrong { path: shown.clone(), reason };
+        let config: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        config.check().map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         Ok(Loaded { config, folder })
     }

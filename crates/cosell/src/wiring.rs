@@ -70,6 +70,10 @@ pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<
         }
     };
     Ok(Arc::new(store))
+    // Before anything is spent or kept: another configuration's store must not get this one's sign-in.
+    store.require_tenant(&loaded.config.partner_center.tenant_id).map_err(|error| {
+        anyhow!("{error}\n  fix: [store] path = the file of this tenant, or correct [partner_center] tenant_id")
+    })?;
 }
 
 fn seal_key(place: &SecretRef, folder: &Path) -> anyhow::Result<SealKey> {
@@ -157,13 +161,11 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
 }
 
 impl Wired {
-    /// What tries each of the three connections, in the order in which they are shown.
+    /// What tries each connection that is used, in the order in which they are shown.
     pub(crate) fn probes(&self) -> Vec<Arc<dyn Probe>> {
-        vec![
-            Arc::new(ReferralsProbe(self.partner_center.clone())),
-            Arc::new(WebhooksProbe(self.partner_center.clone())),
-            Arc::new(SalesforceProbe(self.salesforce.clone())),
-        ]
+        let mut probes = portal_probes(&self.loaded.config, &self.partner_center);
+        probes.push(Arc::new(SalesforceProbe(self.salesforce.clone())));
+        probes
     }
 
     /// Binds the store to the org and tenant that the connections lead to.
@@ -237,7 +239,21 @@ impl Wired {
 
 /// The budget of this process, in the pauses that the service was told of. The service alone keeps them: a command
 /// beside it writes nothing but a rotated token.
-fn budget(config: &Config, access: Access, clock: &Arc<dyn Clock>, store: &Arc<SqliteStore>) -> SharedBudget {
+pub(crate) fn budget(
+    config: &Config,
+    access: Access,
+    clock: &Arc<dyn Clock>,
+    store: &Arc<SqliteStore>,
+) -> SharedBudget {
+/// What tries Partner Center's services: without `[webhook]`, nobody registers, and that service is not used.
+pub(crate) fn portal_probes(config: &Config, client: &partner_center::Client) -> Vec<Arc<dyn Probe>> {
+    let mut probes: Vec<Arc<dyn Probe>> = vec![Arc::new(ReferralsProbe(client.clone()))];
+    if config.webhook.is_some() {
+        probes.push(Arc::new(WebhooksProbe(client.clone())));
+    }
+    probes
+}
+
     let most = config.engine.calls_at_once.get();
     let concurrency = ConcurrencySettings { most, ..ConcurrencySettings::default() };
     let settings = BudgetSettings { concurrency, ..BudgetSettings::default() };

@@ -86,7 +86,7 @@ pub struct ConnectionWatch {
     pub store: Arc<dyn Store>,
     /// Waits between two looks.
     pub clock: Arc<dyn Clock>,
-    /// What tries each connection.
+    /// What tries each connection that is used.
     pub probes: Vec<Arc<dyn Probe>>,
     /// The sign-in's times.
     pub times: SignInTimes,
@@ -133,13 +133,20 @@ impl ConnectionWatch {
         let mut calm = self.renew_if_due().await?;
         calm &= self.look_at_certificate().await?;
         let mut sign_in_failed = false;
-        let mut portal_works = 0;
+        let is_portal = |key: &str| key == REFERRALS_CONNECTION || key == WEBHOOKS_CONNECTION;
+        let mut portal_fails = false;
+        let uses_webhooks = self.probes.iter().any(|probe| probe.key() == WEBHOOKS_CONNECTION);
+        if !uses_webhooks {
+            // It may have been used once.
+            self.keep(WEBHOOKS_CONNECTION, None).await?;
+        }
         for probe in &self.probes {
             let key = probe.key();
-            match probe.probe().await {
+            let seen = probe.probe().await;
+            portal_fails |= is_portal(key) && !matches!(seen, Seen::Works(_));
+            match seen {
                 Seen::Works(_) => {
                     self.store.connection_worked(key, self.clock.now()).await?;
-                    portal_works += u32::from(key == REFERRALS_CONNECTION || key == WEBHOOKS_CONNECTION);
                 }
                 Seen::NeedsPerson(sentence, next_step) => {
                     calm = false;
@@ -155,7 +162,8 @@ impl ConnectionWatch {
                 }
             }
         }
-        if portal_works == 2
+        if !portal_fails
+            && self.probes.iter().any(|probe| is_portal(probe.key()))
             && let Ok(Some(facts)) = self.tokens.facts().await
             && facts.challenge.is_some()
             && let Err(error) = self.tokens.forget_challenge().await

@@ -1,6 +1,10 @@
 //! `cosell connections`: how the three connections are, and what a person has to do.
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::ExitCode,
+};
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +12,7 @@ use ports::{Clock as _, SystemClock, TokenFacts, TokenStore as _};
 use serde_json::{Value, json};
 use service::{
     AGE_PROBLEM, CERTIFICATE_PROBLEM, REFERRALS_CONNECTION, SALESFORCE_CONNECTION, Seen, SignInTimes,
-    WEBHOOKS_CONNECTION,
+    WEBHOOK_PROBLEM, WEBHOOKS_CONNECTION,
 };
 use sync_engine::{ConnectionProblem, Store as _};
 
@@ -22,6 +26,9 @@ use crate::{
 /// A connection that worked no longer ago than so many tries is taken to work.
 const RECENT_TRIES: u32 = 3;
 
+/// The state of a connection that this configuration does not need.
+const NOT_USED: &str = "not used";
+
 const CONNECTIONS: [(&str, &str); 3] = [
     (REFERRALS_CONNECTION, "Partner Center referrals"),
     (WEBHOOKS_CONNECTION, "Partner Center webhooks"),
@@ -30,7 +37,8 @@ const CONNECTIONS: [(&str, &str); 3] = [
 
 /// Shows each connection: whether it works, when the sign-in ends, what to do.
 ///
-/// Exit status 1 if one needs a person; with --test, also if one did not answer.
+/// What else needs a person, as a displaced registration, follows after them.
+/// Exit status 1 if anything needs a person; with --test, also if one did not answer.
 #[derive(Debug, Args)]
 pub(crate) struct Connections {
     /// Make one harmless call on each, and say what it saw.
@@ -68,15 +76,24 @@ impl Connections {
         };
         let known = if is_first && !self.test { Known::nothing() } else { known(&loaded).await? };
         let now = SystemClock.now();
-        let mut calm = true;
+        let (mut calm, mut told) = (true, BTreeSet::new());
         for (key, name) in CONNECTIONS {
             let tried = tested.iter().find(|(tried, _)| *tried == key).map(|(_, seen)| seen.clone());
             let shown = known.shown(key, name, tried, &loaded, times, now);
             calm &= shown.is_calm();
-            let sign_in = known.facts.as_ref().filter(|_| key != SALESFORCE_CONNECTION);
+            told.extend(shown.told().map(ToOwned::to_owned));
+            let has_sign_in = key != SALESFORCE_CONNECTION && shown.state != NOT_USED;
+            let sign_in = known.facts.as_ref().filter(|_| has_sign_in);
             match format {
                 Format::Json => output::json(&shown.as_json(sign_in, times, now))?,
                 Format::Text => shown.print(sign_in, times, now),
+            }
+        }
+        for problem in known.others(&told) {
+            calm = false;
+            match format {
+                Format::Json => output::json(&other_as_json(problem))?,
+                Format::Text => print_other(problem),
             }
         }
         Ok(if calm { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -98,11 +115,17 @@ async fn test(wired: &Wired) -> anyhow::Result<Vec<(&'static str, Seen)>> {
 
 async fn known(loaded: &Loaded) -> anyhow::Result<Known> {
     let store = open_store(loaded, Access::Read)?;
-    Ok(Known {
-        facts: store.facts(partner_center::TokenConfig::STORE_NAME).await?,
-        worked: store.connections_worked().await?.into_iter().collect(),
-        problems: store.connection_problems().await?,
-    })
+    let facts = store.facts(partner_center::TokenConfig::STORE_NAME).await?;
+    let worked = store.connections_worked().await?.into_iter().collect();
+    let mut problems = store.connection_problems().await?;
+    let renewed = facts.as_ref().map(|facts| facts.stored_at);
+    // A login ended it; the service will say so at its next look.
+    problems.retain(|problem| problem.key != AGE_PROBLEM || renewed.is_none_or(|at| problem.since >= at));
+    if loaded.config.webhook.is_none() {
+        // What was wrong while events were wanted.
+        problems.retain(|problem| ![WEBHOOKS_CONNECTION, WEBHOOK_PROBLEM].contains(&problem.key.as_str()));
+    }
+    Ok(Known { facts, worked, problems })
 }
 
 impl Known {
@@ -121,6 +144,9 @@ impl Known {
     ) -> Shown {
         let worked = self.worked.get(key).copied();
         let problem = self.problem(key, worked);
+        if key == WEBHOOKS_CONNECTION && loaded.config.webhook.is_none() {
+            return Shown { name, key, state: NOT_USED, worked: None, problem: None, tried: None };
+        }
         let is_portal = key != SALESFORCE_CONNECTION;
         let never = is_portal && self.facts.is_none() && loaded.config.partner_center.refresh_token.is_none();
         let recent =
@@ -133,6 +159,12 @@ impl Known {
             (Some(Seen::NotNow(_)), _) | (None, None) => "unknown",
         };
         Shown { name, key, state, worked, problem, tried }
+    }
+
+    /// What is told under none of the connections.
+    fn others<'a>(&'a self, told: &'a BTreeSet<String>) -> impl Iterator<Item = &'a ConnectionProblem> {
+        let is_one = |key: &str| CONNECTIONS.iter().any(|(connection, _)| *connection == key);
+        self.problems.iter().filter(move |problem| !told.contains(&problem.key) && !is_one(&problem.key))
     }
 
     /// What is wrong with a connection. Of the sign-in as a whole it is told under the first of the two that rest on
@@ -153,7 +185,12 @@ impl Known {
 
 impl Shown {
     fn is_calm(&self) -> bool {
-        self.state == "ok" || (self.state == "unknown" && self.tried.is_none())
+        self.state == "ok" || self.state == NOT_USED || (self.state == "unknown" && self.tried.is_none())
+    }
+
+    /// The key of the problem that is told here; what a try just saw is told in its place.
+    fn told(&self) -> Option<&str> {
+        self.problem.as_ref().filter(|_| self.tried.is_none()).map(|problem| problem.key.as_str())
     }
 
     fn next_step(&self) -> Option<&str> {
@@ -206,6 +243,22 @@ impl Shown {
             output::labelled("", &format!("next: {next}"));
         }
     }
+}
+
+fn other_as_json(problem: &ConnectionProblem) -> Value {
+    json!({
+        "connection": null,
+        "key": problem.key,
+        "state": "needs you",
+        "problem": problem,
+        "next_step": problem.next_step,
+    })
+}
+
+fn print_other(problem: &ConnectionProblem) {
+    output::line(format!("{:<26}needs you", problem.key));
+    output::labelled("", &problem.sentence);
+    output::labelled("", &format!("next: {}", problem.next_step));
 }
 
 /// How long ago, in the largest unit that fits.

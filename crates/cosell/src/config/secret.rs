@@ -57,6 +57,13 @@ impl SecretRef {
                 ConfigError::Secret { place: format!("{self:?}"), reason: error.to_string() }
             })?,
         };
+        if text.trim().is_empty() {
+            return Err(ConfigError::Secret {
+                place: format!("{self:?}"),
+                reason: "it is empty\n  fix: put the secret there, or leave the key out of the configuration"
+                    .to_owned(),
+            });
+        }
         Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
 }

@@ -54,3 +54,64 @@ fn a_span_says_how_it_is_written() {
     let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
     assert!(error.contains("10s, 5min or 500ms"), "{error}");
 }
+
+#[test]
+fn a_secret_never_travels_unencrypted_beyond_this_machine() {
+    let with = |key: &str, address: &str| {
+        let mut config: Config = toml::from_str(TEMPLATE).unwrap();
+        let (portal, address) = (&mut config.partner_center, Some(address.to_owned()));
+        match key {
+            "token_url" => portal.token_url = address,
+            "authorize_url" => portal.authorize_url = address,
+            "device_code_url" => portal.device_code_url = address,
+            "api_url" => portal.api_url = address,
+            "webhooks_url" => portal.webhooks_url = address,
+            _ => config.salesforce.login_url = address.unwrap_or_default(),
+        }
+        config.check()
+    };
+    for key in ["token_url", "authorize_url", "device_code_url", "api_url", "webhooks_url", "login_url"] {
+        for fine in ["https://x.example/token", "http://127.0.0.1:1/token", "http://[::1]/t", "http://localhost"] {
+            assert_eq!(with(key, fine), Ok(()), "{key} {fine}");
+        }
+        for wrong in ["http://x.example/token", "http://localhost.x.example", "ftp://127.0.0.1", "x.example"] {
+            let error = with(key, wrong).unwrap_err();
+            assert!(error.contains(key) && error.contains("fix: "), "{wrong}: {error}");
+        }
+    }
+}
+
+#[test]
+fn times_that_would_renew_too_late_or_ask_without_rest_are_refused_with_the_cure() {
+    let with = |change: fn(&mut Config)| {
+        let mut config: Config = toml::from_str(TEMPLATE).unwrap();
+        change(&mut config);
+        config.check()
+    };
+    assert_eq!(with(|_| ()), Ok(()));
+    for wrong in [
+        with(|config| config.connections.renew_after = Span::days(76)),
+        with(|config| config.connections.warn_before = Span::days(90)),
+        with(|config| config.connections.check_every = Span(Duration::from_secs(9))),
+        with(|config| config.connections.check_every = Span(Duration::ZERO)),
+    ] {
+        let error = wrong.unwrap_err();
+        assert!(error.contains("[connections]") && error.contains("fix: "), "{error}");
+    }
+    let text = format!("{TEMPLATE}\n[webhook]\nlisten = \"127.0.0.1:0\"\ncheck_every = \"1s\"\n");
+    let mut config: Config = toml::from_str(&text).unwrap();
+    let error = config.check().unwrap_err();
+    assert!(error.contains("[webhook] check_every") && error.contains("\"10s\" or more"), "{error}");
+    config.partner_center.webhooks_url = Some("http://127.0.0.1:1/webhooks/v1".to_owned());
+    assert_eq!(config.check(), Ok(()), "the sandbox may be asked often");
+}
+
+#[test]
+fn an_empty_secret_is_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("empty"), " \n").unwrap();
+    let text = TEMPLATE.replace("env:COSELL_PC_CLIENT_SECRET", "file:empty");
+    let config: Config = toml::from_str(&text).unwrap();
+    let error = config.partner_center.client_secret.unwrap().read(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("it is empty") && error.contains("fix: "), "{error}");
+}

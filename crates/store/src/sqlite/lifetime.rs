@@ -17,20 +17,30 @@ pub(super) fn bind(sql: &Connection, org_id: &str, tenant_id: &str) -> Outcome<(
     bind_one(sql, "tenant", tenant_id)
 }
 
-fn bind_one(sql: &Connection, kind: &'static str, given: &str) -> Outcome<()> {
+/// Refuses another tenant than the one that the store is bound to, if it is.
+pub(super) fn require_tenant(sql: &Connection, tenant_id: &str) -> Outcome<()> {
+    require_one(sql, "tenant", tenant_id).map(drop)
+}
+
+/// Whether the store is bound to `given`; false if it is not bound yet.
+fn require_one(sql: &Connection, kind: &'static str, given: &str) -> Outcome<bool> {
     let stored: Option<String> = sql
         .prepare_cached("SELECT identity FROM connection WHERE kind = ?1")?
         .query_row([kind], |row| row.get(0))
         .optional()?;
     match stored {
-        Some(stored) if stored == given => Ok(()),
+        Some(stored) if stored == given => Ok(true),
         Some(stored) => Err(StoreError::Foreign { kind, stored, given: given.to_owned() }.into()),
-        None => {
-            sql.prepare_cached("INSERT INTO connection (kind, identity) VALUES (?1, ?2)")?
-                .execute([kind, given])?;
-            Ok(())
-        }
+        None => Ok(false),
     }
+}
+
+fn bind_one(sql: &Connection, kind: &'static str, given: &str) -> Outcome<()> {
+    if !require_one(sql, kind, given)? {
+        sql.prepare_cached("INSERT INTO connection (kind, identity) VALUES (?1, ?2)")?
+            .execute([kind, given])?;
+    }
+    Ok(())
 }
 
 pub(super) fn start(sql: &Connection, owner: &str, now: Timestamp) -> Outcome<SignedDuration> {

@@ -13,7 +13,7 @@ use sync_engine::{StoreError, StoreResult};
 use super::{
     SqliteStore,
     fault::{Fault, Outcome},
-    schema,
+    lifetime, schema,
 };
 use crate::Options;
 
@@ -57,9 +57,9 @@ impl SqliteStore {
         Self::open_unowned(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_ONLY, Options::default())
     }
 
-    /// Opens the store at `path` for looking at both sides, also while a service owns it. Every write fails but one:
-    /// a refresh token that was spent on the way is replaced by its successor, or the service would be left with a
-    /// dead one.
+    /// Opens the store at `path` for looking at both sides, also while a service owns it. Every write fails but
+    /// two: of a token (its successor, a new sign-in, what the next one must satisfy, who may spend it), or the service
+    /// would be left with a dead one; and that a connection was seen to work.
     ///
     /// # Errors
     /// As [`SqliteStore::open_read_only`].
@@ -80,6 +80,14 @@ impl SqliteStore {
             Ok(connection)
         })?;
         Ok(Self { connection: Mutex::new(connection), options, lock: None })
+    }
+
+    /// Looks whether the store belongs to `tenant_id`, or to nobody yet. Writes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`] if it belongs to another tenant.
+    pub fn require_tenant(&self, tenant_id: &str) -> StoreResult<()> {
+        self.read(|sql| lifetime::require_tenant(sql, tenant_id))
     }
 
     /// Folds the write-ahead log into the file and cuts it to nothing. Dropping the store does it too.

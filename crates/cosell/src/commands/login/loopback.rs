@@ -1,4 +1,6 @@
 //! Where a browser comes back to after a sign-in: one request on this machine, answered with a plain page.
+//!
+//! Every page and program on this machine can knock here. Only a request with the sign-in's own state is its answer.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -14,14 +16,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{net::TcpListener, sync::oneshot};
 use url::{Host, Url};
 
 /// Longest query that is read, in bytes; a code is about a thousand.
 const MAX_QUERY: usize = 16 * 1024;
+/// Most requests of strangers that are turned away before the sign-in is given up.
+const MAX_STRANGERS: u32 = 100;
 
-const PAGE: &str = "Signed in. You can close this page and go back to the terminal.\n";
-const NOT_SIGNED_IN: &str = "The sign-in did not succeed. The terminal says why; you can close this page.\n";
+const PAGE: &str = "Go back to the terminal: it says whether it worked. You can close this page.\n";
+const STRANGER: &str = "This is not the answer that the terminal waits for.\n";
 const GONE: &str = "This sign-in was answered already.\n";
 
 /// A listener on this machine alone.
@@ -32,7 +37,24 @@ pub(super) struct Loopback {
     written: String,
 }
 
-type Answer = Arc<Mutex<Option<oneshot::Sender<String>>>>;
+/// What the one answer is known by, and who waits for it.
+struct Expected {
+    state: SecretString,
+    waiting: Mutex<Waiting>,
+}
+
+struct Waiting {
+    /// Gone once it was told.
+    tell: Option<oneshot::Sender<Came>>,
+    strangers: u32,
+}
+
+/// What came back to this machine.
+enum Came {
+    /// The query of the answer.
+    Answer(String),
+    TooManyStrangers,
+}
 
 impl Loopback {
     /// Listens where `redirect` says: a plain http address of this machine; without a port, on any free one.
@@ -40,18 +62,22 @@ impl Loopback {
         let fix = "\n  fix: login_redirect = \"http://127.0.0.1\"";
         let mut redirect = Url::parse(configured)
             .map_err(|_| anyhow::anyhow!("[partner_center] login_redirect is no address{fix}"))?;
-        let is_local = match redirect.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            _ => false,
+        let address = match redirect.host() {
+            Some(Host::Domain("localhost")) => Some(Ipv4Addr::LOCALHOST),
+            Some(Host::Ipv4(address)) => Some(address).filter(Ipv4Addr::is_loopback),
+            _ => None,
         };
-        if redirect.scheme() != "http" || !is_local || redirect.query().is_some() {
+        let is_plain = redirect.scheme() == "http" && redirect.query().is_none();
+        let Some(address) = address.filter(|_| is_plain) else {
             bail!("[partner_center] login_redirect is not a plain http address of this machine{fix}");
-        }
+        };
         let port = redirect.port().unwrap_or(0);
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-            .await
-            .with_context(|| format!("cannot listen on 127.0.0.1:{port} for the browser"))?;
+        let listener = TcpListener::bind(SocketAddr::from((address, port))).await.with_context(|| {
+            format!(
+                "cannot listen on {address}:{port} for the browser\n  fix: end what listens there, or \
+                 login_redirect = \"http://127.0.0.1\" (any free port), or --device-code"
+            )
+        })?;
         let port = listener.local_addr()?.port();
         redirect.set_port(Some(port)).map_err(|()| anyhow::anyhow!("login_redirect cannot have a port"))?;
         let written = redirect.as_str();
@@ -65,37 +91,58 @@ impl Loopback {
         &self.written
     }
 
-    /// The query of the one request that comes back; nothing if none came within `patience`.
-    pub(super) async fn answer(self, patience: Duration) -> anyhow::Result<Option<String>> {
+    /// The query of the one request that comes back with `state`; nothing if none came within `patience`.
+    pub(super) async fn answer(
+        self,
+        state: SecretString,
+        patience: Duration,
+    ) -> anyhow::Result<Option<String>> {
         let (tell, told) = oneshot::channel();
-        let answer: Answer = Arc::new(Mutex::new(Some(tell)));
-        let routes = Router::new().route(self.redirect.path(), get(back)).with_state(answer);
+        let waiting = Mutex::new(Waiting { tell: Some(tell), strangers: 0 });
+        let expected = Arc::new(Expected { state, waiting });
+        let routes = Router::new().route(self.redirect.path(), get(back)).with_state(expected);
         let (stop, stopped) = oneshot::channel::<()>();
         let server = axum::serve(self.listener, routes).with_graceful_shutdown(async move {
             let _ = stopped.await;
         });
         let server = tokio::spawn(server.into_future());
-        let query = tokio::time::timeout(patience, told).await.ok().and_then(Result::ok);
+        let came = tokio::time::timeout(patience, told).await.ok().and_then(Result::ok);
         let _ = stop.send(());
         // The page is on its way; a browser that keeps its connection open is not waited for.
         let _ = tokio::time::timeout(Duration::from_secs(1), server).await;
-        Ok(query)
+        match came {
+            Some(Came::Answer(query)) => Ok(Some(query)),
+            None => Ok(None),
+            Some(Came::TooManyStrangers) => bail!(
+                "nobody is signed in: {MAX_STRANGERS} requests came that are not this sign-in's answer\n  fix: close \
+                 old sign-in pages and run it again, or use --device-code"
+            ),
+        }
     }
 }
 
-async fn back(State(answer): State<Answer>, RawQuery(query): RawQuery) -> Response {
+async fn back(State(expected): State<Arc<Expected>>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
-    let fields = || url::form_urlencoded::parse(query.as_bytes());
-    let is_answer = query.len() <= MAX_QUERY && fields().any(|(name, _)| name == "code" || name == "error");
-    if !is_answer {
-        return plain(StatusCode::BAD_REQUEST, NOT_SIGNED_IN);
+    let mut waiting = expected.waiting.lock().expect("no code panics while holding this lock");
+    if !is_answer(&query, expected.state.expose_secret()) {
+        waiting.strangers += 1;
+        if waiting.strangers >= MAX_STRANGERS {
+            let _ = waiting.tell.take().map(|tell| tell.send(Came::TooManyStrangers));
+        }
+        return plain(StatusCode::BAD_REQUEST, STRANGER);
     }
-    let page = if fields().any(|(name, _)| name == "error") { NOT_SIGNED_IN } else { PAGE };
-    let tell = answer.lock().expect("no code panics while holding this lock").take();
-    match tell.map(|tell| tell.send(query)) {
-        Some(Ok(())) => plain(StatusCode::OK, page),
+    match waiting.tell.take().map(|tell| tell.send(Came::Answer(query))) {
+        Some(Ok(())) => plain(StatusCode::OK, PAGE),
         Some(Err(_)) | None => plain(StatusCode::GONE, GONE),
     }
+}
+
+/// Whether it is a yes or a no to the sign-in of this state.
+fn is_answer(query: &str, state: &str) -> bool {
+    let fields = || url::form_urlencoded::parse(query.as_bytes());
+    let mut states = fields().filter(|(name, _)| name == "state");
+    let is_ours = states.next().is_some_and(|(_, given)| given == state) && states.next().is_none();
+    query.len() <= MAX_QUERY && is_ours && fields().any(|(name, _)| name == "code" || name == "error")
 }
 
 /// Closes the connection, and leaks nothing of the address it came with.
@@ -123,12 +170,18 @@ mod tests {
         let loopback = Loopback::bind("http://127.0.0.1/back").await.unwrap();
         let redirect = loopback.redirect().to_owned();
         assert!(redirect.starts_with("http://127.0.0.1:") && redirect.ends_with("/back"), "{redirect}");
-        let waiting = tokio::spawn(loopback.answer(Duration::from_secs(10)));
+        let waiting = tokio::spawn(loopback.answer(SecretString::from("s1"), Duration::from_secs(10)));
         let other = redirect.replace("/back", "/favicon.ico");
         assert_eq!(asked(other).await.0, 404, "a browser's other wishes are no answer");
-        assert_eq!(asked(redirect.clone()).await.0, 400, "neither is a visit without code or error");
+        for stranger in
+            ["", "?state=s1", "?error=x", "?code=c2", "?code=c2&state=s2", "?error=x&state=s2&state=s1"]
+        {
+            let (status, page) = asked(format!("{redirect}{stranger}")).await;
+            assert!(status == 400 && page.contains("not the answer"), "{stranger}: {page}");
+        }
         let (status, page) = asked(format!("{redirect}?code=c1&state=s1")).await;
         assert!(status == 200 && page.contains("close this page") && !page.contains("c1"), "{page}");
+        assert!(page.contains("terminal") && !page.contains("igned in"), "nothing is exchanged yet: {page}");
         let second = reqwest::get(format!("{redirect}?code=c2&state=s1")).await;
         assert!(second.is_err() || second.is_ok_and(|second| second.status() == 410));
         assert_eq!(waiting.await.unwrap().unwrap().as_deref(), Some("code=c1&state=s1"));
@@ -138,7 +191,33 @@ mod tests {
     async fn nobody_is_waited_for_for_ever() {
         let loopback = Loopback::bind("http://localhost").await.unwrap();
         assert!(!loopback.redirect().ends_with('/'), "nothing is added to what is registered");
-        assert_eq!(loopback.answer(Duration::from_millis(20)).await.unwrap(), None);
+        let state = SecretString::from("s1");
+        assert_eq!(loopback.answer(state, Duration::from_millis(20)).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn strangers_are_turned_away_a_bounded_number_of_times() {
+        let loopback = Loopback::bind("http://127.0.0.1").await.unwrap();
+        let redirect = loopback.redirect().to_owned();
+        let waiting = tokio::spawn(loopback.answer(SecretString::from("s1"), Duration::from_mins(1)));
+        for _ in 0..MAX_STRANGERS {
+            assert_eq!(asked(format!("{redirect}/?code=c&state=guess")).await.0, 400);
+        }
+        let error = waiting.await.unwrap().unwrap_err().to_string();
+        assert!(error.contains("not this sign-in's answer") && error.contains("fix: "), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_configured_address_is_listened_on_and_a_taken_port_says_what_to_do() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let taken = listener.local_addr().unwrap().port();
+        let error = Loopback::bind(&format!("http://127.0.0.1:{taken}")).await.err().unwrap();
+        assert!(format!("{error:#}").contains("fix: end what listens there"), "{error:#}");
+        if cfg!(target_os = "linux") {
+            // Another address of this machine is another place.
+            let elsewhere = Loopback::bind(&format!("http://127.0.0.2:{taken}")).await.unwrap();
+            assert_eq!(elsewhere.listener.local_addr().unwrap().ip().to_string(), "127.0.0.2");
+        }
     }
 
     #[tokio::test]

@@ -8,9 +8,9 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Subcommand};
 use loopback::Loopback;
 use partner_center::{SignIn, SignInError, SignedIn, TokenConfig};
-use ports::{Clock, Rng, SystemClock, SystemRng, TokenStore, Unlimited};
+use ports::{Clock, Rng, SystemClock, SystemRng, TokenStore};
 use serde_json::{Value, json};
-use service::{Probe, ReferralsProbe, Seen, WebhooksProbe, outbound};
+use service::{Probe, Seen, outbound};
 use store::SqliteStore;
 use sync_engine::Store as _;
 
@@ -18,7 +18,7 @@ use crate::{
     config::{Config, Loaded},
     output::{self, Format},
     sign_in::{sign_in, token_config},
-    wiring::{open_store_beside, portal_client_config},
+    wiring::{Access, budget, open_store_beside, portal_client_config, portal_probes},
 };
 
 /// How long the browser is waited for.
@@ -39,7 +39,7 @@ enum Platform {
     /// In a browser on this machine if there is a display, else by a code that
     /// is entered on any device. The sign-in is kept, sealed, in the store; a
     /// running service takes it up by itself. Exit status 0 only if referrals
-    /// and webhooks both answered.
+    /// and, with [webhook], webhooks answered.
     PartnerCenter(PartnerCenter),
 }
 
@@ -124,17 +124,28 @@ impl PartnerCenter {
             Arc::new(tokens),
             Arc::clone(&clock),
             rng,
-            Arc::new(Unlimited),
+            Arc::new(budget(&loaded.config, Access::Look, &clock, &store)),
             portal_client_config(&loaded.config),
         );
-        let probes: [Box<dyn Probe>; 2] =
-            [Box::new(ReferralsProbe(client.clone())), Box::new(WebhooksProbe(client))];
         let mut all_work = true;
-        for probe in probes {
+        for probe in portal_probes(&loaded.config, &client) {
             all_work &= tried(&*probe, &store, &*clock, format).await?;
+        }
+        if loaded.config.webhook.is_none() {
+            tell_unused(format)?;
         }
         Ok(if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// Says that nobody needs the webhooks' connection here.
+fn tell_unused(format: Format) -> anyhow::Result<()> {
+    let name = "Partner Center webhooks";
+    match format {
+        Format::Json => output::json(&json!({ "step": "not_used", "connection": name }))?,
+        Format::Text => output::line(format!("{name:<24}  not used: there is no [webhook]")),
+    }
+    Ok(())
 }
 
 /// Tries one connection and says what it saw; whether it works.
@@ -249,7 +260,7 @@ async fn by_browser_on_this_machine(
     if open {
         open_browser(&address);
     }
-    let Some(query) = loopback.answer(PATIENCE).await? else {
+    let Some(query) = loopback.answer(authorization.state().clone(), PATIENCE).await? else {
         bail!(
             "nobody is signed in: the browser did not come back within {} minutes\n  fix: run it again, or use \
              --device-code",
