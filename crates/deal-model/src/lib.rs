@@ -27,6 +27,7 @@ mod sets;
 mod settle;
 mod settle_sets;
 mod spec;
+mod third_party;
 mod value;
 mod window;
 

@@ -190,7 +190,7 @@ impl LifeCase<'_> {
             return problem(
                 "The referral cannot be closed as an error from here: this portal's interface does not take it."
                     .to_owned(),
-                "Close it as an error in Partner Center; the opportunity is left as it is.",
+                "Close it as an error in the portal; the opportunity is left as it is.",
             );
         }
         match self.reason_of(self.endings.error_reasons.as_ref(), "closed as an error") {

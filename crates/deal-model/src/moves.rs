@@ -30,28 +30,9 @@ pub(crate) fn plan_life(
     portal: &Observation,
     plan: &mut Plan,
 ) -> LifePlan {
-    let facts = crm.crm().cloned().unwrap_or_default();
     let memory = &input.deal.memory;
-    let confirmed = input.deal.decisions.iter().find_map(|decision| match &decision.verdict {
-        Verdict::ResolveLife { shown } if shown.crm == crm.life && shown.portal == portal.life => {
-            Some(decision.id)
-        }
-        _ => None,
-    });
-    let step = LifeCase {
-        crm: &crm.life,
-        portal: Some(&portal.life),
-        base: memory.life.as_ref(),
-        born: input.deal.born,
-        response: facts.response,
-        answered: memory.answered,
-        reason: facts.reason.as_deref(),
-        confirmed: confirmed.is_some(),
-        push: false,
-        endings: &input.specs.endings,
-    }
-    .rule();
-
+    let confirmed = confirmed(input, crm, portal);
+    let step = step(input, crm, portal);
     let switches = &input.specs.switches;
     let stand = PerSide::new(portal.life.clone(), crm.life.clone());
     let known = !Side::BOTH.into_iter().any(|side| matches!(stand.at(side), Life::Unknown { .. }));
@@ -98,6 +79,34 @@ pub(crate) fn plan_life(
     let leaves = !life.before.is_empty() || !life.after.is_empty();
     plan.consumed.extend(confirmed.filter(|_| leaves));
     life
+}
+
+/// What the lifecycle table says of a linked deal.
+pub(crate) fn step(input: &PlanInput<'_>, crm: &Observation, portal: &Observation) -> LifeStep {
+    let facts = crm.crm().cloned().unwrap_or_default();
+    LifeCase {
+        crm: &crm.life,
+        portal: Some(&portal.life),
+        base: input.deal.memory.life.as_ref(),
+        born: input.deal.born,
+        response: facts.response,
+        answered: input.deal.memory.answered,
+        reason: facts.reason.as_deref(),
+        confirmed: confirmed(input, crm, portal).is_some(),
+        push: false,
+        endings: &input.specs.endings,
+    }
+    .rule()
+}
+
+/// The decision of a person to bring the referral to exactly what the opportunity says.
+fn confirmed(input: &PlanInput<'_>, crm: &Observation, portal: &Observation) -> Option<i64> {
+    input.deal.decisions.iter().find_map(|decision| match &decision.verdict {
+        Verdict::ResolveLife { shown } if shown.crm == crm.life && shown.portal == portal.life => {
+            Some(decision.id)
+        }
+        _ => None,
+    })
 }
 
 /// Whether the opportunity's stage may be written in this pass, with a note or a next look if not.

@@ -10,6 +10,7 @@ use crate::{
     decisions::outdated,
     groups::{GroupPlans, plan_groups},
     moves::{LifePlan, plan_life},
+    third_party::read_only,
 };
 
 /// How long after an unsettled record's read it is read again.
@@ -115,27 +116,7 @@ fn with_opportunity(input: &PlanInput<'_>, crm: &Observation, portal: &Sight, pl
     }
 }
 
-/// A deal with a third organisation: what the portal holds flows in, and what waits to go out is told (partner-center
-/// reference, section 4.3: no document says how such a deal is written).
-fn read_only(input: &PlanInput<'_>, crm: &Observation, portal: &Observation, plan: &mut Plan) {
-    let specs = input.specs.read_only();
-    reconcile(&PlanInput { specs: &specs, ..*input }, crm, portal, plan);
-    let waits =
-        |(_, decision): &(crate::GroupId, GroupDecision)| matches!(decision, GroupDecision::Pending { .. });
-    let ends = crm.life.is_closed() && !portal.life.is_closed();
-    if ends || plan.decisions.iter().any(waits) {
-        plan.problem(
-            ProblemClass::Lifecycle,
-            Some(&"partner_to_partner".into()),
-            "The referral belongs to a deal with another partner: it is read, and never changed from here.",
-            "Make the change in Partner Center; what is on the opportunity stays there.",
-        );
-    } else if plan.headline.is_empty() {
-        "only read: a deal with another partner".clone_into(&mut plan.headline);
-    }
-}
-
-fn reconcile(input: &PlanInput<'_>, crm: &Observation, portal: &Observation, plan: &mut Plan) {
+pub(crate) fn reconcile(input: &PlanInput<'_>, crm: &Observation, portal: &Observation, plan: &mut Plan) {
     let life = plan_life(input, crm, portal, plan);
     let stands = if life.accepts { &Life::Active { sales_stage: None } } else { &portal.life };
     let groups = plan_groups(input, crm, portal, stands, plan);

@@ -265,7 +265,13 @@ impl Specs {
             solutions: false,
             ..self.switches.clone()
         };
-        Self { switches, ..self.clone() }
+        let mut groups = self.groups.clone();
+        for spec in &mut groups {
+            // A field that went both ways and now goes one way is not enforced: what a person typed stays.
+            spec.enforce &= !spec.to.portal.flows();
+            spec.to.portal = Route::default();
+        }
+        Self { groups, switches, ..self.clone() }
     }
 
     /// The group of this name.

@@ -2,10 +2,10 @@
 
 use deal_model::{
     Code, CodeList, CodeStanding, Deal, Demands, ElementKey, FieldSpec, GroupSpec, Inviter, Irreversible,
-    Kind, Observed, Plan, SetBounds, Side, Sight, Value,
+    Kind, Life, Observed, Plan, Response, SetBounds, Side, Sight, Value,
 };
 
-use crate::world::{Empty, World, check, deal, field, group, text};
+use crate::world::{Empty, NEVER, World, check, deal, field, group, text};
 
 fn unborn(spec: GroupSpec) -> World {
     deal(spec).with(|world| {
@@ -170,16 +170,72 @@ fn a_deal_with_a_third_organisation_is_read_and_what_waits_is_told() {
     let changed = deal(text("name")).base("name", "a").crm("name", "b").portal("name", "a");
     assert!(!changed.plan().is_quiet());
     let read_only = changed.with(|world| world.portal_facts().inviter = Inviter::Third);
-    check(
-        &read_only,
-        &[
-            "name waits: its flow is switched off",
-            "needs you: The referral belongs to a deal with another partner: it is read, and never changed from here.",
-        ],
-    );
+    check(&read_only, &[TOLD]);
     let quiet = deal(text("name")).base("name", "a").crm("name", "a").portal("name", "b");
     let inward = quiet.with(|world| world.portal_facts().inviter = Inviter::Third);
-    check(&inward, &["opportunity: name a -> b (changed on the other side)"]);
+    let written = ["opportunity: name a -> b (changed on the other side)"];
+    check(&inward, &written);
+    let put_right = inward.crm("name", "c").plan();
+    assert!(put_right.problems.is_empty(), "what the portal says now is newer: {put_right:#?}");
+}
+
+const TOLD: &str = "needs you: The referral belongs to a deal with another partner: it is read, and never changed from here.";
+
+/// A deal with a third organisation, whose referral does not carry the identifier that ours would.
+fn third_partys() -> World {
+    let mut reference = text("reference");
+    reference.to.crm = NEVER;
+    let linked = deal(text("name")).base("name", "a").crm("name", "a").portal("name", "a");
+    let linked = linked.with(|world| {
+        world.specs.groups.push(reference);
+        world.portal_facts().inviter = Inviter::Third;
+    });
+    linked.crm("reference", "006").portal("reference", Empty)
+}
+
+#[test]
+fn a_deal_with_a_third_organisation_that_nobody_changed_needs_nobody() {
+    let mut world = third_partys();
+    for _ in 0..3 {
+        assert_eq!(world.pass().headline, "only read: a deal with another partner");
+    }
+    let closed_flow = third_partys().portal("name", "b").with(|world| {
+        world.specs.switches.update_opportunities = false;
+    });
+    assert!(closed_flow.plan().problems.is_empty(), "what waits to flow in is nothing to mend at the portal");
+    let unsettled = third_partys().portal("name", "b").with(|world| world.facts().unsettled = true);
+    assert!(unsettled.plan().problems.is_empty());
+}
+
+#[test]
+fn what_a_seller_answers_or_moves_in_a_deal_with_a_third_organisation_is_told_until_it_is_done_there() {
+    let active = |stage: &str| Life::Active { sales_stage: Some(stage.to_owned()) };
+    let told = |world: &World| {
+        let plan = world.plan();
+        assert!(plan.is_quiet(), "{plan:#?}");
+        plan.problems.iter().map(|problem| problem.next_step.clone()).collect::<Vec<_>>()
+    };
+    let answer = "Answer it in the portal; what is on the opportunity stays there.";
+    let change = "Make the change in the portal; what is on the opportunity stays there.";
+    let received = || {
+        third_partys().stood(Life::Received, Life::Received).stage(Life::Received).referral(Life::Received)
+    };
+    assert_eq!(told(&received()), [""; 0]);
+    assert_eq!(told(&received().answers(Response::Accept)), [answer]);
+    assert_eq!(told(&received().answers(Response::Decline).because("Not a customer")), [answer]);
+    assert_eq!(told(&third_partys().stage(Life::Won)), [change]);
+
+    let mut accepted = received().stage(active("Qualify"));
+    assert_eq!(told(&accepted), [answer]);
+    accepted.pass();
+    // A person accepts at the portal. Another sales stage there is nobody's doing.
+    let mut accepted = accepted.referral(active("Propose"));
+    assert_eq!(told(&accepted), [""; 0]);
+    accepted.pass();
+    assert_eq!(told(&accepted), [""; 0]);
+    assert_eq!(told(&accepted.clone().stage(active("Close"))), [change]);
+    let ended = accepted.referral(Life::Won).plan();
+    assert_eq!((ended.effects.len(), ended.problems.len()), (1, 0), "the end flows in");
 }
 
 #[test]
