@@ -3,7 +3,12 @@
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use crate::{Effect, Irreversible, Life, Observation, Plan, PlanInput, ProblemClass};
+use crate::{
+    Effect, Irreversible, Life, Observation, Plan, PlanInput, PortalFacts, ProblemClass, Side, Sight,
+};
+
+/// What a problem about the other organisation's referral is about.
+const COMPANION: &str = "companion";
 
 /// How soon a referral is looked at again that should have expired and has not.
 const OVERDUE: SignedDuration = SignedDuration::from_hours(1);
@@ -31,7 +36,7 @@ pub(crate) fn watch_clocks(input: &PlanInput<'_>, portal: &Observation, plan: &m
             ProblemClass::Expiry,
             None,
             format!("The referral is not answered and expires on {}.", by(expires, warning)),
-            "Move the opportunity off the on-hold stage to accept it, or decline it.",
+            how_to_answer(input, facts, plan),
         );
     }
     let companion = match &facts.companion_fields {
@@ -42,16 +47,32 @@ pub(crate) fn watch_clocks(input: &PlanInput<'_>, portal: &Observation, plan: &m
         && let Some(companion) = companion.filter(|companion| companion.life == Life::Received)
         && let Some(expires) = companion.expires
         && let Some(warning) = warning(input, expires, None, plan)
-        && plan.headline.is_empty()
     {
-        plan.headline =
-            format!("waiting: help is not answered, and the request expires on {}", by(expires, warning));
+        plan.problem(
+            ProblemClass::Expiry,
+            Some(&COMPANION.into()),
+            format!("The request for help is not answered and expires on {}.", by(expires, warning)),
+            "Ask the other organisation's seller to answer it, or go on alone: nothing else is needed.",
+        );
     }
 }
 
-/// Whether the seller's answer waits for its grace to end.
+/// Where the seller answers a referral.
+fn how_to_answer(input: &PlanInput<'_>, facts: &PortalFacts, plan: &Plan) -> &'static str {
+    let born = |effect: &Effect| matches!(effect, Effect::Create { side: Side::Crm, .. });
+    if facts.is_read_only() {
+        "Answer it in the portal."
+    } else if *input.crm == Sight::Unlinked && !plan.effects.iter().any(born) {
+        "Answer it in the portal, or end what keeps its opportunity from being created and answer it there."
+    } else {
+        "Move the opportunity off the on-hold stage to accept it, or decline it."
+    }
+}
+
+/// Whether the seller's answer waits for its grace to end. An end is one too: a win accepts on its way.
 fn is_being_answered(plan: &Plan) -> bool {
-    plan.waiting.iter().any(|effect| matches!(effect.kind, Irreversible::Accept | Irreversible::Decline))
+    let answers = [Irreversible::Accept, Irreversible::Decline, Irreversible::Close];
+    plan.waiting.iter().any(|effect| answers.contains(&effect.kind))
 }
 
 /// The last warning that is due, in seconds before the end; and a look at the next one, or at the end. What should be

@@ -1,6 +1,6 @@
 //! The clocks of unanswered referrals (partner-center reference, section 4.1).
 
-use deal_model::{CompanionState, Life, Plan, ProblemClass};
+use deal_model::{CompanionState, Deal, Inviter, Life, Plan, ProblemClass, Side, Sight};
 use jiff::SignedDuration;
 
 use crate::world::{ACTIVE, NOW, World, at, deal, text};
@@ -85,21 +85,69 @@ fn an_answer_on_its_way_or_given_ends_the_warning() {
 }
 
 #[test]
-fn help_that_is_not_answered_is_a_notice_and_no_problem() {
+fn a_win_or_an_error_straight_from_received_is_an_answer_on_its_way() {
+    for end in [Life::Won, Life::Error { reason: None }] {
+        let plan = left(received().stage(end.clone()).because("Duplicate"), DAY);
+        assert_eq!(plan.waiting.len(), 1, "{end:?} is in its grace");
+        assert!(told(&plan).is_empty(), "{end:?}");
+    }
+}
+
+fn next_step(plan: &Plan) -> &str {
+    let expiry = plan.problems.iter().find(|problem| problem.class == ProblemClass::Expiry);
+    expiry.unwrap().next_step.as_str()
+}
+
+#[test]
+fn the_next_step_is_one_that_the_seller_can_take() {
+    let plan = left(received(), DAY);
+    assert_eq!(next_step(&plan), "Move the opportunity off the on-hold stage to accept it, or decline it.");
+    let third = received().with(|world| world.portal_facts().inviter = Inviter::Third);
+    assert_eq!(next_step(&left(third, DAY)), "Answer it in the portal.");
+
+    let unborn = received().with(|world| {
+        world.crm = Sight::Unlinked;
+        world.deal = Deal::born("d1".into(), Side::Portal, "ref".into());
+    });
+    let held = unborn.clone().with(|world| world.specs.switches.create_opportunities = false);
+    assert_eq!(
+        next_step(&left(held, DAY)),
+        "Answer it in the portal, or end what keeps its opportunity from being created and answer it there."
+    );
+    let born = left(unborn, DAY);
+    assert_eq!(next_step(&born), next_step(&plan), "the opportunity is there in a moment");
+}
+
+#[test]
+fn help_that_is_not_answered_is_told_of_at_four_days_and_at_one_and_no_more_once_it_is_over() {
     let far = left(asked(), 5 * DAY);
     assert_eq!((far.headline.as_str(), far.clock_due), ("in step", Some(at(END - 4 * DAY))));
-    let near = left(asked(), 2 * DAY);
-    assert!(near.problems.is_empty());
-    assert_eq!(
-        near.headline,
-        "waiting: help is not answered, and the request expires on 1970-01-15 00:16 UTC, in less than 4 days"
-    );
+    for (seconds, days) in [(4 * DAY, "4 days"), (2 * DAY, "4 days"), (DAY, "1 day"), (1, "1 day")] {
+        let near = left(asked(), seconds);
+        let text = format!(
+            "The request for help is not answered and expires on 1970-01-15 00:16 UTC, in less than {days}."
+        );
+        assert_eq!(told(&near), [text.as_str()], "{seconds} before the end");
+        assert_eq!(near.headline, format!("needs you: {text}"));
+        assert_eq!(
+            next_step(&near),
+            "Ask the other organisation's seller to answer it, or go on alone: nothing else is needed."
+        );
+        assert_eq!(
+            near.problems[0].field,
+            Some("companion".into()),
+            "it is not our own answer that is missing"
+        );
+    }
     let over = left(asked(), -10);
     assert_eq!((over.headline.as_str(), over.clock_due), ("in step", None));
     let answered = asked().with(|world| {
         world.deal.memory.companion_state = Some(CompanionState { life: ACTIVE, expires: Some(at(END)) });
     });
-    assert_eq!(left(answered, DAY).headline, "in step");
+    assert_eq!(
+        (left(answered.clone(), DAY).headline.as_str(), told(&left(answered, DAY)).len()),
+        ("in step", 0)
+    );
     let off = asked().with(|world| world.specs.switches.companion = false);
     assert_eq!((left(off.clone(), DAY).headline.as_str(), left(off, DAY).clock_due), ("in step", None));
 }

@@ -197,17 +197,19 @@ async fn the_service_goes_its_rounds_and_an_event_that_nobody_can_read_begins_on
 }
 
 #[tokio::test(start_paused = true)]
-async fn help_that_is_not_answered_shows_in_the_status_and_is_no_problem() {
+async fn help_that_is_not_answered_is_told_at_four_days_and_at_one_until_somebody_answers() {
     let world = asked().await;
+    let told = || world.crm.reports("006").last().cloned().unwrap().problem;
     world.settle(DAY + 60).await;
-    let report = world.crm.reports("006").last().cloned().unwrap();
-    assert!(report.status.starts_with("waiting: help is not answered"), "{report:?}");
-    assert_eq!(report.problem, "");
-    assert!(world.problems("006").await.is_empty());
+    assert!(told().contains("help is not answered") && told().contains("less than 4 days"), "{}", told());
+    assert!(told().contains("go on alone"), "{}", told());
+    world.settle(3 * DAY).await;
+    assert!(told().contains("less than 1 day"), "{}", told());
     answers(&world);
     let id = world.id("006").await;
     world.mark(Target::Deal(id), Hints { companion: true, ..Hints::of(Side::Crm) }).await;
     world.settle(120).await;
     assert_eq!(world.crm.reports("006").last().unwrap().status, "in step");
+    assert_eq!(told(), "");
     assert_eq!(world.store.open_companions(None, 10).await.unwrap().len(), 1, "accepted is not the end");
 }
