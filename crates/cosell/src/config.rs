@@ -1,7 +1,6 @@
 //! The configuration file: typed, unknown keys refused, secrets only by reference.
 
 mod limits;
-mod real_portal;
 mod secret;
 mod span;
 

@@ -69,11 +69,11 @@ pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<
             SqliteStore::open(&path, Options { seal_key, holds, ..Options::default() })?
         }
     };
-    Ok(Arc::new(store))
     // Before anything is spent or kept: another configuration's store must not get this one's sign-in.
     store.require_tenant(&loaded.config.partner_center.tenant_id).map_err(|error| {
         anyhow!("{error}\n  fix: [store] path = the file of this tenant, or correct [partner_center] tenant_id")
     })?;
+    Ok(Arc::new(store))
 }
 
 fn seal_key(place: &SecretRef, folder: &Path) -> anyhow::Result<SealKey> {
@@ -237,14 +237,6 @@ impl Wired {
     }
 }
 
-/// The budget of this process, in the pauses that the service was told of. The service alone keeps them: a command
-/// beside it writes nothing but a rotated token.
-pub(crate) fn budget(
-    config: &Config,
-    access: Access,
-    clock: &Arc<dyn Clock>,
-    store: &Arc<SqliteStore>,
-) -> SharedBudget {
 /// What tries Partner Center's services: without `[webhook]`, nobody registers, and that service is not used.
 pub(crate) fn portal_probes(config: &Config, client: &partner_center::Client) -> Vec<Arc<dyn Probe>> {
     let mut probes: Vec<Arc<dyn Probe>> = vec![Arc::new(ReferralsProbe(client.clone()))];
@@ -254,6 +246,14 @@ pub(crate) fn portal_probes(config: &Config, client: &partner_center::Client) ->
     probes
 }
 
+/// The budget of this process, in the pauses that the service was told of. The service alone keeps them: a command
+/// beside it writes nothing but a rotated token.
+pub(crate) fn budget(
+    config: &Config,
+    access: Access,
+    clock: &Arc<dyn Clock>,
+    store: &Arc<SqliteStore>,
+) -> SharedBudget {
     let most = config.engine.calls_at_once.get();
     let concurrency = ConcurrencySettings { most, ..ConcurrencySettings::default() };
     let settings = BudgetSettings { concurrency, ..BudgetSettings::default() };
