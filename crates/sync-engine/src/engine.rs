@@ -140,6 +140,7 @@ impl Engine {
         let mut tasks = tokio::task::JoinSet::new();
         let away = self.parts.store.start(&self.parts.settings.owner, self.now()).await?;
         self.forget_fixed().await?;
+        self.notice_new_admission().await?;
         self.notice_new_rules().await?;
         tracing::info!(away = %away, "service begins");
         for _ in 0..self.parts.settings.workers.max(1) {
@@ -173,6 +174,7 @@ impl Engine {
     pub async fn run_until_idle(self: &Arc<Self>, patience: Duration) -> StoreResult<()> {
         self.parts.store.start(&self.parts.settings.owner, self.now()).await?;
         self.forget_fixed().await?;
+        self.notice_new_admission().await?;
         self.notice_new_rules().await?;
         let mut readers = self.readers();
         if self.needs_sweeps().await? {

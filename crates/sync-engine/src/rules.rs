@@ -1,14 +1,34 @@
 //! Another mapping, another code list, another switch: a service that starts with other rules than before looks at every
-//! deal once more, for what waits for a rule raises no event.
+//! deal once more, for what waits for a rule raises no event. Where other records are let in than before, the list that
+//! they stand in is read anew: what was not let in has no deal.
 
 use deal_model::digest;
 
-use crate::{Cursor, Engine, StoreResult};
+use crate::{Cursor, Engine, Store, StoreResult, sources::BEGINNING};
 
 /// Under which name the store remembers the rules that deals were last looked at with.
 const RULES: &str = "engine.rules";
 
+/// ... and the rules by which the portal's records were last let in.
+const ADMISSION: &str = "portal.admission";
+
 impl Engine {
+    /// Begins the portal's lists anew if it lets in other records than at the last start.
+    pub(crate) async fn notice_new_admission(&self) -> StoreResult<()> {
+        let store = &self.parts.store;
+        let admission = digest(&self.parts.portal.admission()).0;
+        if store.cursor(ADMISSION).await?.as_deref() == Some(admission.as_str()) {
+            return Ok(());
+        }
+        let mut cursors = vec![Cursor { source: ADMISSION.to_owned(), position: admission }];
+        for source in self.parts.portal.sources() {
+            if store.cursor(source.name).await?.is_some() {
+                cursors.push(Cursor { source: source.name.to_owned(), position: BEGINNING.to_owned() });
+            }
+        }
+        store.mark(&[], &[], &cursors, None).await.map(drop)
+    }
+
     /// Marks every deal if the rules are not those of the last start.
     pub(crate) async fn notice_new_rules(&self) -> StoreResult<()> {
         let specs = serde_json::to_string(self.parts.specs.as_ref())
@@ -22,4 +42,10 @@ impl Engine {
         let remembered = Cursor { source: RULES.to_owned(), position: rules };
         self.parts.store.mark(&[], &[], &[remembered], None).await.map(drop)
     }
+}
+
+/// Lets the next start look at every deal once more, whatever its rules.
+pub(crate) async fn forget_rules(store: &dyn Store) -> StoreResult<()> {
+    let forgotten = Cursor { source: RULES.to_owned(), position: String::new() };
+    store.mark(&[], &[], &[forgotten], None).await.map(drop)
 }

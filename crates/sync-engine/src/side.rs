@@ -220,6 +220,12 @@ pub trait Side: Send + Sync + 'static {
     /// The sources to be read.
     fn sources(&self) -> Vec<Source>;
 
+    /// The rules by which records are let in that no deal has (portal), as a text that changes with them: what was passed
+    /// over before is then listed once more.
+    fn admission(&self) -> String {
+        String::new()
+    }
+
     /// The next page of a source after `position` (`None`: from the beginning).
     async fn changes(
         &self,

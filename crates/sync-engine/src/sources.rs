@@ -16,6 +16,9 @@ use crate::{
     stop::Stop,
 };
 
+/// The position of a source that is to be read from its beginning once more.
+pub(crate) const BEGINNING: &str = "";
+
 /// Reads one source.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -102,7 +105,7 @@ impl Engine {
             let Some(fence) = store.lease(&lease, &self.parts.settings.owner, began, until).await? else {
                 return Ok(heard);
             };
-            let position = store.cursor(name).await?;
+            let position = store.cursor(name).await?.filter(|position| position != BEGINNING);
             let bounds = scope(ports::Lane::Background, until);
             let page = match self.side(reader.side).changes(name, position.as_deref(), bounds).await {
                 Ok(page) => page,
