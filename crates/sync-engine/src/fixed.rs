@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use deal_model::{GroupId, Specs};
 
-use crate::{ConnectionProblem, Engine, FixedPath, StoreResult};
+use crate::{ConnectionProblem, Engine, FixedPath, StoreResult, rules::forget_rules};
 
 /// How the key of a connection's problem begins when it is about such a place.
 const FIXED: &str = "fixed.";
@@ -65,7 +65,8 @@ impl Engine {
         self.parts.store.fix_path(&fixed).await?;
         self.parts.store.connection_problem(&problem.key, Some(&problem)).await?;
         self.fix(group);
-        Ok(())
+        // A deal that was refused there before says so of its value; and what waits there now waits for a person.
+        self.look_at_all().await
     }
 
     fn fix(&self, group: &GroupId) {
@@ -79,8 +80,13 @@ impl Engine {
     }
 }
 
-/// A person asks for another try of what the portal refused at `path`; whether anything was known of it.
+/// A person asks for another try of what the portal refused at `path`; whether anything was known of it. The next start
+/// looks at every deal, for what waits there raises no event.
 pub async fn free_path(store: &dyn crate::Store, path: &str) -> StoreResult<bool> {
     store.connection_problem(&format!("{FIXED}{path}"), None).await?;
-    store.free_path(path).await
+    let known = store.free_path(path).await?;
+    if known {
+        forget_rules(store).await?;
+    }
+    Ok(known)
 }

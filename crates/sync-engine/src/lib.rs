@@ -19,7 +19,7 @@ mod verify;
 
 pub use engine::{Engine, Parts};
 pub use fixed::free_path;
-pub use leads::{CrmLead, LeadMemory, LeadWrite, PortalLead};
+pub use leads::{CrmLead, LEAD_NOTE, LeadBase, LeadMemory, LeadWrite, PortalLead};
 pub use settings::{
     BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, PAGES_A_TURN, REMEMBERED_KEYS,
     REPLANS, ROUNDS, SOURCE_TRIES, WAITING_BIRTHS,

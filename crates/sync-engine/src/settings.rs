@@ -26,6 +26,9 @@ pub const REMEMBERED_KEYS: usize = 100_000;
 /// Most pages that one turn of a source reads before it lets others at the store.
 pub const PAGES_A_TURN: usize = 50;
 
+/// Most leads that a person is told of at once because the CRM refuses them.
+pub(crate) const LEADS_TOLD: usize = 20;
+
 /// How long a problem that only an admin can end is left alone.
 pub const LOOK_AT_PROBLEMS_AGAIN: Duration = Duration::from_mins(15);
 

@@ -6,7 +6,10 @@ use deal_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{CallScope, Engine, SideError, StoreResult, Wanted};
+use crate::{
+    CallScope, Engine, SideError, StoreResult, Wanted,
+    pass::{Conversion, tell_of_second},
+};
 
 /// What a difference of the lifecycle is called.
 const STAGE: &str = "stage";
@@ -75,11 +78,15 @@ impl Engine {
     pub async fn preview(&self, ids: &[DealId]) -> StoreResult<Vec<Preview>> {
         self.recall_fixed().await?;
         let specs = self.specs();
-        let deals = self.parts.store.deals(ids).await?;
-        let crm = self.look_at(Side::Crm, &deals).await;
+        let mut deals = self.parts.store.deals(ids).await?;
+        let mut crm = self.look_at(Side::Crm, &deals).await;
+        let mut second = Vec::with_capacity(deals.len());
+        for (deal, crm) in deals.iter_mut().zip(&mut crm) {
+            second.push(self.preview_conversion(deal, crm).await?);
+        }
         let portal = self.look_at(Side::Portal, &deals).await;
         let mut previews = Vec::with_capacity(deals.len());
-        for ((deal, crm), portal) in deals.into_iter().zip(crm).zip(portal) {
+        for (((deal, crm), portal), second) in deals.into_iter().zip(crm).zip(portal).zip(second) {
             let unread = crm.as_ref().err().or(portal.as_ref().err()).cloned();
             let (crm, portal) = (crm.unwrap_or(Sight::Unread), portal.unwrap_or(Sight::Unread));
             let claims = crm.seen().and_then(|seen| seen.crm()?.claims.clone());
@@ -98,12 +105,41 @@ impl Engine {
                 mapping: &self.parts.mapping,
                 now: self.now(),
                 portal_ahead: self.portal_ahead(),
-                claimed_elsewhere,
+                claimed_elsewhere: claimed_elsewhere || second,
             };
-            let plan = plan(&input);
+            let mut plan = plan(&input);
+            if second {
+                tell_of_second(&mut plan);
+            }
             previews.push(Preview { deal, crm, portal, plan, unread });
         }
         Ok(previews)
+    }
+
+    /// What a pass would find of the lead that an opportunity was converted from: the deal goes on with its referral, as
+    /// far as this preview knows. Whether it is a second opportunity of that lead.
+    async fn preview_conversion(
+        &self,
+        deal: &mut Deal,
+        crm: &mut Result<Sight, SideError>,
+    ) -> StoreResult<bool> {
+        let facts = crm.as_ref().ok().and_then(Sight::seen).and_then(|seen| seen.crm());
+        let opted_in = facts.is_some_and(|facts| facts.opted_in);
+        let (None, Some(opportunity), true) = (&deal.links.portal, &deal.links.crm, opted_in) else {
+            return Ok(false);
+        };
+        let scope = CallScope { lane: ports::Lane::Background, send_before: None };
+        match self.conversion(opportunity, scope).await? {
+            Ok(Conversion::Nothing) => {}
+            Ok(Conversion::Continues(referral)) => {
+                deal.links.portal = Some(referral);
+                deal.born = Side::Portal;
+            }
+            Ok(Conversion::Answered) => return Ok(true),
+            // A pass would not go on either.
+            Err(error) => *crm = Err(error),
+        }
+        Ok(false)
     }
 
     async fn look_at(&self, side: Side, deals: &[Deal]) -> Vec<Result<Sight, SideError>> {

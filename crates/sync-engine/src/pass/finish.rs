@@ -152,7 +152,7 @@ impl Engine {
         }
         let mut next = Item::new(item.claim.clone(), item.deal.clone());
         next.sights = latest(item);
-        next.claimed_elsewhere = item.claimed_elsewhere;
+        next.elsewhere = item.elsewhere;
         let plan = self.plan_for(&next);
         // A referral that just closed ends the deal, which only a plan of its own may say.
         let finishes = plan.phase == Some(Phase::Finished) && item.deal.phase != Phase::Finished;
@@ -297,7 +297,7 @@ pub(super) fn still_waiting(item: &Item) -> Vec<WaitingEffect> {
     round.plan.waiting.iter().filter(|waiting| !left(waiting)).cloned().collect()
 }
 
-fn needs_a_person(class: &RetryClass) -> bool {
+pub(super) fn needs_a_person(class: &RetryClass) -> bool {
     matches!(class, RetryClass::Person | RetryClass::Bug)
 }
 

@@ -3,6 +3,7 @@
 mod ahead;
 mod apply;
 mod birth;
+mod conversion;
 mod crm;
 mod doubts;
 mod finish;
@@ -13,6 +14,7 @@ mod refusals;
 mod stranger;
 mod tell;
 
+pub(crate) use conversion::{Conversion, Elsewhere, tell_of_second};
 use deal_model::{Deal, Effect, EffectEnd, Observation, PerSide, Plan, PlanInput, Side, Sight, plan};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use jiff::Timestamp;
@@ -33,7 +35,8 @@ pub(crate) struct Item {
     read: Hints,
     /// The portal's sight is the stored stand-in, not a read.
     stood_in: bool,
-    claimed_elsewhere: bool,
+    /// Why it cannot have a referral of its own, if it cannot.
+    elsewhere: Option<Elsewhere>,
     /// How often it was planned anew because a record moved.
     replans: usize,
     round: Round,
@@ -79,7 +82,7 @@ impl Item {
             sights: PerSide::new(Sight::Unread, Sight::Unread),
             read,
             stood_in: false,
-            claimed_elsewhere: false,
+            elsewhere: None,
             replans: 0,
             round: Round::default(),
             ended: false,
@@ -206,7 +209,7 @@ impl Engine {
 
     /// Plans; reads the portal by id first if an irreversible effect would leave from a stand-in.
     async fn decide(&self, item: &mut Item) -> StoreResult<()> {
-        item.claimed_elsewhere = self.claimed_elsewhere(item).await?;
+        item.elsewhere = self.claimed_elsewhere(item).await?.then_some(Elsewhere::Copied);
         self.link_converted(item).await?;
         if item.ended {
             return Ok(());
@@ -226,7 +229,7 @@ impl Engine {
 
     fn plan_for(&self, item: &Item) -> Plan {
         let specs = self.specs();
-        plan(&PlanInput {
+        let mut plan = plan(&PlanInput {
             deal: &item.deal,
             crm: &item.sights.crm,
             portal: &item.sights.portal,
@@ -234,8 +237,12 @@ impl Engine {
             mapping: &self.parts.mapping,
             now: self.now(),
             portal_ahead: self.portal_ahead(),
-            claimed_elsewhere: item.claimed_elsewhere,
-        })
+            claimed_elsewhere: item.elsewhere.is_some(),
+        });
+        if item.elsewhere == Some(Elsewhere::Converted) {
+            tell_of_second(&mut plan);
+        }
+        plan
     }
 
     async fn claimed_elsewhere(&self, item: &Item) -> StoreResult<bool> {

@@ -99,11 +99,7 @@ impl Engine {
     }
 
     async fn unread(&self, item: &mut Item, side: Side, error: SideError) -> StoreResult<()> {
-        let after = match &error.class {
-            RetryClass::Later { after } => *after,
-            RetryClass::Person | RetryClass::Bug => Some(crate::settings::LOOK_AT_PROBLEMS_AGAIN),
-            RetryClass::Authenticate | RetryClass::Changed | RetryClass::Doubtful => None,
-        };
+        let after = read_again(&error.class);
         tracing::warn!(deal = %item.deal.id, error = %error.what, "could not read");
         if error.class == RetryClass::Person {
             let record = if side == Side::Crm { "opportunity" } else { "referral" };
@@ -117,6 +113,15 @@ impl Engine {
             return self.retry_with_problem(item, after, problem).await;
         }
         self.retry(item, after).await
+    }
+}
+
+/// How long a deal waits that could not be read; the usual back-off, if nothing says otherwise.
+pub(super) fn read_again(class: &RetryClass) -> Option<Duration> {
+    match class {
+        RetryClass::Later { after } => *after,
+        RetryClass::Person | RetryClass::Bug => Some(crate::settings::LOOK_AT_PROBLEMS_AGAIN),
+        RetryClass::Authenticate | RetryClass::Changed | RetryClass::Doubtful => None,
     }
 }
 

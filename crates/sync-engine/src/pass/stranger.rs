@@ -19,6 +19,9 @@ impl Engine {
                 return self.hand_back(claim, again).await;
             }
         };
+        if !matches!(stranger, Stranger::Lead(_)) {
+            self.tell_of_lead(&record, None).await?;
+        }
         match stranger {
             Stranger::Born(referral) => self.begin(claim, referral.record).await,
             Stranger::Companion { engagement } => {

@@ -5,6 +5,7 @@
 mod births;
 mod clocks;
 mod guard;
+mod leads;
 mod looking;
 mod passes;
 mod platform;

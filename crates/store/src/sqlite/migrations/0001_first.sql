@@ -52,7 +52,7 @@ CREATE TABLE former_link (
 -- Referrals that are leads, and were brought to the CRM's own lead records.
 CREATE TABLE lead (
     referral TEXT PRIMARY KEY,
-    memory   TEXT NOT NULL                     -- {base: field -> side -> what it held, note: what a person was told}
+    memory   TEXT NOT NULL                     -- {base: field -> side -> fingerprint of what it held, note: what a person was told}
 ) STRICT, WITHOUT ROWID;
 
 -- Irreversible effects that wait for their time.

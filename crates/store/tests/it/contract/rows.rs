@@ -205,7 +205,7 @@ async fn what_is_kept_of_a_lead_comes_back_and_only_its_claim_may_write_it(store
     put(store, &[mark(referral("r1", true), 1)]).await;
     let claim = claim_one(store, 1).await;
     assert_eq!(store.lead(&"r1".into()).await.unwrap(), None);
-    let pair = PerSide::new(Observed::Value(Value::Text("1".to_owned())), Observed::Empty);
+    let pair = PerSide::new(Fingerprint("p".to_owned()), Fingerprint("c".to_owned()));
     let memory = LeadMemory { base: [("phone".into(), pair)].into(), note: Some("x".to_owned()) };
     store.keep_lead(&claim.fence, &"r1".into(), &memory).await.unwrap();
     assert_eq!(store.lead(&"r1".into()).await.unwrap(), Some(memory.clone()));

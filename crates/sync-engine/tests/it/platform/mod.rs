@@ -1,5 +1,6 @@
 //! One platform in memory: records with versions, a log of its calls, and faults on request.
 
+mod leads;
 mod side;
 
 use std::{
@@ -66,6 +67,8 @@ pub(crate) struct Record {
     pub(crate) external: Option<RecordId>,
     pub(crate) engagement: Option<RecordId>,
     pub(crate) ours: bool,
+    /// A lead, if it is a referral.
+    pub(crate) lead: bool,
     pub(crate) created: Timestamp,
     pub(crate) expires: Option<Timestamp>,
     pub(crate) reports: Vec<sync_engine::Report>,
@@ -92,6 +95,7 @@ pub(crate) struct State {
     pub(crate) companions_unlisted: bool,
     pub(crate) blind: BTreeMap<String, String>,
     pub(crate) polls: usize,
+    pub(crate) leads: leads::Leads,
     pub(crate) scopes: Vec<CallScope>,
     created: usize,
 }
@@ -147,6 +151,7 @@ impl Platform {
             external: None,
             engagement: None,
             ours: true,
+            lead: false,
             created: ago,
             expires: None,
             reports: Vec::new(),

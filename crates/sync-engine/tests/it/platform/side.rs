@@ -7,8 +7,8 @@ use deal_model::{RecordId, Side as Which, Sight};
 use jiff::{SignedDuration, Timestamp};
 use ports::RetryClass;
 use sync_engine::{
-    Applied, CallScope, Change, Changes, Created, IndexEntry, NewRecord, Side, SideError, Source, Stranger,
-    Wanted,
+    Applied, CallScope, Change, Changes, Created, CrmLead, IndexEntry, LeadWrite, NewRecord, Side, SideError,
+    Source, Stranger, Wanted,
 };
 
 use super::{Call, Fault, Platform, describe, error};
@@ -116,6 +116,9 @@ impl Side for Platform {
         let Some(found) = self.state().records.get(record).cloned() else { return Ok(Stranger::Hidden) };
         let observation = Box::new(self.observation(record, &found));
         Ok(match (&found.external, &found.engagement) {
+            (None, _) if found.ours && found.lead => {
+                Stranger::Lead(Box::new(self.portal_lead(record, &found)))
+            }
             (_, Some(engagement)) if !found.ours => Stranger::Companion { engagement: engagement.clone() },
             (Some(opportunity), _) => {
                 Stranger::Claims { referral: observation, opportunity: opportunity.clone() }
@@ -123,6 +126,31 @@ impl Side for Platform {
             _ if found.life.is_closed() => Stranger::Nothing,
             _ => Stranger::Born(observation),
         })
+    }
+
+    fn admission(&self) -> String {
+        self.state().leads.admission.clone()
+    }
+
+    async fn lead(&self, referral: &RecordId, _: CallScope) -> Result<Option<CrmLead>, SideError> {
+        Ok(self.state().leads.rows.get(referral).map(|row| row.seen(referral)))
+    }
+
+    async fn write_lead(&self, write: &LeadWrite, scope: CallScope) -> Result<CrmLead, SideError> {
+        self.note(format!("lead {}", write.referral), scope);
+        self.keep_lead(write)
+    }
+
+    async fn converted_from(
+        &self,
+        opportunity: &RecordId,
+        _: CallScope,
+    ) -> Result<Option<RecordId>, SideError> {
+        let state = self.state();
+        if state.leads.conversions_hidden {
+            return Err(error(RetryClass::Person, true));
+        }
+        Ok(state.leads.conversions.get(opportunity).cloned())
     }
 
     fn blind(&self) -> BTreeMap<String, String> {
