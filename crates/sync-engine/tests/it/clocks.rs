@@ -203,7 +203,8 @@ async fn help_that_is_not_answered_is_told_at_four_days_and_at_one_until_somebod
     world.settle(DAY + 60).await;
     assert!(told().contains("help is not answered") && told().contains("less than 4 days"), "{}", told());
     assert!(told().contains("go on alone"), "{}", told());
-    world.settle(3 * DAY).await;
+    world.wait(3 * DAY).await;
+    world.settle(0).await;
     assert!(told().contains("less than 1 day"), "{}", told());
     answers(&world);
     let id = world.id("006").await;
