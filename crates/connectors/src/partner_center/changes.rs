@@ -7,6 +7,7 @@
 
 use deal_model::RecordId;
 use jiff::Timestamp;
+use mapping::Inbound;
 use partner_center::{CallContext, EngagementId, Filter, ListQuery, Order, Referral, ReferralPage};
 use serde::{Deserialize, Serialize};
 use sync_engine::{CallScope, Changes, Hints, IndexEntry, Seen, SideError, Target};
@@ -14,7 +15,7 @@ use sync_engine::{CallScope, Changes, Hints, IndexEntry, Seen, SideError, Target
 use super::{
     PartnerCenter, context,
     failure::{self, side_error},
-    kinds::category,
+    kinds::is_lead,
     transform::{Ownership, engagement, index_entry, may_be_born, ownership, record_id},
 };
 
@@ -100,12 +101,19 @@ impl PartnerCenter {
         Err(failure::unusable("more referrals carry one time of change than may be read in one step"))
     }
 
+    /// What decides of [`PartnerCenter::begets`], but for the referral.
+    pub(super) fn admission_rules(&self) -> String {
+        let Inbound { create, since, conditions, .. } = self.mapping.inbound();
+        let leads = self.mapping.leads().create;
+        format!("create={create} since={since:?} conditions={conditions:?} leads={leads}")
+    }
+
     /// Whether something of the CRM's may begin with it: a deal, or a lead where leads are wanted.
     fn begets(&self, referral: &Referral) -> bool {
         let lead = || {
             self.mapping.leads().create
                 && ownership(referral, &self.settings) == Ownership::Ours
-                && category(referral, &self.settings).is_lead()
+                && is_lead(referral, &self.settings)
         };
         may_be_born(referral, &self.mapping, &self.settings) || lead()
     }

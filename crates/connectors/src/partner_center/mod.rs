@@ -167,6 +167,10 @@ impl Side for PartnerCenter {
         self.look_around(since, engagement, scope).await
     }
 
+    fn admission(&self) -> String {
+        self.admission_rules()
+    }
+
     async fn stranger(&self, record: &RecordId, scope: CallScope) -> Result<Stranger, SideError> {
         self.meet(record, scope).await
     }

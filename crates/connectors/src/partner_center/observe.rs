@@ -13,7 +13,7 @@ use sync_engine::{CallScope, PortalLead, SideError, Stranger, Wanted};
 use super::{
     PartnerCenter, context,
     failure::{self, is_hidden, side_error},
-    kinds::category,
+    kinds::is_lead,
     transform::{
         Companion, Ownership, claimed_opportunity, engagement, is_of, may_be_born, observation, ownership,
         record_id,
@@ -143,7 +143,7 @@ impl PartnerCenter {
             return Ok(engagement.map_or(Stranger::Nothing, |engagement| Stranger::Companion { engagement }));
         }
         let life = portal_life(referral.document());
-        if category(&referral, &self.settings).is_lead() {
+        if is_lead(&referral, &self.settings) {
             return Ok(self.lead(&referral, life));
         }
         if life.is_closed() {

@@ -14,7 +14,7 @@ use sync_engine::IndexEntry;
 
 use super::{
     PortalSettings,
-    kinds::{category, inviter},
+    kinds::{inviter, is_lead},
 };
 
 /// What an opportunity's identifier begins with (salesforce reference, record identifiers).

@@ -1,14 +1,15 @@
 //! The org's own Lead records of referrals that are leads: found by their unique column, made once, changed as a
 //! compare-and-set (sync rules, section 6; salesforce reference, unique keys).
 
-use deal_model::RecordId as DealRecord;
+use deal_model::{GroupId, RecordId as DealRecord};
 use mapping::{LeadField, Leads};
+use ports::RetryClass;
 use salesforce::{
     CallContext, FieldPath, Fields, Record, RecordId,
     soql::{Condition, Op, Select},
 };
 use serde_json::Value as Json;
-use sync_engine::{CrmLead, LeadWrite, SideError};
+use sync_engine::{CrmLead, LEAD_NOTE, LeadWrite, SideError};
 
 use super::{
     Salesforce,
@@ -65,14 +66,14 @@ impl Salesforce {
             let id = record.as_str().parse::<RecordId>();
             let id = id.map_err(|_| refusal::bug("a lead's record has no identifier of this platform"))?;
             let changed = self.client.update(context, &object, id, &fields, Some(*stamp)).await;
-            changed.map_err(|error| refusal::of_error(&error))?;
+            changed.map_err(|error| refused(leads, &error))?;
         } else {
             self.complete_lead(write, &mut fields, context).await?;
             match self.client.insert(context, &object, &fields).await {
                 Ok(_) => {}
                 // It is there already: the next look follows it, and nothing of it is written over.
                 Err(error) if is_duplicate(&error) => {}
-                Err(error) => return Err(refusal::of_error(&error)),
+                Err(error) => return Err(refused(leads, &error)),
             }
         }
         let after = self.find_lead(&write.referral, context).await?;
@@ -129,7 +130,8 @@ impl Salesforce {
         })
     }
 
-    /// The referral of the Lead that a person converted into this opportunity.
+    /// The referral of the Lead that a person converted into this opportunity. Where the identifier cannot be read, only
+    /// an opportunity that was converted at all is in doubt.
     pub(super) async fn lead_behind(
         &self,
         opportunity: &DealRecord,
@@ -144,11 +146,42 @@ impl Salesforce {
             .and(Condition::compare(&identifier, Op::Ne, salesforce::soql::Literal::null()));
         let select =
             Select::from(&object_name(LEAD)).fields(&[path("Id"), identifier]).filter(converted).limit(1);
-        let page =
-            self.client.query(context, &select.build()).await.map_err(|error| refusal::of_error(&error))?;
+        let page = match self.client.query(context, &select.build()).await {
+            Ok(page) => page,
+            Err(error)
+                if matches!(error.class(), RetryClass::Person | RetryClass::Bug)
+                    && self.was_converted(id, context).await == Ok(false) =>
+            {
+                tracing::warn!(%error, "the leads' identifier cannot be read");
+                return Ok(None);
+            }
+            Err(error) => return Err(refusal::of_error(&error)),
+        };
         let referral = page.records.first().and_then(|record| record.text(leads.identifier.as_str()));
         Ok(referral.map(DealRecord::new))
     }
+
+    /// Whether any Lead was converted into this opportunity.
+    async fn was_converted(&self, opportunity: RecordId, context: CallContext) -> Result<bool, SideError> {
+        let converted = Condition::compare(&path("ConvertedOpportunityId"), Op::Eq, opportunity);
+        let select = Select::from(&object_name(LEAD)).fields(&[path("Id")]).filter(converted).limit(1);
+        let page = self.client.query(context, &select.build()).await;
+        Ok(!page.map_err(|error| refusal::of_error(&error))?.records.is_empty())
+    }
+}
+
+/// A refused write, with the fields that the platform names.
+fn refused(leads: &Leads, error: &salesforce::Error) -> SideError {
+    let mut side = refusal::of_error(error);
+    for named in error.fields() {
+        let is = |column: &mapping::ApiName| column.as_str().eq_ignore_ascii_case(named);
+        let fields = leads.fields.iter().filter(|field| is(&field.column));
+        side.groups.extend(fields.map(|field| GroupId::from(field.field.as_str())));
+        if is(&leads.note) {
+            side.groups.push(GroupId::from(LEAD_NOTE));
+        }
+    }
+    side
 }
 
 fn column(name: &str) -> Result<FieldPath, SideError> {
