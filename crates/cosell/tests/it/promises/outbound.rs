@@ -457,7 +457,7 @@ async fn p19_where_the_portal_takes_no_close_as_an_error_a_person_is_told_and_no
     ground.both_judges_agree(1).await;
     let close = json!({ "StageName": "Co-sell: declined", "NextStep": "Test referral" });
     ground.seller_edits(&opportunity, close).await;
-    ground.until_told(&opportunity, &["cannot be closed as an error from here", "in Partner Center"]).await;
+    ground.until_told(&opportunity, &["cannot be closed as an error from here", "in the portal"]).await;
     assert_eq!(ground.sent("patch").await, []);
     assert_eq!(ground.referral(&referral).await["status"], "Active");
 }
@@ -517,15 +517,56 @@ async fn m9_a_place_that_the_portal_refuses_to_change_is_create_only_from_then_o
     rename(&ground, "Renamed three times", 33_000).await;
     assert_eq!(refused(&ground).await, 1);
 
-    // The tenant opens the place, and a person says so.
+    // The tenant opens the place, and a person says so: what was typed meanwhile goes, without another edit.
     let opened = json!({ "patch_paths_extra": ["/customerProfile/name"] });
     ground.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&opened)).await;
     ground.restart(|world| {
         assert!(world.cosell(&["release", "/customerProfile/name"]).status.success());
     });
+    ground.until_referral(&referral, "/customerProfile/name", is("Renamed three times")).await;
     rename(&ground, "Renamed at last", 34_000).await;
     ground.until_referral(&referral, "/customerProfile/name", is("Renamed at last")).await;
     ground.both_judges_agree(1).await;
+}
+
+#[tokio::test]
+async fn m9_the_very_value_that_was_refused_is_sent_once_its_place_is_released() {
+    let mut ground = Ground::strict(json!({ "patch_paths_refused": ["/details/notes"] }), |_| {}).await;
+    let opportunity = ground.private("Noted").await;
+    let referral = ground.referral_of(&opportunity).await;
+    ground.seller_edits(&opportunity, json!({ "Description": "Typed once", "Amount": 31_000 })).await;
+    ground.until_referral(&referral, "/details/dealValue", is(31_000)).await;
+    until("the refusal to be remembered", || async {
+        let shown = ground.cosell_json(&["deals", "show", &opportunity]).pop()?;
+        (shown["fixed_paths"][0]["path"] == "/details/notes").then_some(())
+    })
+    .await;
+    let open = json!({ "patch_paths_refused": [] });
+    ground.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&open)).await;
+    ground.restart(|world| {
+        assert!(world.cosell(&["release", "/details/notes"]).status.success());
+    });
+    ground.until_referral(&referral, "/details/notes", is("Typed once")).await;
+    ground.until_nothing_is_wrong(&opportunity).await;
+    ground.both_judges_agree(1).await;
+}
+
+#[tokio::test]
+async fn m9_contacts_that_are_read_only_in_one_deal_stay_changeable_in_all_others() {
+    let ground = Ground::strict(json!({ "contacts_read_only": true }), |world| {
+        map(world, "[fields.contacts]\non = [\"create\", \"update\"]");
+    })
+    .await;
+    let opportunity = ground.new_opportunity("With help", 30_000).await;
+    ground.opt_in(&opportunity, true).await;
+    let referral = ground.referral_of(&opportunity).await;
+    ground.microsofts(&referral).await;
+    let contact = ground.first("SELECT Id FROM Contact").await;
+    ground.seller_changes("Contact", &contact, json!({ "Title": "Head of everything" })).await;
+    ground.seller_edits(&opportunity, json!({ "Amount": 31_000 })).await;
+    ground.until_told(&opportunity, &["Customer contacts was refused"]).await;
+    let shown = ground.cosell_json(&["deals", "show", &opportunity]).pop().unwrap();
+    assert_eq!(shown["fixed_paths"], json!([]), "it is about this deal alone");
 }
 
 #[tokio::test]
