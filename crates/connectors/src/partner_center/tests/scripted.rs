@@ -506,6 +506,35 @@ async fn leads_filtered_and_foreign_referrals_are_nothing_to_us() {
 }
 
 #[tokio::test]
+async fn a_deal_of_our_own_that_looks_like_a_marketplace_lead_is_none() {
+    const LEADS: &str =
+        "version = 1\nextends = \"default\"\n[leads]\ncreate = true\nowner = \"a@b.example\"\n";
+    let mut document = inbound();
+    document["type"] = json!("Independent");
+    document["qualification"] = json!("Direct");
+    document["inviteContext"] = Json::Null;
+    let met = async |document: &Json| {
+        let script = Script::default();
+        script.answer(200, document);
+        script.side_with(LEADS).stranger(&RecordId::new(ID), SCOPE).await.unwrap()
+    };
+    assert!(matches!(met(&document).await, Stranger::Lead(_)));
+    document["externalReferenceId"] = json!(OPPORTUNITY_LONG);
+    assert!(matches!(met(&document).await, Stranger::Claims { .. }), "seen before it is remembered");
+}
+
+#[tokio::test]
+async fn other_rules_let_other_records_in() {
+    let switched = |section: &str| {
+        let file = format!("version = 1\nextends = \"default\"\n[{section}]\n");
+        Script::default().side_with(&file).admission()
+    };
+    let inbound = switched("inbound]\ncreate = true\ndefault_owner = \"a@b.example\"\n[leads");
+    let leads = switched("leads]\ncreate = true\nowner = \"a@b.example\"\n[inbound");
+    assert!(inbound != leads && switched("leads") != inbound && switched("leads") != leads);
+}
+
+#[tokio::test]
 async fn a_whole_set_replaces_what_can_be_read_and_leaves_what_cannot() {
     let script = Script::default();
     let mut document = inbound();

@@ -98,3 +98,27 @@ async fn without_a_unique_column_no_lead_is_made_and_without_leads_nothing_is_as
     assert_eq!(off.side.converted_from(&opportunity.as_str().into(), scope()).await.unwrap(), None);
     assert!(off.calls().is_empty());
 }
+
+#[tokio::test]
+async fn without_the_identifier_only_an_opportunity_that_was_converted_is_in_doubt() {
+    let desk = desk();
+    let made = desk.side.write_lead(&new(&[("company", "Contoso AG")]), scope()).await.unwrap();
+    let done = desk.act("convert", &json!({ "id": made.record.as_str() }));
+    let converted = done["opportunity"].as_str().unwrap();
+    let other = desk.opportunity(&json!({}));
+    desk.knobs(&json!({ "hidden_fields": ["Lead.Referral_Identifier__c"] }));
+    let error = desk.side.converted_from(&converted.into(), scope()).await.unwrap_err();
+    assert!(matches!(error.class, RetryClass::Person | RetryClass::Bug), "{error:?}");
+    assert_eq!(desk.side.converted_from(&other.as_str().into(), scope()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_refused_lead_names_the_fields_by_which_it_is_known() {
+    let desk = desk();
+    let long = "x".repeat(300);
+    let error =
+        desk.side.write_lead(&new(&[("phone", &long), ("email", "nobody")]), scope()).await.unwrap_err();
+    assert_eq!(error.class, RetryClass::Person, "{error:?}");
+    let named: Vec<&str> = error.groups.iter().map(deal_model::GroupId::as_str).collect();
+    assert!(!named.is_empty() && named.iter().all(|name| ["phone", "email"].contains(name)), "{named:?}");
+}
