@@ -1,6 +1,7 @@
 //! The configuration file: typed, unknown keys refused, secrets only by reference.
 
 mod limits;
+mod real_portal;
 mod secret;
 mod span;
 
@@ -11,8 +12,9 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
+pub(crate) use real_portal::is_this_machine;
 pub(crate) use secret::SecretRef;
 pub(crate) use span::Span;
 
@@ -102,6 +104,9 @@ pub(crate) struct PartnerCenterConfig {
     pub(crate) api_url: Option<String>,
     /// The webhook registration API, if it is not Microsoft's.
     pub(crate) webhooks_url: Option<String>,
+    /// What this program is called in the headers of its calls, if it is to be called anything.
+    #[serde(default, deserialize_with = "header_text")]
+    pub(crate) caller_id: Option<String>,
     /// The wait between two polls.
     #[serde(default = "minute")]
     pub(crate) poll_every: Span,
@@ -377,6 +382,13 @@ impl Default for EngineConfig {
     }
 }
 
+/// A text that a header can carry.
+fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let fits = !text.is_empty() && http::HeaderValue::from_str(&text).is_ok();
+    if fits { Ok(Some(text)) } else { Err(D::Error::custom("it is sent as a header: write letters and digits")) }
+}
+
 fn fifteen_minutes() -> Span {
     Span(Duration::from_mins(15))
 }
@@ -462,16 +474,6 @@ impl Config {
         config.check().map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         Ok(Loaded { config, folder })
-    }
-}
-
-impl Config {
-    /// Whether this configuration would write to the real portal.
-    pub(crate) fn writes_to_real_portal(&self) -> bool {
-        let real =
-            self.partner_center.api_url.as_ref().is_none_or(|url| url.contains("//api.partner.microsoft"));
-        let switches = &self.switches;
-        real && (switches.create_referrals || switches.update_referrals || switches.solutions)
     }
 }
 

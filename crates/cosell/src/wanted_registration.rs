@@ -1,4 +1,4 @@
-//! The webhook registration that the configuration asks for, and whether it would be the real portal's.
+//! The webhook registration that the configuration asks for.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use partner_center::{REFERRAL_EVENTS, RegistrationRequest, TEST_EVENT};
 use service::RECEIVER_PATH;
 use url::{Host, Url};
 
-use crate::config::Config;
+use crate::config::{Config, is_this_machine};
 
 /// How `[webhook] public_url` is written.
 const EXAMPLE: &str = "public_url = \"https://cosell.example.com\", the address under which the internet \
@@ -17,7 +17,7 @@ const EXAMPLE: &str = "public_url = \"https://cosell.example.com\", the address 
 pub(crate) fn wanted(config: &Config) -> anyhow::Result<Option<RegistrationRequest>> {
     let Some(webhook) = &config.webhook else { return Ok(None) };
     let Some(text) = &webhook.public_url else { return Ok(None) };
-    let url = public_url(text, leads_to_real_portal(config))
+    let url = public_url(text, config.registers_at_real_portal())
         .map_err(|reason| anyhow!("[webhook] public_url cannot be registered: {reason}\n  fix: {EXAMPLE}"))?;
     let events = match &webhook.events {
         Some(events) if events.is_empty() => {
@@ -41,13 +41,6 @@ pub(crate) fn demanded(config: &Config) -> anyhow::Result<RegistrationRequest> {
     })
 }
 
-/// Whether the registration is one that Partner Center itself keeps. Plain http, or this machine, is a rehearsal's;
-/// anything else may lead to the real one.
-pub(crate) fn leads_to_real_portal(config: &Config) -> bool {
-    let Some(url) = &config.partner_center.webhooks_url else { return true };
-    Url::parse(url).map_or(true, |url| url.scheme() == "https" && !is_this_machine(&url))
-}
-
 fn public_url(text: &str, real_portal: bool) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|error| format!("\"{text}\" is no address ({error})"))?;
     let plain = url.username().is_empty() && url.password().is_none();
@@ -65,16 +58,6 @@ fn public_url(text: &str, real_portal: bool) -> Result<Url, String> {
         "http" if !real_portal && is_this_machine(&url) => Ok(url),
         "http" => Err("events are sent over https only; plain http is for a local sandbox".to_owned()),
         other => Err(format!("its scheme is {other}, not https")),
-    }
-}
-
-/// Whether the address names the machine it is used on.
-fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 
@@ -150,22 +133,5 @@ mod tests {
         assert_eq!(said.issuer_url_prefixes, Some(verifier.issuer_url_prefixes));
         assert_eq!(said.issuer_organization, Some(verifier.issuer_organization));
         assert_eq!(said.signer_common_name, Some(verifier.subject_common_name));
-    }
-
-    #[test]
-    fn whatever_is_not_plainly_a_rehearsal_is_the_real_portal() {
-        let mut config: Config = toml::from_str(include_str!("cosell.toml")).unwrap();
-        for (url, real) in [
-            (None, true),
-            (Some("https://api.partnercenter.microsoft.com/webhooks/v1"), true),
-            (Some("https://proxy.example.com/webhooks/v1"), true),
-            (Some("nonsense"), true),
-            (Some("http://127.0.0.1:9/webhooks/v1"), false),
-            (Some("http://sandbox:9/webhooks/v1"), false),
-            (Some("https://localhost:9/webhooks/v1"), false),
-        ] {
-            config.partner_center.webhooks_url = url.map(str::to_owned);
-            assert_eq!(leads_to_real_portal(&config), real, "{url:?}");
-        }
     }
 }

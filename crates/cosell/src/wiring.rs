@@ -269,6 +269,7 @@ pub(crate) fn portal_client_config(config: &Config) -> partner_center::ClientCon
     if let Some(url) = &config.partner_center.webhooks_url {
         client.webhooks_url.clone_from(url);
     }
+    client.caller_id.clone_from(&config.partner_center.caller_id);
     client
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use url::{Host, Url};
+use url::Url;
 
-use super::Config;
+use super::{Config, is_this_machine};
 
 /// The shortest wait between two looks at a platform that others use too.
 const LEAST_CHECK_EVERY: Duration = Duration::from_secs(10);
@@ -70,14 +70,5 @@ impl Config {
     fn is_here(&self) -> bool {
         let url = self.partner_center.webhooks_url.as_ref().and_then(|url| Url::parse(url).ok());
         url.is_some_and(|url| is_this_machine(&url))
-    }
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }

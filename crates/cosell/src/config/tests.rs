@@ -115,3 +115,17 @@ fn an_empty_secret_is_no_secret() {
     let error = config.partner_center.client_secret.unwrap().read(folder.path()).unwrap_err().to_string();
     assert!(error.contains("it is empty") && error.contains("fix: "), "{error}");
 }
+
+#[test]
+fn the_caller_id_goes_with_every_call_and_fits_a_header() {
+    let with = |id: &str| {
+        let key = format!("caller_id = {id}");
+        toml::from_str::<Config>(&TEMPLATE.replace("#caller_id = \"cosell\"", &key))
+    };
+    let client = crate::wiring::portal_client_config(&with("\"cosell\"").unwrap());
+    assert_eq!(client.caller_id.as_deref(), Some("cosell"));
+    for wrong in ["\"two\\nlines\"", "\"\""] {
+        let error = with(wrong).unwrap_err().to_string();
+        assert!(error.contains("line") && error.contains("sent as a header"), "{error}");
+    }
+}

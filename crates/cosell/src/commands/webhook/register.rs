@@ -16,7 +16,7 @@ use url::Url;
 use super::{available, document, list, now, plain, print, registered};
 use crate::{
     output::{self, Format},
-    wanted_registration::{demanded, leads_to_real_portal},
+    wanted_registration::demanded,
     wiring::Wired,
 };
 
@@ -272,7 +272,7 @@ async fn refuse_rehearsal(wired: &Wired) -> anyhow::Result<()> {
     let config = &wired.loaded.config;
     let told_otherwise =
         config.webhook.as_ref().is_some_and(|webhook| webhook.dangerous_register_from_sandbox_org);
-    if leads_to_real_portal(config) && !told_otherwise && wired.is_sandbox_org().await? {
+    if config.registers_at_real_portal() && !told_otherwise && wired.is_sandbox_org().await? {
         bail!(
             "this is a sandbox org, and the registration would be the real Partner Center's, which production \
              needs\n  fix: register with production's configuration, or point [partner_center] webhooks_url at \
