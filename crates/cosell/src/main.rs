@@ -54,6 +54,17 @@ enum Command {
     Verify,
     /// Creates a referral that would never be created by itself.
     Push(commands::push::Push),
+    /// Registers a won deal for incentives, from a file.
+    ///
+    /// Reads the deal's referral and Microsoft's as they are now, and prints
+    /// what is registered already, what is lacking, and the change that would
+    /// be sent. Sends nothing without --apply, and nothing while something is
+    /// lacking or the same solution is registered. Exit status 0 only if the
+    /// deal can be registered or, with --apply, was.
+    ///
+    /// Works beside the service and leaves the store alone: what was registered
+    /// stands in the referral, and not in the deal's history.
+    Register(commands::register::Register),
     /// Releases a brake that holds irreversible effects.
     Release(commands::release::Release),
     /// Shows, makes or tries the registration that brings events here.
@@ -91,6 +102,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Deals(deals) => deals.run(config, format).await,
         Command::Verify => commands::verify::run(config, format).await,
         Command::Push(push) => push.run(config, format).await,
+        Command::Register(register) => register.run(config, format).await,
         Command::Release(release) => release.run(config, format).await,
         Command::Webhook(webhook) => webhook.run(config, format).await,
         Command::Sandbox(sandbox) => sandbox.run(format).await,

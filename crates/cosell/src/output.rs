@@ -64,6 +64,21 @@ pub(crate) fn indented(blanks: usize, text: &str) {
     }
 }
 
+/// Longest text of somebody else's that is shown, in characters.
+const MAX_SHOWN: usize = 4096;
+
+/// A text that nobody vouches for, made fit for a terminal.
+pub(crate) fn plain(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_SHOWN).collect()
+}
+
+/// Prints a text as a comment of a TOML file, wrapped at 80 columns.
+pub(crate) fn commented(text: &str) {
+    for text in wrapped(text, 2) {
+        line(format!("# {text}").trim_end());
+    }
+}
+
 /// The lines of a text that begin at column `from` and end between words. A word that is longer, such as an address,
 /// stays whole, so that it can be copied.
 fn wrapped(text: &str, from: usize) -> Vec<String> {

@@ -36,6 +36,7 @@ pub(crate) struct Wired {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) salesforce: salesforce::Client,
     pub(crate) partner_center: partner_center::Client,
+    pub(crate) portal: Arc<PartnerCenter>,
     pub(crate) tokens: Arc<partner_center::TokenSource>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) http: HttpService,
@@ -126,6 +127,7 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
         portal_client_config(config),
     );
     let portal = PartnerCenter::new(portal_client.clone(), Arc::clone(&mapping), portal_settings(config)?);
+    let portal = Arc::new(portal);
 
     let salesforce_client = salesforce::Client::new(
         counted(http.clone(), Platform::Salesforce, tally.clone()),
@@ -139,7 +141,7 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
     let engine = Engine::new(Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,
         crm: Arc::new(crm),
-        portal: Arc::new(portal),
+        portal: Arc::clone(&portal) as Arc<dyn sync_engine::Side>,
         specs: Arc::new(specs(&mapping, config)),
         mapping: mapping.version().to_owned(),
         clock: Arc::clone(&clock),
@@ -152,6 +154,7 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
         store,
         salesforce: salesforce_client,
         partner_center: portal_client,
+        portal,
         tokens,
         clock,
         http,

@@ -150,7 +150,9 @@ impl RegistrationLook {
     /// The deal's solutions: identifier and name.
     pub fn solutions(&self) -> Vec<(String, Option<String>)> {
         let all = self.referral.details();
-        all.solutions().filter_map(|one| Some((one.id()?.to_owned(), one.name().map(str::to_owned)))).collect()
+        all.solutions()
+            .filter_map(|one| Some((one.id()?.to_owned(), one.name().map(str::to_owned))))
+            .collect()
     }
 
     /// The registration that stands in the way: one of the same solutions that has not failed.
@@ -200,7 +202,8 @@ impl RegistrationLook {
             Companion::Read(theirs) => Some(theirs),
             Companion::Unread { .. } | Companion::Missing => None,
         };
-        let is_won = referral.status() == Some(Status::Closed) && referral.substatus() == Some(Substatus::Won);
+        let is_won =
+            referral.status() == Some(Status::Closed) && referral.substatus() == Some(Substatus::Won);
         let in_dollars = details.currency().is_some_and(|currency| currency.eq_ignore_ascii_case(CURRENCY));
         let solutions = self.solutions();
         Registrable {
@@ -284,7 +287,9 @@ pub struct Registered {
 #[derive(Debug, thiserror::Error)]
 pub enum RegistrationError {
     /// There is none, or it is hidden.
-    #[error("the referral is gone, or hidden from us\n  fix: sign in as somebody who sees it in Partner Center")]
+    #[error(
+        "the referral is gone, or hidden from us\n  fix: sign in as somebody who sees it in Partner Center"
+    )]
     Gone,
     /// Its owner is another organisation.
     #[error("the referral is not our own\n  fix: check organization_id in [partner_center]")]

@@ -76,7 +76,10 @@ pub fn lacks_for_registration(deal: &Registrable, today: Date) -> Vec<String> {
             deal.value_usd.is_some(),
             "The deal's value is not in US dollars, and nothing is converted: it has to be stated in dollars.",
         ),
-        (deal.value_usd.is_none_or(|value| value >= least), "The deal's value has to be at least 25,000 US dollars."),
+        (
+            deal.value_usd.is_none_or(|value| value >= least),
+            "The deal's value has to be at least 25,000 US dollars.",
+        ),
         (contract.signed <= today, "The contract cannot be signed in the future."),
         (contract.signed >= created_on, "The contract cannot be signed before the deal was created."),
         (

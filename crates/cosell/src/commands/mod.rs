@@ -7,6 +7,7 @@ pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod plan;
 pub(crate) mod push;
+pub(crate) mod register;
 pub(crate) mod release;
 pub(crate) mod run;
 pub(crate) mod sandbox;

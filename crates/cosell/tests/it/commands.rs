@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{COSELL, Platform, World, until};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "demo",
     "init",
     "login",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 12] = [
     "deals",
     "verify",
     "push",
+    "register",
     "release",
     "sandbox",
 ];

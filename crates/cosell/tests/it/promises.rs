@@ -7,5 +7,6 @@ mod connections;
 mod leads;
 mod microsoft;
 mod outbound;
+mod registering;
 mod throttling;
 mod webhooks;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     config::Config,
-    output::{self, Format},
+    output::{self, Format, plain},
     wiring::{Access, Wired, wire},
 };
 
@@ -99,12 +99,4 @@ fn print(label: &str, registration: Option<&Registration>) {
 /// Names in a row.
 fn list(names: &[String]) -> String {
     if names.is_empty() { "no events".to_owned() } else { plain(&names.join(", ")) }
-}
-
-/// Longest text of somebody else's that is shown, in characters.
-const MAX_SHOWN: usize = 4096;
-
-/// A text that nobody vouches for, made fit for a terminal.
-fn plain(text: &str) -> String {
-    text.trim().chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_SHOWN).collect()
 }
