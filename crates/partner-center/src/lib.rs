@@ -50,5 +50,5 @@ pub use referral::{
 };
 pub use refusal::{ApiError, ErrorCode};
 pub use registration::{Attempt, Registration, RegistrationRequest, TestResult};
-pub use standing::{REFERRAL_EVENTS, Standing, TEST_EVENT};
+pub use standing::{REFERRAL_EVENTS, Standing, TEST_EVENT, shown_url};
 pub use trace::Trace;

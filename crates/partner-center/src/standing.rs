@@ -49,12 +49,12 @@ impl Registration {
 
     /// The address without what follows its path: a flow's address ends in a key that lets anybody call it.
     pub fn shown_url(&self) -> String {
-        shown(&self.url)
+        shown_url(&self.url)
     }
 }
 
-/// An address up to the end of its path, without user and password.
-fn shown(text: &str) -> String {
+/// An address up to the end of its path, without user and password: what may be shown of one that is not ours.
+pub fn shown_url(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else { return "(an address that cannot be read)".to_owned() };
     let hides = url.query().is_some() || url.fragment().is_some();
     url.set_query(None);

@@ -31,21 +31,21 @@ impl fmt::Debug for SecretRef {
 
 impl<'de> Deserialize<'de> for SecretRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if let Some(name) = text.strip_prefix("env:") {
-            Ok(Self(Place::Env(name.to_owned())))
-        } else if let Some(path) = text.strip_prefix("file:") {
-            Ok(Self(Place::File(path.into())))
-        } else {
-            // The text itself may be the secret: it is not repeated.
-            Err(D::Error::custom(
-                "a secret is not written into the configuration; write env:NAME or file:PATH",
-            ))
-        }
+        // The text itself may be the secret: it is not repeated.
+        Self::named(&String::deserialize(deserializer)?).ok_or_else(|| {
+            D::Error::custom("a secret is not written into the configuration; write env:NAME or file:PATH")
+        })
     }
 }
 
 impl SecretRef {
+    /// The place that a text names; nothing, if it names none.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        let env = || text.strip_prefix("env:").map(|name| Place::Env(name.to_owned()));
+        let file = || text.strip_prefix("file:").map(|path| Place::File(path.into()));
+        env().or_else(file).map(Self)
+    }
+
     /// The secret. Relative paths start at `beside`, the configuration's folder.
     pub(crate) fn read(&self, beside: &Path) -> Result<SecretString, ConfigError> {
         let text = match &self.0 {

@@ -1,11 +1,13 @@
 //! `cosell webhook`: where Partner Center sends its events.
 //!
 //! A tenant has one registration (reference, section 6.1). What stands is read and shown before anything is changed;
-//! nobody is displaced by accident.
+//! nobody is displaced by accident. An address that is not ours is shown without what follows its path, which may be a
+//! key to somebody's door; only what really lost its place is told in full, or nobody could put it back.
 
 mod register;
 mod show;
 mod test;
+mod written;
 
 use std::{path::Path, process::ExitCode};
 
@@ -80,7 +82,7 @@ async fn available(wired: &Wired) -> anyhow::Result<Vec<String>> {
 
 fn document(registration: Option<&Registration>) -> Value {
     registration.map_or(Value::Null, |registration| {
-        json!({ "url": registration.url, "events": registration.events,
+        json!({ "url": registration.shown_url(), "events": registration.events,
             "subscriber_id": registration.subscriber_id })
     })
 }
@@ -90,7 +92,7 @@ fn print(label: &str, registration: Option<&Registration>) {
     match registration {
         None => output::labelled(label, "nobody is registered"),
         Some(registration) => {
-            output::labelled(label, &plain(&registration.url));
+            output::labelled(label, &plain(&registration.shown_url()));
             output::labelled("", &list(&registration.events));
         }
     }

@@ -3,18 +3,19 @@
 //! The platform has no conditional write here. What can be had is that nothing is displaced unseen: a registration
 //! that appeared after the look ends the command (POST answers 409), and what stands afterwards is read again.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
 use http::StatusCode;
-use partner_center::{Registration, RegistrationRequest, Standing};
-use ports::RetryClass;
+use partner_center::{Registration, RegistrationRequest, Standing, shown_url};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{available, document, list, now, plain, print, registered};
+use super::{available, document, list, now, plain, print, registered, written::Written};
 use crate::{
+    config::SecretRef,
     output::{self, Format},
     wanted_registration::demanded,
     wiring::Wired,
@@ -30,9 +31,10 @@ pub(crate) struct Register {
     #[arg(long, value_delimiter = ',', value_name = "EVENTS")]
     events: Vec<String>,
     /// Another address than `[webhook] public_url`: to put back what was
-    /// displaced.
+    /// displaced. `file:PATH` or `env:NAME` says where it is kept: a key in
+    /// it is seen by everybody who may see command lines.
     #[arg(long, value_name = "URL", requires = "events")]
-    url: Option<Url>,
+    url: Option<String>,
 }
 
 /// What the command did.
@@ -77,8 +79,15 @@ impl Register {
             Standing::Absent => self.first(wired, &request).await?,
             Standing::Ours { .. } => self.complete(wired, &request, before.expect("it stands")).await?,
             Standing::Displaced { by } if self.replace => {
-                sent(client.replace_registration(now(), &request).await)?;
-                Outcome::Replaced { displaced: by, after: confirmed(wired, &request).await }
+                let written = Written::read(client.replace_registration(now(), &request).await)?;
+                let stands = registered(client).await;
+                if let Some(lost) =
+                    stands.as_ref().ok().and_then(|stands| written.lost(before.as_ref(), stands.as_ref()))
+                {
+                    return Err(lost);
+                }
+                let after = stands.and_then(|stands| written.confirmed(&request, before.as_ref(), stands));
+                Outcome::Replaced { displaced: by, after }
             }
             Standing::Displaced { by } => {
                 Outcome::Refused { stands: by, why: "the registration belongs to another address" }
@@ -91,12 +100,9 @@ impl Register {
     fn request(&self, wired: &Wired) -> anyhow::Result<RegistrationRequest> {
         let config = &wired.loaded.config;
         let mut request = match &self.url {
-            Some(url) if !matches!(url.scheme(), "https" | "http") || !url.has_host() => {
-                bail!("--url {url} is no address that events can be sent to\n  fix: an https address")
-            }
             // Somebody else's: the configuration has no say in it.
-            Some(url) => {
-                RegistrationRequest { url: url.clone(), events: Vec::new(), signature_in_ms_header: false }
+            Some(text) => {
+                RegistrationRequest { url: address(text)?, events: Vec::new(), signature_in_ms_header: false }
             }
             None => demanded(config)?,
         };
@@ -123,8 +129,9 @@ impl Register {
                 })
             }
             answer => {
-                sent(answer)?;
-                Ok(Outcome::Registered(confirmed(wired, request).await?))
+                let written = Written::read(answer)?;
+                let stands = registered(&wired.partner_center).await?;
+                Ok(Outcome::Registered(written.confirmed(request, None, stands)?))
             }
         }
     }
@@ -150,8 +157,10 @@ impl Register {
         if added.is_empty() && dropped.is_empty() && !self.replace {
             return Ok(Outcome::Unchanged(before));
         }
-        sent(wired.partner_center.replace_registration(now(), &request).await)?;
-        Ok(Outcome::Changed { added, dropped, after: confirmed(wired, &request).await? })
+        let written = Written::read(wired.partner_center.replace_registration(now(), &request).await)?;
+        let stands = registered(&wired.partner_center).await?;
+        let after = written.confirmed(&request, Some(&before), stands)?;
+        Ok(Outcome::Changed { added, dropped, after })
     }
 
     fn tell(
@@ -182,9 +191,14 @@ impl Register {
                 }
             }
             Outcome::Replaced { displaced, after } => {
-                output::labelled("displaced", &plain(&displaced.url));
+                let label = if after.is_ok() { "displaced" } else { "maybe lost" };
+                output::labelled(label, &plain(&displaced.url));
+                output::labelled(
+                    "put back by",
+                    "keeping that address in a file that only you can read, and:",
+                );
                 // In one line, however long: it is there to be copied.
-                output::line(format!("put back by  {}", put_back(&displaced)));
+                output::line(format!("             {}", put_back(&displaced)));
                 print("now", Some(&after?));
             }
             Outcome::Refused { stands, why } => {
@@ -211,13 +225,15 @@ fn told(request: &RegistrationRequest, outcome: &Outcome) -> Value {
             "dropped": dropped, "after": document(Some(after)) }),
         Outcome::Replaced { displaced, after } => json!({
             "outcome": if after.is_ok() { "replaced" } else { "unconfirmed" },
-            "displaced": document(Some(displaced)),
+            "displaced": { "url": displaced.url, "events": displaced.events,
+                "subscriber_id": displaced.subscriber_id },
             "put_back": put_back(displaced),
             "after": document(after.as_ref().ok()),
             "why": after.as_ref().err().map(ToString::to_string),
         }),
         Outcome::Refused { stands, why } => json!({ "outcome": "refused", "why": why,
-            "would_displace": document(Some(stands)), "wanted": request.url.as_str(), "next_step": REPLACE }),
+            "would_displace": document(Some(stands)), "wanted": shown_url(request.url.as_str()),
+            "next_step": REPLACE }),
     }
 }
 
@@ -225,46 +241,25 @@ fn told(request: &RegistrationRequest, outcome: &Outcome) -> Value {
 const REPLACE: &str = "find out whose it is (Microsoft's own connector registers too); to take its place: \
                        cosell webhook register --replace";
 
-/// The command that gives the registration back. In what header the signature went is not told by the platform.
+/// The command that gives the registration back; PATH is the file in which a person keeps the address. In what header
+/// the signature went is not told by the platform.
 fn put_back(displaced: &Registration) -> String {
-    let quoted = displaced.url.replace('\'', r"'\''");
-    let events = displaced.events.join(",");
-    let command = format!("cosell webhook register --replace --url '{quoted}' --events {events}");
+    let events = displaced.events.join(",").replace('\'', r"'\''");
+    let command = format!("cosell webhook register --replace --url file:PATH --events '{events}'");
     command.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// Reads again what stands: an answer to a write says what was understood, not what came of it.
-async fn confirmed(wired: &Wired, request: &RegistrationRequest) -> anyhow::Result<Registration> {
-    let stands = registered(&wired.partner_center).await?;
-    match (request.standing(stands.as_ref()), stands) {
-        (Standing::Ours { lacking }, Some(stands)) if lacking.is_empty() => Ok(stands),
-        (Standing::Ours { lacking }, _) => {
-            bail!(
-                "Partner Center took the registration, but left out {}\n  fix: cosell webhook show",
-                list(&lacking)
-            )
-        }
-        (Standing::Displaced { by }, _) => bail!(
-            "Partner Center took the registration, and at once it leads elsewhere: {}\n  fix: find out who \
-             registers at the same time",
-            by.shown_url()
-        ),
-        (Standing::Absent, _) => {
-            bail!("Partner Center took the registration, and yet there is none\n  fix: try again")
-        }
-    }
-}
-
-/// Whether a write may have been done: then what stands now says the rest, also when its answer was lost.
-fn sent(answer: Result<Registration, partner_center::Error>) -> anyhow::Result<()> {
-    match answer {
-        Ok(_) => Ok(()),
-        Err(error) if error.class() == RetryClass::Doubtful => Ok(()),
-        Err(error) if error.api().is_some_and(|error| error.status() == StatusCode::NOT_FOUND) => {
-            Err(anyhow!("the registration vanished meanwhile\n  fix: try again"))
-        }
-        Err(error) => Err(error.into()),
-    }
+/// An address, or the one that a file or a variable keeps. It may hold a key: no complaint repeats it.
+fn address(text: &str) -> anyhow::Result<Url> {
+    let kept = SecretRef::named(text).map(|place| place.read(Path::new(""))).transpose()?;
+    let text = kept.as_ref().map_or(text, |kept| kept.expose_secret());
+    let url = Url::parse(text.trim()).ok();
+    url.filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host()).ok_or_else(|| {
+        anyhow!(
+            "--url is no address that events can be sent to\n  fix: an https address, or file:PATH of a file that \
+             holds one"
+        )
+    })
 }
 
 /// A rehearsal must not take production's registration.
