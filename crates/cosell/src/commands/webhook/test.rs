@@ -8,7 +8,8 @@ use std::{
 use anyhow::{anyhow, bail};
 use clap::Args;
 use http::StatusCode;
-use partner_center::{Attempt, CorrelationId, Standing, TEST_EVENT, TestResult};
+use partner_center::{Attempt, CorrelationId, Standing, TEST_EVENT, TestResult, shown_url};
+use ports::RetryClass;
 use serde_json::json;
 
 use super::{now, plain, registered};
@@ -44,38 +45,62 @@ impl Test {
             }
             None => send(wired, format).await?,
         };
-        let result = self.follow(wired, &id, format).await?;
-        tell(&id, result.as_ref(), self.wait, format)
+        let followed = self.follow(wired, &id, format).await?;
+        tell(&id, &followed, self.wait, format)
     }
 
-    /// Looks until the platform has finished, or the wait is over; prints deliveries as they come.
-    async fn follow(
-        &self,
-        wired: &Wired,
-        id: &CorrelationId,
-        format: Format,
-    ) -> anyhow::Result<Option<TestResult>> {
+    /// Looks until the platform has finished, or the wait is over; prints deliveries as they come. A look that fails
+    /// for a while ends nothing.
+    async fn follow(&self, wired: &Wired, id: &CorrelationId, format: Format) -> anyhow::Result<Followed> {
         let end = Instant::now() + Duration::from_secs(self.wait);
-        let (mut known, mut shown, mut pause) = (None, 0, FIRST_LOOK);
+        let (mut followed, mut shown, mut pause) = (Followed::default(), 0, FIRST_LOOK);
         loop {
-            if let Some(result) = wired.partner_center.test_result(now(), id).await? {
-                for (number, attempt) in result.attempts.iter().enumerate().skip(shown) {
-                    if format == Format::Text {
-                        output::labelled(&format!("delivery {}", number + 1), &sentence(attempt));
+            let look = wired.partner_center.test_result(now(), id).await;
+            followed.unseen = None;
+            match look {
+                Ok(None) => {}
+                Ok(Some(result)) => {
+                    for (number, attempt) in result.attempts.iter().enumerate().skip(shown) {
+                        if format == Format::Text {
+                            output::labelled(&format!("delivery {}", number + 1), &sentence(attempt));
+                        }
                     }
+                    shown = result.attempts.len();
+                    followed.result = Some(result);
                 }
-                shown = result.attempts.len();
-                known = Some(result);
+                Err(error) if matches!(error.class(), RetryClass::Later { .. }) => {
+                    followed.unseen = Some(error);
+                }
+                Err(error) => bail!("{error}\n  fix: then look again: {}", look_again(id)),
             }
-            let finished = known.as_ref().is_some_and(|result: &TestResult| is_finished(&result.status));
             let left = end.saturating_duration_since(Instant::now());
-            if finished || left.is_zero() {
-                return Ok(known);
+            if followed.is_finished() || left.is_zero() {
+                return Ok(followed);
             }
             wired.clock.sleep(pause.min(left)).await;
             pause = (pause * 2).min(LAST_LOOK);
         }
     }
+}
+
+/// What looking led to.
+#[derive(Default)]
+struct Followed {
+    /// The newest result that was seen.
+    result: Option<TestResult>,
+    /// Why the last look saw nothing.
+    unseen: Option<partner_center::Error>,
+}
+
+impl Followed {
+    fn is_finished(&self) -> bool {
+        self.result.as_ref().is_some_and(|result| is_finished(&result.status))
+    }
+}
+
+/// The command that looks at a test event that was sent.
+fn look_again(id: &CorrelationId) -> String {
+    format!("cosell webhook test --result {id}")
 }
 
 /// Makes sure that the test reaches this service and nobody else, and asks for it.
@@ -107,17 +132,14 @@ async fn send(wired: &Wired, format: Format) -> anyhow::Result<CorrelationId> {
     Ok(id)
 }
 
-fn tell(
-    id: &CorrelationId,
-    result: Option<&TestResult>,
-    waited: u64,
-    format: Format,
-) -> anyhow::Result<ExitCode> {
+fn tell(id: &CorrelationId, followed: &Followed, waited: u64, format: Format) -> anyhow::Result<ExitCode> {
+    let result = followed.result.as_ref();
     let delivered = result.is_some_and(|result| result.attempts.iter().any(is_success));
-    let finished = result.is_some_and(|result| is_finished(&result.status));
-    let later = format!("cosell webhook test --result {id}");
+    let (finished, later) = (followed.is_finished(), look_again(id));
+    let unseen = followed.unseen.as_ref().filter(|_| !finished);
     let next_step = match result {
         _ if delivered => None,
+        _ if unseen.is_some() => Some(format!("what became of it cannot be seen now; look again: {later}")),
         None => Some(format!("Partner Center knows nothing of it yet; look again: {later}")),
         Some(result) if result.attempts.is_empty() && !finished => {
             Some(format!("it was not delivered within {waited} s; look again: {later}"))
@@ -136,7 +158,7 @@ fn tell(
         Format::Json => output::json(&json!({
             "correlation_id": id.to_string(),
             "status": result.map(|result| &result.status),
-            "callback_url": result.and_then(|result| result.callback_url.as_ref()),
+            "callback_url": result.and_then(|result| result.callback_url.as_deref()).map(shown_url),
             "attempts": result.map_or(&[][..], |result| &result.attempts).iter().map(|attempt| json!({
                 "at": attempt.at,
                 "response_code": attempt.response_code,
@@ -144,12 +166,16 @@ fn tell(
                 "system_error": attempt.system_error,
             })).collect::<Vec<_>>(),
             "delivered": delivered,
+            "unseen": unseen.map(ToString::to_string),
             "next_step": next_step,
         }))?,
         Format::Text => {
             let status = result.map_or("unknown", |result| &result.status);
             let word = if delivered { "arrived" } else { "has not arrived" };
             output::labelled("result", &format!("{word} (status: {})", plain(status)));
+            if let Some(error) = unseen {
+                output::labelled("unseen", &plain(&error.to_string()));
+            }
             if let Some(next_step) = &next_step {
                 output::labelled("next", next_step);
             }

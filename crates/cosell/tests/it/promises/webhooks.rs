@@ -15,6 +15,8 @@ use crate::{
 
 /// Somebody else's address, with a key in it that opens their door.
 const THEIRS: &str = "https://other.example/flows/1?sig=s3cret";
+/// What is shown of it while it keeps its place.
+const THEIRS_SHOWN: &str = "https://other.example/flows/1?...";
 
 /// A world whose program listens for events and probes at known addresses, and says where it is reached.
 struct Place {
@@ -89,7 +91,13 @@ async fn m5_the_present_registration_is_shown_and_displacing_it_needs_replace() 
 
     let (shown, told, _) = place.webhook(&["show"]);
     assert!(shown);
-    assert_eq!((&told["registration"]["url"], &told["standing"]), (&json!(THEIRS), &json!("displaced")));
+    assert_eq!(
+        (&told["registration"]["url"], &told["standing"]),
+        (&json!(THEIRS_SHOWN), &json!("displaced"))
+    );
+    let text = place.world.cosell(&["webhook", "show"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains(THEIRS_SHOWN) && !text.contains("s3cret"), "{text}");
     assert_eq!(told["wanted"]["url"], json!(place.ours));
     assert!(told["available_events"].as_array().unwrap().contains(&json!("related-referral-updated")));
 
@@ -102,9 +110,12 @@ async fn m5_the_present_registration_is_shown_and_displacing_it_needs_replace() 
         "{complaint}"
     );
     assert!(!complaint.contains("s3cret"), "{complaint}");
-    assert!(String::from_utf8(text.stdout).unwrap().starts_with("before"), "what stands is shown first");
+    let said = String::from_utf8(text.stdout).unwrap();
+    assert!(said.starts_with("before") && said.contains(THEIRS_SHOWN), "what stands is shown first: {said}");
+    assert!(!said.contains("s3cret"), "{said}");
     let (done, told, _) = place.webhook(&["register"]);
     assert_eq!((done, &told["outcome"]), (false, &json!("refused")));
+    assert!(!told.to_string().contains("s3cret"), "{told}");
     assert_eq!(registration(&place.world).await, theirs, "nothing was changed");
 
     // Told to, it says what it displaced and how to put it back.
@@ -117,8 +128,12 @@ async fn m5_the_present_registration_is_shown_and_displacing_it_needs_replace() 
         assert!(ours["WebhookEvents"].as_array().unwrap().contains(&json!(event)), "{event}");
     }
 
-    // And that works as it is printed.
+    // And that works as it is printed, with the address where a person keeps it: a command line shows no key.
     let put_back = told["put_back"].as_str().unwrap();
+    assert!(!put_back.contains("s3cret"), "{put_back}");
+    let kept = place.world.folder().join("theirs");
+    std::fs::write(&kept, format!("{THEIRS}\n")).unwrap();
+    let put_back = put_back.replace("PATH", &format!("'{}'", kept.display()));
     let script = format!(
         "cosell() {{ '{COSELL}' --config '{}' \"$@\"; }}\n{put_back}",
         place.world.config().display()
@@ -229,7 +244,7 @@ async fn m5_a_registration_that_appears_at_the_same_moment_is_never_overwritten(
         place.world.control(Platform::PartnerCenter, Method::POST, "faults", Some(&late)).await;
         let (done, told, complaint) = place.webhook(arguments);
         assert_eq!((done, &told["outcome"]), (false, &json!("refused")), "{complaint}");
-        assert_eq!(told["would_displace"]["url"], THEIRS, "what stands is read again and shown");
+        assert_eq!(told["would_displace"]["url"], THEIRS_SHOWN, "what stands is read again and shown");
         assert_eq!(registration(&place.world).await, theirs, "{arguments:?}");
     }
 }
@@ -249,7 +264,7 @@ async fn m5_a_registration_whose_answer_was_lost_is_read_again() {
     lose("PUT").await;
     let (done, told, complaint) = place.webhook(&["register", "--replace"]);
     assert_eq!((done, &told["outcome"]), (true, &json!("replaced")), "{complaint}");
-    assert!(told["put_back"].as_str().unwrap().contains(THEIRS));
+    assert_eq!(told["displaced"]["url"], THEIRS);
     assert_eq!(registration(&place.world).await["WebhookUrl"], json!(place.ours));
 
     // And if what came of it cannot be read either, how to put it back is said all the same.
@@ -258,7 +273,56 @@ async fn m5_a_registration_whose_answer_was_lost_is_read_again() {
     place.world.control(Platform::PartnerCenter, Method::POST, "faults", Some(&blind)).await;
     let (done, told, _) = place.webhook(&["register", "--replace"]);
     assert_eq!((done, &told["outcome"]), (false, &json!("unconfirmed")), "{told}");
-    assert!(told["put_back"].as_str().unwrap().contains(THEIRS) && told["why"].is_string(), "{told}");
+    assert!(told["displaced"]["url"] == THEIRS && told["why"].is_string(), "{told}");
+}
+
+#[tokio::test]
+async fn m5_a_registration_whose_request_was_lost_is_not_said_to_have_displaced_anybody() {
+    let place = Place::new("");
+    let lose = async |method: &str| {
+        let cut =
+            json!({ "method": method, "path_contains": "/registration", "cut": "before-effect", "times": 1 });
+        place.world.control(Platform::PartnerCenter, Method::POST, "faults", Some(&cut)).await;
+    };
+    lose("POST").await;
+    let (done, told, complaint) = place.webhook(&["register"]);
+    assert!(!done && complaint.contains("nothing was changed: there is none still"), "{told} {complaint}");
+    registers(&place.world, Method::POST, THEIRS, &["referral-created"]).await;
+    let theirs = registration(&place.world).await;
+    lose("PUT").await;
+    let (done, told, complaint) = place.webhook(&["register", "--replace"]);
+    assert!(!done && complaint.contains("the former registration stands"), "{told} {complaint}");
+    assert_eq!((told, complaint.contains("s3cret")), (Value::Null, false), "nobody was displaced");
+    assert_eq!(registration(&place.world).await, theirs);
+}
+
+#[tokio::test]
+async fn m5_a_test_event_is_followed_through_looks_that_fail_and_its_id_is_never_lost() {
+    let place = Place::new("");
+    let _service = place.world.run();
+    place.until_up().await;
+    assert!(place.webhook(&["register"]).0);
+    let fail = async |status: u16, times: Option<u32>| {
+        let fault = json!({ "method": "GET", "path_contains": "/validationEvents/", "status": status,
+            "times": times });
+        place.world.control(Platform::PartnerCenter, Method::POST, "faults", Some(&fault)).await;
+    };
+    fail(503, Some(2)).await;
+    let (arrived, told, complaint) = place.webhook(&["test"]);
+    assert!(arrived, "{told} {complaint}");
+    let id = told["correlation_id"].as_str().unwrap().to_owned();
+
+    // As long as no look succeeds, it is said that nobody knows, and not that nothing arrived.
+    fail(503, None).await;
+    let (arrived, told, _) = place.webhook(&["test", "--result", &id, "--wait", "1"]);
+    assert_eq!((arrived, &told["correlation_id"]), (false, &json!(id)));
+    assert!(told["unseen"].is_string() && told["next_step"].as_str().unwrap().contains(&id), "{told}");
+    place.world.control(Platform::PartnerCenter, Method::DELETE, "faults", None).await;
+
+    // A look that no wait would mend ends it, and the complaint names the id.
+    fail(400, None).await;
+    let (arrived, _, complaint) = place.webhook(&["test", "--result", &id]);
+    assert!(!arrived && complaint.contains(&format!("--result {id}")), "{complaint}");
 }
 
 #[tokio::test]
