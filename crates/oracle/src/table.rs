@@ -138,14 +138,16 @@ fn microsoft(sheet: &mut Sheet<'_>) {
         sheet.equal("help", text(&row["How_can_Microsoft_help__c"]), label.to_owned(), Later::Fixed);
         let notes = text(&theirs["inviteContext"]["notes"]);
         sheet.equal("help_notes", text(&row["Notes_to_Microsoft__c"]), notes, Later::Fixed);
-        contacts(sheet);
+        contacts(sheet, theirs);
     } else if sheet.pair.microsoft.is_none() {
         sheet.equal("help", text(&row["How_can_Microsoft_help__c"]), String::new(), Later::Follows);
     }
 }
 
-/// The customer's people, who leave only when help is asked.
-fn contacts(sheet: &mut Sheet<'_>) {
+/// The customer's people, who leave only when help is asked, and are read-only from then on (partner-center reference,
+/// section 4.5). What was submitted stands in Microsoft's referral. Our own holds the same if it was created with the
+/// request; one that was created before, for a deal of our own, was created without them and stays so.
+fn contacts(sheet: &mut Sheet<'_>, theirs: &Value) {
     let pair = sheet.pair;
     let emails = |people: &mut dyn Iterator<Item = &Value>, member: &str| -> BTreeSet<String> {
         people.map(|person| text(&person[member]).to_lowercase()).filter(|email| !email.is_empty()).collect()
@@ -154,7 +156,10 @@ fn contacts(sheet: &mut Sheet<'_>) {
         .children("OpportunityContactRole", "OpportunityId")
         .filter_map(|role| pair.row("Contact", &role["ContactId"]));
     let in_salesforce = emails(&mut people, "Email");
-    let at_the_portal = emails(&mut list(&pair.referral["customerProfile"]["team"]).iter(), "email");
+    let in_referral = |of: &Value| emails(&mut list(&of["customerProfile"]["team"]).iter(), "email");
+    let (ours, submitted) = (in_referral(pair.referral), in_referral(theirs));
+    let created_with_help = text(&pair.referral["type"]) == "Shared";
+    let at_the_portal = if created_with_help && ours != in_salesforce { ours } else { submitted };
     sheet.equal("contacts", joined(in_salesforce), joined(at_the_portal), Later::Fixed);
 }
 

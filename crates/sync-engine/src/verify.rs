@@ -1,8 +1,8 @@
 //! Looking without touching: what a pass would do, and whether the two sides are equal now.
 
 use deal_model::{
-    Deal, DealId, GroupDecision, GroupId, GroupSpec, Life, Observation, Phase, Plan, PlanInput, Side, Sight,
-    display, held, holds_alike, plan, sends,
+    Deal, DealId, GroupDecision, GroupHeld, GroupId, GroupSpec, Held, Life, Observation, Phase, Plan,
+    PlanInput, Side, Sight, Value, display, held, holds_alike, plan, sends,
 };
 use serde::{Deserialize, Serialize};
 
@@ -256,6 +256,12 @@ impl Engine {
         let memory = &preview.deal.memory;
         let (sent, told) = (sends(crm, spec, memory)?, sends(portal, spec, memory)?);
         let (crm, portal) = (held(crm, spec, memory)?, held(portal, spec, memory)?);
+        // Help that was asked for after the creation took along what it needs in the other organisation's referral; in
+        // our own it is read-only from then on, and stays empty (partner-center reference, section 4.5).
+        let submitted = self.parts.specs.help_needs.contains(&spec.id) && !spec.to.portal.update;
+        if submitted && holds_nothing(&portal) {
+            return None;
+        }
         let alike = |portal: &_, crm: &_| holds_alike(spec, &self.parts.specs.minor_units, portal, crm);
         // An empty side whose default went across holds what it says.
         if alike(&portal, &crm) || alike(&portal, &sent) || alike(&told, &crm) {
@@ -268,6 +274,14 @@ impl Engine {
             fixed: !(spec.to.portal.update && spec.to.crm.update),
         })
     }
+}
+
+fn holds_nothing(group: &GroupHeld) -> bool {
+    group.values().all(|held| match held {
+        Held::Empty => true,
+        Held::Value(Value::Set(elements)) => elements.is_empty(),
+        Held::Value(_) => false,
+    })
 }
 
 /// Whether both sides stand at the same point; a sales stage counts only where both have one.

@@ -40,7 +40,7 @@ fn worlds() -> (Value, Value) {
     let portal = json!({ "organizationId": US, "referrals": [
         {
             "id": REFERRAL, "organizationId": US, "organizationName": "Fabrikam", "engagementId": "e1",
-            "externalReferenceId": "006Ms000069yTXj", "name": "Northwind",
+            "externalReferenceId": "006Ms000069yTXj", "name": "Northwind", "type": "Shared",
             "status": "Active", "substatus": "Accepted", "statusReason": null,
             "acceptedDateTime": "2026-11-22T13:29:28Z", "expirationDateTime": null, "referralProgram": "",
             "consent": { "consentToShareReferralWithMicrosoftSellers": true },
@@ -54,6 +54,7 @@ fn worlds() -> (Value, Value) {
             "id": "m1", "organizationId": "msft", "organizationName": "Microsoft", "engagementId": "e1",
             "status": "Active", "substatus": "Accepted", "trackingInfo": { "microsoftMsxId": "7-1A" },
             "team": [{ "firstName": "Mika", "lastName": "Seller" }],
+            "customerProfile": { "team": [{ "email": "jo.kunde@northwind.example" }] },
             "inviteContext": { "assistanceRequestCode": "ProofOfConceptOrDemo", "notes": "x",
                 "invitedBy": { "organizationId": US } },
         },
@@ -76,7 +77,7 @@ fn nothing_at_all_is_no_proof() {
 }
 
 /// Which side is changed, where, to what, and which field that is.
-const CHANGES: [(&str, &str, &str, &str); 35] = [
+const CHANGES: [(&str, &str, &str, &str); 37] = [
     ("s", "/Opportunity/0/Amount", "48000.01", "amount"),
     ("p", "/referrals/0/details/dealValue", "null", "amount"),
     ("s", "/Opportunity/0/CurrencyIsoCode", "\"USD\"", "currency"),
@@ -100,6 +101,8 @@ const CHANGES: [(&str, &str, &str, &str); 35] = [
     ("s", "/Opportunity/0/Notes_to_Microsoft__c", "null", "help_notes"),
     ("s", "/Contact/0/Email", "\"other@northwind.example\"", "contacts"),
     ("s", "/OpportunityContactRole/0/IsDeleted", "true", "contacts"),
+    ("p", "/referrals/0/customerProfile/team", "[]", "contacts"),
+    ("p", "/referrals/1/customerProfile/team", "[]", "contacts"),
     ("s", "/Opportunity/0/StageName", "\"Closed Won\"", "stage"),
     ("s", "/Opportunity/0/StageName", "\"No such stage\"", "stage"),
     ("p", "/referrals/0/substatus", "\"Won\"", "stage"),
@@ -125,6 +128,16 @@ fn each_difference_is_found_by_its_own_name() {
         assert_eq!(found, [field], "{pointer} = {value}");
         assert_eq!(verdict.equal, 0, "{pointer} = {value}");
     }
+}
+
+#[test]
+fn help_that_was_asked_later_took_the_contacts_to_microsofts_referral_alone() {
+    let (salesforce, mut portal) = worlds();
+    portal["referrals"][0]["type"] = json!("Independent");
+    portal["referrals"][0]["customerProfile"]["team"] = json!([]);
+    assert!(judge(&salesforce, &portal).holds());
+    portal["referrals"][1]["customerProfile"]["team"] = json!([]);
+    assert_eq!(judge(&salesforce, &portal).differences[0].field, "contacts");
 }
 
 #[test]

@@ -250,7 +250,13 @@ async fn m6_a_private_deal_is_shared_then_gets_help_and_is_never_taken_back() {
     assert!(audit.contains("Opportunity updated: Share with Microsoft"), "{audit}");
     assert_eq!(ground.referral(&referral).await.pointer(SHARED), Some(&json!(true)));
     assert_eq!(ground.taken("create").await.len(), 1);
-    assert_eq!(ground.taken("create-companion").await.len(), 1);
+
+    // The customer's contact goes with the request, and is read-only from then on: our own referral stays without.
+    let asked = ground.taken("create-companion").await;
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0]["customerProfile"]["team"][0]["email"], "jo.kunde@northwind.example");
+    assert_eq!(ground.referral(&referral).await["customerProfile"]["team"], json!([]));
+    ground.both_judges_agree(1).await;
 }
 
 #[tokio::test]
