@@ -386,7 +386,11 @@ impl Default for EngineConfig {
 fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let fits = !text.is_empty() && http::HeaderValue::from_str(&text).is_ok();
-    if fits { Ok(Some(text)) } else { Err(D::Error::custom("it is sent as a header: write letters and digits")) }
+    if fits {
+        Ok(Some(text))
+    } else {
+        Err(D::Error::custom("it is sent as a header: write letters and digits"))
+    }
 }
 
 fn fifteen_minutes() -> Span {

@@ -71,10 +71,13 @@ fn a_secret_never_travels_unencrypted_beyond_this_machine() {
         config.check()
     };
     for key in ["token_url", "authorize_url", "device_code_url", "api_url", "webhooks_url", "login_url"] {
-        for fine in ["https://x.example/token", "http://127.0.0.1:1/token", "http://[::1]/t", "http://localhost"] {
+        for fine in
+            ["https://x.example/token", "http://127.0.0.1:1/token", "http://[::1]/t", "http://localhost"]
+        {
             assert_eq!(with(key, fine), Ok(()), "{key} {fine}");
         }
-        for wrong in ["http://x.example/token", "http://localhost.x.example", "ftp://127.0.0.1", "x.example"] {
+        for wrong in ["http://x.example/token", "http://localhost.x.example", "ftp://127.0.0.1", "x.example"]
+        {
             let error = with(key, wrong).unwrap_err();
             assert!(error.contains(key) && error.contains("fix: "), "{wrong}: {error}");
         }
