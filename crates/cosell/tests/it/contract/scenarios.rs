@@ -11,34 +11,10 @@ use super::{
     proxy::Proxy,
     published,
 };
-use crate::harness::World;
-
-/// What Microsoft's seller fills in.
-fn invitation() -> Value {
-    json!({
-        "name": "Contoso ERP modernisation", "type": "Shared", "qualification": "SalesQualified",
-        "customerProfile": {
-            "name": "Contoso AG",
-            "address": { "addressLine1": "Ring 1", "city": "Zurich", "postalCode": "8001", "country": "CH" },
-            "team": [{ "firstName": "Mia", "lastName": "Frei", "email": "mia@contoso.example", "phoneNumber": "+41440000" }]
-        },
-        "consent": { "consentToToShareInfoWithOthers": true, "consentToContact": true,
-            "consentToShareReferralWithMicrosoftSellers": true },
-        "details": {
-            "dealValue": 250_000, "currency": "EUR", "closingDateTime": "2027-06-30T00:00:00Z",
-            "requirements": { "solutions": [{ "id": "SOL-12345-ABC", "name": "Fabrikam Insight", "type": "Name" }] }
-        },
-        "inviteContext": { "notes": "Please help", "assistanceRequestCode": "Unknown" }
-    })
-}
-
-fn says(text: &str) -> impl Fn(&Value) -> bool {
-    move |value| value == text
-}
-
-fn is(number: f64) -> impl Fn(&Value) -> bool {
-    move |value| value.as_f64() == Some(number)
-}
+use crate::{
+    harness::World,
+    scenarios::{invitation, is, says},
+};
 
 /// A world whose program reaches Partner Center through the proxy alone.
 async fn watched(description: &Path) -> (World, Proxy) {
@@ -65,7 +41,7 @@ async fn play(world: &World) {
     world.until_opportunity(&opportunity, "Microsoft_CRM_Identifier__c", says("7-1NORTH")).await;
     let edits = json!({ "Amount": 52_000.50, "CloseDate": "2027-05-15", "Description": "Pilot signed" });
     world.seller_edits(&opportunity, edits).await;
-    world.until_referral(&referral, "/details/dealValue", is(52_000.5)).await;
+    world.until_referral(&referral, "/details/dealValue", |value| *value == json!(52_000.5)).await;
     world.until_referral(&referral, "/details/notes", says("Pilot signed")).await;
     world
         .seller_creates(
@@ -76,19 +52,19 @@ async fn play(world: &World) {
     world.until_referral(&referral, "/details/requirements/solutions/1/id", says("SOL-67890-XYZ")).await;
     let edits = json!({ "/details/notes": "Steering committee said yes", "/details/dealValue": 61_500 });
     world.acts("portal/edit", json!({ "id": referral, "set": edits })).await;
-    world.until_opportunity(&opportunity, "Amount", is(61_500.0)).await;
+    world.until_opportunity(&opportunity, "Amount", is(61_500)).await;
     world.seller_edits(&opportunity, json!({ "StageName": "Closed Won" })).await;
 
     // In: accepted by leaving the stage, edited.
-    let invited = json!({ "referral": invitation(), "withMicrosoft": true });
+    let invited = json!({ "referral": invitation("Contoso ERP modernisation"), "withMicrosoft": true });
     let inbound = world.acts("microsoft/invite", invited).await["id"].as_str().unwrap().to_owned();
     let received = received(world, &inbound).await;
     world.seller_edits(&received, json!({ "StageName": "Qualification" })).await;
     world.until_referral(&inbound, "/substatus", says("Accepted")).await;
     world.seller_edits(&received, json!({ "Amount": 260_000, "Description": "Met twice" })).await;
-    world.until_referral(&inbound, "/details/dealValue", is(260_000.0)).await;
+    world.until_referral(&inbound, "/details/dealValue", is(260_000)).await;
     // In: declined.
-    let invited = json!({ "referral": invitation(), "withMicrosoft": true });
+    let invited = json!({ "referral": invitation("Contoso ERP modernisation"), "withMicrosoft": true });
     let unwanted = world.acts("microsoft/invite", invited).await["id"].as_str().unwrap().to_owned();
     let declined = self::received(world, &unwanted).await;
     let answer = json!({ "Co_sell_Response__c": "Decline", "Loss_Reason__c": "Not a customer" });

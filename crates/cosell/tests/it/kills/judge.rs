@@ -80,8 +80,16 @@ impl Tables {
             let holders = identifiers.get(id).copied().unwrap_or(0);
             expect(holders == 1, format!("{name}: {holders} opportunities carry its identifier"));
             let helpers = engagements.get(text(referral, "/engagementId")).copied().unwrap_or(0);
-            let wanted = usize::from(deal.origin != Origin::PartnerLed);
-            expect(helpers == wanted, format!("{name}: {helpers} referrals of Microsoft's, not {wanted}"));
+            let wanted = match (deal.origin, deal.life) {
+                (Origin::PartnerLed, _) => 0..=0,
+                // Who wins a deal before Microsoft was asked for help asks for none any more.
+                (Origin::CoSell, Life::Won) => 0..=1,
+                (Origin::CoSell | Origin::Invited, _) => 1..=1,
+            };
+            expect(
+                wanted.contains(&helpers),
+                format!("{name} ({:?}): {helpers} referrals of Microsoft's, not {wanted:?}", deal.life),
+            );
             let row = self.opportunities.iter().find(|row| text(row, "/Referral_Identifier__c") == id);
             let Some(row) = row else { continue };
             expect(
