@@ -75,16 +75,33 @@ async fn p13_the_times_of_the_warnings_are_a_setting_and_outlast_a_restart() {
 }
 
 #[tokio::test]
-async fn p13_help_that_microsoft_did_not_answer_is_a_notice() {
+async fn p13_help_that_microsoft_did_not_answer_is_told_of_and_no_more_once_it_is_answered() {
     let stage = Stage::set_after(|_| {}).await;
     let knobs = json!({ "expiry_days": 2 });
     stage.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&knobs)).await;
     let (opportunity, referral) = stage.pair("Northwind rollout", 48_000, true).await;
-    stage.until_opportunity(&opportunity, "Co_sell_Status__c", mentions("help is not answered")).await;
-    assert_eq!(stage.opportunity(&opportunity).await[PROBLEM], Value::Null, "nothing is wrong");
+    stage.until_opportunity(&opportunity, PROBLEM, mentions("help is not answered")).await;
+    stage.until_opportunity(&opportunity, PROBLEM, mentions("or go on alone")).await;
     let engagement = stage.referral(&referral).await["engagementId"].clone();
     stage.acts("microsoft/accept", json!({ "engagementId": engagement })).await;
     stage.until_opportunity(&opportunity, "Co_sell_Status__c", says("in step")).await;
+    stage.until_opportunity(&opportunity, PROBLEM, Value::is_null).await;
+}
+
+#[tokio::test]
+async fn p13_a_close_of_an_accepted_invitation_waits_its_grace_after_the_invitations_own_date() {
+    let mut stage =
+        Stage::set_after(|world| world.configure("close_grace = \"2s\"", "close_grace = \"30min\"")).await;
+    let (opportunity, referral) = stage.invited(expiring("Margie travel", DAY)).await;
+    stage.seller_edits(&opportunity, json!({ "Co_sell_Response__c": "Accept" })).await;
+    stage.until_referral(&referral, "/substatus", says("Accepted")).await;
+    stage.until_opportunity(&opportunity, "StageName", says("Qualification")).await;
+    let over = (Timestamp::now() - SignedDuration::from_secs(DAY)).to_string();
+    stage.colleague_edits(&referral, json!({ "/expirationDateTime": over })).await;
+    stage.seller_edits(&opportunity, json!({ "StageName": "Closed Won" })).await;
+    stage.until_opportunity(&opportunity, "Co_sell_Status__c", mentions("waiting to be won")).await;
+    stage.settle();
+    assert_eq!(stage.referral(&referral).await["status"], "Active");
 }
 
 #[tokio::test]

@@ -151,6 +151,27 @@ async fn m7_a_referral_that_is_hidden_or_not_looked_at_leaves_the_fields_empty_a
 }
 
 #[tokio::test]
+async fn m13_microsoft_is_not_asked_for_help_in_a_deal_that_it_began_though_its_referral_be_hidden() {
+    let world = World::start();
+    let knobs = json!({ "related_visibility": "hidden" });
+    world.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&knobs)).await;
+    world.configure("[partner_center]\n", "[partner_center]\ncompanion_visible = false\n");
+    world.configure("[engine]", "[engine]\nreport_every = \"1s\"");
+    let service = world.run();
+    let mut stage = Stage { world, service };
+    let (opportunity, referral) = stage.invited(invitation("Contoso ERP modernisation")).await;
+    stage.seller_edits(&opportunity, json!({ "Co_sell_Response__c": "Accept" })).await;
+    stage.until_opportunity(&opportunity, "StageName", says("Qualification")).await;
+    let help = json!({ "How_can_Microsoft_help__c": "General or other", "Consent_to_Share__c": true });
+    stage.seller_edits(&opportunity, help).await;
+    stage.until_opportunity(&opportunity, "Co_sell_Problem__c", mentions("began this deal")).await;
+    assert_eq!(stage.deal(&opportunity)["shown"]["kind"], "co-sell");
+    stage.settle();
+    assert_eq!(stage.taken("create").await, [] as [Value; 0], "nothing is posted into its engagement");
+    assert_eq!(stage.referral(&referral).await["status"], "Active");
+}
+
+#[tokio::test]
 async fn m7_another_partners_referral_in_the_engagement_is_attached_and_shown_nowhere() {
     let mut stage = told(&Told { event_id: "theirs", visibility: "everywhere", events: true }).await;
     let (opportunity, _, engagement) = asked(&stage, "Litware archive").await;
@@ -251,7 +272,12 @@ async fn m13_what_another_partner_invites_to_is_read_and_never_written() {
     let opportunity = stage.opportunity_of(&referral).await;
     stage.colleague_edits(&referral, json!({ "/details/notes": "Theirs to say" })).await;
     stage.until_opportunity(&opportunity, "Description", says("Theirs to say")).await;
+    stage.settle();
+    let untouched = stage.deal(&opportunity);
+    assert_eq!(untouched["deal"]["problems"], json!([]), "nobody changed anything: {untouched}");
+    stage.service = stage.world.run();
     stage.seller_edits(&opportunity, json!({ "Amount": 1, "StageName": "Qualification" })).await;
+    stage.until_opportunity(&opportunity, "Co_sell_Problem__c", mentions("Answer it in the portal")).await;
     stage.settle();
     assert_eq!(stage.taken("patch").await, [] as [Value; 0]);
     assert_eq!(stage.referral(&referral).await["status"], "New");
