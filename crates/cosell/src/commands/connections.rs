@@ -118,14 +118,20 @@ async fn known(loaded: &Loaded) -> anyhow::Result<Known> {
     let facts = store.facts(partner_center::TokenConfig::STORE_NAME).await?;
     let worked = store.connections_worked().await?.into_iter().collect();
     let mut problems = store.connection_problems().await?;
-    let renewed = facts.as_ref().map(|facts| facts.stored_at);
-    // A login ended it; the service will say so at its next look.
-    problems.retain(|problem| problem.key != AGE_PROBLEM || renewed.is_none_or(|at| problem.since >= at));
-    if loaded.config.webhook.is_none() {
-        // What was wrong while events were wanted.
-        problems.retain(|problem| ![WEBHOOKS_CONNECTION, WEBHOOK_PROBLEM].contains(&problem.key.as_str()));
-    }
+    let uses_webhooks = loaded.config.webhook.is_some();
+    problems.retain(|problem| still_stands(problem, facts.as_ref(), uses_webhooks));
     Ok(Known { facts, worked, problems })
+}
+
+/// Whether a problem is one still: what ended meanwhile, the service says at its next look, if one runs.
+fn still_stands(problem: &ConnectionProblem, facts: Option<&TokenFacts>, uses_webhooks: bool) -> bool {
+    match problem.key.as_str() {
+        // A login, or a renewal by a command, ended it.
+        AGE_PROBLEM => facts.is_none_or(|facts| problem.since >= facts.stored_at),
+        // It was wrong while events were wanted.
+        WEBHOOKS_CONNECTION | WEBHOOK_PROBLEM => uses_webhooks,
+        _ => true,
+    }
 }
 
 impl Known {
@@ -276,6 +282,43 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn problem(key: &str, since: &str) -> ConnectionProblem {
+        ConnectionProblem {
+            key: key.to_owned(),
+            sentence: "It ended.".to_owned(),
+            next_step: "Sign in.".to_owned(),
+            since: since.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_problem_of_an_old_sign_in_is_over_with_the_login_that_came_after_it() {
+        let stored_at = "2026-11-02T12:00:00Z".parse().unwrap();
+        let facts =
+            TokenFacts { version: 2, stored_at, signed_in_at: stored_at, account: None, challenge: None };
+        for (key, since, stands) in [
+            (AGE_PROBLEM, "2026-11-02T11:59:59Z", false),
+            (AGE_PROBLEM, "2026-11-02T12:00:01Z", true),
+            (REFERRALS_CONNECTION, "2026-11-02T11:59:59Z", true),
+        ] {
+            assert_eq!(still_stands(&problem(key, since), Some(&facts), true), stands, "{key} {since}");
+        }
+        let webhook = problem(WEBHOOK_PROBLEM, "2026-11-02T12:00:01Z");
+        assert!(still_stands(&webhook, None, true) && !still_stands(&webhook, None, false));
+    }
+
+    #[test]
+    fn what_is_told_under_no_connection_is_listed_after_them() {
+        let since = "2026-11-02T12:00:00Z";
+        let keys = [REFERRALS_CONNECTION, AGE_PROBLEM, WEBHOOK_PROBLEM, "field.hidden"];
+        let problems = keys.map(|key| problem(key, since)).to_vec();
+        let known = Known { facts: None, worked: BTreeMap::new(), problems };
+        let told = BTreeSet::from([REFERRALS_CONNECTION.to_owned()]);
+        let others: Vec<_> = known.others(&told).map(|problem| problem.key.as_str()).collect();
+        assert_eq!(others, [AGE_PROBLEM, WEBHOOK_PROBLEM, "field.hidden"]);
+        assert_eq!(known.problem(SALESFORCE_CONNECTION, None), None);
+    }
 
     #[test]
     fn an_age_is_told_in_the_largest_unit_that_fits() {

@@ -14,6 +14,8 @@ use crate::{
 };
 
 /// Prints the writes that a pass would make, and makes none.
+///
+/// Exit status 1 if a deal could not be read: its plan is not all there is.
 #[derive(Debug, Args)]
 pub(crate) struct PlanCommand {
     /// A deal, an opportunity or a referral.
@@ -31,12 +33,14 @@ impl PlanCommand {
             Some(deal) => vec![find_deal(wired.store.as_ref(), deal).await?],
             None => all_deals(wired.store.as_ref()).await?,
         };
+        let mut all_read = true;
         for page in ids.chunks(PAGE) {
             for preview in wired.engine.preview(page).await? {
+                all_read &= preview.unread.is_none();
                 print(&preview, format)?;
             }
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(if all_read { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Config, is_this_machine};
 
 /// The shortest wait between two looks at a platform that others use too.
 const LEAST_CHECK_EVERY: Duration = Duration::from_secs(10);
-/// The shortest wait where the platform runs on this machine.
+/// The shortest wait where the platform is a rehearsal's.
 const LEAST_CHECK_EVERY_HERE: Duration = Duration::from_millis(100);
 
 impl Config {
@@ -47,16 +47,15 @@ impl Config {
         let times = &self.connections;
         let latest = times.refresh_token_lifetime.0.saturating_sub(times.warn_before.0);
         if times.renew_after.0 >= latest {
-            return Err(
-                "[connections] renew_after is not before refresh_token_lifetime - warn_before: a sign-in \
-                        would be renewed only when it is too late\n  fix: renew_after = \"7d\", \
-                        refresh_token_lifetime = \"90d\", warn_before = \"14d\""
-                    .to_owned(),
-            );
+            let wrong = "[connections] renew_after is not before refresh_token_lifetime - warn_before: a sign-in \
+                         would be renewed only when it is too late\n  fix: renew_after = \"7d\", \
+                         refresh_token_lifetime = \"90d\", warn_before = \"14d\"";
+            return Err(wrong.to_owned());
         }
+        let is_real = self.is_real_portal() || self.registers_at_real_portal();
         let webhook = self.webhook.as_ref().map(|webhook| ("webhook", webhook.check_every));
         for (section, every) in [("connections", times.check_every)].into_iter().chain(webhook) {
-            let least = if self.is_here() { LEAST_CHECK_EVERY_HERE } else { LEAST_CHECK_EVERY };
+            let least = if is_real { LEAST_CHECK_EVERY } else { LEAST_CHECK_EVERY_HERE };
             if every.0 < least {
                 return Err(format!(
                     "[{section}] check_every is shorter than {least:?}\n  fix: check_every = \"{least:?}\" or more"
@@ -64,11 +63,5 @@ impl Config {
             }
         }
         Ok(())
-    }
-
-    /// Whether Partner Center is one on this machine: the sandbox.
-    fn is_here(&self) -> bool {
-        let url = self.partner_center.webhooks_url.as_ref().and_then(|url| Url::parse(url).ok());
-        url.is_some_and(|url| is_this_machine(&url))
     }
 }

@@ -106,6 +106,8 @@ fn times_that_would_renew_too_late_or_ask_without_rest_are_refused_with_the_cure
     let error = config.check().unwrap_err();
     assert!(error.contains("[webhook] check_every") && error.contains("\"10s\" or more"), "{error}");
     config.partner_center.webhooks_url = Some("http://127.0.0.1:1/webhooks/v1".to_owned());
+    config.check().unwrap_err();
+    config.partner_center.api_url = Some("http://127.0.0.1:1/v1.0/engagements".to_owned());
     assert_eq!(config.check(), Ok(()), "the sandbox may be asked often");
 }
 

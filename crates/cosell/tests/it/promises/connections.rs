@@ -206,6 +206,10 @@ async fn m4_the_application_proves_itself_by_a_certificate_as_well_as_by_a_secre
 async fn m4_without_a_seal_key_no_command_keeps_a_sign_in_and_each_says_what_to_do() {
     let world = nobody_signed_in();
     login(&world).await;
+    // A deal, for without one `plan` has nobody to call.
+    let opportunity = world.new_opportunity("Sealed", 1000).await;
+    world.opt_in(&opportunity, false).await;
+    assert!(world.cosell(&["sync", "--once"]).status.success());
     world.configure("seal_key = \"file:seal.key\"\n", "");
     for command in [
         &["login", "partner-center", "--device-code"][..],
@@ -219,14 +223,75 @@ async fn m4_without_a_seal_key_no_command_keeps_a_sign_in_and_each_says_what_to_
             String::from_utf8(output.stdout).unwrap(),
             String::from_utf8(output.stderr).unwrap()
         );
-        if command[0] == "plan" && output.status.success() {
-            // With no deal there is nobody to call.
-            continue;
-        }
         assert!(!output.status.success(), "{command:?}: {told}");
         let flat = told.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(flat.contains("seal_key") && flat.contains("openssl rand -base64 32"), "{command:?}: {told}");
     }
+}
+
+#[tokio::test]
+async fn m4_a_configuration_of_another_tenant_neither_reads_nor_replaces_the_sign_in_of_a_store() {
+    let world = nobody_signed_in();
+    login(&world).await;
+    // The first round binds the store.
+    assert!(world.cosell(&["sync", "--once"]).status.success());
+    let tenant = format!("tenant_id = \"{}\"", said(&world, "tenant_id"));
+    let other = "tenant_id = \"7a1c0000-0000-4000-8000-0000000000ff\"";
+    world.configure(&tenant, other);
+    for command in [
+        &["login", "partner-center", "--device-code"][..],
+        &["connections"],
+        &["connections", "--test"],
+        &["webhook", "show"],
+        &["plan", "--all"],
+    ] {
+        let output = world.cosell(command);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{command:?}: {told}");
+        assert!(told.contains("belongs to tenant") && told.contains("fix: [store] path"), "{told}");
+    }
+    world.configure(other, &tenant);
+    assert_eq!(states(&connections(&world, &["--test"])), ["ok", "ok", "ok"]);
+}
+
+#[tokio::test]
+async fn m4_who_only_polls_needs_no_webhooks_connection() {
+    let world = nobody_signed_in();
+    let text = fs::read_to_string(world.config()).unwrap();
+    let (before, rest) = text.split_once("[webhook]").unwrap();
+    let (_, after) = rest.split_once("[guard]").unwrap();
+    fs::write(world.config(), format!("{before}[guard]{after}")).unwrap();
+    // The user may not see the registration.
+    let refused = json!({ "method": "GET", "path_contains": "/registration", "status": 403 });
+    world.control(Platform::PartnerCenter, Method::POST, "faults", Some(&refused)).await;
+    login(&world).await;
+    assert_eq!(states(&connections(&world, &["--test"])), ["ok", "not used", "ok"]);
+    let _service = world.run();
+    until("the service tried its connections", || async {
+        (states(&connections(&world, &[])) == ["ok", "not used", "ok"]).then_some(())
+    })
+    .await;
+    assert!(world.cosell(&["connections"]).status.success());
+}
+
+#[tokio::test]
+async fn p3_what_else_needs_a_person_is_listed_after_the_connections_and_counts() {
+    let world = World::start();
+    let listen = "[webhook]\nlisten = \"127.0.0.1:0\"";
+    // Nobody registered this address.
+    world.configure(listen, &format!("{listen}\npublic_url = \"http://127.0.0.1:9\""));
+    let service = world.run();
+    let listed = until("the lack of a registration is listed", || async {
+        let shown = connections(&world, &[]);
+        let found = shown.iter().find(|one| one["key"] == "partner_center.webhook").cloned();
+        found.filter(|_| states(&shown) == ["ok", "ok", "ok", "needs you"])
+    })
+    .await;
+    assert_eq!(listed["next_step"], "Run: cosell webhook register");
+    let output = world.cosell(&["connections"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && told.contains("next: Run: cosell webhook register"), "{told}");
+    drop(service);
 }
 
 #[tokio::test]
