@@ -152,6 +152,8 @@ pub(super) struct Field {
     pub(super) scale: Option<u32>,
     /// Whether the portal decides the member itself.
     pub(super) portal_decides: bool,
+    /// Whether the field says which list its codes come from.
+    pub(super) names_list: bool,
     /// What the portal demands of the value.
     pub(super) demands: Demands,
     pub(super) shape: Shape,
@@ -271,6 +273,7 @@ fn field(
         max_chars: table.get("max_length").and_then(|node| typed::count(node, 1, mistakes)),
         scale: table.get("scale").and_then(|node| scale(node, mistakes)),
         portal_decides,
+        names_list: table.get("list").is_some(),
         demands,
         shape,
     })

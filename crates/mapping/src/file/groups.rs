@@ -215,6 +215,13 @@ fn check_place(field: &Field, policy: &Policy, to: PerSide<Route>, mistakes: &mu
         let what = format!("the type `{}` cannot be written to the portal", field.type_name);
         mistakes.add(policy.blame(field.at), what, "set `direction = \"to_salesforce\"`");
     }
+    if outward && !field.names_list && matches!(codec, Codec::Attribute { .. }) {
+        mistakes.add(
+            policy.blame(field.at),
+            format!("`{}` would send whatever is typed: an attribute needs the list of its codes", field.id),
+            "add `list = \"marketplace_intent\"` or the like, or set `direction = \"to_salesforce\"`",
+        );
+    }
     if companion.is_some() && to.portal.update {
         mistakes.add(
             portal_at,

@@ -193,6 +193,21 @@ fn a_default_of_the_wrong_type_is_told() {
 }
 
 #[test]
+fn an_attribute_that_goes_to_the_portal_needs_the_list_of_its_codes() {
+    let field = "[fields.segment]\ntype = \"attribute\"\nattribute = \"Segment\"\n\
+        partner_center = \"/details/requirements/additionalRequirements/attributes\"\n\
+        salesforce = \"Opportunity.Segment__c\"\n";
+    told(
+        field,
+        &["2:9 `segment` would send whatever is typed: an attribute needs the list of its codes; add `list = "],
+    );
+    // What is only read is sent nowhere.
+    let read = format!("{HEAD}extends = \"default\"\n{field}direction = \"to_salesforce\"\n");
+    Mapping::with_company("ours.toml", &read).unwrap();
+    told(&format!("{field}list = \"segmnts\"\n"), &["7:8 "]);
+}
+
+#[test]
 fn a_code_that_the_list_does_not_have_is_told() {
     told(
         "[fields.help]\nvalues = { \"A quote\" = \"QuoteOrLicensing\" }\n",
