@@ -199,7 +199,9 @@ fn an_attribute_that_goes_to_the_portal_needs_the_list_of_its_codes() {
         salesforce = \"Opportunity.Segment__c\"\n";
     told(
         field,
-        &["2:9 `segment` would send whatever is typed: an attribute needs the list of its codes; add `list = "],
+        &[
+            "2:9 `segment` would send whatever is typed: an attribute needs the list of its codes; add `list = ",
+        ],
     );
     // What is only read is sent nowhere.
     let read = format!("{HEAD}extends = \"default\"\n{field}direction = \"to_salesforce\"\n");
