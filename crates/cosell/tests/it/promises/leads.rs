@@ -70,6 +70,10 @@ async fn m18_leads_are_ignored_until_they_are_switched_on() {
     stage.settle();
     assert_eq!(leads(&stage).await, [] as [Value; 0]);
     assert_eq!(stage.query("SELECT Id FROM Opportunity").await.len(), 1);
+    // Switched on, what waits for an answer is met, though nothing of it changed.
+    switched_on(&stage.world);
+    stage.service = stage.world.run();
+    until("the three leads", || async { (leads(&stage).await.len() == 3).then_some(()) }).await;
 }
 
 #[tokio::test]
@@ -137,7 +141,9 @@ async fn m18_a_converted_lead_moves_its_referral_to_its_opportunity_once_that_is
     let mut stage = Stage::set_after(switched_on).await;
     let referral = stage.acts("microsoft/lead", lead("sales-qualified", "Contoso")).await["id"].clone();
     let id = lead_of(&stage, &referral).await["Id"].clone();
-    let convert = json!({ "id": id, "opportunity": { "Amount": 1_000, "CurrencyIsoCode": "EUR" } });
+    let convert = json!({ "id": id, "opportunity": {
+        "Amount": 1_000, "CurrencyIsoCode": "EUR", "CloseDate": "2031-12-31", "Description": "Not yet looked at",
+    } });
     let converted =
         stage.control(Platform::Salesforce, reqwest::Method::POST, "actor/convert", Some(&convert)).await;
     let opportunity = converted["opportunity"].as_str().unwrap().to_owned();
@@ -152,7 +158,33 @@ async fn m18_a_converted_lead_moves_its_referral_to_its_opportunity_once_that_is
     stage.seller_edits(&opportunity, opt_in).await;
     let linked = stage.referral_of(&opportunity).await;
     assert_eq!(linked, referral.as_str().unwrap());
+    // What the conversion filled in by itself yields to what the customer said.
     stage.until_opportunity(&opportunity, "Description", says("Asked at the fair")).await;
     stage.settle();
+    let closing = &stage.referral(referral.as_str().unwrap()).await["details"]["closingDateTime"];
+    let closing = closing.as_str().unwrap();
+    assert!(!closing.starts_with("2031"), "{closing}");
+    assert_eq!(stage.opportunity(&opportunity).await["CloseDate"], closing[..10]);
     assert_eq!(stage.taken("create").await, [] as [Value; 0], "no referral is created for it");
+}
+
+#[tokio::test]
+async fn m18_a_lead_that_expired_before_it_was_converted_leaves_its_opportunity_to_be_shared_as_any_other() {
+    let mut stage = Stage::set_after(switched_on).await;
+    let referral = stage.acts("microsoft/lead", lead("sales-qualified", "Contoso")).await["id"].clone();
+    let id = lead_of(&stage, &referral).await["Id"].clone();
+    stage.acts("expire", json!({ "id": referral })).await;
+    until_lead(&stage, &referral, "the note of its end", notes("Closed in Partner Center")).await;
+    let convert = json!({ "id": id, "opportunity": { "Amount": 1_000, "CurrencyIsoCode": "EUR" } });
+    let converted =
+        stage.control(Platform::Salesforce, reqwest::Method::POST, "actor/convert", Some(&convert)).await;
+    let opportunity = converted["opportunity"].as_str().unwrap().to_owned();
+    let opt_in = json!({ "Sync_with_Partner_Center__c": true, "Consent_to_Share__c": true });
+    stage.seller_edits(&opportunity, opt_in).await;
+    stage.settle();
+    // A referral of its own is asked of it, and nothing of the closed one is in it.
+    let row = stage.opportunity(&opportunity).await;
+    let problem = row["Co_sell_Problem__c"].as_str().unwrap_or_default();
+    assert!(problem.starts_with("Solutions is empty, and a referral needs it."), "{problem}");
+    assert_eq!((&row["Referral_Identifier__c"], &row["Description"]), (&Value::Null, &Value::Null));
 }
