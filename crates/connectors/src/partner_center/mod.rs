@@ -38,7 +38,7 @@ pub use registering::{
     Deployment, Eligibility, MAX_SOLUTIONS, NewRegistration, NewSolution, PresentRegistration, Pricing,
     Registered, RegistrationError, RegistrationLook,
 };
-pub use registrations::{Contract, Registrable, lacks_for_registration};
+pub use registrations::Contract;
 pub use schema::{MAX_ELEMENTS, UndocumentedUpdate, undocumented_updates};
 pub use transform::normalise_reference;
 

@@ -15,10 +15,10 @@ use serde_json::{Value as Json, json};
 use sync_engine::{CallScope, SideError, Wanted};
 
 use super::{
-    Contract, PartnerCenter, Registrable, context,
+    PartnerCenter, context,
     failure::side_error,
     kinds::{Category, category},
-    lacks_for_registration,
+    registrations::{Contract, Registrable, lacks_for_registration},
     transform::{Companion, Ownership, ownership},
 };
 
@@ -329,9 +329,10 @@ pub enum RegistrationError {
     Refused(SideError),
 }
 
-/// The server's own words, for the person who owns the data.
+/// The server's own words in one line, for the person who owns the data.
 fn said(error: &SideError) -> String {
-    if error.told.is_empty() { String::new() } else { format!(": {}", error.told) }
+    let told: String = error.told.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if told.is_empty() { told } else { format!(": {told}") }
 }
 
 impl PartnerCenter {

@@ -34,7 +34,7 @@ pub struct Contract {
 
 /// A deal that somebody wants to register. Amounts are in US dollars: nothing is converted here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registrable {
+pub(super) struct Registrable {
     /// Whether Microsoft's sellers see it: a private deal cannot be registered.
     pub shared: bool,
     /// Whether Microsoft's help was asked for; and then, whether Microsoft accepted or won.
@@ -57,7 +57,7 @@ pub struct Registrable {
 
 /// Everything that the deal lacks for a registration on the day `today` (UTC), each as a sentence; empty if nothing is known
 /// to be missing.
-pub fn lacks_for_registration(deal: &Registrable, today: Date) -> Vec<String> {
+pub(super) fn lacks_for_registration(deal: &Registrable, today: Date) -> Vec<String> {
     let least = Decimal::from(LEAST_USD);
     let contract = &deal.contract;
     let created_on = deal.created.to_zoned(jiff::tz::TimeZone::UTC).date();

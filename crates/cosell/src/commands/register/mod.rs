@@ -9,7 +9,9 @@ use std::{
 
 use anyhow::{anyhow, bail};
 use clap::Args;
-use connectors::partner_center::{NewRegistration, PresentRegistration, RegistrationError, RegistrationLook};
+use connectors::partner_center::{
+    NewRegistration, PresentRegistration, Registered, RegistrationError, RegistrationLook,
+};
 use deal_model::{Deal, Phase};
 use ports::Lane;
 use serde_json::{Value, json};
@@ -60,6 +62,18 @@ impl Register {
     }
 }
 
+/// What the command did.
+enum Outcome {
+    /// One of the solutions is registered already.
+    InTheWay,
+    /// Something is lacking.
+    Lacking,
+    /// It could be sent, and was not asked to be.
+    Ready,
+    /// It was sent.
+    Registered(Registered),
+}
+
 /// A deal that may be registered, and its referral as it was just read.
 struct Desk<'w> {
     wired: &'w Wired,
@@ -90,6 +104,19 @@ impl<'w> Desk<'w> {
         Ok(Self { wired, deal, referral, look })
     }
 
+    async fn outcome(&self, new: &NewRegistration, apply: bool) -> Result<Outcome, RegistrationError> {
+        if self.look.in_the_way(new).is_some() {
+            return Ok(Outcome::InTheWay);
+        }
+        if !self.look.lacks(new).is_empty() {
+            return Ok(Outcome::Lacking);
+        }
+        if !apply {
+            return Ok(Outcome::Ready);
+        }
+        self.wired.portal.register(&self.look, new, scope()).await.map(Outcome::Registered)
+    }
+
     async fn register(
         &self,
         new: &NewRegistration,
@@ -97,72 +124,58 @@ impl<'w> Desk<'w> {
         apply: bool,
         format: Format,
     ) -> anyhow::Result<ExitCode> {
-        let lacks = self.look.lacks(new);
-        let in_the_way = self.look.in_the_way(new);
-        let mut told = json!({
+        if format == Format::Text {
+            self.print(new);
+        }
+        let outcome = self.outcome(new, apply).await;
+        match (format, &outcome) {
+            (Format::Json, outcome) => output::json(&self.told(new, outcome))?,
+            (Format::Text, Ok(outcome)) => self.print_outcome(outcome, path),
+            (Format::Text, Err(_)) => {}
+        }
+        Ok(match outcome? {
+            Outcome::Ready | Outcome::Registered(_) => ExitCode::SUCCESS,
+            Outcome::Lacking | Outcome::InTheWay => ExitCode::FAILURE,
+        })
+    }
+
+    /// Everything, for programs; also what failed, because it may have been done.
+    fn told(&self, new: &NewRegistration, outcome: &Result<Outcome, RegistrationError>) -> Value {
+        let after = match outcome {
+            Ok(Outcome::Registered(registered)) => Some(registered),
+            _ => None,
+        };
+        json!({
             "deal": self.deal.id,
             "referral": self.referral,
-            "registrations": self.look.present(),
-            "lacks": lacks,
-            "in_the_way": in_the_way,
+            "lacks": self.look.lacks(new),
+            "in_the_way": self.look.in_the_way(new),
             "notes": self.look.notes(new),
             "patch": self.look.patch(new),
-        });
-        if format == Format::Text {
-            self.print(new, &lacks, in_the_way.as_ref());
-        }
-        let is_ready = lacks.is_empty() && in_the_way.is_none();
-        let outcome = if !is_ready {
-            if format == Format::Text {
-                output::labelled("outcome", "nothing was sent");
-            }
-            if in_the_way.is_some() { "already_registered" } else { "lacking" }
-        } else if apply {
-            let sent = self.wired.portal.register(&self.look, new, scope()).await;
-            match &sent {
-                Ok(registered) => {
-                    told["registrations"] = json!(registered.present);
-                    told["read_again"] = json!(registered.read_again);
-                    if format == Format::Text {
-                        print_result(&registered.present, registered.read_again);
-                    }
-                }
-                // It may be there: programs are told too, before the error.
-                Err(RegistrationError::NotSeen | RegistrationError::Unknown(_)) if format == Format::Json => {
-                    told["outcome"] = json!("unknown");
-                    output::json(&told)?;
-                }
-                Err(_) => {}
-            }
-            sent?;
-            "registered"
-        } else {
-            if format == Format::Text {
-                output::labelled("outcome", "nothing was sent; it can be");
-                output::line(format!(
-                    "next         cosell register {} --file {} --apply",
-                    self.deal.id,
-                    path.display()
-                ));
-            }
-            "ready"
-        };
-        told["outcome"] = json!(outcome);
-        if format == Format::Json {
-            output::json(&told)?;
-        }
-        Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            "outcome": match outcome {
+                Ok(Outcome::InTheWay) => "already_registered",
+                Ok(Outcome::Lacking) => "lacking",
+                Ok(Outcome::Ready) => "ready",
+                Ok(Outcome::Registered(_)) => "registered",
+                Err(RegistrationError::NotSeen | RegistrationError::Unknown(_)) => "unknown",
+                Err(_) => "failed",
+            },
+            "registrations": after.map_or_else(|| self.look.present(), |after| after.present.clone()),
+            "read_again": after.map(|after| after.read_again),
+        })
     }
 
     /// Everything that a person weighs before it is sent.
-    fn print(&self, new: &NewRegistration, lacks: &[String], in_the_way: Option<&PresentRegistration>) {
+    fn print(&self, new: &NewRegistration) {
         output::labelled("deal", self.deal.id.as_str());
         output::labelled("referral", &self.referral);
         print_present("registered", &self.look.present());
-        for (number, sentence) in lacks.iter().enumerate() {
+        output::labelled("would send", &format!("PATCH /referrals/{}, If-Match", self.referral));
+        output::line(format!("{:#}", self.look.patch(new)));
+        for (number, sentence) in self.look.lacks(new).iter().enumerate() {
             output::labelled(if number == 0 { "lacks" } else { "" }, sentence);
         }
-        if let Some(present) = in_the_way {
+        if let Some(present) = self.look.in_the_way(new) {
             let id = present.id.as_deref().unwrap_or("the one above");
             let sentence =
                 format!("a solution of it is registered already and has not failed: {}", plain(id));
@@ -171,17 +184,27 @@ impl<'w> Desk<'w> {
         for note in self.look.notes(new) {
             output::labelled("note", note);
         }
-        output::labelled("would send", &format!("PATCH /referrals/{}, if it is unchanged", self.referral));
-        output::line(format!("{:#}", self.look.patch(new)));
     }
-}
 
-fn print_result(present: &[PresentRegistration], read_again: bool) {
-    if read_again {
-        output::labelled("note", "the answer was lost; the referral was read again, and shows it");
+    fn print_outcome(&self, outcome: &Outcome, path: &Path) {
+        match outcome {
+            Outcome::InTheWay | Outcome::Lacking => output::labelled("outcome", "nothing was sent"),
+            Outcome::Ready => {
+                output::labelled("outcome", "nothing was sent yet; nothing is known to be lacking");
+                // In one line, however long: it is there to be copied.
+                let (deal, file) = (&self.deal.id, path.display());
+                output::line(format!("next         cosell register {deal} --file {file} --apply"));
+            }
+            Outcome::Registered(registered) => {
+                if registered.read_again {
+                    let lost = "the answer was lost; the referral was read again, and shows it";
+                    output::labelled("note", lost);
+                }
+                output::labelled("outcome", "registered");
+                print_present("now", &registered.present);
+            }
+        }
     }
-    output::labelled("outcome", "registered");
-    print_present("now", present);
 }
 
 fn print_present(label: &str, present: &[PresentRegistration]) {
@@ -227,7 +250,8 @@ fn template(desk: Option<&Desk<'_>>, format: Format) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(desk) = desk {
-        output::commented(&format!("deal {}, referral {}", desk.deal.id, desk.referral));
+        output::commented(&format!("deal:     {}", desk.deal.id));
+        output::commented(&format!("referral: {}", desk.referral));
         let present = present.unwrap_or_default();
         if present.is_empty() {
             output::commented("Nothing is registered yet.");

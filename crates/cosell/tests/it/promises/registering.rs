@@ -168,8 +168,9 @@ async fn p19_a_lost_answer_ends_with_exactly_one_registration_or_says_that_there
     assert_eq!(registrations(&stage, &referral).await.len(), 0);
 
     let changed = json!({ "kind": "patch", "status": 412, "times": 1 });
-    let (refused, _) = loses(changed).await;
-    assert!(!refused.status.success() && text(&refused.stderr).contains("at this very moment"));
+    let (refused, told) = loses(changed).await;
+    assert_eq!((refused.status.success(), &told["outcome"]), (false, &json!("failed")));
+    assert!(text(&refused.stderr).contains("at this very moment"));
 
     let silent = json!({ "kind": "patch", "timeout": "after-effect", "timeout_ms": 300, "times": 1 });
     let (done, told) = loses(silent).await;
@@ -177,6 +178,21 @@ async fn p19_a_lost_answer_ends_with_exactly_one_registration_or_says_that_there
     assert_eq!((&told["outcome"], &told["read_again"]), (&json!("registered"), &json!(true)));
     assert_eq!(registrations(&stage, &referral).await.len(), 1);
     assert_eq!(sent(&stage).await, 3, "each run sent it once");
+}
+
+#[tokio::test]
+async fn p19_a_deal_that_is_opted_out_is_not_even_read() {
+    let mut stage = Stage::set().await;
+    let (opportunity, _) = stage.pair("Northwind rollout", 60_000, false).await;
+    stage.seller_edits(&opportunity, json!({ "Sync_with_Partner_Center__c": false })).await;
+    stage.until_deal(&opportunity, "the pause", |deal| deal["deal"]["phase"] == "paused").await;
+    stage.service.stop();
+    let asked = stage.log(Platform::PartnerCenter).await.len();
+    states(&stage, "2026-11-20".parse().unwrap());
+    let (refused, _) = register(&stage, &opportunity, &["--apply"]);
+    let error = text(&refused.stderr);
+    assert!(!refused.status.success() && error.contains("opted out") && error.contains("fix: "), "{error}");
+    assert_eq!(stage.log(Platform::PartnerCenter).await.len(), asked);
 }
 
 #[tokio::test]
