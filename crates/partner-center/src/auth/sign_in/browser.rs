@@ -94,6 +94,11 @@ impl SignIn {
 }
 
 impl Authorization {
+    /// What the answer carries back: a request without it is somebody else's.
+    pub fn state(&self) -> &SecretString {
+        &self.state
+    }
+
     /// The code, if the answer belongs to this sign-in and is a yes.
     fn code(&self, query: &str) -> Result<SecretString, SignInError> {
         let field = |name: &str| {
