@@ -72,7 +72,9 @@ pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<
     };
     // Before anything is spent or kept: another configuration's store must not get this one's sign-in.
     store.require_tenant(&loaded.config.partner_center.tenant_id).map_err(|error| {
-        anyhow!("{error}\n  fix: [store] path = the file of this tenant, or correct [partner_center] tenant_id")
+        anyhow!(
+            "{error}\n  fix: [store] path = the file of this tenant, or correct [partner_center] tenant_id"
+        )
     })?;
     Ok(Arc::new(store))
 }
