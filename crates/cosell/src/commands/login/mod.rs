@@ -39,7 +39,7 @@ enum Platform {
     /// In a browser on this machine if there is a display, else by a code that
     /// is entered on any device. The sign-in is kept, sealed, in the store; a
     /// running service takes it up by itself. Exit status 0 only if referrals
-    /// and, with [webhook], webhooks answered.
+    /// and, with `[webhook]`, webhooks answered.
     PartnerCenter(PartnerCenter),
 }
 
