@@ -4,6 +4,7 @@
 
 mod clocks;
 mod connections;
+mod kept;
 mod leads;
 mod microsoft;
 mod outbound;
