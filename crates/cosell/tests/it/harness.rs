@@ -198,6 +198,12 @@ impl World {
         answer["records"].as_array().unwrap().clone()
     }
 
+    /// The seller edits any row.
+    pub(crate) async fn seller_changes(&self, object: &str, id: &str, changes: Value) {
+        let url = self.salesforce(&format!("sobjects/{object}/{id}"));
+        self.call(Method::PATCH, &url, Some(self.seller_token()), Some(&changes)).await;
+    }
+
     /// An opportunity with everything that a referral needs, not yet opted in.
     pub(crate) async fn new_opportunity(&self, name: &str, amount: i64) -> String {
         let account = self
@@ -257,6 +263,21 @@ impl World {
     pub(crate) async fn referral(&self, referral: &str) -> Value {
         let url = format!("{}/referrals/{referral}", self.said("/partner_center/api_url"));
         self.call(Method::GET, &url, Some(self.said("/partner_center/portal_user_token")), None).await
+    }
+
+    /// Waits for Microsoft's referral beside this one.
+    pub(crate) async fn microsofts(&self, referral: &str) -> Value {
+        until("Microsoft's referral", || self.microsofts_now(referral)).await
+    }
+
+    /// Microsoft's referral in the engagement of this one, if there is one.
+    pub(crate) async fn microsofts_now(&self, referral: &str) -> Option<Value> {
+        let engagement = self.referral(referral).await["engagementId"].clone();
+        let state = self.state(Platform::PartnerCenter).await;
+        let mut all = state["referrals"].as_array().unwrap().iter();
+        let beside =
+            |other: &&Value| other["engagementId"] == engagement && other["organizationName"] == "Microsoft";
+        all.find(beside).cloned()
     }
 
     /// Somebody past the API acts: `microsoft/accept`, `portal/edit`.

@@ -78,29 +78,9 @@ impl Stage {
         .await
     }
 
-    /// Waits for Microsoft's referral beside this one.
-    pub(crate) async fn microsofts(&self, referral: &str) -> Value {
-        until("Microsoft's referral", || self.microsofts_now(referral)).await
-    }
-
-    pub(crate) async fn microsofts_now(&self, referral: &str) -> Option<Value> {
-        let engagement = self.referral(referral).await["engagementId"].clone();
-        let state = self.state(Platform::PartnerCenter).await;
-        let mut all = state["referrals"].as_array().unwrap().iter();
-        let beside =
-            |other: &&Value| other["engagementId"] == engagement && other["organizationName"] == "Microsoft";
-        all.find(beside).cloned()
-    }
-
     /// A colleague edits in Partner Center.
     pub(crate) async fn colleague_edits(&self, referral: &str, set: Value) {
         self.acts("portal/edit", json!({ "id": referral, "set": set })).await;
-    }
-
-    /// The seller edits any row.
-    pub(crate) async fn seller_changes(&self, object: &str, id: &str, changes: Value) {
-        let url = self.salesforce(&format!("sobjects/{object}/{id}"));
-        self.call(Method::PATCH, &url, Some(self.seller_token()), Some(&changes)).await;
     }
 
     /// The seller deletes a row.

@@ -88,27 +88,8 @@ impl Ground {
         self.until_opportunity(opportunity, PROBLEM, Value::is_null).await;
     }
 
-    /// Microsoft's referral in the engagement of this one, if there is one.
-    async fn microsofts_now(&self, referral: &str) -> Option<Value> {
-        let engagement = self.referral(referral).await["engagementId"].clone();
-        let state = self.state(Platform::PartnerCenter).await;
-        let mut all = state["referrals"].as_array().unwrap().iter();
-        let beside =
-            |other: &&Value| other["engagementId"] == engagement && other["organizationName"] == "Microsoft";
-        all.find(beside).cloned()
-    }
-
-    async fn microsofts(&self, referral: &str) -> Value {
-        until("Microsoft's referral", || self.microsofts_now(referral)).await
-    }
-
     async fn first(&self, soql: &str) -> String {
         self.query(soql).await[0]["Id"].as_str().unwrap().to_owned()
-    }
-
-    async fn seller_changes(&self, object: &str, id: &str, changes: Value) {
-        let url = self.salesforce(&format!("sobjects/{object}/{id}"));
-        self.call(Method::PATCH, &url, Some(self.seller_token()), Some(&changes)).await;
     }
 
     /// A deal that only we and Partner Center know of.
