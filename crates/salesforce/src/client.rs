@@ -115,7 +115,9 @@ impl Client {
         self.shared.describes.lock().expect("no code panics while holding this lock")
     }
 
-    async fn session(&self, dead: Option<&Arc<Session>>) -> Result<Arc<Session>> {
+    /// The session that everything goes out with: token, instance, org. Granted if there is none, and replaced if the
+    /// present one is `dead`; however many ask at the same time, one grant is under way.
+    pub(crate) async fn session(&self, dead: Option<&Arc<Session>>) -> Result<Arc<Session>> {
         let shared = Arc::clone(&self.shared);
         let grant = move || {
             let granting: futures::future::BoxFuture<'static, Result<Session>> =
