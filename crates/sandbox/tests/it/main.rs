@@ -10,6 +10,7 @@ mod acting;
 mod bodies;
 mod breaking;
 mod conformance;
+mod conformance_salesforce;
 mod corpus;
 mod creating;
 mod desk;

@@ -93,6 +93,10 @@ const SENTENCES: [(&str, &str); 46] = [
 fn tests(folder: &Path, found: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        // The other platform's reference has sections of its own, and an index of its own.
+        if path.ends_with("conformance_salesforce") {
+            continue;
+        }
         if path.is_dir() {
             tests(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
