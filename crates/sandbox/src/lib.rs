@@ -18,5 +18,6 @@ pub mod holds;
 pub mod partner_center;
 pub mod salesforce;
 pub mod serve;
+pub mod tls;
 pub mod traffic;
 pub mod world;

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -21,9 +21,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::Semaphore,
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -33,6 +35,7 @@ use crate::{
     front::{Answer, Front, Stage},
     partner_center::PartnerCenter,
     salesforce::Salesforce,
+    tls::Identity,
     world::World,
 };
 
@@ -42,6 +45,8 @@ pub const MAX_CONNECTIONS: usize = 1024;
 pub const MAX_COURIER_CALLS: usize = 32;
 /// How long the other side of a platform's call may take.
 pub const COURIER_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a TLS handshake may take.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long connections get to finish when the sandbox shuts down; then they are dropped.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// Longest sleep of a courier with nothing to do.
@@ -60,12 +65,25 @@ pub struct SandboxConfig {
     pub max_body_bytes: usize,
     /// A folder for one file an exchange, without secrets; it is made if it is not there.
     pub dump: Option<PathBuf>,
+    /// Both platforms speak TLS, under a certificate that the sandbox makes.
+    pub tls: bool,
+    /// A folder for the file with what clients of that certificate have to trust; without one, and with `tls`, a
+    /// temporary folder.
+    pub tls_folder: Option<PathBuf>,
 }
 
 impl Default for SandboxConfig {
     fn default() -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { partner_center: any, salesforce: any, seed: 0, max_body_bytes: 16 << 20, dump: None }
+        Self {
+            partner_center: any,
+            salesforce: any,
+            seed: 0,
+            max_body_bytes: 16 << 20,
+            dump: None,
+            tls: false,
+            tls_folder: None,
+        }
     }
 }
 
@@ -80,8 +98,19 @@ pub struct Ready {
     pub partner_center: Value,
     /// Salesforce, as its machine says.
     pub salesforce: Value,
+    /// What clients have to trust where the sandbox speaks TLS.
+    pub tls: Trust,
     /// The seed it was started with.
     pub seed: u64,
+}
+
+/// What a client has to trust to speak TLS with the sandbox; the names in its certificate are [`NAMES`](crate::tls::NAMES).
+#[derive(Debug, Clone, Serialize)]
+pub struct Trust {
+    /// The authority of the sandbox's certificate.
+    pub authority_pem: String,
+    /// The file with the same text, if one was written.
+    pub authority_file: Option<PathBuf>,
 }
 
 /// A running sandbox. Dropping it stops it at once; [`Sandbox::shutdown`] lets exchanges finish.
@@ -91,13 +120,15 @@ pub struct Sandbox {
     stop: CancellationToken,
     tasks: TaskTracker,
     fronts: [Arc<Front>; 2],
+    /// Kept for the file that goes with it.
+    _identity: Identity,
 }
 
 impl Sandbox {
     /// Starts both platforms.
     ///
     /// # Errors
-    /// A listener could not be bound, or the folder for dumps could not be made.
+    /// A listener could not be bound, or a folder could not be made.
     pub async fn start(config: SandboxConfig) -> io::Result<Self> {
         let world = Arc::new(World::new(config.seed));
         let stage = Stage::new(world, Arc::new(Timestamp::now));
@@ -107,11 +138,18 @@ impl Sandbox {
     /// Starts both platforms on a stage that the caller made, with its own clock.
     ///
     /// # Errors
-    /// A listener could not be bound, or the folder for dumps could not be made.
+    /// A listener could not be bound, or a folder could not be made.
     pub async fn start_on(config: SandboxConfig, mut stage: Stage) -> io::Result<Self> {
         if let Some(folder) = config.dump {
             stage.dump = Some(Arc::new(Dump::new(folder)?));
         }
+        let mut identity = Identity::make()?;
+        if config.tls || config.tls_folder.is_some() {
+            identity.write(config.tls_folder.as_deref())?;
+        }
+        let acceptor =
+            if config.tls { Some(TlsAcceptor::from(identity.server(&["h2", "http/1.1"])?)) } else { None };
+        let scheme = if config.tls { "https" } else { "http" };
         let (world, now) = (&stage.world, stage.now());
         let portal: Arc<dyn Machine> = Arc::new(PartnerCenter::new(Arc::clone(world), now));
         let crm: Arc<dyn Machine> = Arc::new(Salesforce::new(world));
@@ -122,7 +160,8 @@ impl Sandbox {
             (Platform::Salesforce, crm, config.salesforce),
         ] {
             let listener = TcpListener::bind(address).await?;
-            let credentials = machine.credentials(&format!("http://{}", reachable(listener.local_addr()?)));
+            let credentials =
+                machine.credentials(&format!("{scheme}://{}", reachable(listener.local_addr()?)));
             let front = Front::new(platform, machine, stage.clone());
             let _ = front.credentials.set(credentials.clone());
             opened.push((listener, credentials, Arc::new(front)));
@@ -133,6 +172,7 @@ impl Sandbox {
         for (listener, front) in [(portal_listener, &portal), (crm_listener, &crm)] {
             tasks.spawn(listen(
                 listener,
+                acceptor.clone(),
                 Arc::clone(front),
                 config.max_body_bytes,
                 stop.clone(),
@@ -140,8 +180,12 @@ impl Sandbox {
             ));
             tasks.spawn(courier(Arc::clone(front), stop.clone()));
         }
-        let ready = Ready { partner_center: portal_ready, salesforce: crm_ready, seed: config.seed };
-        Ok(Self { ready, stop, tasks, fronts: [portal, crm] })
+        let tls = Trust {
+            authority_pem: identity.authority_pem().to_owned(),
+            authority_file: identity.path().map(Path::to_owned),
+        };
+        let ready = Ready { partner_center: portal_ready, salesforce: crm_ready, tls, seed: config.seed };
+        Ok(Self { ready, stop, tasks, fronts: [portal, crm], _identity: identity })
     }
 
     /// URLs and credentials.
@@ -181,6 +225,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 async fn listen(
     listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
     front: Arc<Front>,
     max_body_bytes: usize,
     stop: CancellationToken,
@@ -201,16 +246,30 @@ async fn listen(
                 }
             },
         };
-        let (front, stop) = (Arc::clone(&front), stop.clone());
+        let (acceptor, front, stop) = (acceptor.clone(), Arc::clone(&front), stop.clone());
         tasks.spawn(async move {
-            connection(stream, front, max_body_bytes, stop).await;
+            let _ = stream.set_nodelay(true);
+            match acceptor {
+                None => connection(stream, front, max_body_bytes, stop).await,
+                Some(acceptor) => {
+                    // Who does not know the certificate hangs up; that is the client's news.
+                    let shaken = tokio::time::timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream));
+                    if let Ok(Ok(stream)) = shaken.await {
+                        connection(stream, front, max_body_bytes, stop).await;
+                    }
+                }
+            }
             drop(slot);
         });
     }
 }
 
-async fn connection(stream: TcpStream, front: Arc<Front>, max_body_bytes: usize, stop: CancellationToken) {
-    let _ = stream.set_nodelay(true);
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    front: Arc<Front>,
+    max_body_bytes: usize,
+    stop: CancellationToken,
+) {
     let service = service_fn(move |request| serve(Arc::clone(&front), request, max_body_bytes));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());

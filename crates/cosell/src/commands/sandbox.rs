@@ -43,6 +43,13 @@ pub(crate) struct SandboxCommand {
     /// without tokens and secrets; what deals hold is in them.
     #[arg(long, value_name = "DIR")]
     dump: Option<PathBuf>,
+    /// Both platforms speak TLS, under a certificate for localhost and
+    /// 127.0.0.1 that is made at start; the file to trust is named.
+    #[arg(long)]
+    tls: bool,
+    /// Writes the file to trust into this folder, where it stays.
+    #[arg(long, value_name = "DIR")]
+    tls_dir: Option<PathBuf>,
 }
 
 /// What is printed when both platforms answer.
@@ -52,6 +59,8 @@ pub(crate) struct Printed {
     pub(crate) partner_center: Value,
     /// Addresses and credentials of Salesforce.
     pub(crate) salesforce: Value,
+    /// What clients have to trust where the sandbox speaks TLS.
+    pub(crate) tls: Value,
     /// The seed.
     pub(crate) seed: u64,
     /// A configuration that fits: file names and their texts.
@@ -82,6 +91,8 @@ impl SandboxCommand {
             salesforce: self.salesforce,
             seed: self.seed,
             dump: self.dump.clone(),
+            tls: self.tls,
+            tls_folder: self.tls_dir.clone(),
             ..SandboxConfig::default()
         };
         let sandbox = Sandbox::start(config).await.context("the sandbox could not start")?;
@@ -109,6 +120,9 @@ impl SandboxCommand {
         output::labelled("Act by hand", &text(&printed.partner_center, "page_url")?);
         output::labelled("Referrals", &text(&printed.partner_center, "api_url")?);
         output::labelled("Salesforce", &text(&printed.salesforce, "instance_url")?);
+        if let Some(file) = printed.tls.get("authority_file").and_then(Value::as_str) {
+            output::labelled("Trust", file);
+        }
         output::labelled("Settings", &configuration);
         output::line("");
         output::line("Ctrl-C stops them, and what they hold is gone.");
@@ -207,6 +221,7 @@ settling = "3s"
     Ok(Printed {
         partner_center: ready.partner_center.clone(),
         salesforce: ready.salesforce.clone(),
+        tls: serde_json::to_value(&ready.tls)?,
         seed: ready.seed,
         files: files.into_iter().map(|(name, text)| (name.to_owned(), text)).collect(),
     })

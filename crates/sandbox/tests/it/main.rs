@@ -26,3 +26,4 @@ mod rules;
 mod serving;
 mod signing_in;
 mod tokens;
+mod trusting;
