@@ -1,14 +1,14 @@
 //! What the platform says of an object: its fields, their types and bounds, as this user may see them.
 
-use std::{collections::HashMap, sync::Arc};
+mod global;
+mod kept;
 
-use http::{Method, StatusCode, header};
 use serde::Deserialize;
 
-use crate::{CallContext, Client, ObjectName, RecordId, Result, client::Call};
+use crate::RecordId;
 
-/// Most descriptions kept in memory; past it all are forgotten and asked for again.
-const MAX_KEPT: usize = 64;
+pub use global::{GlobalDescribe, ObjectOutline};
+pub(crate) use kept::Kept;
 
 /// An object as this user may see it. A field that is missing here is not installed **or** not visible.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -42,6 +42,14 @@ impl Describe {
     /// The field of that API name, in any case.
     pub fn field(&self, name: &str) -> Option<&FieldDescribe> {
         self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The field through which a query reaches the parent `relationship`, in any case.
+    pub fn reference(&self, relationship: &str) -> Option<&FieldDescribe> {
+        let names = |field: &&FieldDescribe| {
+            field.relationship_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(relationship))
+        };
+        self.fields.iter().find(names)
     }
 }
 
@@ -99,6 +107,9 @@ pub struct FieldDescribe {
     /// Whether other values are refused.
     #[serde(default)]
     pub restricted_picklist: bool,
+    /// Whether the values on offer depend on another field's.
+    #[serde(default)]
+    pub dependent_picklist: bool,
     /// The objects that a reference may point to.
     #[serde(default)]
     pub reference_to: Vec<String>,
@@ -215,55 +226,4 @@ pub struct RecordType {
     /// Whether it is the one that stands for "none".
     #[serde(default)]
     pub master: bool,
-}
-
-/// Descriptions with the server's date of each, by lower-case object name.
-#[derive(Debug, Default)]
-pub(crate) struct Kept(HashMap<String, (String, Arc<Describe>)>);
-
-impl Client {
-    /// Describes an object; asks the server each time whether the kept description still holds.
-    pub async fn describe(&self, context: CallContext, object: &ObjectName) -> Result<Arc<Describe>> {
-        self.described(context, object, true).await
-    }
-
-    /// Describes an object anew. It is not documented that a change of field permissions makes a kept description
-    /// stale in the server's eyes: whoever asks because of a lost permission asks here.
-    pub async fn describe_anew(&self, context: CallContext, object: &ObjectName) -> Result<Arc<Describe>> {
-        self.described(context, object, false).await
-    }
-
-    async fn described(
-        &self,
-        context: CallContext,
-        object: &ObjectName,
-        may_keep: bool,
-    ) -> Result<Arc<Describe>> {
-        let key = object.as_str().to_ascii_lowercase();
-        let kept = self.kept_describes().0.get(&key).cloned().filter(|_| may_keep);
-        let path = format!("{}/sobjects/{object}/describe", self.version_root());
-        let mut call = Call::new(Method::GET, path);
-        if let Some((since, _)) = &kept {
-            call = call.header(header::IF_MODIFIED_SINCE.as_str(), since.clone());
-        }
-        let answer = self.call(context, call).await?;
-        if answer.status == StatusCode::NOT_MODIFIED.as_u16() {
-            return match kept {
-                Some((_, describe)) => Ok(describe),
-                None => Err(answer.unreadable("unchanged, but never asked for")),
-            };
-        }
-        let describe = Describe::deserialize(answer.json()?)
-            .map_err(|_| answer.unreadable("not the shape of a description"))?;
-        let describe = Arc::new(describe);
-        let date = answer.header(header::LAST_MODIFIED).or_else(|| answer.header(header::DATE));
-        if let Some(date) = date {
-            let mut kept = self.kept_describes();
-            if kept.0.len() >= MAX_KEPT {
-                kept.0.clear();
-            }
-            kept.0.insert(key, (date.to_owned(), Arc::clone(&describe)));
-        }
-        Ok(describe)
-    }
 }

@@ -33,7 +33,10 @@ pub use composite::{
     CompositeAnswer, MAX_COMPOSITE_QUERIES, MAX_SUBREQUESTS, ReferenceId, Subrequest, Subresponse,
 };
 pub use config::{ClientConfig, ClientLimits, DEFAULT_API_VERSION, LoginConfig};
-pub use describe::{ChildRelationship, Describe, FieldDescribe, FieldType, PicklistValue, RecordType};
+pub use describe::{
+    ChildRelationship, Describe, FieldDescribe, FieldType, GlobalDescribe, ObjectOutline, PicklistValue,
+    RecordType,
+};
 pub use error::{Error, Misuse, Result};
 pub use id::{InvalidId, OrgId, RecordId, UserId};
 pub use limits::{ApiUsage, OrgLimit};

@@ -6,10 +6,20 @@ use std::{
     time::Duration,
 };
 
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, Shared, WeakShared},
+};
 use jiff::Timestamp;
-use salesforce::RecordId;
+use salesforce::{Error, RecordId};
 
-use super::{schema::Schema, transform::Known};
+use super::{
+    schema::{Asking, Schema},
+    transform::Known,
+};
+
+/// A first look at the org under way.
+type Loading = BoxFuture<'static, Result<Arc<Schema>, Error>>;
 
 /// Most opportunities whose rows are remembered; the oldest is forgotten first, and read again when it is written.
 const MAX_KNOWN: usize = 4_096;
@@ -29,6 +39,8 @@ pub(super) struct Memory {
 #[derive(Debug, Default)]
 struct Held {
     schema: Option<Arc<Schema>>,
+    /// Weak: if all who wait for it give up, it ends, and the next one starts afresh.
+    loading: Option<WeakShared<Loading>>,
     known: BTreeMap<RecordId, Known>,
     order: VecDeque<RecordId>,
     /// When the descriptions were asked for, or looked through again, by the server's clock.
@@ -45,6 +57,25 @@ impl Memory {
         self.lock().schema.clone()
     }
 
+    /// The first look at the org: the one under way, or the one that `start` begins.
+    pub(super) fn loading(&self, start: impl FnOnce() -> Loading) -> Shared<Loading> {
+        let mut held = self.lock();
+        let under_way = held.loading.as_ref().and_then(WeakShared::upgrade);
+        if let Some(loading) = under_way.filter(|loading| loading.peek().is_none()) {
+            return loading;
+        }
+        let loading = start().shared();
+        held.loading = loading.downgrade();
+        loading
+    }
+
+    /// Takes what the first look saw, unless a later one was faster.
+    pub(super) fn learn_first(&self, schema: &Arc<Schema>) {
+        let mut held = self.lock();
+        held.schema.get_or_insert_with(|| Arc::clone(schema));
+        held.loading = None;
+    }
+
     /// Takes a new schema; tells whether it shows other columns than the one before.
     pub(super) fn learn(&self, schema: Arc<Schema>) -> bool {
         let mut held = self.lock();
@@ -56,21 +87,25 @@ impl Memory {
         differs
     }
 
-    /// Whether the descriptions are to be asked for again. The caller that hears yes is the only one to hear it.
-    pub(super) fn is_due(&self, server_date: Timestamp) -> bool {
+    /// Whether the descriptions are to be asked for again, and how. The caller that hears it is the only one to hear.
+    pub(super) fn is_due(&self, server_date: Timestamp) -> Option<Asking> {
         let mut held = self.lock();
-        let Some(schema) = &held.schema else { return false };
-        let pause = if schema.hidden.is_empty() { STALE } else { held.pause.max(FIRST_PROBE) };
+        let schema = held.schema.as_ref()?;
+        let (pause, asking) = if schema.hidden.is_empty() {
+            (STALE, Asking::IfChanged)
+        } else {
+            (held.pause.max(FIRST_PROBE), Asking::Anew)
+        };
         let Some(probed) = held.probed else {
             held.probed = Some(server_date);
-            return false;
+            return None;
         };
         let due = Duration::try_from(server_date.duration_since(probed)).is_ok_and(|waited| waited >= pause);
         if due {
             held.probed = Some(server_date);
             held.pause = (pause * 2).min(LAST_PROBE);
         }
-        due
+        due.then_some(asking)
     }
 
     pub(super) fn known(&self, id: RecordId) -> Option<Known> {

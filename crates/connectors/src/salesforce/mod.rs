@@ -5,6 +5,7 @@
 //! - `births` makes an opportunity of a referral; `accounts` finds or makes its account.
 //! - `leads` makes and follows the org's own Lead records.
 //! - `changes` lists what changed since, by keyset.
+//! - `features` tells which of the org's options are on.
 //! - `schema` knows what this user may see; `transform` turns records into observations, `columns` writes into
 //!   what is sent.
 //!
@@ -15,6 +16,7 @@ mod apply;
 mod births;
 mod changes;
 mod columns;
+mod features;
 mod leads;
 mod memory;
 mod observe;
@@ -38,6 +40,7 @@ use sync_engine::{
     Source, Stranger, Wanted,
 };
 
+pub use features::{CLASSIC_NOTE, CONTENT_LINK, CONTENT_NOTE, LINE_ITEM, OrgFeatures, OrgStage, TEAM_MEMBER};
 use memory::Memory;
 
 /// What stands for the customer's consent (sync rules, section 5).
@@ -94,6 +97,11 @@ impl Salesforce {
     /// does it otherwise.
     pub async fn open(&self, scope: CallScope) -> Result<(), SideError> {
         self.schema(context(scope)).await.map(drop)
+    }
+
+    /// What the org has switched on, as far as this user can see it. Asks only if nobody has looked yet.
+    pub async fn features(&self, scope: CallScope) -> Result<OrgFeatures, SideError> {
+        Ok(self.schema(context(scope)).await?.features.clone())
     }
 }
 

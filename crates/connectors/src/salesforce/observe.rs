@@ -16,7 +16,7 @@ use sync_engine::SideError;
 
 use super::{
     Salesforce, refusal,
-    schema::{OPPORTUNITY, Schema, named_in, object_name, place_of},
+    schema::{Asking, OPPORTUNITY, Schema, named_in, object_name, place_of},
     transform::{Reader, Whole},
 };
 
@@ -34,13 +34,25 @@ pub(super) struct Found {
 }
 
 impl Salesforce {
-    /// What the user may see; asked for once and remembered.
+    /// What the user may see; asked for once, however many ask at the same time, and remembered.
     pub(super) async fn schema(&self, context: CallContext) -> Result<Arc<Schema>, SideError> {
         if let Some(schema) = self.memory.schema() {
             return Ok(schema);
         }
-        self.describe_again(context, &BTreeSet::new()).await.map_err(|error| refusal::of_error(&error))?;
-        self.memory.schema().ok_or_else(|| refusal::bug("the schema was lost while it was learned"))
+        let (client, mapping) = (self.client.clone(), Arc::clone(&self.mapping));
+        let currency = self.settings.single_currency.clone();
+        // It is read for all who wait: no single lease ends it.
+        let context = CallContext { send_before: None, ..context };
+        let loading = self.memory.loading(move || {
+            Box::pin(async move {
+                let (currency, none) = (currency.as_deref(), BTreeSet::new());
+                let asking = Asking::IfChanged;
+                Schema::load(&client, &mapping, currency, context, asking, &none).await.map(Arc::new)
+            })
+        });
+        let schema = loading.await.map_err(|error| refusal::of_error(&error))?;
+        self.memory.learn_first(&schema);
+        Ok(schema)
     }
 
     /// Asks for all descriptions anew; tells whether other columns are seen than before.
@@ -49,8 +61,17 @@ impl Salesforce {
         context: CallContext,
         refused: &BTreeSet<String>,
     ) -> Result<bool, Error> {
+        self.describe(context, Asking::Anew, refused).await
+    }
+
+    async fn describe(
+        &self,
+        context: CallContext,
+        asking: Asking,
+        refused: &BTreeSet<String>,
+    ) -> Result<bool, Error> {
         let currency = self.settings.single_currency.as_deref();
-        let schema = Schema::load(&self.client, &self.mapping, currency, context, refused).await?;
+        let schema = Schema::load(&self.client, &self.mapping, currency, context, asking, refused).await?;
         Ok(self.memory.learn(Arc::new(schema)))
     }
 
@@ -70,11 +91,11 @@ impl Salesforce {
         self.describe_again(context, &named).await.map_err(told)
     }
 
-    /// Looks for hidden fields again when it is time. A failure is no news.
+    /// Looks at the org again when it is time: anew for hidden fields, otherwise for what changed. A failure is no
+    /// news.
     pub(super) async fn probe(&self, context: CallContext, server_date: Timestamp) {
-        if self.memory.is_due(server_date)
-            && let Err(error) = self.describe_again(context, &BTreeSet::new()).await
-        {
+        let Some(asking) = self.memory.is_due(server_date) else { return };
+        if let Err(error) = self.describe(context, asking, &BTreeSet::new()).await {
             tracing::debug!(%error, "the org could not be described again");
         }
     }

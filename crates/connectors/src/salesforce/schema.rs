@@ -7,9 +7,12 @@ use std::{
 
 use mapping::{ApiName, Codec, Mapping, SetBinding, SetSource};
 use salesforce::{
-    CallContext, Client, Describe, Error, FieldDescribe, FieldName, FieldPath, ObjectName, UserId,
+    CallContext, Client, Describe, Error, FieldDescribe, FieldName, FieldPath, GlobalDescribe, ObjectName,
+    UserId,
     soql::{Condition, Op, Select},
 };
+
+use super::features::{OrgFeatures, OrgStage};
 
 pub(super) const OPPORTUNITY: &str = "Opportunity";
 pub(super) const ACCOUNT: &str = "Account";
@@ -44,11 +47,24 @@ pub(super) enum Currencies {
     Many(BTreeSet<String>),
 }
 
+/// How descriptions are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// By their dates: what still holds is not sent again.
+    IfChanged,
+    /// Whole: a lost or regained permission is not known to change a date.
+    Anew,
+}
+
 /// The org as this user sees it, and what is read because of it.
 #[derive(Debug)]
 pub(super) struct Schema {
     /// Whom we write as.
     pub(super) user: UserId,
+    /// What of the org's options can be seen.
+    pub(super) features: OrgFeatures,
+    /// The stages of opportunities; none if they cannot be asked for.
+    pub(super) stages: Option<Vec<OrgStage>>,
     /// By lower-case API name.
     objects: BTreeMap<String, Arc<Describe>>,
     /// `Opportunity.Amount` and the sentence for who can mend it.
@@ -68,33 +84,41 @@ impl Schema {
         mapping: &Mapping,
         single_currency: Option<&str>,
         context: CallContext,
+        asking: Asking,
         refused: &BTreeSet<String>,
     ) -> Result<Self, Error> {
         let user = client.user_id().await?;
-        let mut objects = BTreeMap::new();
-        describe(client, context, &mut objects, OPPORTUNITY, true).await?;
+        // One call tells which objects there are; none that is absent is asked for.
+        let global = match asking {
+            Asking::IfChanged => client.objects(context).await?,
+            Asking::Anew => client.objects_anew(context).await?,
+        };
+        let mut asked = Described { client, context, asking, global: &global, objects: BTreeMap::new() };
+        asked.object(OPPORTUNITY).await?;
         for set in mapping.sets() {
             match &set.crm {
-                SetSource::Children { object, .. } => {
-                    describe(client, context, &mut objects, object.as_str(), false).await?;
-                }
+                SetSource::Children { object, .. } => asked.object(object.as_str()).await?,
                 SetSource::ContactRoles => {
-                    describe(client, context, &mut objects, CONTACT_ROLE, false).await?;
-                    describe(client, context, &mut objects, CONTACT, false).await?;
+                    asked.object(CONTACT_ROLE).await?;
+                    asked.object(CONTACT).await?;
                 }
             }
         }
         for path in mapping.bindings().iter().filter_map(|binding| binding.crm.as_ref()) {
             let mut object = OPPORTUNITY.to_owned();
             for parent in path.parents().take(MAX_PARENTS) {
-                let Some(next) = parent_object(&objects, &object, parent) else { break };
-                describe(client, context, &mut objects, &next, false).await?;
+                let Some(next) = parent_object(&asked.objects, &object, parent) else { break };
+                asked.object(&next).await?;
                 object = next;
             }
         }
-        describe(client, context, &mut objects, ACCOUNT, false).await?;
+        asked.object(ACCOUNT).await?;
+        let objects = asked.objects;
+        let stages = stages(client, context, &global).await?;
         let mut schema = Self {
             user,
+            features: OrgFeatures::default(),
+            stages,
             objects,
             hidden: BTreeMap::new(),
             currencies: Currencies::One(single_currency.map(str::to_owned)),
@@ -102,6 +126,7 @@ impl Schema {
             sets: Vec::new(),
         };
         schema.settle_currencies();
+        schema.features = OrgFeatures::read(&global, |name| schema.object(name), &schema.currencies);
         schema.choose_columns(mapping, refused);
         schema.choose_sets(mapping, refused);
         Ok(schema)
@@ -315,10 +340,7 @@ fn row_columns(set: &SetBinding) -> Vec<String> {
 }
 
 fn parent_object(objects: &BTreeMap<String, Arc<Describe>>, object: &str, parent: &str) -> Option<String> {
-    let describe = objects.get(&object.to_ascii_lowercase())?;
-    let field = describe.fields.iter().find(|field| {
-        field.relationship_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(parent))
-    })?;
+    let field = objects.get(&object.to_ascii_lowercase())?.reference(parent)?;
     field.reference_to.first().cloned()
 }
 
@@ -327,25 +349,54 @@ pub(super) fn object_name(name: &str) -> ObjectName {
     ObjectName::new(name).expect("names in this room and in a compiled mapping are well-formed")
 }
 
-/// Adds a description. An object that is missing or forbidden is left out, unless nothing works without it.
-async fn describe(
+/// The descriptions of one round.
+struct Described<'c> {
+    client: &'c Client,
+    context: CallContext,
+    asking: Asking,
+    global: &'c GlobalDescribe,
+    /// By lower-case API name.
+    objects: BTreeMap<String, Arc<Describe>>,
+}
+
+impl Described<'_> {
+    /// Adds a description. An object that is missing or forbidden is left out, unless nothing works without it.
+    async fn object(&mut self, name: &str) -> Result<(), Error> {
+        let needed = name == OPPORTUNITY;
+        let key = name.to_ascii_lowercase();
+        if self.objects.contains_key(&key) || !(needed || self.global.has(name)) {
+            return Ok(());
+        }
+        let Ok(object) = name.parse::<ObjectName>() else { return Ok(()) };
+        let described = match self.asking {
+            Asking::IfChanged => self.client.describe(self.context, &object).await,
+            Asking::Anew => self.client.describe_anew(self.context, &object).await,
+        };
+        match described {
+            Ok(describe) => {
+                self.objects.insert(key, describe);
+                Ok(())
+            }
+            Err(Error::Refused(refusal)) if !needed && matches!(refusal.status(), 403 | 404) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The org's stages. A user who may not ask for them works without: the stage's own flags stand in each record.
+async fn stages(
     client: &Client,
     context: CallContext,
-    objects: &mut BTreeMap<String, Arc<Describe>>,
-    name: &str,
-    needed: bool,
-) -> Result<(), Error> {
-    let key = name.to_ascii_lowercase();
-    if objects.contains_key(&key) {
-        return Ok(());
+    global: &GlobalDescribe,
+) -> Result<Option<Vec<OrgStage>>, Error> {
+    if !global.has(OrgStage::OBJECT) {
+        return Ok(None);
     }
-    let Ok(object) = name.parse::<ObjectName>() else { return Ok(()) };
-    match client.describe_anew(context, &object).await {
-        Ok(describe) => {
-            objects.insert(key, describe);
-            Ok(())
-        }
-        Err(Error::Refused(refusal)) if !needed && matches!(refusal.status(), 403 | 404) => Ok(()),
+    let columns = OrgStage::COLUMNS.map(|name| FieldPath::new(name).expect("a constant that is a name"));
+    let select = Select::from(&object_name(OrgStage::OBJECT)).fields(&columns);
+    match client.query(context, &select.build()).await {
+        Ok(page) => Ok(Some(page.records.iter().filter_map(OrgStage::read).collect())),
+        Err(Error::Refused(refusal)) if matches!(refusal.status(), 400 | 403 | 404) => Ok(None),
         Err(error) => Err(error),
     }
 }

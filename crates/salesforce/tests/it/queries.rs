@@ -3,7 +3,7 @@
 use ports::RetryClass;
 use salesforce::{Error, FieldType, Misuse, ObjectName, soql::Soql};
 
-use crate::stub::{SERVER_DATE, Stub, answer, now};
+use crate::stub::{SERVER_DATE, Stub, answer, answer_with, now};
 
 fn soql() -> Soql {
     Soql::trusted("SELECT Id FROM Opportunity WHERE Name = 'a+b & c'")
@@ -105,7 +105,9 @@ async fn a_description_is_kept_while_the_server_says_it_holds() {
     let first = client.describe(now(), &object).await.unwrap();
     let second = client.describe(now(), &object).await.unwrap();
     assert_eq!(first, second);
-    assert_eq!(stub.last().headers()["if-modified-since"], SERVER_DATE);
+    let second_before =
+        salesforce::parse_http_date(SERVER_DATE).unwrap() - jiff::SignedDuration::from_secs(1);
+    assert_eq!(stub.last().headers()["if-modified-since"], salesforce::http_date(second_before).as_str());
     client.describe_anew(now(), &object).await.unwrap();
     assert!(!stub.last().headers().contains_key("if-modified-since"));
 
@@ -118,4 +120,33 @@ async fn a_description_is_kept_while_the_server_says_it_holds() {
     assert_eq!(first.field("Hidden__c"), None);
     assert_eq!(first.child_relationships[0].child_object, "Row__c");
     assert!(first.record_type_infos[0].master);
+}
+
+const OBJECTS: &str = r#"{"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [
+    {"name": "Opportunity", "keyPrefix": "006", "createable": true, "queryable": true, "triggerable": true},
+    {"name": "Microsoft_Solution__c", "keyPrefix": "a00", "custom": true, "label": "Microsoft Solution"}]}"#;
+
+#[tokio::test]
+async fn the_list_of_objects_is_kept_by_the_servers_own_date_and_asked_for_anew_on_demand() {
+    let changed = "Thu, 01 Oct 2026 08:00:00 GMT";
+    let list = || answer_with(200, OBJECTS, &[("Last-Modified", changed)]);
+    let stub = Stub::new([list(), answer(304, ""), list(), answer(200, r#"{"sobjects": 7}"#)]);
+    let client = stub.client();
+    let first = client.objects(now()).await.unwrap();
+    assert!(first.has("opportunity") && first.object("MICROSOFT_solution__c").unwrap().custom);
+    assert!(!first.has("OpportunityTeamMember") && first.len() == 2);
+    assert_eq!(client.objects(now()).await.unwrap(), first);
+    assert_eq!(stub.last().headers()["if-modified-since"], changed);
+    client.objects_anew(now()).await.unwrap();
+    assert!(!stub.last().headers().contains_key("if-modified-since"));
+    let error = client.objects_anew(now()).await.unwrap_err();
+    assert!(error.to_string().contains("not the shape of a list of objects"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unchanged_description_that_nobody_asked_for_is_unreadable() {
+    let stub = Stub::new([answer(304, "")]);
+    let object = ObjectName::new("Opportunity").unwrap();
+    let error = stub.client().describe(now(), &object).await.unwrap_err();
+    assert!(error.to_string().contains("never asked for"), "{error}");
 }
