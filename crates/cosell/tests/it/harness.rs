@@ -11,6 +11,8 @@ use std::{
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
+use crate::calm::{self, Place};
+
 /// The program under test.
 pub(crate) const COSELL: &str = env!("CARGO_BIN_EXE_cosell");
 
@@ -27,6 +29,7 @@ pub(crate) struct World {
     /// Addresses and credentials, as `cosell sandbox` printed them.
     pub(crate) ready: Value,
     folder: tempfile::TempDir,
+    _place: Place,
 }
 
 impl Drop for World {
@@ -44,6 +47,15 @@ impl World {
 
     /// The same, with another seed.
     pub(crate) fn seeded(seed: u64) -> Self {
+        Self::started(seed, calm::beside_others())
+    }
+
+    /// The same, and no other test runs meanwhile: for what measures a pace. A test has no other world then.
+    pub(crate) fn alone() -> Self {
+        Self::started(0, calm::alone())
+    }
+
+    fn started(seed: u64, place: Place) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(COSELL)
             .args(["sandbox", "--format", "json", "--seed", &seed.to_string(), "--write"])
@@ -58,7 +70,7 @@ impl World {
             serde_json::from_str(&line).expect("the sandbox prints one line of JSON when it is ready");
         // The sandbox closes connections that were idle for 30 s; one that it is just closing must not be taken again.
         let http = Client::builder().pool_idle_timeout(Duration::from_secs(10)).build().unwrap();
-        Self { process, http, ready, folder }
+        Self { process, http, ready, folder, _place: place }
     }
 
     /// The folder with the configuration, its secrets, the store and the logs.

@@ -3,6 +3,7 @@
 // In a test, a failed unwrap is the failure.
 #![allow(clippy::unwrap_used)]
 
+mod calm;
 mod harness;
 mod postbox;
 

@@ -21,7 +21,7 @@ const MOST_REFUSED: usize = 5;
 
 #[tokio::test]
 async fn a_portal_that_throttles_gets_every_deal_with_few_refusals_and_none_during_a_pause() {
-    let world = World::start();
+    let world = World::alone();
     world.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&limit(Some(CALLS)))).await;
     let mut opportunities = Vec::new();
     for number in 0..DEALS {
