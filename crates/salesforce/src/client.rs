@@ -24,6 +24,7 @@ use crate::{
     login::{Login, Session},
     session::Sessions,
     stamp,
+    subrequest::ALLOW_DUPLICATE_ALERTS,
 };
 
 /// Longest pause taken over from a `Retry-After`.
@@ -111,6 +112,11 @@ impl Client {
         &self.shared.config.client_tag
     }
 
+    /// Whether the customer's duplicate rules that only warn are let pass.
+    pub(crate) fn allows_duplicate_alerts(&self) -> bool {
+        self.shared.config.allow_duplicate_alerts
+    }
+
     pub(crate) fn kept_describes(&self) -> MutexGuard<'_, Kept> {
         self.shared.describes.lock().expect("no code panics while holding this lock")
     }
@@ -128,7 +134,11 @@ impl Client {
     }
 
     /// Sends a call, with one new session and one replay if the session turns out dead.
-    pub(crate) async fn call(&self, context: CallContext, call: Call) -> Result<Answer> {
+    pub(crate) async fn call(&self, context: CallContext, mut call: Call) -> Result<Answer> {
+        if call.write && self.allows_duplicate_alerts() {
+            let (name, value) = ALLOW_DUPLICATE_ALERTS;
+            call = call.header(name, value.to_owned());
+        }
         let session = self.session(None).await?;
         let refused = match self.once(context, &call, &session).await {
             Err(Error::Refused(refusal)) if refusal.session_is_dead() => refusal,
@@ -347,6 +357,10 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body).map_err(|_| self.unreadable("not JSON, or cut"))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body.is_empty()
     }
 
     /// The server's own time. An answer without it cannot tell whether its records are settled.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     CallContext, Client, FieldPath, Fields, Misuse, ObjectName, Record, RecordId, Refusal, Result,
-    client::Call, rows::check_fields,
+    client::Call, refusal::refused_inside, rows::check_fields,
 };
 
 /// Most rows of one writing call (salesforce reference, section 2.10).
@@ -82,7 +82,11 @@ impl Client {
         let path = format!("{}/composite/sobjects", self.version_root());
         let body = json!({ "allOrNone": all_or_none, "records": records });
         let answer = self.call(context, Call::new(method, path).json(&body).writing()).await?;
-        let rows = Vec::<RawRow>::deserialize(answer.json()?)
+        let body = answer.json()?;
+        if let Some(refused) = refused_inside(&body, true) {
+            return Err(refused.into());
+        }
+        let rows = Vec::<RawRow>::deserialize(body)
             .map_err(|_| answer.unreadable("not the shape of a collection's answer"))?;
         if rows.len() != given {
             return Err(answer.unreadable("not as many results as rows"));

@@ -54,6 +54,9 @@ pub struct ClientConfig {
     pub api_version: String,
     /// The name under which our writes appear in change events (`Sforce-Call-Options: client=`).
     pub client_tag: String,
+    /// Whether a save goes on although one of the customer's duplicate rules warns. A rule that blocks, and a unique
+    /// field, are never passed over (salesforce reference, section 2.5).
+    pub allow_duplicate_alerts: bool,
     /// Bounds.
     pub limits: ClientLimits,
 }
@@ -65,6 +68,7 @@ impl ClientConfig {
             login,
             api_version: DEFAULT_API_VERSION.to_owned(),
             client_tag: "Cosell".to_owned(),
+            allow_duplicate_alerts: false,
             limits: ClientLimits::default(),
         }
     }

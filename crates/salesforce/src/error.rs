@@ -95,6 +95,12 @@ pub enum Misuse {
         "reference id {0:?} is used twice, or is no letter or digit followed by letters, digits, underscores"
     )]
     ReferenceId(String),
+    /// The name of a graph that the platform would refuse, or one used twice.
+    #[error("graph name {0:?} is used twice, or is not 1 to 39 letters, digits, hyphens, underscores")]
+    GraphName(String),
+    /// A subrequest that a graph cannot hold: a query.
+    #[error("subrequest {0} is a query, and a graph holds rows only")]
+    NotInGraph(String),
     /// A header that a subrequest may not carry, or that is none.
     #[error("a subrequest cannot carry the header {0:?}")]
     Header(String),

@@ -6,15 +6,19 @@
 //! - [`Client`] is the entry; every call takes a [`CallContext`].
 //! - [`soql`] builds queries that no value can break.
 //! - [`Subrequest`]s go together in one [`Client::composite`] call, each with its own precondition.
+//! - A [`Graph`] makes records that stand or fall together; many graphs go in one [`Client::graphs`] call.
+//! - [`Meaning`] says what each of the platform's codes is about.
 //! - [`Record`] is what is read; the server's own time of an answer comes with it, because only that clock may
 //!   decide whether a record is settled.
 
 mod client;
+mod codes;
 mod collections;
 mod composite;
 mod config;
 mod describe;
 mod error;
+mod graph;
 mod id;
 mod limits;
 mod login;
@@ -26,23 +30,27 @@ mod rows;
 mod session;
 pub mod soql;
 mod stamp;
+mod subrequest;
 
 pub use client::{CallContext, Client};
+pub use codes::Meaning;
 pub use collections::{MAX_RETRIEVE, MAX_ROWS, RetrievedRows, RowResult};
-pub use composite::{
-    CompositeAnswer, MAX_COMPOSITE_QUERIES, MAX_SUBREQUESTS, ReferenceId, Subrequest, Subresponse,
-};
+pub use composite::{CompositeAnswer, MAX_COMPOSITE_QUERIES, MAX_SUBREQUESTS};
 pub use config::{ClientConfig, ClientLimits, DEFAULT_API_VERSION, LoginConfig};
 pub use describe::{
     ChildRelationship, Describe, FieldDescribe, FieldType, GlobalDescribe, ObjectOutline, PicklistValue,
     RecordType,
 };
 pub use error::{Error, Misuse, Result};
+pub use graph::{
+    Graph, GraphAnswer, GraphAnswers, MAX_DEPTH, MAX_FAILED_GRAPHS, MAX_GRAPHS, MAX_KINDS, MAX_NODES,
+};
 pub use id::{InvalidId, OrgId, RecordId, UserId};
 pub use limits::{ApiUsage, OrgLimit};
 pub use name::{FieldName, FieldPath, InvalidName, ObjectName};
 pub use query::{Locator, QueryPage};
 pub use record::{Children, Fields, Record};
-pub use refusal::{ApiError, Refusal};
+pub use refusal::{ApiError, DuplicateRule, Refusal};
 pub use rows::RetrievedRecord;
 pub use stamp::{http_date, parse_datetime, parse_http_date};
+pub use subrequest::{ReferenceId, Subrequest, Subresponse};

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use ports::RetryClass;
 use serde_json::Value;
 
-use crate::RecordId;
+use crate::{Meaning, RecordId};
 
 /// Most errors kept of one answer; the rest says nothing new.
 const MAX_ERRORS: usize = 50;
@@ -24,6 +24,36 @@ pub struct ApiError {
     code: String,
     fields: Vec<String>,
     message: String,
+    duplicate_rule: Option<DuplicateRule>,
+}
+
+/// The customer's duplicate rule that caught a row. Its words are the customer's: never logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DuplicateRule {
+    /// The rule's name.
+    pub name: String,
+    /// What the rule tells whoever saves; empty if it says nothing.
+    pub text: String,
+    /// Whether it only warns: whoever asks for it may save all the same.
+    pub alert_only: bool,
+}
+
+impl DuplicateRule {
+    fn read(value: &Value) -> Option<Self> {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let alert_only = value.get("allowSave").and_then(Value::as_bool).unwrap_or(false);
+        value.is_object().then(|| Self {
+            name: text("duplicateRule"),
+            text: text("errorMessage"),
+            alert_only,
+        })
+    }
+}
+
+impl fmt::Debug for DuplicateRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DuplicateRule").field("alert_only", &self.alert_only).finish_non_exhaustive()
+    }
 }
 
 impl ApiError {
@@ -42,9 +72,14 @@ impl ApiError {
         &self.message
     }
 
+    /// The customer's duplicate rule that it is about, if it is about one.
+    pub fn duplicate_rule(&self) -> Option<&DuplicateRule> {
+        self.duplicate_rule.as_ref()
+    }
+
     /// Whether this row was well, and only fell with another one of the same transaction.
     pub fn is_bystander(&self) -> bool {
-        matches!(self.code.as_str(), "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK")
+        Meaning::of(&self.code) == Meaning::Bystander
     }
 
     /// Reads `{message, errorCode, fields}`, `{message, statusCode, fields}` or OAuth's `{error, ...}`.
@@ -66,47 +101,25 @@ impl ApiError {
                 .map(ToOwned::to_owned)
                 .collect(),
             message: message.unwrap_or_default().to_owned(),
+            duplicate_rule: object.get("duplicateResult").and_then(DuplicateRule::read),
         })
     }
 
+    fn meaning(&self, status: u16) -> Meaning {
+        match Meaning::of(&self.code) {
+            Meaning::Unknown => match Meaning::of_status(status) {
+                // A code is there: it is no page of a gateway, and no query of ours.
+                Meaning::NotFound | Meaning::NoAccess | Meaning::Session => Meaning::Unknown,
+                of_status => of_status,
+            },
+            known => known,
+        }
+    }
+
     fn class(&self, status: u16) -> RetryClass {
-        match self.code.as_str() {
-            "INVALID_SESSION_ID" if self.no_session_helps() => RetryClass::Person,
-            "INVALID_SESSION_ID" => RetryClass::Authenticate,
-
-            "UNABLE_TO_LOCK_ROW"
-            | "ENTITY_IS_LOCKED"
-            | "REQUEST_LIMIT_EXCEEDED"
-            | "QUERY_TIMEOUT"
-            | "REQUEST_RUNNING_TOO_LONG"
-            | "SERVER_UNAVAILABLE"
-            | "ORG_IN_MAINTENANCE"
-            | "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE"
-            | "CIRCUIT_BREAKER_OPEN_EXCEPTION"
-            | "INVALID_QUERY_LOCATOR"
-            | "PROCESSING_HALTED"
-            | "ALL_OR_NONE_OPERATION_ROLLED_BACK"
-            | "UNKNOWN_EXCEPTION" => RetryClass::LATER,
-
-            "MATCH_PRECONDITION_FAILED"
-            | "ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE"
-            | "ENTITY_FAILED_IFLASTMODIFIED_ON_UNDELETE"
-            | "ENTITY_IS_DELETED" => RetryClass::Changed,
-
-            // Texts that only this crate or its caller can have built wrongly.
-            "MALFORMED_QUERY"
-            | "MALFORMED_ID"
-            | "JSON_PARSER_ERROR"
-            | "QUERY_TOO_COMPLICATED"
-            | "INVALID_QUERY_FILTER_OPERATOR"
-            | "NUMBER_OUTSIDE_VALID_RANGE"
-            | "EXCEEDED_ID_LIMIT"
-            | "INVALID_REPLICATION_DATE"
-            | "DUPLICATE_EXTERNAL_ID"
-            | "MATCH_PRECONDITION_REQUIRED" => RetryClass::Bug,
-
-            // A code nobody has classified, with a status that says whose fault it is.
-            _ => class_of_status(status),
+        match self.meaning(status) {
+            Meaning::Session if self.no_session_helps() => RetryClass::Person,
+            meaning => meaning.class(),
         }
     }
 
@@ -115,22 +128,22 @@ impl ApiError {
     }
 }
 
+/// The refusal inside an answer whose status says that all is well: `success` is false, or the body is a list of errors.
+pub(crate) fn refused_inside(body: &Value, write: bool) -> Option<Refusal> {
+    let is_error = |each: &Value| each.get("errorCode").is_some() && each.get("message").is_some();
+    let refused = match body {
+        Value::Object(object) => object.get("success") == Some(&Value::Bool(false)),
+        Value::Array(errors) => !errors.is_empty() && errors.iter().all(is_error),
+        _ => false,
+    };
+    refused.then(|| Refusal::from_value(400, body, write))
+}
+
 /// Only such texts are shown as codes and field names: nothing of a record can hide in them.
 fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= MAX_CODE
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
-}
-
-fn class_of_status(status: u16) -> RetryClass {
-    match status {
-        401 => RetryClass::Authenticate,
-        412 => RetryClass::Changed,
-        405 | 414 | 415 | 428 | 431 => RetryClass::Bug,
-        // 409 is a conflict with the state of something, such as another call under way.
-        408 | 409 | 420 | 429 | 500..=599 => RetryClass::LATER,
-        _ => RetryClass::Person,
-    }
 }
 
 impl fmt::Display for ApiError {
@@ -157,6 +170,7 @@ impl fmt::Debug for ApiError {
 pub struct Refusal {
     status: u16,
     errors: Vec<ApiError>,
+    candidates: Vec<RecordId>,
     retry_after: Option<Duration>,
     write: bool,
 }
@@ -180,7 +194,13 @@ impl Refusal {
             },
             _ => Vec::new(),
         };
-        Self { status, errors, retry_after: None, write }
+        // Several records by one identifier: an array of their addresses (salesforce reference, section 2.6).
+        let addresses = body.as_array().filter(|_| status == 300).into_iter().flatten();
+        let candidates = addresses
+            .filter_map(|address| address.as_str()?.rsplit('/').next()?.parse().ok())
+            .take(MAX_ERRORS)
+            .collect();
+        Self { status, errors, candidates, retry_after: None, write }
     }
 
     pub(crate) fn with_retry_after(mut self, after: Option<Duration>) -> Self {
@@ -244,16 +264,27 @@ impl Refusal {
         if self.status == 401 {
             return if self.session_is_dead() { RetryClass::Authenticate } else { RetryClass::Person };
         }
-        let class = self
-            .errors
-            .iter()
-            .map(|error| error.class(self.status))
-            .max_by_key(weight)
-            .unwrap_or_else(|| self.class_without_errors());
+        let class =
+            self.cause().map_or_else(|| self.class_without_errors(), |error| error.class(self.status));
         match class {
             RetryClass::Later { .. } => RetryClass::Later { after: self.retry_after },
             class => class,
         }
+    }
+
+    /// The error that decides what the refusal means.
+    pub fn cause(&self) -> Option<&ApiError> {
+        self.errors.iter().max_by_key(|error| weight(&error.class(self.status)))
+    }
+
+    /// What the refusal is about.
+    pub fn meaning(&self) -> Meaning {
+        self.cause().map_or_else(|| Meaning::of_status(self.status), |error| error.meaning(self.status))
+    }
+
+    /// The records that one identifier stood for, where it stood for several (status 300); at most fifty.
+    pub fn candidates(&self) -> &[RecordId] {
+        &self.candidates
     }
 
     /// An answer that is none of the platform's own: a gateway's page, an empty body.
@@ -261,13 +292,13 @@ impl Refusal {
         match self.status {
             // Something between us and the platform lost the answer, not necessarily the request.
             500 | 502 | 504 if self.write => RetryClass::Doubtful,
-            status => class_of_status(status),
+            status => Meaning::of_status(status).class(),
         }
     }
 
     /// Whether the org's allowance is spent.
     pub(crate) fn allowance_is_spent(&self) -> bool {
-        self.errors.iter().any(|error| error.code == "REQUEST_LIMIT_EXCEEDED")
+        self.errors.iter().any(|error| Meaning::of(&error.code) == Meaning::Allowance)
     }
 
     /// The server's own delay, if it gave one.

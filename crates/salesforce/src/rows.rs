@@ -6,8 +6,10 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::{
-    CallContext, Client, FieldPath, Fields, Misuse, ObjectName, Record, RecordId, Result, client::Call,
+    CallContext, Client, FieldPath, Fields, Misuse, ObjectName, Record, RecordId, Result,
+    client::{Answer, Call},
     http_date,
+    refusal::refused_inside,
 };
 
 /// A record and when it was read.
@@ -25,6 +27,14 @@ pub(crate) fn check_fields(fields: &Fields) -> Result<(), Misuse> {
         Some(name) => Err(Misuse::ReservedField(name.clone())),
         None => Ok(()),
     }
+}
+
+/// A change or a deletion answers 204 and nothing. Any other good status must bear no refusal, and no stranger's page.
+fn done(answer: &Answer) -> Result<()> {
+    if answer.status == 204 || answer.is_empty() {
+        return Ok(());
+    }
+    refused_inside(&answer.json()?, true).map_or(Ok(()), |refused| Err(refused.into()))
 }
 
 impl Client {
@@ -55,6 +65,9 @@ impl Client {
         let path = format!("{}/sobjects/{object}", self.version_root());
         let answer = self.call(context, Call::new(Method::POST, path).json(fields).writing()).await?;
         let body = answer.json()?;
+        if let Some(refused) = refused_inside(&body, true) {
+            return Err(refused.into());
+        }
         let id = body.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
         id.ok_or_else(|| answer.unreadable("no id of the new record"))
     }
@@ -75,12 +88,12 @@ impl Client {
         if let Some(stamp) = unmodified_since {
             call = call.header("If-Unmodified-Since", http_date(stamp));
         }
-        self.call(context, call).await.map(drop)
+        done(&self.call(context, call).await?)
     }
 
     /// Puts a record into the recycle bin. The platform knows no condition for it.
     pub async fn delete(&self, context: CallContext, object: &ObjectName, id: RecordId) -> Result<()> {
         let path = format!("{}/sobjects/{object}/{id}", self.version_root());
-        self.call(context, Call::new(Method::DELETE, path).writing()).await.map(drop)
+        done(&self.call(context, Call::new(Method::DELETE, path).writing()).await?)
     }
 }
