@@ -108,6 +108,10 @@ impl Client {
         &self.shared.version_root
     }
 
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
     pub(crate) fn client_tag(&self) -> &str {
         &self.shared.config.client_tag
     }

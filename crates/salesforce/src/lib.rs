@@ -18,6 +18,7 @@ mod composite;
 mod config;
 mod describe;
 mod error;
+pub mod events;
 mod graph;
 mod id;
 mod limits;
