@@ -17,7 +17,6 @@ mod envelope;
 mod error;
 mod exchange;
 mod filter;
-mod flight;
 mod ids;
 mod list;
 mod names;

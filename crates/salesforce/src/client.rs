@@ -19,9 +19,11 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use crate::{
-    ApiUsage, ClientConfig, Error, Misuse, OrgId, Refusal, Result, UserId,
-    describe::Kept,
-    login::{Login, Session},
+    ApiUsage, ClientConfig, Error, LoginConfig, LoginFlow, Misuse, OrgId, Refusal, Result, UserId,
+    barred::Barred,
+    describe,
+    kept::Kept,
+    login::{Ask, Granted, Login, Session},
     session::Sessions,
     stamp,
     subrequest::ALLOW_DUPLICATE_ALERTS,
@@ -63,10 +65,23 @@ struct Shared {
     rng: Arc<dyn Rng>,
     budget: Arc<dyn Budget>,
     login: Login,
+    /// The sign-in that sessions come from, in the flow that has one.
+    kept: Option<Kept>,
     config: ClientConfig,
     version_root: String,
     sessions: Arc<Sessions>,
-    describes: Mutex<Kept>,
+    describes: Mutex<describe::Kept>,
+}
+
+/// Where the present session leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The org.
+    pub org_id: OrgId,
+    /// The user that calls are made as.
+    pub user_id: UserId,
+    /// Scheme and host of every call.
+    pub instance: String,
 }
 
 impl Client {
@@ -86,10 +101,19 @@ impl Client {
         if tag.is_empty() || tag.len() > 40 || !tag.iter().all(u8::is_ascii_alphanumeric) {
             return Err(Misuse::Configuration("the client tag has 1 to 40 letters and digits").into());
         }
-        let login = Login::new(config.login.clone())?;
+        let login = Login::new(&config)?;
+        let kept = match &config.login {
+            LoginConfig::SignedIn { tokens, .. } => {
+                let deadline = config.limits.login_deadline;
+                Some(Kept::new(Arc::clone(tokens), Arc::clone(&clock), &*rng, deadline))
+            }
+            _ => None,
+        };
         let version_root = format!("/services/data/v{}", config.api_version);
-        let (sessions, describes) = (Arc::default(), Mutex::default());
-        let shared = Shared { http, clock, rng, budget, login, config, version_root, sessions, describes };
+        let sessions = Arc::new(Sessions::new(Arc::clone(&clock), config.limits.login_hold, config.org_id));
+        let describes = Mutex::default();
+        let shared =
+            Shared { http, clock, rng, budget, login, kept, config, version_root, sessions, describes };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -101,6 +125,35 @@ impl Client {
     /// The user that the login stands for. Asks only if there is no session yet.
     pub async fn user_id(&self) -> Result<UserId> {
         Ok(self.session(None).await?.user_id)
+    }
+
+    /// Which of the flows sessions are obtained by.
+    pub fn flow(&self) -> LoginFlow {
+        self.shared.login.flow()
+    }
+
+    /// Where the present session leads; nothing before the first login. Calls nobody.
+    pub fn standing(&self) -> Option<Standing> {
+        let session = self.shared.sessions.present()?;
+        let Session { org_id, user_id, instance, .. } = &*session;
+        Some(Standing { org_id: *org_id, user_id: *user_id, instance: instance.clone() })
+    }
+
+    /// Begins anew if a person signed in since the last look, in whatever process; whether that was so. Nothing to do
+    /// in the flows without a person.
+    pub async fn adopt_new_sign_in(&self) -> Result<bool> {
+        let Some(kept) = &self.shared.kept else { return Ok(false) };
+        let is_new = kept.is_new().await?;
+        if is_new {
+            self.shared.sessions.begin_anew();
+        }
+        Ok(is_new)
+    }
+
+    /// Waits until a login, or a session that was just granted, is refused in a way that only a person can end, and
+    /// that was not known already. One waiter is woken for each.
+    pub async fn trouble(&self) {
+        self.shared.sessions.trouble().await;
     }
 
     /// `/services/data/vXX.X`.
@@ -121,7 +174,7 @@ impl Client {
         self.shared.config.allow_duplicate_alerts
     }
 
-    pub(crate) fn kept_describes(&self) -> MutexGuard<'_, Kept> {
+    pub(crate) fn kept_describes(&self) -> MutexGuard<'_, describe::Kept> {
         self.shared.describes.lock().expect("no code panics while holding this lock")
     }
 
@@ -146,11 +199,23 @@ impl Client {
         let session = self.session(None).await?;
         let refused = match self.once(context, &call, &session).await {
             Err(Error::Refused(refusal)) if refusal.session_is_dead() => refusal,
-            result => return result,
+            result => return self.unless_barred(&session, result),
         };
         tracing::debug!(status = refused.status(), "session is dead, logging in again");
         let session = self.session(Some(&session)).await?;
-        self.once(context, &call, &session).await
+        let result = self.once(context, &call, &session).await;
+        self.unless_barred(&session, result)
+    }
+
+    /// A session that is refused for good, or right after it was granted, is a person's business: it is told as what it
+    /// is, and not replaced again at once.
+    fn unless_barred(&self, session: &Arc<Session>, result: Result<Answer>) -> Result<Answer> {
+        let Err(Error::Refused(refusal)) = &result else { return result };
+        let even_new = || refusal.session_is_dead().then_some(Barred::EvenNew);
+        let Some(barred) = Barred::of(refusal).or_else(even_new) else { return result };
+        let error = Error::Barred(barred);
+        self.shared.sessions.barred(session, &error);
+        Err(error)
     }
 
     async fn once(&self, context: CallContext, call: &Call, session: &Session) -> Result<Answer> {
@@ -179,15 +244,29 @@ impl fmt::Debug for Client {
 }
 
 impl Shared {
+    /// A new session.
+    async fn grant(self: Arc<Self>) -> Result<Session> {
+        let Some(kept) = &self.kept else { return Ok(self.ask(&Ask::Configured, None).await?.session) };
+        kept.grant(|token, until| {
+            let shared = Arc::clone(&self);
+            Box::pin(async move { shared.ask(&Ask::Refresh(&token), Some(until)).await })
+        })
+        .await
+    }
+
     /// Asks the login host for a session. In the first of the lanes, because calls of every lane may wait for it.
-    async fn grant(&self) -> Result<Session> {
+    async fn ask(&self, ask: &Ask<'_>, until: Option<Timestamp>) -> Result<Granted> {
         let limits = &self.config.limits;
-        let mut request = self.login.request(self.clock.now())?;
+        let mut request = self.login.request(self.clock.now(), ask)?;
+        let context = CallContext { lane: Lane::Guard, send_before: until };
+        if let Some(until) = until {
+            request.extensions_mut().insert(SendBefore(until));
+        }
         request.extensions_mut().insert(CallLimits {
             deadline: limits.login_deadline,
             max_response_bytes: limits.max_response_bytes,
         });
-        let answer = self.send(CallContext::new(Lane::Guard), request, false).await?;
+        let answer = self.send(context, request, false).await?;
         self.login.read(&answer)
     }
 
@@ -326,7 +405,7 @@ impl Call {
         self
     }
 
-    fn request(&self, session: &Session, tag: &str) -> Result<Request<Bytes>> {
+    pub(crate) fn request(&self, session: &Session, tag: &str) -> Result<Request<Bytes>> {
         let mut bearer =
             HeaderValue::try_from(format!("Bearer {}", session.token.expose_secret())).map_err(|_| {
                 Error::Unreadable { status: 200, reason: "the token is no header text", write: false }

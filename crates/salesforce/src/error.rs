@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ports::{RetryClass, TransportError};
 
-use crate::{OrgId, RecordId, Refusal};
+use crate::{OrgId, RecordId, Refusal, barred::Barred, denial};
 
 /// Why a call gave no result.
 ///
@@ -32,6 +32,18 @@ pub enum Error {
     /// The platform refused.
     #[error("{0}")]
     Refused(Refusal),
+    /// The org refuses the session itself, and another one would fare no better.
+    #[error("the org refuses the session: {0}")]
+    Barred(Barred),
+    /// Nobody has signed in, and the configuration names nothing else to log in with.
+    #[error("nobody has signed in to Salesforce yet: run cosell login salesforce")]
+    NotSignedIn,
+    /// No session this time; nothing was refused.
+    #[error("no session this time: {reason}")]
+    NotGranted {
+        /// What stood in the way, and what to do if something helps.
+        reason: String,
+    },
     /// No session was granted.
     #[error("login refused with status {status}, {code}: {advice}")]
     Login {
@@ -42,10 +54,10 @@ pub enum Error {
         /// What to look at, for the codes and texts that are known.
         advice: &'static str,
     },
-    /// A login led to another org than before in this process: nothing more is sent.
-    #[error("the login now leads to org {found}, it led to org {expected} before")]
+    /// A login led to another org than before, or than the store belongs to: nothing more is sent.
+    #[error("the login leads to org {found}, and this is about org {expected}")]
     OrgChanged {
-        /// The org of the first login.
+        /// The store's org, or the first login's.
         expected: OrgId,
         /// The org of this one.
         found: OrgId,
@@ -135,12 +147,40 @@ impl Error {
             Self::Refused(refusal) => refusal.class(),
             Self::Login { status, code, .. } => match *status {
                 429 | 420 | 500..=599 => RetryClass::LATER,
-                _ if code == "rate_limit_exceeded" => RetryClass::LATER,
+                _ if denial::passes(code) => RetryClass::LATER,
                 _ => RetryClass::Person,
             },
-            Self::OrgChanged { .. } | Self::Misuse(Misuse::Configuration(_)) => RetryClass::Person,
+            Self::Barred(Barred::EvenNew) => RetryClass::Authenticate,
+            Self::Barred(_)
+            | Self::NotSignedIn
+            | Self::OrgChanged { .. }
+            | Self::Misuse(Misuse::Configuration(_)) => RetryClass::Person,
+            Self::NotGranted { .. } => RetryClass::LATER,
             Self::NoPlace { again, .. } => RetryClass::Later { after: Some(*again) },
             Self::Misuse(_) => RetryClass::Bug,
+        }
+    }
+
+    /// Whether it is the platform's own bound on logins.
+    pub(crate) fn counts_logins(&self) -> bool {
+        matches!(self, Self::Login { code, .. } if code == denial::TOO_MANY_LOGINS)
+    }
+
+    /// Whether a kept sign-in is of no use any more, whatever else a person does.
+    pub(crate) fn says_the_sign_in_is_dead(&self) -> bool {
+        matches!(self, Self::Login { code, .. } if code == "invalid_grant")
+    }
+
+    /// What a person does about a login that fails, in one sentence; nothing when waiting is enough.
+    pub fn next_step(&self) -> Option<&'static str> {
+        match self {
+            Self::Barred(barred) => Some(barred.next_step()),
+            Self::NotSignedIn => Some("Run: cosell login salesforce"),
+            Self::OrgChanged { .. } => Some(
+                "Log in to the org that the store belongs to, or let [store] path name a store of its own.",
+            ),
+            Self::Login { advice, .. } if self.class() == RetryClass::Person => Some(advice),
+            _ => None,
         }
     }
 

@@ -11,16 +11,19 @@
 //! - [`Record`] is what is read; the server's own time of an answer comes with it, because only that clock may
 //!   decide whether a record is settled.
 
+mod barred;
 mod client;
 mod codes;
 mod collections;
 mod composite;
 mod config;
+mod denial;
 mod describe;
 mod error;
 pub mod events;
 mod graph;
 mod id;
+mod kept;
 mod limits;
 mod login;
 mod name;
@@ -29,15 +32,17 @@ mod record;
 mod refusal;
 mod rows;
 mod session;
+mod sign_in;
 pub mod soql;
 mod stamp;
 mod subrequest;
 
-pub use client::{CallContext, Client};
+pub use barred::Barred;
+pub use client::{CallContext, Client, Standing};
 pub use codes::Meaning;
 pub use collections::{MAX_RETRIEVE, MAX_ROWS, RetrievedRows, RowResult};
 pub use composite::{CompositeAnswer, MAX_COMPOSITE_QUERIES, MAX_SUBREQUESTS};
-pub use config::{ClientConfig, ClientLimits, DEFAULT_API_VERSION, LoginConfig};
+pub use config::{ClientConfig, ClientLimits, DEFAULT_API_VERSION, LoginConfig, LoginFlow, SecretPlace};
 pub use describe::{
     ChildRelationship, Describe, FieldDescribe, FieldType, GlobalDescribe, ObjectOutline, PicklistValue,
     RecordType,
@@ -53,5 +58,6 @@ pub use query::{Locator, QueryPage};
 pub use record::{Children, Fields, Record};
 pub use refusal::{ApiError, DuplicateRule, Refusal};
 pub use rows::RetrievedRecord;
+pub use sign_in::{Authorization, SignIn, SignInError, SignedIn};
 pub use stamp::{http_date, parse_datetime, parse_http_date};
 pub use subrequest::{ReferenceId, Subrequest, Subresponse};

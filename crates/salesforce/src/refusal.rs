@@ -12,7 +12,7 @@ const MAX_ERRORS: usize = 50;
 /// Longest code kept.
 const MAX_CODE: usize = 80;
 /// The 401 texts after which a new session changes nothing (salesforce reference, section 1.7).
-const NO_SESSION_HELPS: [&str; 2] =
+pub(crate) const NO_SESSION_HELPS: [&str; 2] =
     ["Connected app is not attached to Agent", "This session is not valid for use with the REST API"];
 
 /// One error of an answer.

@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use oauth::SpendingError;
 use ports::{RetryClass, TokenStoreError, TransportError};
 
 use super::{aadsts, claims::Claims};
@@ -212,6 +213,16 @@ impl AuthError {
             | Self::Leased
             | Self::BrokenOff => return None,
         })
+    }
+}
+
+impl From<SpendingError> for AuthError {
+    fn from(error: SpendingError) -> Self {
+        match error {
+            SpendingError::Store(error) => error.into(),
+            SpendingError::Contended => Self::StoreContended,
+            SpendingError::Leased => Self::Leased,
+        }
     }
 }
 

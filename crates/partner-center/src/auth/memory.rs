@@ -24,16 +24,6 @@ impl Present {
     }
 }
 
-/// A refresh token that was granted and could not be stored yet.
-#[derive(Clone)]
-pub(super) struct Successor {
-    /// The version of the stored token that it follows.
-    pub(super) version: u64,
-    pub(super) secret: SecretString,
-    /// It came of the configured token, not of the stored one.
-    pub(super) is_sown: bool,
-}
-
 /// All of it is gone with the process; what must last is in the store.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -41,8 +31,6 @@ pub(super) struct Memory {
     refusals: BTreeMap<Audience, (AuthError, Timestamp)>,
     /// Sent with the next refresh, and until one succeeds.
     pub(super) demanded: BTreeMap<Audience, Claims>,
-    /// Stored before anything else is spent: the platform may have killed the token that it follows.
-    pub(super) unstored: Option<Successor>,
     /// The seed was used on top of a stored token and refused: it is not tried again.
     pub(super) seed_is_dead: bool,
     /// The sign-in that the tokens come from, as of the last look; nothing before the first one.

@@ -8,6 +8,7 @@ use std::{fmt, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 pub use browser::Authorization;
 pub use device::DeviceCode;
+use oauth::{Astray, NoRandomness};
 use ports::{Clock, HttpService, Rng};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -70,6 +71,21 @@ pub enum SignInError {
     /// The operating system gave no random numbers.
     #[error("the operating system gave no random numbers")]
     NoRandomness,
+}
+
+impl From<NoRandomness> for SignInError {
+    fn from(_: NoRandomness) -> Self {
+        Self::NoRandomness
+    }
+}
+
+impl From<Astray> for SignInError {
+    fn from(astray: Astray) -> Self {
+        match astray {
+            Astray::WrongState => Self::WrongState,
+            Astray::NoCode => Self::NoCode,
+        }
+    }
 }
 
 impl SignInError {

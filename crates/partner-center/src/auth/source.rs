@@ -7,6 +7,7 @@ use std::{
 
 use futures::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
+use oauth::{Flights, Spending, Successor};
 use ports::{Clock, HttpService, RetryClass, Rng, StoredToken, TokenFacts, TokenLease, TokenStore};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Notify, Semaphore};
@@ -15,16 +16,12 @@ use super::{
     AuthError, TokenConfig,
     claims::Challenge,
     grant::{self, Granted},
-    memory::{Memory, Present, Successor},
+    memory::{Memory, Present},
 };
-use crate::{config::Audience, flight::Flights};
+use crate::config::Audience;
 
-/// Times a lost race for the store is run again.
-const MAX_STORE_ATTEMPTS: u32 = 4;
 /// What a lease lasts beyond the deadline of the refresh: for storing what came of it.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
-/// How often is looked whether another process's lease has ended.
-const LEASE_LOOK: Duration = Duration::from_millis(200);
 
 /// Hands out access tokens.
 pub struct TokenSource {
@@ -47,8 +44,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     config: TokenConfig,
-    /// Tells this source's leases from those of other processes.
-    owner: String,
+    spending: Spending,
     /// One refresh at a time over both audiences: each spends the refresh token that the one before it stored.
     turn: Semaphore,
     memory: Mutex<Memory>,
@@ -64,9 +60,9 @@ impl TokenSource {
         rng: Arc<dyn Rng>,
         config: TokenConfig,
     ) -> Self {
-        let owner = rng.guid();
+        let spending = Spending::new(Arc::clone(&store), Arc::clone(&clock), &config.store_name, rng.guid());
         let (turn, memory, trouble) = (Semaphore::new(1), Mutex::default(), Notify::new());
-        let inner = Inner { http, store, clock, rng, config, owner, turn, memory, trouble };
+        let inner = Inner { http, store, clock, rng, config, spending, turn, memory, trouble };
         Self { inner: Arc::new(inner), flights: Flights::default() }
     }
 
@@ -114,6 +110,7 @@ impl TokenSource {
         match memory.seen_sign_in.replace(present) {
             Some(before) if before != present => {
                 memory.begin_anew(present);
+                self.inner.spending.forget_unstored();
                 Ok(present != Present::Nobody)
             }
             _ => Ok(false),
@@ -229,15 +226,13 @@ impl Inner {
         if let Some(outcome) = known {
             return outcome;
         }
-        let outcome = match self.lease().await {
+        let outcome = match self.spending.lease(self.config.deadline + LEASE_MARGIN).await {
             Ok(lease) => {
                 let outcome = self.grant(audience, &lease).await;
-                if let Err(error) = self.store.end_lease(&lease).await {
-                    tracing::debug!(%error, "the lease was not given back; it ends by itself");
-                }
+                self.spending.end(&lease).await;
                 outcome
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         match outcome {
             Ok(granted) => {
@@ -257,27 +252,9 @@ impl Inner {
         }
     }
 
-    /// The right to spend the refresh token; waits for another process no longer than its right can last.
-    async fn lease(&self) -> Result<TokenLease, AuthError> {
-        let name = &self.config.store_name;
-        let lasts = self.config.deadline + LEASE_MARGIN;
-        let give_up = later(self.clock.now(), lasts + LEASE_LOOK);
-        loop {
-            let now = self.clock.now();
-            if let Some(lease) = self.store.lease(name, &self.owner, now, later(now, lasts)).await? {
-                return Ok(lease);
-            }
-            if now >= give_up {
-                return Err(AuthError::Leased);
-            }
-            self.clock.sleep(LEASE_LOOK).await;
-        }
-    }
-
     /// Spends the stored refresh token; if it is dead, its successor or the seed.
     async fn grant(&self, audience: Audience, lease: &TokenLease) -> Result<Granted, AuthError> {
-        let unstored = self.memory().unstored.clone();
-        if let Some(successor) = unstored {
+        if let Some(successor) = self.spending.unstored() {
             self.keep(successor).await?;
         }
         // Read under the lease: whoever had it before has stored its successor by now.
@@ -367,37 +344,11 @@ impl Inner {
         Ok(granted)
     }
 
-    /// Stores `successor`, even if the lease ended meanwhile: nobody else has it. While the store fails it is kept in
-    /// memory, and is the first thing that the next refresh stores.
+    /// Stores a successor before it is used.
     async fn keep(&self, successor: Successor) -> Result<(), AuthError> {
-        self.memory().unstored = Some(successor.clone());
-        self.store_successor(&successor).await?;
-        self.memory().unstored = None;
-        if successor.is_sown { self.note_sown().await } else { Ok(()) }
-    }
-
-    /// If another process stored one, that one stays: it came from the same token, or from a person, and may have
-    /// been spent already.
-    async fn store_successor(&self, successor: &Successor) -> Result<(), AuthError> {
-        let name = &self.config.store_name;
-        let mut version = successor.version;
-        for _ in 0..MAX_STORE_ATTEMPTS {
-            let secret = successor.secret.clone();
-            let is_stored = if successor.is_sown {
-                self.store.sow(name, version, secret).await?
-            } else {
-                self.store.replace(name, version, secret).await?
-            };
-            if is_stored {
-                return Ok(());
-            }
-            match self.store.load(name).await? {
-                Some(present) if present.version > version => return Ok(()),
-                // A store that was emptied or restored: the token in hand is the newest there is.
-                present => version = present.map_or(0, |present| present.version),
-            }
-        }
-        Err(AuthError::StoreContended)
+        let is_sown = successor.is_sown;
+        self.spending.keep(successor).await?;
+        if is_sown { self.note_sown().await } else { Ok(()) }
     }
 }
 

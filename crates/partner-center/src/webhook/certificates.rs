@@ -14,16 +14,14 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use http::{Request, StatusCode};
 use jiff::Timestamp;
+use oauth::Flights;
 use ports::{CallLimits, Clock, HttpService};
 use tower::ServiceExt as _;
 
-use crate::{
-    flight::Flights,
-    webhook::{
-        Forged,
-        certificate::{SignerCertificate, Trust},
-        claim::{Place, trusted_url},
-    },
+use crate::webhook::{
+    Forged,
+    certificate::{SignerCertificate, Trust},
+    claim::{Place, trusted_url},
 };
 
 /// Most addresses remembered.

@@ -100,7 +100,10 @@ async fn a_refused_login_is_for_a_person_and_says_what_to_look_at() {
         "login refused with status 400, invalid_grant: pre-authorize the integration user for the app (Admin \
          approved users, permission set)"
     );
-    // A refused login is not remembered.
+    // It is remembered for ten seconds, so that not every task asks again; then a mended app works by itself.
+    assert_eq!(client.org_id().await.unwrap_err(), error);
+    assert_eq!(stub.seen.lock().unwrap().len(), 1);
+    stub.pass(10);
     assert!(client.org_id().await.is_ok());
 }
 

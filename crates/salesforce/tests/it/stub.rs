@@ -110,6 +110,12 @@ impl Stub {
         grant(number, ORG)
     }
 
+    /// Lets time pass.
+    pub(crate) fn pass(&self, seconds: u64) {
+        let mut now = self.now.lock().unwrap();
+        *now = now.checked_add(Duration::from_secs(seconds)).unwrap();
+    }
+
     /// The requests but for logins.
     pub(crate) fn calls(&self) -> Vec<Request<Bytes>> {
         let seen = self.seen.lock().unwrap();

@@ -2,16 +2,13 @@
 
 use std::fmt;
 
-use aws_lc_rs::{digest, rand};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use oauth::{BrowserAnswer, Journey};
 use secrecy::{ExposeSecret as _, SecretString};
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::{SignIn, SignInError, SignedIn, signed_in};
 use crate::auth::{AuthError, grant, refusal};
 
-/// Random bytes of state, nonce and verifier each: 256 bits, 43 characters.
-const RANDOM_BYTES: usize = 32;
 /// Times the code is exchanged while no connection can be made: a code is good once.
 const MAX_CONNECTS: u32 = 3;
 
@@ -20,9 +17,8 @@ pub struct Authorization {
     /// Where the browser goes.
     pub address: Url,
     redirect: String,
-    state: SecretString,
+    journey: Journey,
     nonce: SecretString,
-    verifier: SecretString,
 }
 
 impl fmt::Debug for Authorization {
@@ -37,8 +33,7 @@ impl SignIn {
     /// # Errors
     /// [`SignInError::NoRandomness`]; [`SignInError::Auth`] if the authorization address is none.
     pub fn authorization(&self, redirect: &str) -> Result<Authorization, SignInError> {
-        let (state, nonce, verifier) = (random()?, random()?, random()?);
-        let hash = digest::digest(&digest::SHA256, verifier.expose_secret().as_bytes());
+        let (journey, nonce) = (Journey::begin()?, oauth::random()?);
         let mut address = Url::parse(&self.authorize_url)
             .map_err(|_| AuthError::Unreadable { reason: "authorize_url is no address" })?;
         {
@@ -49,9 +44,9 @@ impl SignIn {
                 .append_pair("response_mode", "query")
                 .append_pair("redirect_uri", redirect)
                 .append_pair("scope", &self.scope())
-                .append_pair("state", state.expose_secret())
+                .append_pair("state", journey.state().expose_secret())
                 .append_pair("nonce", nonce.expose_secret())
-                .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(hash))
+                .append_pair("code_challenge", &journey.challenge())
                 .append_pair("code_challenge_method", "S256")
                 // The synchronisation's user is rarely the one whose browser it is.
                 .append_pair("prompt", "select_account");
@@ -59,7 +54,7 @@ impl SignIn {
                 query.append_pair("claims", claims.as_str());
             }
         }
-        Ok(Authorization { address, redirect: redirect.to_owned(), state, nonce, verifier })
+        Ok(Authorization { address, redirect: redirect.to_owned(), journey, nonce })
     }
 
     /// Exchanges what the browser came back with: the query of the redirect.
@@ -74,7 +69,7 @@ impl SignIn {
                 ("grant_type", SecretString::from("authorization_code")),
                 ("code", code.clone()),
                 ("redirect_uri", SecretString::from(authorization.redirect.as_str())),
-                ("code_verifier", authorization.verifier.clone()),
+                ("code_verifier", authorization.journey.verifier().clone()),
                 ("scope", SecretString::from(self.scope())),
             ];
             let now = self.clock.now();
@@ -96,37 +91,20 @@ impl SignIn {
 impl Authorization {
     /// What the answer carries back: a request without it is somebody else's.
     pub fn state(&self) -> &SecretString {
-        &self.state
+        self.journey.state()
     }
 
     /// The code, if the answer belongs to this sign-in and is a yes.
     fn code(&self, query: &str) -> Result<SecretString, SignInError> {
-        let field = |name: &str| {
-            let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
-            // Given twice, it is nothing.
-            found.next().filter(|_| found.next().is_none()).map(|(_, value)| value.into_owned())
-        };
-        if field("state").as_deref() != Some(self.state.expose_secret()) {
-            return Err(SignInError::WrongState);
-        }
-        match (field("code"), field("error")) {
-            (_, Some(error)) => {
-                let description = field("error_description").unwrap_or_default();
+        match self.journey.read(query)? {
+            BrowserAnswer::Refused { error, description } => {
                 let error = refusal::of_redirect(Some(&error), &description);
                 // With a number that is known, the reason says more than that somebody said no.
                 let declined =
                     matches!(&error, AuthError::Refused { code: Some(code), .. } if code == "access_denied");
                 Err(if declined { SignInError::Declined } else { error.into() })
             }
-            (Some(code), None) => Ok(SecretString::from(code)),
-            (None, None) => Err(SignInError::NoCode),
+            BrowserAnswer::Code(code) => Ok(code),
         }
     }
-}
-
-/// Not from the port: what must not be guessed comes from the operating system.
-fn random() -> Result<SecretString, SignInError> {
-    let mut bytes = [0; RANDOM_BYTES];
-    rand::fill(&mut bytes).map_err(|_| SignInError::NoRandomness)?;
-    Ok(SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))
 }

@@ -13,7 +13,7 @@ use futures::{
 type Running<K, V> = BTreeMap<K, Shared<BoxFuture<'static, Option<V>>>>;
 
 /// Work under way, by key. As many runs as there are keys in use, so the caller bounds the keys.
-pub(crate) struct Flights<K: Ord, V> {
+pub struct Flights<K: Ord, V> {
     running: Arc<Mutex<Running<K, V>>>,
 }
 
@@ -32,7 +32,7 @@ where
     ///
     /// The run is a task of its own: it goes on to its end when those who wait for it stop waiting, so that nothing
     /// is left half done in a caller that was cancelled. Nothing is returned only if the run was broken off.
-    pub(crate) async fn join(&self, key: K, work: impl FnOnce() -> BoxFuture<'static, V>) -> Option<V> {
+    pub async fn join(&self, key: K, work: impl FnOnce() -> BoxFuture<'static, V>) -> Option<V> {
         let run = {
             let mut running = lock(&self.running);
             if let Some(run) = running.get(&key) {
