@@ -1,11 +1,14 @@
 //! A change event as the product sees it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
 use super::{ReplayId, Value};
-use crate::{RecordId, UserId};
+use crate::{ObjectName, RecordId, UserId};
 
 /// What happened to the records (salesforce reference, section 4.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,8 +65,8 @@ pub struct Origin {
 pub struct ChangeEvent {
     /// The event's position.
     pub replay_id: ReplayId,
-    /// The object's API name.
-    pub entity: String,
+    /// The object.
+    pub entity: ObjectName,
     /// What happened.
     pub kind: ChangeKind,
     /// To which records.
@@ -84,39 +87,43 @@ pub struct ChangeEvent {
     pub nulled: BTreeSet<String>,
     /// The fields of which only a difference is carried: their values must be read.
     pub diffed: BTreeSet<String>,
-    /// The body by field, children as `Parent.Child`. Null means nothing by itself.
+    /// What the body holds by field, children as `Parent.Child`; without the nulls, which mean nothing by themselves.
     pub(super) body: BTreeMap<String, Value>,
+    /// Every name that a field or child goes by.
+    pub(super) names: Arc<BTreeSet<String>>,
 }
 
 impl ChangeEvent {
     /// What the event says that the field holds now; [`Value::Null`] if it says that it is empty, `None` if it says
     /// nothing of it.
     pub fn value(&self, field: &str) -> Option<&Value> {
-        let value = self.body.get(field)?;
-        let told = match self.kind {
-            ChangeKind::Create | ChangeKind::Undelete => true,
-            // What did not change is null unless the channel is enriched with it.
-            _ => *value != Value::Null || self.touches(field),
-        };
-        (told && !Self::names(&self.diffed, field)).then_some(value)
+        let carried = self.body.contains_key(field) // not null: changed, or enriched
+            || matches!(self.kind, ChangeKind::Create | ChangeKind::Undelete)
+            || self.touches(field);
+        self.enriched(field).filter(|_| carried)
     }
 
     /// The same of a field that the channel is enriched with: null then means empty, changed or not. The event cannot
     /// tell which fields those are; only the caller can.
     pub fn enriched(&self, field: &str) -> Option<&Value> {
-        if self.kind.is_gap() || Self::names(&self.diffed, field) {
+        if self.kind.is_gap() || names(&self.diffed, field) || !self.names.contains(field) {
             return None;
         }
-        self.body.get(field)
+        Some(self.body.get(field).unwrap_or(&Value::Null))
     }
 
     /// Whether the field, or the compound it is part of, was changed, emptied or sent as a difference.
     pub fn touches(&self, field: &str) -> bool {
-        [&self.changed, &self.nulled, &self.diffed].into_iter().any(|set| Self::names(set, field))
+        [&self.changed, &self.nulled, &self.diffed].into_iter().any(|set| names(set, field))
     }
+}
 
-    /// A compound stands for all of its children.
-    fn names(set: &BTreeSet<String>, field: &str) -> bool {
-        set.contains(field) || field.split_once('.').is_some_and(|(parent, _)| set.contains(parent))
-    }
+/// Whether `set` names the field. A compound stands for all of its children, unless some are named beside it.
+fn names(set: &BTreeSet<String>, field: &str) -> bool {
+    set.contains(field)
+        || field.split_once('.').is_some_and(|(parent, _)| {
+            let children = format!("{parent}.");
+            set.contains(parent)
+                && !set.range(children.clone()..).next().is_some_and(|next| next.starts_with(&children))
+        })
 }

@@ -1,7 +1,11 @@
 //! Change events of the org, in seconds, over the Pub/Sub API.
 
+pub mod bitmap;
 mod change;
+mod channel;
 mod config;
+mod datum;
+mod decode;
 mod error;
 mod flow;
 mod position;
@@ -14,8 +18,10 @@ mod wire;
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use ports::Clock;
 
+use channel::GrpcWire;
 use flow::Flow;
 use schemas::Schemas;
 
@@ -23,6 +29,7 @@ pub use change::{ChangeEvent, ChangeKind, Origin, Records};
 pub use config::{DEFAULT_ENDPOINT, EventsConfig, EventsLimits, MAX_CREDIT};
 pub use error::{EventsError, Interruption, Unreadable};
 pub use position::{InvalidReplayId, ReplayId, Start};
+pub use schema::EventSchema;
 pub use schemas::SchemaId;
 pub use subscription::{Batch, Subscription};
 pub use topic::{InvalidTopic, Topic};
@@ -30,6 +37,12 @@ pub use value::Value;
 pub use wire::{Credentials, EventStream, EventWire, Fetch, Fetched, RawEvent, TopicFacts, WireError};
 
 use crate::{Client, Misuse, login::Session};
+
+/// The types of the contract, as they are on the wire.
+#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, reason = "generated")]
+mod proto {
+    tonic::include_proto!("eventbus.v1");
+}
 
 /// The events of one org. Cheap to clone; clones share the connection and the kept schemas.
 #[derive(Clone)]
@@ -47,8 +60,8 @@ struct Shared {
 impl Events {
     /// Checks the configuration; calls nobody yet. Sessions are the client's.
     pub fn new(client: &Client, config: &EventsConfig) -> Result<Self, Misuse> {
-        let _ = (client, config);
-        Err(Misuse::Configuration("the endpoint of change events cannot be reached yet"))
+        let wire = Arc::new(GrpcWire::new(config, Arc::clone(client.clock()))?);
+        Self::over(client, wire, config.limits)
     }
 
     /// The same over any wire: a simulation, or a test.
@@ -69,6 +82,10 @@ impl Events {
             .map_err(|failure| failure.of(topic))?;
         if !facts.can_subscribe {
             return Err(EventsError::TopicDenied { topic: topic.clone() });
+        }
+        if let Some(id) = SchemaId::new(&facts.schema_id) {
+            // The first question for a schema takes about a second; what is wrong with it, its events will tell.
+            let _ = self.schema(&id, topic).await?;
         }
         Ok(Subscription::open(self.clone(), topic.clone(), start, session))
     }
@@ -109,9 +126,34 @@ impl Events {
         ask(credentials(&session)).await.map(|answer| (answer, session)).map_err(Failure::Wire)
     }
 
-    async fn decode(&self, raw: &RawEvent) -> Result<ChangeEvent, EventsError> {
-        let _ = (raw, &self.shared.schemas);
-        Err(EventsError::Protocol("an event names no schema"))
+    /// Decodes an event with its own schema.
+    async fn decode(&self, raw: &RawEvent, topic: &Topic) -> Result<ChangeEvent, EventsError> {
+        let replay_id = subscription::position(&raw.replay_id)?;
+        let schema_id =
+            SchemaId::new(&raw.schema_id).ok_or(EventsError::Protocol("an event names no schema"))?;
+        self.schema(&schema_id, topic)
+            .await?
+            .and_then(|schema| ChangeEvent::read(&schema, replay_id.clone(), &raw.payload))
+            .map_err(|reason| EventsError::Undecodable { replay_id, schema_id, reason })
+    }
+
+    async fn schema(&self, id: &SchemaId, topic: &Topic) -> Result<schemas::Read, EventsError> {
+        let fetch = || {
+            let (events, id, topic) = (self.clone(), id.clone(), topic.clone());
+            async move { events.fetch_schema(&id, &topic).await }.boxed()
+        };
+        self.shared.schemas.get(id, fetch).await
+    }
+
+    async fn fetch_schema(&self, id: &SchemaId, topic: &Topic) -> Result<schemas::Read, EventsError> {
+        let asked = self
+            .asking(|credentials| async move { self.shared.wire.schema(&credentials, id.as_str()).await })
+            .await;
+        match asked {
+            Ok((text, _)) => Ok(EventSchema::read(&text).map(Arc::new)),
+            Err(Failure::Wire(error)) if error.knows_not() => Ok(Err(Unreadable::SchemaMissing)),
+            Err(failure) => Err(failure.of(topic)),
+        }
     }
 }
 

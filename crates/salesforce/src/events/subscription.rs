@@ -157,7 +157,7 @@ impl Subscription {
         while self.failed.is_none()
             && let Some(raw) = self.waiting.front()
         {
-            match self.events.decode(raw).await {
+            match self.events.decode(raw, &self.topic).await {
                 Ok(event) => {
                     self.decoded.push(event);
                     self.waiting.pop_front();
@@ -178,6 +178,6 @@ impl Subscription {
     }
 }
 
-fn position(bytes: &[u8]) -> Result<ReplayId, EventsError> {
+pub(super) fn position(bytes: &[u8]) -> Result<ReplayId, EventsError> {
     ReplayId::new(bytes).map_err(|_| EventsError::Protocol("a replay id is empty, or longer than 64 bytes"))
 }

@@ -83,6 +83,11 @@ impl WireError {
         matches!(self, Self::Refused { .. })
             && EventsError::of(self.clone(), &Topic::all(), false) == EventsError::Unauthenticated
     }
+
+    /// Whether the server does not know what it was asked for: INVALID_ARGUMENT or NOT_FOUND.
+    pub(super) fn knows_not(&self) -> bool {
+        matches!(self, Self::Refused { status: 3 | 5, .. })
+    }
 }
 
 /// The server of events, whoever plays it.
