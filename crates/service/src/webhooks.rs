@@ -153,6 +153,7 @@ fn seen(notification: &Notification) -> Option<Seen> {
         stamp: notification.changed_at.filter(|_| !related),
         hints,
         key: String::new(),
+        echo: false,
     })
 }
 

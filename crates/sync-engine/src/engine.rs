@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::{
     CallScope, Claim, ClaimRequest, Cursor, EngineSettings, Hints, IndexEntry, Mark, Seen, Side, Store,
     StoreError, StoreResult, Target, WorkLane,
+    live::Live,
     settings::{SOURCE_TRIES, WAITING_BIRTHS},
     sources::Reader,
     stop::Stop,
@@ -60,6 +61,8 @@ pub struct Engine {
     pub(crate) sweep: Notify,
     /// How far the portal's clock is ahead of ours, as its newest answer told.
     portal_ahead: Mutex<SignedDuration>,
+    /// How the live sources stand.
+    pub(crate) live: Live,
 }
 
 /// A finished poll of a source.
@@ -99,6 +102,7 @@ impl Engine {
             recalled: tokio::sync::OnceCell::new(),
             sweep: Notify::new(),
             portal_ahead: Mutex::default(),
+            live: Live::default(),
         })
     }
 
@@ -142,6 +146,7 @@ impl Engine {
         self.forget_fixed().await?;
         self.notice_new_admission().await?;
         self.notice_new_rules().await?;
+        self.forget_silences().await?;
         tracing::info!(away = %away, "service begins");
         for _ in 0..self.parts.settings.workers.max(1) {
             let (engine, stopped) = (Arc::clone(self), Arc::clone(&stopped));
@@ -176,7 +181,9 @@ impl Engine {
         self.forget_fixed().await?;
         self.notice_new_admission().await?;
         self.notice_new_rules().await?;
-        let mut readers = self.readers();
+        // What waits for news never comes to an end; polls find all that is there now.
+        let mut readers: Vec<Reader> =
+            self.readers().into_iter().filter(|reader| !reader.is_live()).collect();
         if self.needs_sweeps().await? {
             self.sweep_round().await?;
         }

@@ -6,6 +6,7 @@ mod blind;
 mod engine;
 mod fixed;
 mod leads;
+mod live;
 mod pass;
 mod report;
 mod rules;
@@ -20,13 +21,14 @@ mod verify;
 pub use engine::{Engine, Parts};
 pub use fixed::free_path;
 pub use leads::{CrmLead, LEAD_NOTE, LeadBase, LeadMemory, LeadWrite, PortalLead};
+pub use live::LiveSource;
 pub use settings::{
     BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, PAGES_A_TURN, REMEMBERED_KEYS,
     REPLANS, ROUNDS, SOURCE_TRIES, WAITING_BIRTHS,
 };
 pub use side::{
-    Applied, CallScope, Change, Changes, Created, NewRecord, Report, Seen, Side, SideError, Source, Stranger,
-    Wanted, What,
+    Applied, CallScope, Change, Changes, Created, Hearing, NewRecord, Pace, Report, Seen, Side, SideError,
+    Silence, Source, Stranger, WaitsFor, Wanted, What,
 };
 pub use store::{
     ArchivedRow, AuditLine, BrakeHold, BrakeLimit, Claim, ClaimRequest, Commit, ConnectionProblem, Counts,

@@ -7,13 +7,15 @@
 //!   and untouched;
 //! - an [`Applied::after`] was read after the write, by the same call where the side can;
 //! - nothing is sent after [`CallScope::send_before`];
+//! - a live source whose `changes` gets another position than it handed out last begins again at that one: what was
+//!   not committed is told once more;
 //! - every error is classed once, here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deal_model::{GroupId, Life, Observation, RecordId, Sight, Version, Write};
+use deal_model::{GroupId, Life, Observation, ProblemClass, RecordId, Sight, Version, Write};
 use jiff::Timestamp;
 use ports::RetryClass;
 
@@ -133,8 +135,22 @@ pub struct SideError {
     pub groups: Vec<GroupId>,
     /// Of these groups, those whose place cannot be changed at all after creation, with the place.
     pub fixed: Vec<(GroupId, String)>,
+    /// What has to happen before the record can be written at all; then no value is at fault, and none is left out.
+    pub waits_for: Option<WaitsFor>,
     /// Whether it is certain that the effect did not happen.
     pub certainly_not_done: bool,
+}
+
+/// What keeps a whole record from being written, and who ends that: an approval under way, a right, an org that is full.
+/// The write is tried again by itself, as its class says; meanwhile it is a problem of the deal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitsFor {
+    /// Whose trouble it is.
+    pub class: ProblemClass,
+    /// What is wrong, in a whole sentence.
+    pub sentence: String,
+    /// What a person does next.
+    pub next_step: String,
 }
 
 /// One change that a source saw.
@@ -148,6 +164,9 @@ pub struct Seen {
     pub hints: crate::Hints,
     /// What tells this change from others of the same source, for dropping repeats of an overlap.
     pub key: String,
+    /// Whether it looks like the echo of a write of ours. It is looked at all the same, a little later: with the read
+    /// that follows a write.
+    pub echo: bool,
 }
 
 /// One page of a source.
@@ -155,6 +174,9 @@ pub struct Seen {
 pub struct Changes {
     /// What changed.
     pub seen: Vec<Seen>,
+    /// What changed of records of which the page does not tell whether they may be kept: the store's links are asked
+    /// first, then [`Side::admit`]. Their targets beget nothing (live sources).
+    pub unsure: Vec<Seen>,
     /// What the page teaches the births' index.
     pub index: Vec<IndexEntry>,
     /// The position after this page.
@@ -163,6 +185,36 @@ pub struct Changes {
     pub more: bool,
     /// Whether every record has been listed at least once (portal): births may look.
     pub complete: bool,
+    /// Polled sources of this side that are to be read from their beginning: of them, changes were missed (live
+    /// sources). Kept with the position, so that nothing forgets it.
+    pub missed: Vec<&'static str>,
+    /// How many changes could not be read; their sources are among the missed (live sources).
+    pub unread: usize,
+    /// How a live source stands after this page.
+    pub hearing: Hearing,
+}
+
+/// How a live source stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Hearing {
+    /// It is not certain yet that changes come by themselves: polls keep their ordinary pace.
+    #[default]
+    Unproven,
+    /// Changes come by themselves: polls only reconcile.
+    Hears,
+    /// They do not: polls alone find changes.
+    Deaf(Silence),
+}
+
+/// Why a live source hears nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// What is wrong, for a person: codes and names, no data.
+    pub sentence: String,
+    /// What a person does next.
+    pub next_step: String,
+    /// When it is tried again.
+    pub retry: Duration,
 }
 
 /// A source of changes.
@@ -170,8 +222,22 @@ pub struct Changes {
 pub struct Source {
     /// Its name, and its cursor's: `crm.opportunities`, `portal.referrals`.
     pub name: &'static str,
-    /// How long to wait between two polls that found nothing more.
-    pub every: Duration,
+    /// How it is read.
+    pub pace: Pace,
+}
+
+/// How a source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Polled again and again.
+    Polled {
+        /// How long to wait between two polls that found nothing more.
+        every: Duration,
+        /// The same, while a live source of the side hears changes by itself.
+        beside_live: Duration,
+    },
+    /// Live: `changes` itself waits for news, well within [`CallScope::send_before`], and is asked again at once.
+    Live,
 }
 
 /// What a referral that no deal has turned out to be.
@@ -233,6 +299,12 @@ pub trait Side: Send + Sync + 'static {
         position: Option<&str>,
         scope: CallScope,
     ) -> Result<Changes, SideError>;
+
+    /// Of these records, heard of by a live source, those that may be kept: opted in, or carrying an identifier of ours
+    /// (CRM). The others are forgotten at once.
+    async fn admit(&self, _records: &[RecordId], _scope: CallScope) -> Result<Vec<Target>, SideError> {
+        Err(SideError::bug("this side has no live sources"))
+    }
 
     /// Everything created since `since` by the server's clock, or the whole of one engagement: the complete, bounded
     /// look before a doubtful creation is repeated (portal).

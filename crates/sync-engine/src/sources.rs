@@ -6,15 +6,19 @@ use std::{
 };
 
 use deal_model::RecordId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Changes, Cursor, Engine, Mark, Seen, Source, StoreResult, Target, WorkLane,
+    Cursor, Engine, Mark, Pace, Seen, Source, StoreResult, Target, WorkLane,
     engine::scope,
+    live::{begun_anew, missed},
     pass::COMPANIONS_SEEN,
     settings::{PAGES_A_TURN, REMEMBERED_KEYS},
     stop::Stop,
 };
+
+/// How long the echo of a write of ours is left alone: a little longer than its second takes to settle.
+const ECHO_REST: SignedDuration = SignedDuration::from_secs(3);
 
 /// The position of a source that is to be read from its beginning once more.
 pub(crate) const BEGINNING: &str = "";
@@ -22,11 +26,11 @@ pub(crate) const BEGINNING: &str = "";
 /// Reads one source.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    side: deal_model::Side,
-    source: Source,
+    pub(crate) side: deal_model::Side,
+    pub(crate) source: Source,
     recent: Recent,
     /// Failures in a row.
-    failed: u32,
+    pub(crate) failed: u32,
     /// More is there now than the last turn read.
     behind: bool,
 }
@@ -67,24 +71,46 @@ impl Reader {
     pub(crate) fn behind(&self) -> bool {
         self.behind
     }
+
+    /// Whether it waits for news itself.
+    pub(crate) fn is_live(&self) -> bool {
+        self.source.pace == Pace::Live
+    }
+
+    /// Keeps in mind what was marked.
+    pub(crate) fn remember(&mut self, marked: impl IntoIterator<Item = Seen>) {
+        for seen in marked {
+            self.recent.remember(seen.key);
+        }
+    }
 }
 
 impl Engine {
     /// Reads one source until told to stop.
     pub(crate) async fn read(&self, mut reader: Reader, stopped: &Stop) {
         while !stopped.told() {
-            let wait = match self.read_turn(&mut reader).await {
+            if reader.is_live() {
+                // It waits inside its turn, where nothing is lost when it is left.
+                stopped.or(self.listen(&mut reader)).await;
+                continue;
+            }
+            // Taken before the turn begins: whatever turns while it is under way makes another one follow.
+            let turned = self.live.turned();
+            let turn = self.read_turn(&mut reader).await;
+            let pace = self.pace(&reader);
+            let wait = match turn {
                 Ok(_) if reader.failed > 0 => self.back_off(reader.failed),
                 Ok(_) if reader.behind => Duration::ZERO,
-                Ok(_) => reader.source.every,
+                Ok(_) => pace,
                 Err(error) => {
                     tracing::error!(source = reader.source.name, %error, "the store failed; reading again later");
-                    reader.source.every
+                    pace
                 }
             };
             let asleep = async {
                 tokio::select! {
                     () = self.parts.clock.sleep(wait) => {}
+                    () = turned => {}
                     () = self.poll.notified(), if reader.side == deal_model::Side::Portal => {}
                 }
             };
@@ -105,7 +131,9 @@ impl Engine {
             let Some(fence) = store.lease(&lease, &self.parts.settings.owner, began, until).await? else {
                 return Ok(heard);
             };
-            let position = store.cursor(name).await?.filter(|position| position != BEGINNING);
+            let anew = self.asked_anew(name).await?;
+            let position =
+                store.cursor(name).await?.filter(|position| position != BEGINNING && anew.is_none());
             let bounds = scope(ports::Lane::Background, until);
             let page = match self.side(reader.side).changes(name, position.as_deref(), bounds).await {
                 Ok(page) => page,
@@ -124,15 +152,14 @@ impl Engine {
             // The first load and any backlog give way to what happens now.
             let first_load = position.is_none() || !page.complete && reader.side == deal_model::Side::Portal;
             let lane = if first_load || page.more { WorkLane::Background } else { WorkLane::Now };
-            let marks = self.marks(reader, &page, began, lane).await?;
+            let marks = self.marks(reader, &page.seen, began, lane).await?;
             let mut cursors = vec![Cursor { source: name.to_owned(), position: page.position.clone() }];
             if page.index.iter().any(|entry| entry.companion) {
                 cursors.push(Cursor { source: COMPANIONS_SEEN.to_owned(), position: "yes".to_owned() });
             }
+            cursors.extend(anew.map(|asked| Cursor { source: begun_anew(name), position: asked }));
             heard += self.commit_page(&marks, &page.index, &cursors, &fence).await?;
-            for seen in page.seen {
-                reader.recent.remember(seen.key);
-            }
+            reader.remember(page.seen);
             if !page.more {
                 self.note_poll(name, began, page.complete).await?;
                 self.note_blind().await?;
@@ -143,19 +170,26 @@ impl Engine {
         Ok(heard)
     }
 
+    /// Who asked for this source to be read from its beginning, if that has not begun yet. What is missed while it is
+    /// being read asks by another name, and so once more.
+    async fn asked_anew(&self, name: &str) -> StoreResult<Option<String>> {
+        let Some(asked) = self.parts.store.cursor(&missed(name)).await? else { return Ok(None) };
+        let begun = self.parts.store.cursor(&begun_anew(name)).await?;
+        Ok(Some(asked).filter(|asked| begun.as_ref() != Some(asked)))
+    }
+
     /// What of a page is news: neither a repeat of the overlap nor a state that the deal has seen.
-    async fn marks(
+    pub(crate) async fn marks(
         &self,
         reader: &Reader,
-        page: &Changes,
+        changes: &[Seen],
         heard: Timestamp,
         lane: WorkLane,
     ) -> StoreResult<Vec<Mark>> {
-        let records: Vec<RecordId> = page.seen.iter().filter_map(record).cloned().collect();
+        let records: Vec<RecordId> = changes.iter().filter_map(record).cloned().collect();
         let seen: HashMap<RecordId, Option<Timestamp>> =
             self.parts.store.seen(reader.side, &records).await?.into_iter().collect();
-        Ok(page
-            .seen
+        Ok(changes
             .iter()
             .filter(|change| !reader.recent.contains(&change.key))
             .filter(|change| !known_state(change, &seen))
@@ -163,14 +197,19 @@ impl Engine {
                 target: change.target.clone(),
                 hints: change.hints,
                 lane,
-                due: heard,
+                due: if change.echo { echo_due(heard) } else { heard },
                 heard,
             })
             .collect())
     }
 }
 
-fn record(change: &Seen) -> Option<&RecordId> {
+/// The echo of a write of ours waits for the read that follows the write anyway, and costs none of its own.
+fn echo_due(heard: Timestamp) -> Timestamp {
+    heard.checked_add(ECHO_REST).unwrap_or(heard)
+}
+
+pub(crate) fn record(change: &Seen) -> Option<&RecordId> {
     match &change.target {
         Target::Deal(_) => None,
         Target::Opportunity { id, .. } | Target::Referral { id, .. } => Some(id),

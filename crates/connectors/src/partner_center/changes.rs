@@ -69,6 +69,7 @@ impl PartnerCenter {
             position: position.text(),
             more,
             complete: position.complete,
+            ..Changes::default()
         })
     }
 
@@ -135,6 +136,7 @@ impl PartnerCenter {
                 (None, Some(stamp)) => format!("{} {stamp}", referral.id()),
                 (None, None) => referral.id().to_string(),
             },
+            echo: false,
         }
     }
 

@@ -30,8 +30,8 @@ use jiff::{SignedDuration, Timestamp};
 use mapping::Mapping;
 use partner_center::{CallContext, Client, OrganizationId};
 use sync_engine::{
-    Applied, CallScope, Change, Changes, Created, IndexEntry, NewRecord, Side, SideError, Source, Stranger,
-    Wanted,
+    Applied, CallScope, Change, Changes, Created, IndexEntry, NewRecord, Pace, Side, SideError, Source,
+    Stranger, Wanted,
 };
 
 pub use registering::{
@@ -143,7 +143,8 @@ impl Side for PartnerCenter {
     }
 
     fn sources(&self) -> Vec<Source> {
-        vec![Source { name: SOURCE, every: self.settings.poll_every }]
+        let every = self.settings.poll_every;
+        vec![Source { name: SOURCE, pace: Pace::Polled { every, beside_live: every } }]
     }
 
     async fn changes(

@@ -13,7 +13,7 @@ use salesforce::{
     soql::{Condition, Literal, Op, Select},
 };
 use serde::{Deserialize, Serialize};
-use sync_engine::{Changes, Hints, Seen, SideError, Source, Target};
+use sync_engine::{Changes, Hints, Pace, Seen, SideError, Source, Target};
 
 use super::{
     Salesforce,
@@ -55,14 +55,14 @@ struct Walk {
 
 impl Salesforce {
     pub(super) fn list_sources(&self) -> Vec<Source> {
-        let every = self.settings.poll;
-        let mut sources = vec![Source { name: OPPORTUNITIES, every }];
+        let pace = Pace::Polled { every: self.settings.poll, beside_live: self.settings.poll };
+        let mut sources = vec![Source { name: OPPORTUNITIES, pace }];
         let has = |wanted: fn(&SetSource) -> bool| self.mapping.sets().iter().any(|set| wanted(&set.crm));
         if has(|source| matches!(source, SetSource::Children { .. })) {
-            sources.push(Source { name: SOLUTIONS, every });
+            sources.push(Source { name: SOLUTIONS, pace });
         }
         if has(|source| matches!(source, SetSource::ContactRoles)) {
-            sources.push(Source { name: CONTACT_ROLES, every });
+            sources.push(Source { name: CONTACT_ROLES, pace });
         }
         sources
     }
@@ -202,10 +202,11 @@ impl Salesforce {
                 stamp: own.then_some(stamp),
                 hints: Hints::of(Side::Crm),
                 key: format!("{id}@{}", stamp.as_second()),
+                echo: false,
             });
         }
         let next = self.next(walk, rows, more, position);
-        Changes { seen, index: Vec::new(), position: text_of(next.as_ref()), more, complete: !more }
+        Changes { seen, position: text_of(next.as_ref()), more, complete: !more, ..Changes::default() }
     }
 
     /// Where the walk goes on. A record that is not opted in leaves its stamp there, never its id.

@@ -194,6 +194,7 @@ async fn what_was_passed_over_is_listed_once_more_when_it_is_let_in() {
         stamp: None,
         hints: Hints::of(Side::Portal),
         key: "ref9 1".to_owned(),
+        echo: false,
     };
     world.portal.state().feed = vec![listed(false)];
     world.settle(60).await;

@@ -6,6 +6,7 @@ mod births;
 mod clocks;
 mod guard;
 mod leads;
+mod live;
 mod looking;
 mod passes;
 mod platform;

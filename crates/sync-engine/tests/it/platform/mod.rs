@@ -1,6 +1,7 @@
 //! One platform in memory: records with versions, a log of its calls, and faults on request.
 
 mod leads;
+pub(crate) mod live;
 mod side;
 
 use std::{
@@ -32,6 +33,8 @@ pub(crate) enum Call {
     Help,
     Look,
     List,
+    Listen,
+    Admit,
 }
 
 type Hook = Box<dyn FnOnce(&Platform) + Send>;
@@ -95,6 +98,8 @@ pub(crate) struct State {
     pub(crate) companions_unlisted: bool,
     pub(crate) blind: BTreeMap<String, String>,
     pub(crate) polls: usize,
+    /// Its live source, if it has one.
+    pub(crate) live: Option<live::Live>,
     pub(crate) leads: leads::Leads,
     pub(crate) scopes: Vec<CallScope>,
     created: usize,
@@ -113,6 +118,7 @@ fn error(class: RetryClass, certainly_not_done: bool) -> SideError {
         told: String::new(),
         groups: Vec::new(),
         fixed: Vec::new(),
+        waits_for: None,
         certainly_not_done,
     }
 }
@@ -430,7 +436,7 @@ pub(crate) fn seen(side: Which, id: &str, stamp: Option<Timestamp>, birth: bool)
         Which::Portal => Target::Referral { id: id.into(), engagement: None, birth },
     };
     let key = format!("{id} {}", stamp.map(|stamp| stamp.to_string()).unwrap_or_default());
-    Seen { target, stamp, hints: Hints::of(side), key }
+    Seen { target, stamp, hints: Hints::of(side), key, echo: false }
 }
 
 fn entry(id: &RecordId, record: &Record) -> IndexEntry {

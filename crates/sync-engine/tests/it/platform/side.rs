@@ -7,11 +7,11 @@ use deal_model::{RecordId, Side as Which, Sight};
 use jiff::{SignedDuration, Timestamp};
 use ports::RetryClass;
 use sync_engine::{
-    Applied, CallScope, Change, Changes, Created, CrmLead, IndexEntry, LeadWrite, NewRecord, Side, SideError,
-    Source, Stranger, Wanted,
+    Applied, CallScope, Change, Changes, Created, CrmLead, IndexEntry, LeadWrite, NewRecord, Pace, Side,
+    SideError, Source, Stranger, Target, Wanted,
 };
 
-use super::{Call, Fault, Platform, describe, error};
+use super::{Call, Fault, Platform, describe, error, live::LIVE};
 
 #[async_trait]
 impl Side for Platform {
@@ -71,10 +71,31 @@ impl Side for Platform {
 
     fn sources(&self) -> Vec<Source> {
         let name = if self.side == Which::Crm { "crm.opportunities" } else { "portal.referrals" };
-        vec![Source { name, every: Duration::from_secs(30) }]
+        let beside_live = Duration::from_hours(1);
+        let pace = Pace::Polled { every: Duration::from_secs(30), beside_live };
+        let polled = Source { name, pace };
+        let live = self.state().live.is_some().then_some(Source { name: LIVE, pace: Pace::Live });
+        live.into_iter().chain([polled]).collect()
     }
 
-    async fn changes(&self, _: &str, position: Option<&str>, _: CallScope) -> Result<Changes, SideError> {
+    async fn admit(&self, records: &[RecordId], scope: CallScope) -> Result<Vec<Target>, SideError> {
+        let asked: Vec<&str> = records.iter().map(RecordId::as_str).collect();
+        self.note(format!("admit {}", asked.join(" ")), scope);
+        if let Some(Fault::Before(class)) = self.trouble(Call::Admit).await {
+            return Err(error(class, true));
+        }
+        Ok(self.admitted(records))
+    }
+
+    async fn changes(
+        &self,
+        source: &str,
+        position: Option<&str>,
+        _: CallScope,
+    ) -> Result<Changes, SideError> {
+        if source == LIVE {
+            return self.listen(position).await;
+        }
         self.state().polls += 1;
         if let Some(Fault::Before(class)) = self.trouble(Call::List).await {
             return Err(error(class, true));
@@ -89,6 +110,7 @@ impl Side for Platform {
             position: upto.to_string(),
             more: upto < state.feed.len(),
             complete: !state.incomplete,
+            ..Changes::default()
         })
     }
 
