@@ -12,7 +12,7 @@ use deal_model::{Endings, GuardSettings, Specs, Switches};
 use jiff::SignedDuration;
 use mapping::Mapping;
 use partner_center::webhook::{Verifier, VerifierConfig};
-use ports::{Clock, HoldPoints, HttpService, PauseBook, Platform, Rng, SystemClock, SystemRng};
+use ports::{BudgetBook, Clock, HoldPoints, HttpService, Platform, Rng, SystemClock, SystemRng};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use salesforce::{FieldPath, ObjectName, soql::Select};
 use secrecy::ExposeSecret as _;
@@ -262,8 +262,8 @@ pub(crate) fn budget(
     let most = config.engine.calls_at_once.get();
     let concurrency = ConcurrencySettings { most, ..ConcurrencySettings::default() };
     let settings = BudgetSettings { concurrency, ..BudgetSettings::default() };
-    let budget = SharedBudget::new(Arc::clone(clock), settings).paused_as(store.as_ref());
-    if access == Access::Own { budget.kept_in(Arc::clone(store) as Arc<dyn PauseBook>) } else { budget }
+    let budget = SharedBudget::new(Arc::clone(clock), settings).informed_by(store.as_ref());
+    if access == Access::Own { budget.kept_in(Arc::clone(store) as Arc<dyn BudgetBook>) } else { budget }
 }
 
 pub(crate) fn portal_client_config(config: &Config) -> partner_center::ClientConfig {

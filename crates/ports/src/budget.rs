@@ -133,18 +133,24 @@ pub trait Budget: Send + Sync + 'static {
     async fn pause_until(&self, platform: Platform, until: Timestamp);
 }
 
-/// Why a pause could not be kept or read.
+/// Why what servers said of their budgets could not be kept or read.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the pauses that servers asked for: {0}")]
-pub struct PauseBookError(pub String);
+#[error("what servers said of their budgets: {0}")]
+pub struct BudgetBookError(pub String);
 
-/// Where the pauses that servers ask for last longer than a process. Blocking: a pause is rare and a row is short.
-pub trait PauseBook: Send + Sync + 'static {
+/// Where pauses and allowances that servers told last longer than a process. Blocking: news are rare and a row is short.
+pub trait BudgetBook: Send + Sync + 'static {
     /// Every pause that is known, over or not.
-    fn pauses(&self) -> Result<Vec<(Platform, Timestamp)>, PauseBookError>;
+    fn pauses(&self) -> Result<Vec<(Platform, Timestamp)>, BudgetBookError>;
 
     /// Keeps a pause, unless a longer one is known.
-    fn keep(&self, platform: Platform, until: Timestamp) -> Result<(), PauseBookError>;
+    fn keep_pause(&self, platform: Platform, until: Timestamp) -> Result<(), BudgetBookError>;
+
+    /// What each server last said of its allowance, however long ago.
+    fn usages(&self) -> Result<Vec<(Platform, Usage)>, BudgetBookError>;
+
+    /// Keeps what a server says of its allowance, in the place of what it said before.
+    fn keep_usage(&self, platform: Platform, usage: Usage) -> Result<(), BudgetBookError>;
 }
 
 /// Grants everything: for tests of a client alone.

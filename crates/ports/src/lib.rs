@@ -12,7 +12,7 @@ mod token;
 mod transport;
 
 pub use budget::{
-    Admission, Budget, Lane, Outcome, PauseBook, PauseBookError, Permit, Platform, Unlimited, Usage,
+    Admission, Budget, BudgetBook, BudgetBookError, Lane, Outcome, Permit, Platform, Unlimited, Usage,
 };
 pub use clock::{Clock, SystemClock};
 pub use hold::{EffectKind, HoldPoint, HoldPoints, NoHolds};

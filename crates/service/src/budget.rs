@@ -6,6 +6,7 @@
 //! from; the other lanes take turns (`queue`). How many calls there may be at once is `concurrency`'s, how many in a
 //! time is `pace`'s; both learn from the outcomes.
 
+mod allowance;
 mod concurrency;
 mod pace;
 mod queue;
@@ -21,9 +22,10 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Admission, Budget, Clock, Lane, Outcome, PauseBook, Permit, Platform, Usage};
+use ports::{Admission, Budget, BudgetBook, Clock, Lane, Outcome, Permit, Platform, Usage};
 use tokio::sync::Notify;
 
+pub use allowance::{AllowanceStanding, Halted};
 pub use concurrency::ConcurrencySettings;
 pub use pace::PaceSettings;
 pub use shares::Shares;
@@ -73,7 +75,7 @@ pub struct SharedBudget {
     clock: Arc<dyn Clock>,
     shares: Shares,
     gates: [Arc<Gate>; 2],
-    book: Option<Arc<dyn PauseBook>>,
+    book: Option<Arc<dyn BudgetBook>>,
 }
 
 /// What one platform is entered through.
@@ -104,9 +106,17 @@ impl SharedBudget {
         Self { clock, shares: settings.shares, gates, book: None }
     }
 
-    /// The same budget, in the pauses that `book` knows.
-    pub fn paused_as(self, book: &dyn PauseBook) -> Self {
+    /// The same budget, in the pauses and with the allowances that `book` knows.
+    pub fn informed_by(self, book: &dyn BudgetBook) -> Self {
         let now = self.clock.now();
+        match book.usages() {
+            Ok(usages) => {
+                for (platform, usage) in usages {
+                    self.gate(platform).state().allowance.recall(usage, now);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "how much of an allowance is used is not known"),
+        }
         match book.pauses() {
             Ok(pauses) => {
                 for (platform, until) in pauses {
@@ -118,8 +128,8 @@ impl SharedBudget {
         self
     }
 
-    /// The same budget, which keeps the pauses that it is told of in `book`.
-    pub fn kept_in(self, book: Arc<dyn PauseBook>) -> Self {
+    /// The same budget, which keeps what it is told in `book`.
+    pub fn kept_in(self, book: Arc<dyn BudgetBook>) -> Self {
         Self { book: Some(book), ..self }
     }
 
@@ -134,6 +144,11 @@ impl SharedBudget {
             pace: state.pace.rate(now),
             paused_until: state.pause(now),
         }
+    }
+
+    /// What is known of a platform's daily allowance; nothing if it told nothing within its window.
+    pub fn allowance(&self, platform: Platform) -> Option<AllowanceStanding> {
+        self.gate(platform).state().allowance.standing(self.shares, self.clock.now())
     }
 
     fn gate(&self, platform: Platform) -> &Arc<Gate> {
@@ -239,7 +254,7 @@ impl Budget for SharedBudget {
             if let Some(until) = state.pause(began).filter(|until| *until > end) {
                 return Admission::Wait(until.duration_since(began).unsigned_abs());
             }
-            if lane != Lane::Guard && state.share_is_spent(self.shares.of(lane), began) {
+            if lane != Lane::Guard && !state.allowance.admits(self.shares.of(lane), began) {
                 return Admission::Wait(ASK_AGAIN);
             }
             state.queue.enter(lane)
@@ -274,13 +289,18 @@ impl Budget for SharedBudget {
 
     async fn observe(&self, platform: Platform, usage: Usage) {
         let now = self.clock.now();
-        self.gate(platform).state().observe(usage, now);
+        let is_news = self.gate(platform).state().allowance.observe(usage, now);
+        if let Some(book) = self.book.as_ref().filter(|_| is_news)
+            && let Err(error) = book.keep_usage(platform, usage)
+        {
+            tracing::warn!(%error, "how much of an allowance is used could not be kept");
+        }
     }
 
     async fn pause_until(&self, platform: Platform, until: Timestamp) {
         let grows = self.gate(platform).state().pause_until(until, self.clock.now());
         if let Some(book) = self.book.as_ref().filter(|_| grows)
-            && let Err(error) = book.keep(platform, until)
+            && let Err(error) = book.keep_pause(platform, until)
         {
             // It holds in this process all the same.
             tracing::warn!(%error, "a pause could not be kept");
@@ -295,7 +315,7 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use ports::SystemClock;
+    use ports::{BudgetBookError, SystemClock};
 
     use super::*;
     use crate::hand_clock::HandClock;
@@ -324,15 +344,24 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct Book(Mutex<Vec<(Platform, Timestamp)>>);
+    struct Book(Mutex<Vec<(Platform, Timestamp)>>, Mutex<Vec<(Platform, Usage)>>);
 
-    impl PauseBook for Book {
-        fn pauses(&self) -> Result<Vec<(Platform, Timestamp)>, ports::PauseBookError> {
+    impl BudgetBook for Book {
+        fn pauses(&self) -> Result<Vec<(Platform, Timestamp)>, BudgetBookError> {
             Ok(self.0.lock().expect("no test panics while holding this lock").clone())
         }
 
-        fn keep(&self, platform: Platform, until: Timestamp) -> Result<(), ports::PauseBookError> {
+        fn keep_pause(&self, platform: Platform, until: Timestamp) -> Result<(), BudgetBookError> {
             self.0.lock().expect("no test panics while holding this lock").push((platform, until));
+            Ok(())
+        }
+
+        fn usages(&self) -> Result<Vec<(Platform, Usage)>, BudgetBookError> {
+            Ok(self.1.lock().expect("no test panics while holding this lock").clone())
+        }
+
+        fn keep_usage(&self, platform: Platform, usage: Usage) -> Result<(), BudgetBookError> {
+            self.1.lock().expect("no test panics while holding this lock").push((platform, usage));
             Ok(())
         }
     }
@@ -344,9 +373,9 @@ mod tests {
         let service = budget().kept_in(book.clone());
         service.pause_until(Platform::PartnerCenter, pause(10)).await;
         service.pause_until(Platform::PartnerCenter, pause(5)).await;
-        book.keep(Platform::Salesforce, pause(60 * 24)).unwrap();
+        book.keep_pause(Platform::Salesforce, pause(60 * 24)).unwrap();
         assert_eq!(book.pauses().map(|pauses| pauses.len()).ok(), Some(2), "a shorter pause is no news");
-        let command = budget().paused_as(book.as_ref());
+        let command = budget().informed_by(book.as_ref());
         assert!(!is_granted(&command, Platform::PartnerCenter, Lane::Now).await);
         assert!(is_granted(&command, Platform::Salesforce, Lane::Now).await);
     }
@@ -391,6 +420,49 @@ mod tests {
                 assert_eq!(admitted, granted, "{lane:?} at {used} %");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_restart_knows_the_allowance_and_the_window_that_slides_lets_one_call_find_out_how_much() {
+        let (book, clock) = (Arc::new(Book::default()), HandClock::new());
+        let fresh = || SharedBudget::new(clock.clone(), BudgetSettings::default());
+        let told = |used| Usage { used, allowed: 100, at: clock.now() };
+        let service = fresh().kept_in(book.clone());
+        service.observe(Platform::Salesforce, told(96)).await;
+
+        let service = fresh().informed_by(book.as_ref());
+        for lane in [Lane::Now, Lane::Background, Lane::Report] {
+            assert!(!is_granted(&service, Platform::Salesforce, lane).await, "{lane:?}");
+        }
+        assert!(is_granted(&service, Platform::Salesforce, Lane::Guard).await);
+        assert_eq!(
+            service.allowance(Platform::Salesforce).map(|known| (known.usage.used, known.halted)),
+            Some((96, Halted::AllButGuards))
+        );
+        // Nobody calls, so nobody hears how much is free again: now and then one call may find out.
+        clock.advance(Duration::from_mins(10));
+        assert!(is_granted(&service, Platform::Salesforce, Lane::Background).await);
+        assert!(!is_granted(&service, Platform::Salesforce, Lane::Now).await, "one, not all");
+        service.observe(Platform::Salesforce, told(60)).await;
+        assert!(is_granted(&service, Platform::Salesforce, Lane::Background).await);
+        assert_eq!(service.allowance(Platform::Salesforce).map(|known| known.halted), Some(Halted::Nothing));
+        // A day later the window has slid past everything that was counted.
+        service.observe(Platform::Salesforce, told(99)).await;
+        clock.advance(Duration::from_hours(24));
+        assert!(is_granted(&service, Platform::Salesforce, Lane::Background).await);
+        assert!(is_granted(&service, Platform::Salesforce, Lane::Background).await);
+        assert_eq!(service.allowance(Platform::Salesforce), None);
+    }
+
+    #[tokio::test]
+    async fn the_book_hears_of_each_hundredth_not_of_each_call() {
+        let (book, clock) = (Arc::new(Book::default()), HandClock::new());
+        let service = SharedBudget::new(clock.clone(), BudgetSettings::default()).kept_in(book.clone());
+        for used in 0..=1000 {
+            let usage = Usage { used, allowed: 10_000, at: clock.now() };
+            service.observe(Platform::Salesforce, usage).await;
+        }
+        assert_eq!(book.usages().map(|kept| kept.len()).ok(), Some(11));
     }
 
     #[tokio::test]

@@ -17,7 +17,10 @@ mod tally;
 mod webhooks;
 
 pub use admin::Admin;
-pub use budget::{BudgetSettings, ConcurrencySettings, Learnt, PaceSettings, SharedBudget, Shares};
+pub use budget::{
+    AllowanceStanding, BudgetSettings, ConcurrencySettings, Halted, Learnt, PaceSettings, SharedBudget,
+    Shares,
+};
 pub use connections::{
     AGE_PROBLEM, CERTIFICATE_PROBLEM, ConnectionWatch, Probe, REFERRALS_CONNECTION, ReferralsProbe,
     SALESFORCE_CONNECTION, SalesforceProbe, Seen, SignInTimes, WEBHOOKS_CONNECTION, WebhooksProbe,

@@ -1,20 +1,15 @@
 //! What is known of one platform at a moment: its pause, its allowance, and what was learnt of calls at once and pace.
 
 use jiff::{SignedDuration, Timestamp};
-use ports::Usage;
 
-use super::{BudgetSettings, concurrency::Concurrency, pace::Pace, queue::Queue};
-
-/// A sample older than this says nothing any more: the server's window has moved on.
-const SAMPLE_LASTS: SignedDuration = SignedDuration::from_hours(1);
+use super::{BudgetSettings, allowance::Allowance, concurrency::Concurrency, pace::Pace, queue::Queue};
 
 /// A pause that is longer than this was not asked for by a server: the clock was set back since.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(2);
 
 pub(super) struct State {
     paused_until: Option<Timestamp>,
-    /// The newest sample, and when it was taken by our clock.
-    usage: Option<(Usage, Timestamp)>,
+    pub(super) allowance: Allowance,
     pub(super) concurrency: Concurrency,
     pub(super) pace: Pace,
     pub(super) queue: Queue,
@@ -25,7 +20,7 @@ impl State {
     pub(super) fn new(settings: BudgetSettings) -> Self {
         Self {
             paused_until: None,
-            usage: None,
+            allowance: Allowance::default(),
             concurrency: Concurrency::new(settings.concurrency),
             pace: Pace::new(settings.pace),
             queue: Queue::default(),
@@ -48,20 +43,5 @@ impl State {
         self.paused_until =
             self.paused_until.filter(|until| *until > now && until.duration_since(now) < LONGEST_PAUSE);
         self.paused_until
-    }
-
-    /// Takes note of what the server counted. Answers may overtake each other; its own date says which is newer.
-    pub(super) fn observe(&mut self, usage: Usage, now: Timestamp) {
-        if self.usage.is_none_or(|(known, _)| usage.at >= known.at) {
-            self.usage = Some((usage, now));
-        }
-    }
-
-    /// Whether this part of the allowance, in percent, is used up.
-    pub(super) fn share_is_spent(&self, share: u8, now: Timestamp) -> bool {
-        self.usage.is_some_and(|(usage, taken)| {
-            now.duration_since(taken) < SAMPLE_LASTS
-                && usage.used.saturating_mul(100) >= usage.allowed.saturating_mul(u64::from(share))
-        })
     }
 }

@@ -4,6 +4,7 @@
 //! transaction around one function of a topic.
 
 mod brake;
+mod budget;
 mod columns;
 mod commit;
 mod connections;
@@ -18,8 +19,8 @@ mod lifetime;
 mod links;
 mod marks;
 mod open;
+mod org_facts;
 mod overview;
-mod pauses;
 mod port;
 mod referrals;
 mod schema;
@@ -32,6 +33,7 @@ use std::{
 };
 
 use fault::Outcome;
+pub use org_facts::OrgFact;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use schema::SCHEMA;
 use sync_engine::StoreResult;
