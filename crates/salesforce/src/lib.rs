@@ -36,6 +36,7 @@ mod sign_in;
 pub mod soql;
 mod stamp;
 mod subrequest;
+mod versions;
 
 pub use barred::Barred;
 pub use client::{CallContext, Client, Standing};
@@ -61,3 +62,4 @@ pub use rows::RetrievedRecord;
 pub use sign_in::{Authorization, SignIn, SignInError, SignedIn};
 pub use stamp::{http_date, parse_datetime, parse_http_date};
 pub use subrequest::{ReferenceId, Subrequest, Subresponse};
+pub use versions::ApiVersions;

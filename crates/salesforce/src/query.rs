@@ -80,6 +80,12 @@ impl Client {
         self.page(context, Call::new(Method::GET, path)).await
     }
 
+    /// Asks the Tooling API, which knows the org's settings as records (salesforce reference, section 4.12).
+    pub async fn tooling_query(&self, context: CallContext, soql: &Soql) -> Result<QueryPage> {
+        let path = format!("{}/tooling/query?q={}", self.version_root(), soql.encoded()?);
+        self.page(context, Call::new(Method::GET, path)).await
+    }
+
     /// Asks for a further page, also one of a subquery's children.
     pub async fn query_more(&self, context: CallContext, next: &Locator) -> Result<QueryPage> {
         self.page(context, Call::new(Method::GET, next.0.clone())).await
