@@ -1,12 +1,13 @@
 //! What a save is refused for: locks, required fields, rules, references, unique values and duplicates (section 2.3).
 
+use http::StatusCode;
 use serde_json::json;
 
 use super::{
     errors::Fault,
     id::Id,
-    knobs::{Condition, OnDuplicate},
-    org::{Caller, Org, value_of},
+    knobs::{Condition, FailureKind, OnDuplicate, Permission, SaveFailure},
+    org::{Caller, Org, Role, value_of},
     rows::Draft,
     schema::{OnDelete, system},
     values::Cell,
@@ -116,6 +117,9 @@ impl Org {
                 )
                 .on(field.name));
             };
+            if field.name == "OwnerId" {
+                self.check_owner(id)?;
+            }
             let row = self.tables.get(target, id).filter(|row| !row.deleted()).ok_or_else(|| {
                 Fault::bad("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").on(field.name)
             })?;
@@ -128,6 +132,82 @@ impl Org {
             }
         }
         Ok(())
+    }
+
+    /// An owner must be able to read what it is given.
+    fn check_owner(&self, user: Id) -> Result<(), Fault> {
+        let shut =
+            |username: &str| self.knobs.cannot_own.iter().any(|name| name.eq_ignore_ascii_case(username));
+        if self.people.iter().any(|person| person.id == user && shut(person.username)) {
+            let text = "The new owner must have read permission on the object";
+            return Err(Fault::bad("TRANSFER_REQUIRES_READ", text).on("OwnerId"));
+        }
+        Ok(())
+    }
+
+    /// A row in an approval process is an administrator's alone.
+    pub(crate) fn check_approval(&self, caller: &Caller, id: Id) -> Result<(), Fault> {
+        let held = self.knobs.approval_locked.iter().any(|text| Id::parse(text) == Some(id));
+        if held && caller.role != Role::Admin {
+            return Err(Fault::bad("ENTITY_IS_LOCKED", "the entity is locked for editing"));
+        }
+        Ok(())
+    }
+
+    /// A full org takes no row.
+    pub(crate) fn check_room(&self) -> Result<(), Fault> {
+        if !self.knobs.storage_full {
+            return Ok(());
+        }
+        let status = StatusCode::from_u16(self.knobs.storage_full_status).unwrap_or(StatusCode::BAD_REQUEST);
+        Err(Fault::new(status, "STORAGE_LIMIT_EXCEEDED", "storage limit exceeded"))
+    }
+
+    /// The customer's triggers and flows: what fails in them fails the save, with their text (section 2.3).
+    pub(crate) fn run_triggers(&mut self, draft: &Draft) -> Result<(), Fault> {
+        let schema = std::sync::Arc::clone(&self.schema);
+        let object = schema.object(draft.object);
+        let failing = self.knobs.save_failures.iter_mut().find(|failure| {
+            failure.object.eq_ignore_ascii_case(object.name)
+                && failure.times != Some(0)
+                && failure.field.as_ref().is_none_or(|field| draft.writes(object, field))
+        });
+        let Some(SaveFailure { kind, name, message, times, .. }) = failing else { return Ok(()) };
+        *times = times.map(|times| times.saturating_sub(1));
+        let event = if draft.before.is_none() { "Insert" } else { "Update" };
+        Err(match kind {
+            FailureKind::Trigger => Fault::bad(
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+                format!(
+                    "{name}: execution of Before{event}\n\ncaused by: {message}\n\nTrigger.{name}: line 1, column 1"
+                ),
+            ),
+            FailureKind::Flow => Fault::bad(
+                "CANNOT_EXECUTE_FLOW_TRIGGER",
+                format!(
+                    "We can't save this record because the \u{201c}{name}\u{201d} process failed. Give your Salesforce \
+                     admin these details. {message}"
+                ),
+            ),
+            FailureKind::Apex => Fault::bad("APEX_ERROR", format!("{name}: {message}")),
+        })
+    }
+
+    /// Rows that an upsert finds: on a value that is not unique only those that the caller may see all of, or owns
+    /// (salesforce reference, section 2.6).
+    pub(crate) fn matching_rows(&self, caller: &Caller, object: usize, field: usize, key: &str) -> Vec<Id> {
+        let mut found = self.tables.by_key(object, field, key);
+        let shape = self.schema.object(object);
+        let unique = shape.fields.get(field).is_some_and(|field| field.unique);
+        if !unique
+            && !self.permits(caller.role, Permission::ViewAllData)
+            && let Some(owner) = shape.position("OwnerId")
+        {
+            found.retain(|id| {
+                self.tables.get(object, *id).is_some_and(|row| row.cell(owner).as_id() == Some(caller.user))
+            });
+        }
+        found
     }
 
     pub(crate) fn check_unique(&self, draft: &Draft) -> Result<(), Fault> {

@@ -56,7 +56,7 @@ impl Org {
             ("POST" | "PATCH", []) => self.save_many(caller, call, None),
             ("DELETE", []) => self.delete_many(caller, call),
             ("PATCH", [object, field]) => {
-                let object = self.object(object)?;
+                let object = self.readable(caller, object)?;
                 let at = if field.eq_ignore_ascii_case("Id") {
                     system::ID
                 } else {
@@ -120,6 +120,12 @@ impl Org {
             } else {
                 self.save_one(caller, record, *kind, update, key)
             };
+            if let (Ok((id, created)), false) = (&saved, update)
+                && *created != Some(false)
+                && let Some(object) = self.object_of(*id)
+            {
+                self.assign(call, caller, object, *id);
+            }
             outcomes.push(match saved {
                 Ok((id, created)) => Outcome { id: Some(id), created, fault: None },
                 Err(fault) => Outcome { id: None, created: None, fault: Some(fault) },
@@ -154,9 +160,8 @@ impl Org {
         let record = record.as_object().ok_or_else(|| Fault::parser("a record is a JSON object"))?;
         let kind = kind.ok_or_else(|| Fault::bad("INVALID_TYPE", "attributes.type is required"))?;
         let object = self
-            .schema
-            .find(kind)
-            .ok_or_else(|| Fault::bad("INVALID_TYPE", format!("sObject type '{kind}' is not supported.")))?;
+            .readable(caller, kind)
+            .map_err(|_| Fault::bad("INVALID_TYPE", format!("sObject type '{kind}' is not supported.")))?;
         let mut fields = record.clone();
         if let Some((wanted, at)) = key {
             if wanted != object {
@@ -235,7 +240,7 @@ impl Org {
     }
 
     fn retrieve(&mut self, caller: &Caller, call: &Call, object: &str) -> Result<Answer, Fault> {
-        let object = self.object(object)?;
+        let object = self.readable(caller, object)?;
         let (ids, fields): (Vec<String>, Vec<String>) = if call.method == Method::GET {
             let list = |name: &str| {
                 let text = call

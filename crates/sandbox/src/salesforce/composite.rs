@@ -20,6 +20,9 @@ const MAX_HEAVY: usize = 5;
 /// Graphs in a payload, and nodes in all of them.
 const MAX_GRAPHS: usize = 75;
 const MAX_NODES: usize = 500;
+/// Longest chain of references in a graph, and different kinds of nodes.
+const MAX_DEPTH: usize = 15;
+const MAX_KINDS: usize = 15;
 /// After so many failed graphs the rest is not tried.
 const MAX_FAILED_GRAPHS: usize = 14;
 /// Headers a subrequest may not set.
@@ -207,13 +210,12 @@ impl Org {
         if let Some(value) = sub.headers.get("sforce-duplicate-rule-header") {
             caller.allow_duplicates = super::routes::allows_duplicates(value);
         }
-        let call = Call {
-            method: sub.method.clone(),
-            path: path.to_vec(),
-            query,
-            headers: sub.headers.clone(),
-            body: body.map(Ok),
-        };
+        let mut headers = sub.headers.clone();
+        if self.knobs.composite_ignores_conditions {
+            headers.retain(|name, _| !name.starts_with("if-"));
+        }
+        let call =
+            Call { method: sub.method.clone(), path: path.to_vec(), query, headers, body: body.map(Ok) };
         self.answer(&caller, &call)
     }
 
@@ -240,6 +242,7 @@ impl Org {
             }
             let subs = subrequests(list(graph, "compositeRequest")?)?;
             nodes += subs.len();
+            check_shape(id, &subs)?;
             if let Some(sub) = subs.iter().find(|sub| !row_url(&sub.url)) {
                 return Err(invalid(format!("a graph holds row resources only: {}", sub.url)));
             }
@@ -324,6 +327,33 @@ impl Org {
         let call = Call { method, path: path.to_vec(), query, headers: outer.headers.clone(), body };
         self.answer(&caller, &call)
     }
+}
+
+/// A graph is neither deep nor varied. Of one kind are nodes of equal method and object [I].
+///
+/// # Errors
+/// 400 naming the limit.
+fn check_shape(graph: &str, subs: &[Sub]) -> Result<(), Fault> {
+    let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut kinds = HashSet::new();
+    for sub in subs {
+        let words = format!("{} {}", sub.url, sub.body.as_ref().map(Value::to_string).unwrap_or_default());
+        let parents = words.split("@{").skip(1).filter_map(|rest| rest.split(['.', '[', '}']).next());
+        let above = parents.filter_map(|parent| depths.get(parent)).max().copied().unwrap_or_default();
+        depths.insert(&sub.reference, above + 1);
+        let (path, _) = split_url(&sub.url);
+        kinds.insert((sub.method.clone(), path.get(4).map(|object| object.to_lowercase())));
+    }
+    let limit = |what: &str, most: usize| {
+        Err(Fault::bad("LIMIT_EXCEEDED", format!("graph {graph}: at most {most} {what}")))
+    };
+    if depths.values().any(|depth| *depth > MAX_DEPTH) {
+        return limit("levels of references", MAX_DEPTH);
+    }
+    if kinds.len() > MAX_KINDS {
+        return limit("different kinds of nodes", MAX_KINDS);
+    }
+    Ok(())
 }
 
 /// Rows by id or external id, or an object to insert into.

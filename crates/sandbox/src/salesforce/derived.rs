@@ -16,12 +16,32 @@ use super::{
     values::{self, Cell},
 };
 
+/// The status of a converted lead, which only conversion gives.
+const CONVERTED: &str = "Closed - Converted";
+
 impl Org {
     /// Fills in what the platform works out itself. May run twice in a save.
     pub(crate) fn derive(&self, draft: &mut Draft) -> Result<(), Fault> {
         let object = self.schema.object(draft.object);
         match object.name {
-            "Opportunity" => self.derive_opportunity(object, draft),
+            "Opportunity" => {
+                check_lines(object, draft)?;
+                self.derive_opportunity(object, draft);
+            }
+            "Account" if value_of(object, &draft.row, "IsPersonAccount").is_true() => {
+                let part =
+                    |field| value_of(object, &draft.row, field).as_text().unwrap_or_default().to_owned();
+                let name = format!("{} {}", part("FirstName"), part("LastName"));
+                draft.set(object, "Name", Cell::text(name.trim()));
+            }
+            "Lead"
+                if draft.writes(object, "Status")
+                    && value_of(object, &draft.row, "Status").as_text() == Some(CONVERTED)
+                    && !value_of(object, &draft.row, "IsConverted").is_true() =>
+            {
+                let text = "a lead is converted by convertLead(), not by its status";
+                return Err(Fault::bad("INVALID_STATUS", text).on("Status"));
+            }
             "Contact" | "Lead" => {
                 let part =
                     |field| value_of(object, &draft.row, field).as_text().unwrap_or_default().to_owned();
@@ -29,6 +49,7 @@ impl Org {
                 draft.set(object, "Name", Cell::text(name.trim()));
             }
             "OpportunityTeamMember" => {
+                self.check_team_access(object, draft)?;
                 let user = value_of(object, &draft.row, "UserId").as_id();
                 let name = user.map_or(Cell::Null, |user| self.name_of(user));
                 draft.set(object, "Name", name);
@@ -39,6 +60,10 @@ impl Org {
                 draft.set(object, "Name", name);
             }
             "OpportunityLineItem" => self.derive_line(object, draft)?,
+            "Task" => {
+                let done = value_of(object, &draft.row, "Status").as_text() == Some("Completed");
+                draft.set(object, "IsClosed", Cell::Bool(done));
+            }
             _ => {}
         }
         Ok(())
@@ -136,6 +161,23 @@ impl Org {
         Ok(())
     }
 
+    /// Full access to an opportunity is its owner's (section 5.5).
+    fn check_team_access(&self, object: &Object, draft: &Draft) -> Result<(), Fault> {
+        if value_of(object, &draft.row, "OpportunityAccessLevel").as_text() != Some("All") {
+            return Ok(());
+        }
+        let user = value_of(object, &draft.row, "UserId").as_id();
+        let deals = self.object("Opportunity")?;
+        let deal =
+            value_of(object, &draft.row, "OpportunityId").as_id().and_then(|id| self.tables.get(deals, id));
+        let owner = deal.and_then(|deal| value_of(self.schema.object(deals), deal, "OwnerId").as_id());
+        if user.is_some() && user == owner {
+            return Ok(());
+        }
+        let text = "OpportunityAccessLevel: only the owner's is All";
+        Err(Fault::bad("FIELD_INTEGRITY_EXCEPTION", text).on("OpportunityAccessLevel"))
+    }
+
     /// The team row of the same opportunity and user, if there is one already.
     pub(crate) fn team_twin(&self, draft: &Draft) -> Option<Id> {
         let object = self.schema.object(draft.object);
@@ -156,6 +198,8 @@ impl Org {
                 Ok(())
             }
             "OpportunityLineItem" => self.total_up(caller, object, &draft.row),
+            "Account" => self.mirror_person(caller, object, draft),
+            "ContentNote" | "ContentVersion" => self.after_content(caller, object, draft),
             _ => Ok(()),
         }
     }
@@ -163,6 +207,10 @@ impl Org {
     pub(crate) fn after_delete(&mut self, caller: &Caller, object: &Object, row: &Row) -> Result<(), Fault> {
         match object.name {
             "OpportunityLineItem" => self.total_up(caller, object, row),
+            "ContentNote" | "ContentDocument" => {
+                self.bin_content(caller, object, row);
+                Ok(())
+            }
             "OpportunityContactRole" if value_of(object, row, "IsPrimary").is_true() => {
                 self.show_primary(caller, value_of(object, row, "OpportunityId").as_id(), Cell::Null);
                 Ok(())
@@ -186,7 +234,7 @@ impl Org {
                 watched.iter().map(|field| (*field, value_of(object, &draft.row, field).clone())).collect();
             cells.push(("OpportunityId", Cell::Id(draft.row.id)));
             cells.push(("CurrencyIsoCode", value_of(object, &draft.row, "CurrencyIsoCode").clone()));
-            self.record(caller, "OpportunityHistory", cells);
+            self.record(caller, "OpportunityHistory", None, cells);
         }
         if let Some(before) = &draft.before {
             for (at, field) in
@@ -207,7 +255,7 @@ impl Org {
                         ("NewValue", plain(new)),
                         ("DataType", Cell::text(field.kind.name())),
                     ];
-                    self.record(caller, "OpportunityFieldHistory", cells);
+                    self.record(caller, "OpportunityFieldHistory", None, cells);
                 }
             }
         } else if let Some(contact) = value_of(object, &draft.row, "ContactId").as_id() {
@@ -221,13 +269,19 @@ impl Org {
         Ok(())
     }
 
-    /// Stores a row that the platform itself writes.
-    fn record(&mut self, caller: &Caller, object: &'static str, cells: Vec<(&str, Cell)>) {
-        let Some(index) = self.schema.find(object) else { return };
+    /// Stores a row that the platform itself writes, new or, with the `id` of one that is there, changed; its id.
+    pub(crate) fn record(
+        &mut self,
+        caller: &Caller,
+        object: &'static str,
+        id: Option<Id>,
+        cells: Vec<(&str, Cell)>,
+    ) -> Option<Id> {
+        let index = self.schema.find(object)?;
         let schema = Arc::clone(&self.schema);
         let shape = schema.object(index);
-        let id = self.new_id(shape.prefix);
-        let mut row = Row { id, cells: vec![Cell::Null; shape.fields.len()] };
+        let id = id.unwrap_or_else(|| self.new_id(shape.prefix));
+        let mut row = Row { id, cells: shape.fields.iter().map(Cell::unwritten).collect() };
         let now = Cell::At(values::to_second(caller.now));
         row.set(system::ID, Cell::Id(id));
         row.set(system::IS_DELETED, Cell::Bool(false));
@@ -243,6 +297,7 @@ impl Org {
             }
         }
         self.tables.put(index, row, caller.now, None);
+        Some(id)
     }
 
     /// Setting a primary role clears the former one (section 5.4).
@@ -309,6 +364,15 @@ impl Org {
             let theirs = entry
                 .and_then(|entry| self.tables.get(entries, entry))
                 .map_or(Cell::Null, |row| value_of(schema.object(entries), row, "Pricebook2Id").clone());
+            let coin = |object: &Object, row: &Row| value_of(object, row, "CurrencyIsoCode").clone();
+            let entry = entry.and_then(|entry| self.tables.get(entries, entry));
+            if let Some(entry) = entry
+                && self.knobs.multi_currency
+                && coin(schema.object(entries), entry) != coin(shape, &opportunity)
+            {
+                let text = "The currency of the price book entry is not the opportunity's";
+                return Err(Fault::bad("FIELD_INTEGRITY_EXCEPTION", text).on("PricebookEntryId"));
+            }
             if book.is_null() {
                 draft.set(shape, "Pricebook2Id", theirs);
             } else if book != theirs {
@@ -322,6 +386,21 @@ impl Org {
         }
         self.save(caller, draft)
     }
+}
+
+/// With lines, price book and currency stay (sections 5.1 and 5.6).
+fn check_lines(object: &Object, draft: &Draft) -> Result<(), Fault> {
+    let Some(before) = &draft.before else { return Ok(()) };
+    if !value_of(object, before, "HasOpportunityLineItem").is_true() {
+        return Ok(());
+    }
+    for field in ["Pricebook2Id", "CurrencyIsoCode"] {
+        if draft.writes(object, field) && draft.changes(object, field) {
+            let text = format!("{field} cannot be changed while the opportunity has products");
+            return Err(Fault::bad("FIELD_INTEGRITY_EXCEPTION", text).on(field));
+        }
+    }
+    Ok(())
 }
 
 /// Dates a row that another row's save changed.

@@ -1,24 +1,26 @@
 //! Describe answers: what the caller can see of the schema, and nothing else (salesforce reference, section 2.7).
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 use super::{
+    metadata::Rights,
     org::{Caller, Org, value_of},
     schema::{Access, Field, Kind, Object, OnDelete, system},
 };
 
 /// The members that describe global and describe share.
-fn outline(object: &Object, version: u32) -> Map<String, Value> {
+fn outline(object: &Object, rights: Rights, version: u32) -> Map<String, Value> {
     let full = object.access == Access::Full;
     let base = format!("/services/data/v{version}.0/sobjects/{}", object.name);
     let Value::Object(outline) = json!({
         "activateable": false, "associateEntityType": null, "associateParentEntity": null,
-        "createable": full, "custom": object.custom(), "customSetting": false, "deepCloneable": false,
-        "deletable": full, "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false,
+        "createable": full && rights.create, "custom": object.custom(), "customSetting": false, "deepCloneable": false,
+        "deletable": full && rights.delete, "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false,
         "isInterface": false, "isSubtype": false, "keyPrefix": object.prefix, "label": object.label,
         "labelPlural": object.plural, "layoutable": full, "mergeable": false, "mruEnabled": full,
-        "name": object.name, "queryable": true, "replicateable": true, "retrieveable": true, "searchable": full,
-        "triggerable": full, "undeletable": full && object.bin, "updateable": full,
+        "name": object.name, "queryable": true, "replicateable": object.replicable, "retrieveable": true, "searchable": full,
+        "triggerable": full, "undeletable": full && object.bin, "updateable": full && rights.edit,
         "urls": {"sobject": base, "describe": format!("{base}/describe"), "rowTemplate": format!("{base}/{{ID}}")},
     }) else {
         return Map::new();
@@ -34,12 +36,32 @@ fn soap_type(kind: &Kind) -> &'static str {
         Kind::Int { .. } => "xsd:int",
         Kind::Date => "xsd:date",
         Kind::DateTime => "xsd:dateTime",
+        Kind::Base64 => "xsd:base64Binary",
         Kind::Address { .. } => "urn:address",
         _ => "xsd:string",
     }
 }
 
-fn field_json(field: &Field) -> Value {
+/// Which of the controlling field's values a value fits, as a base64 bitmap, the first value in the highest bit.
+fn valid_for(object: &Object, field: &Field, value: &str) -> Value {
+    let Some(controller) = &field.controller else { return Value::Null };
+    let at = object.position(controller.field);
+    let Some(Kind::Picklist { values, .. }) =
+        at.and_then(|at| object.fields.get(at)).map(|field| &field.kind)
+    else {
+        return Value::Null;
+    };
+    let fits = controller.fits.iter().find(|(own, _)| *own == value).map_or(&[][..], |(_, fits)| fits);
+    let mut bits = vec![0_u8; values.len().div_ceil(8)];
+    for (at, _) in values.iter().enumerate().filter(|(_, value)| fits.contains(value)) {
+        if let Some(byte) = bits.get_mut(at / 8) {
+            *byte |= 0x80 >> (at % 8);
+        }
+    }
+    json!(STANDARD.encode(bits))
+}
+
+fn field_json(object: &Object, field: &Field) -> Value {
     let kind = &field.kind;
     let (precision, scale) = match kind {
         Kind::Currency { precision, scale }
@@ -55,13 +77,18 @@ fn field_json(field: &Field) -> Value {
     };
     let picklist: Vec<Value> = values
         .iter()
-        .map(|value| json!({"active": true, "defaultValue": false, "label": value, "validFor": null, "value": value}))
+        .map(|value| {
+            let label = field.labels.iter().find(|(own, _)| own == value).map_or(*value, |(_, label)| label);
+            let initial = field.initial.as_ref().and_then(Value::as_str) == Some(*value);
+            json!({"active": true, "defaultValue": initial, "label": label,
+                "validFor": valid_for(object, field, value), "value": value})
+        })
         .collect();
     let reference = field.reference();
     let master = reference.is_some_and(|reference| reference.master);
     let cascade = reference.is_some_and(|reference| reference.on_delete == OnDelete::Cascade);
     let extra = if matches!(kind, Kind::LongText { .. } | Kind::TextArea { .. }) {
-        json!("plaintextarea")
+        json!(if field.rich { "richtextarea" } else { "plaintextarea" })
     } else {
         Value::Null
     };
@@ -69,17 +96,22 @@ fn field_json(field: &Field) -> Value {
     let text = matches!(kind, Kind::Text { .. } | Kind::Email | Kind::Phone { .. } | Kind::Url);
     // In two halves: the macro does not take so many members at once.
     let first = json!({
-        "aggregatable": filterable, "aiPredictionField": false, "autoNumber": false,
-        "byteLength": kind.length() * 3, "calculated": false, "calculatedFormula": null, "cascadeDelete": cascade,
-        "caseSensitive": false, "compoundFieldName": null, "controllerName": null, "createable": field.createable,
-        "custom": field.custom(), "defaultValue": if matches!(kind, Kind::Boolean) { json!(false) } else { Value::Null },
-        "defaultValueFormula": null, "defaultedOnCreate": field.defaulted, "dependentPicklist": false,
+        "aggregatable": filterable, "aiPredictionField": false, "autoNumber": field.auto_number.is_some(),
+        "byteLength": kind.length() * 3, "calculated": field.calculated, "calculatedFormula": null, "cascadeDelete": cascade,
+        "caseSensitive": false, "compoundFieldName": null, "controllerName": field.controller.as_ref().map(|controller| controller.field), "createable": field.createable,
+        "custom": field.custom(),
+        "defaultValue": match (&field.initial, kind) {
+            (Some(initial), _) => initial.clone(),
+            (None, Kind::Boolean) => json!(false),
+            (None, _) => Value::Null,
+        },
+        "defaultValueFormula": null, "defaultedOnCreate": field.defaulted, "dependentPicklist": field.controller.is_some(),
         "deprecatedAndHidden": false, "digits": digits, "displayLocationInDecimal": false, "encrypted": false,
         "externalId": field.external_id, "extraTypeInfo": extra, "filterable": filterable, "filteredLookupInfo": null,
     });
     let second = json!({
         "formulaTreatNullNumberAsZero": false, "groupable": filterable && precision == 0, "highScaleNumber": false,
-        "htmlFormatted": false, "idLookup": matches!(kind, Kind::Id) || field.external_id, "inlineHelpText": null,
+        "htmlFormatted": field.rich, "idLookup": matches!(kind, Kind::Id) || field.external_id, "inlineHelpText": field.help,
         "label": field.label, "length": kind.length(), "mask": null, "maskType": null, "name": field.name,
         "nameField": field.is_name, "namePointing": reference.is_some_and(|reference| reference.to.len() > 1),
         "nillable": field.nillable, "permissionable": field.nillable && !master && !field.is_name,
@@ -104,32 +136,44 @@ fn field_json(field: &Field) -> Value {
 
 impl Org {
     /// `GET /sobjects`.
-    pub(crate) fn describe_global(&self, version: u32) -> Value {
+    pub(crate) fn describe_global(&self, caller: &Caller) -> Value {
+        let shown = |(at, object): &(usize, &Object)| {
+            object.enabled && !object.tooling && self.rights(caller.role, *at).read
+        };
         let objects: Vec<Value> = self
             .schema
             .objects
             .iter()
-            .filter(|object| object.enabled)
-            .map(|object| Value::Object(outline(object, version)))
+            .enumerate()
+            .filter(shown)
+            .map(|(at, object)| Value::Object(outline(object, self.rights(caller.role, at), caller.version)))
             .collect();
         json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
     }
 
     /// The outline in `GET /sobjects/X`.
-    pub(crate) fn outline(&self, object: usize, version: u32) -> Value {
-        Value::Object(outline(self.schema.object(object), version))
+    pub(crate) fn outline(&self, caller: &Caller, object: usize) -> Value {
+        let rights = self.rights(caller.role, object);
+        Value::Object(outline(self.schema.object(object), rights, caller.version))
     }
 
     /// `GET /sobjects/X/describe`.
     pub(crate) fn describe(&self, caller: &Caller, index: usize) -> Value {
         let object = self.schema.object(index);
-        let mut whole = outline(object, caller.version);
+        let mut whole = outline(object, self.rights(caller.role, index), caller.version);
         let fields: Vec<Value> = object
             .fields
             .iter()
             .enumerate()
             .filter(|(at, _)| self.visible(caller.role, index, *at))
-            .map(|(_, field)| field_json(field))
+            .map(|(_, field)| {
+                let mut shown = field_json(object, field);
+                if !self.editable(caller.role, index, field) {
+                    shown["createable"] = json!(false);
+                    shown["updateable"] = json!(false);
+                }
+                shown
+            })
             .collect();
         whole.insert("fields".into(), Value::Array(fields));
         let children: Vec<Value> = self

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::auth::knobs::SignIn;
+
 /// Which of a row's two stamps a conditional header is compared with (salesforce reference, 2.14: not settled).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stamp {
@@ -114,9 +116,72 @@ pub(crate) struct DuplicateRule {
     pub(crate) action: OnDuplicate,
 }
 
+/// What fails in the customer's own code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FailureKind {
+    /// An Apex trigger throws: `CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY`.
+    Trigger,
+    /// A record-triggered flow fails: `CANNOT_EXECUTE_FLOW_TRIGGER`.
+    Flow,
+    /// An uncaught Apex exception: `APEX_ERROR`.
+    Apex,
+}
+
+/// A trigger or flow that refuses saves with a text of the customer's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SaveFailure {
+    pub(crate) object: String,
+    /// Only saves that write this field; every save without it.
+    #[serde(default)]
+    pub(crate) field: Option<String>,
+    pub(crate) kind: FailureKind,
+    /// The trigger's or flow's name.
+    pub(crate) name: String,
+    /// The customer's text.
+    pub(crate) message: String,
+    /// How many more saves fail; `null` for all.
+    #[serde(default)]
+    pub(crate) times: Option<u32>,
+}
+
+/// Rights on an object as a whole that the integration user lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Denied {
+    pub(crate) object: String,
+    /// Any of them.
+    pub(crate) rights: Vec<Right>,
+}
+
+/// What somebody may do with an object's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Right {
+    Create,
+    Read,
+    Edit,
+    Delete,
+}
+
+/// A right that holds for the org as a whole (salesforce reference, 1.9 and 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Permission {
+    /// `/limits` can be read.
+    ViewSetup,
+    /// Upserts on an external id that is not unique find rows of other owners.
+    ViewAllData,
+    /// Deploys and the Tooling API can be used.
+    ModifyMetadata,
+    /// Entities can be selected for change events.
+    CustomizeApplication,
+}
+
 /// Every knob.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Knobs {
     /// `Object.Field` names that the integration user can neither read nor write.
     pub(crate) hidden_fields: Vec<String>,
@@ -136,6 +201,40 @@ pub(crate) struct Knobs {
     pub(crate) multi_currency: bool,
     /// ISO codes in use; the first is the corporate currency.
     pub(crate) active_currencies: Vec<String>,
+    /// Whether opportunities have teams.
+    pub(crate) team_selling: bool,
+    /// Whether the Notes feature is on: without it there is no `ContentNote`.
+    pub(crate) notes: bool,
+    /// Whether countries and states are picklists with codes.
+    pub(crate) state_country_picklists: bool,
+    /// Whether an account may be a person.
+    pub(crate) person_accounts: bool,
+    /// Whether record types are defined.
+    pub(crate) record_types: bool,
+    /// Whether stages outside the picklist are refused.
+    pub(crate) stages_restricted: bool,
+    /// Whether the product's custom fields and object are in the org without a deploy.
+    pub(crate) package_installed: bool,
+    /// What the integration user may not do with which object.
+    pub(crate) denied: Vec<Denied>,
+    /// What the integration user may do in the org as a whole.
+    pub(crate) permissions: Vec<Permission>,
+    /// Users that may not own rows for lack of access, by username.
+    pub(crate) cannot_own: Vec<String>,
+    /// Rows in an approval process, by id: only an administrator changes them.
+    pub(crate) approval_locked: Vec<String>,
+    /// Triggers and flows that fail.
+    pub(crate) save_failures: Vec<SaveFailure>,
+    /// Whether the org has no room for another row.
+    pub(crate) storage_full: bool,
+    /// With which status a full org refuses: 400 or 403 (salesforce reference, 2.3: not settled).
+    pub(crate) storage_full_status: u16,
+    /// The username that assignment rules give new leads to.
+    pub(crate) lead_assignee: Option<String>,
+    /// Whether an external id that ends like a domain name is not found in a path (salesforce reference, 2.6).
+    pub(crate) domain_like_keys_lost: bool,
+    /// Whether subrequests of a composite are answered as if they had no conditional headers.
+    pub(crate) composite_ignores_conditions: bool,
     /// Rows that cannot be locked for a while.
     pub(crate) locked_rows: Vec<LockedRow>,
     /// Validation rules, all active.
@@ -148,12 +247,16 @@ pub(crate) struct Knobs {
     pub(crate) page_size: Option<usize>,
     /// API calls a rolling day.
     pub(crate) daily_limit: u64,
+    /// Calls above the limit that are still answered (salesforce reference, 2.15).
+    pub(crate) daily_overshoot: u64,
     /// Usernames without API access (403).
     pub(crate) deny_users: Vec<String>,
     /// Usernames whose tokens are dead (401); new grants are dead too.
     pub(crate) revoked_users: Vec<String>,
     /// Seconds that a token from the token endpoint lives.
     pub(crate) token_ttl_seconds: u32,
+    /// How apps sign in, and what the org answers them.
+    pub(crate) sign_in: SignIn,
     /// Whether an assertion may expire more than five minutes ahead (salesforce reference, 1.3: evidently yes).
     pub(crate) accept_far_expiry: bool,
     /// What the user interface's Clone does with unique values.
@@ -175,15 +278,39 @@ impl Default for Knobs {
             amount_ignored_with_line_items: true,
             multi_currency: true,
             active_currencies: ["USD", "EUR", "GBP", "CHF"].map(str::to_owned).to_vec(),
+            team_selling: true,
+            notes: true,
+            state_country_picklists: false,
+            person_accounts: false,
+            record_types: true,
+            stages_restricted: false,
+            package_installed: true,
+            denied: Vec::new(),
+            permissions: vec![
+                Permission::ViewSetup,
+                Permission::ViewAllData,
+                Permission::ModifyMetadata,
+                Permission::CustomizeApplication,
+            ],
+            cannot_own: Vec::new(),
+            approval_locked: Vec::new(),
+            save_failures: Vec::new(),
+            storage_full: false,
+            storage_full_status: 400,
+            lead_assignee: None,
+            domain_like_keys_lost: true,
+            composite_ignores_conditions: false,
             locked_rows: Vec::new(),
             validation_rules: Vec::new(),
             automations: Vec::new(),
             duplicate_rules: Vec::new(),
             page_size: None,
             daily_limit: 100_000,
+            daily_overshoot: 0,
             deny_users: Vec::new(),
             revoked_users: Vec::new(),
             token_ttl_seconds: 7_200,
+            sign_in: SignIn::default(),
             accept_far_expiry: true,
             clone_unique: CloneUnique::Empty,
         }
@@ -199,7 +326,15 @@ impl Knobs {
         let Value::Object(patch) = patch else { return Err("knobs are a JSON object".to_owned()) };
         let mut whole = serde_json::to_value(self).map_err(|error| error.to_string())?;
         if let Value::Object(whole) = &mut whole {
-            whole.extend(patch.clone());
+            for (name, value) in patch {
+                match (whole.get_mut(name), value) {
+                    // Of a group of settings, those that are not named stay.
+                    (Some(Value::Object(group)), Value::Object(named)) => group.extend(named.clone()),
+                    _ => {
+                        whole.insert(name.clone(), value.clone());
+                    }
+                }
+            }
         }
         let knobs: Self = serde_json::from_value(whole).map_err(|error| error.to_string())?;
         if knobs.read_lag_ms > MAX_READ_LAG_MS {
@@ -207,6 +342,9 @@ impl Knobs {
         }
         if knobs.active_currencies.is_empty() {
             return Err("active_currencies needs at least the corporate currency".to_owned());
+        }
+        if !matches!(knobs.storage_full_status, 400 | 403) {
+            return Err("storage_full_status is 400 or 403".to_owned());
         }
         if knobs.page_size == Some(0) {
             return Err("page_size is at least 1".to_owned());

@@ -23,14 +23,14 @@ impl Usage {
         self.minutes.range(from + 1..).map(|(_, calls)| calls).sum()
     }
 
-    /// Counts one call.
+    /// Counts one call. A paid org goes on for `overshoot` calls above its limit.
     ///
     /// # Errors
     /// 403 when the budget is used up.
-    pub(crate) fn spend(&mut self, limit: u64, now: Timestamp) -> Result<(), Fault> {
+    pub(crate) fn spend(&mut self, limit: u64, overshoot: u64, now: Timestamp) -> Result<(), Fault> {
         let minute = now.as_second() / 60;
         self.minutes = self.minutes.split_off(&(minute - MINUTES_A_DAY + 1));
-        if self.spent(now) >= limit {
+        if self.spent(now) >= limit.saturating_add(overshoot) {
             return Err(Fault::new(
                 StatusCode::FORBIDDEN,
                 "REQUEST_LIMIT_EXCEEDED",

@@ -15,6 +15,7 @@ use super::{
     id::Id,
     knobs::Knobs,
     limits::Usage,
+    metadata::Customization,
     schema::{Kind, Object, Schema},
     schema_tables,
     tables::{Lens, Row, Tables},
@@ -63,6 +64,8 @@ pub(crate) struct Org {
     pub(crate) schema: Arc<Schema>,
     pub(crate) tables: Tables,
     pub(crate) knobs: Knobs,
+    /// What deploys have added.
+    pub(crate) customization: Customization,
     pub(crate) people: Vec<Person>,
     pub(crate) id: Id,
     pub(crate) pending: Vec<Pending>,
@@ -81,11 +84,13 @@ impl Org {
     /// An org without rows. `pod` and `first` make its ids differ from another org's.
     pub(crate) fn bare(pod: [u8; 2], first: u64) -> Self {
         let knobs = Knobs::default();
-        let schema = Arc::new(schema_tables::build(&knobs));
+        let customization = Customization::default();
+        let schema = Arc::new(schema_tables::build(&knobs, &customization));
         Self {
             tables: Tables::new(&schema),
             schema,
             knobs,
+            customization,
             people: Vec::new(),
             id: Id::new("00D", pod, first),
             pending: Vec::new(),
@@ -112,7 +117,7 @@ impl Org {
     /// # Errors
     /// A sentence when a knob names what the org does not have.
     pub(crate) fn set_knobs(&mut self, knobs: Knobs) -> Result<(), String> {
-        let schema = schema_tables::build(&knobs);
+        let schema = schema_tables::build(&knobs, &self.customization);
         let mut hidden = HashSet::new();
         for name in &knobs.hidden_fields {
             let place = name.split_once('.').and_then(|(object, field)| {
@@ -123,6 +128,12 @@ impl Org {
         }
         let mut named: Vec<(&str, &str)> = Vec::new();
         named.extend(knobs.validation_rules.iter().map(|rule| (rule.object.as_str(), rule.field.as_str())));
+        named.extend(
+            knobs
+                .save_failures
+                .iter()
+                .filter_map(|fails| Some((fails.object.as_str(), fails.field.as_deref()?))),
+        );
         named.extend(knobs.automations.iter().map(|flow| (flow.object.as_str(), flow.field.as_str())));
         for rule in &knobs.duplicate_rules {
             named.extend(rule.fields.iter().map(|field| (rule.object.as_str(), field.as_str())));
@@ -136,6 +147,10 @@ impl Org {
         {
             return Err(format!("active_currencies: this org does not know {code}"));
         }
+        if let Some(denied) = knobs.denied.iter().find(|denied| schema.find(&denied.object).is_none()) {
+            return Err(format!("denied: no object {}", denied.object));
+        }
+        self.tables.fit(&schema);
         self.schema = Arc::new(schema);
         self.hidden = hidden;
         self.knobs = knobs;
@@ -152,8 +167,11 @@ impl Org {
 
     /// Whether the caller can see the field at all: it exists and field-level security lets them.
     pub(crate) fn visible(&self, role: Role, object: usize, field: usize) -> bool {
-        let enabled = self.schema.object(object).fields.get(field).is_some_and(|field| field.enabled);
-        enabled && !(role == Role::Integration && self.hidden.contains(&(object, field)))
+        let Some(shape) = self.schema.object(object).fields.get(field).filter(|field| field.enabled) else {
+            return false;
+        };
+        !(role == Role::Integration && self.hidden.contains(&(object, field)))
+            && (shape.open || self.granted_field(role, object, shape).is_some())
     }
 
     /// The position of a field that the caller can see.

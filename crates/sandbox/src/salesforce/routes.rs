@@ -9,6 +9,7 @@ use super::{
     cursors::Page,
     errors::Fault,
     id::Id,
+    knobs::Permission,
     org::{Caller, Org},
     rows::Upserted,
     schema::system,
@@ -25,6 +26,8 @@ const NEWEST: u32 = 68;
 /// Rows on a query page unless the caller asks for fewer.
 const PAGE: usize = 2_000;
 const SMALLEST_PAGE: usize = 200;
+/// Ends of an external id that make a path look like a file to what stands before the org (section 2.6).
+const DOMAIN_ENDINGS: [&str; 3] = [".com", ".net", ".org"];
 /// Versions from which an upsert that changes a row answers with a body.
 const UPSERT_BODY_SINCE: u32 = 46;
 
@@ -80,6 +83,14 @@ pub(crate) fn allows_duplicates(header: &str) -> bool {
     header.split([';', ',']).any(|part| part.trim().eq_ignore_ascii_case("allowSave=true"))
 }
 
+/// What a call does: `POST` with `_HttpMethod=PATCH` is a `PATCH`.
+fn method(call: &Call) -> Method {
+    match (&call.method, call.param("_HttpMethod")) {
+        (&Method::POST, Some(other)) if other.eq_ignore_ascii_case("PATCH") => Method::PATCH,
+        (method, _) => method.clone(),
+    }
+}
+
 fn saved(id: Id) -> Value {
     json!({"id": id.to_string(), "success": true, "errors": []})
 }
@@ -115,11 +126,12 @@ impl Org {
             }
             ["limits"] => {
                 only_get()?;
+                self.require(caller, Permission::ViewSetup)?;
                 Ok(Answer::ok(self.usage.json(self.knobs.daily_limit, caller.now)))
             }
             ["limits", "recordCount"] => {
                 only_get()?;
-                self.record_count(call)
+                self.record_count(caller, call)
             }
             ["query" | "queryAll"] => {
                 only_get()?;
@@ -147,6 +159,11 @@ impl Org {
                 only_post()?;
                 self.batch(caller, call)
             }
+            ["composite", "tree", name] => {
+                only_post()?;
+                let object = self.readable(caller, name)?;
+                self.tree(caller, call, object)
+            }
             ["composite", "sobjects", ..] => {
                 let rest: Vec<String> = call.path.iter().skip(2).cloned().collect();
                 self.collections(caller, call, &rest)
@@ -154,32 +171,32 @@ impl Org {
             ["sobjects"] => {
                 only_get()?;
                 since(call, self.schema_changed)?;
-                Ok(Answer::ok(self.describe_global(caller.version)))
+                Ok(Answer::ok(self.describe_global(caller)))
             }
             ["sobjects", name] => self.object_resource(caller, call, name),
             ["sobjects", name, "describe"] => {
                 only_get()?;
-                let object = self.object(name)?;
+                let object = self.readable(caller, name)?;
                 since(call, self.schema_changed)?;
                 let changed = http_date(self.schema_changed);
                 Ok(Answer::ok(self.describe(caller, object)).header("Last-Modified", changed))
             }
             ["sobjects", name, which @ ("updated" | "deleted")] => {
                 only_get()?;
-                let object = self.object(name)?;
+                let object = self.readable(caller, name)?;
                 self.replicate(caller, call, object, *which == "deleted")
             }
             ["sobjects", name, "Id"] if call.method == Method::POST => {
-                let object = self.object(name)?;
+                let object = self.readable(caller, name)?;
                 self.create(caller, call, object)
             }
             ["sobjects", name, id] => {
-                let object = self.object(name)?;
+                let object = self.readable(caller, name)?;
                 let id = self.row_id(object, id)?;
                 self.row(caller, call, object, id)
             }
             ["sobjects", name, key, value] => {
-                let object = self.object(name)?;
+                let object = self.readable(caller, name)?;
                 match Id::parse(key).filter(|id| self.object_of(*id) == Some(object)) {
                     Some(id) => {
                         only_get()?;
@@ -195,17 +212,17 @@ impl Org {
     fn resources(&self, caller: &Caller) -> Value {
         let base = format!("/services/data/v{}.0", caller.version);
         let mut all = serde_json::Map::new();
-        for name in ["sobjects", "query", "queryAll", "composite", "limits"] {
+        for name in ["sobjects", "query", "queryAll", "composite", "limits", "jobs"] {
             all.insert(name.into(), json!(format!("{base}/{name}")));
         }
-        all.insert("identity".into(), json!(format!("{}/id/{}/{}", self.base_url, self.id, caller.user)));
+        all.insert("identity".into(), json!(self.identity_url(caller.user)));
         Value::Object(all)
     }
 
-    fn record_count(&self, call: &Call) -> Result<Answer, Fault> {
+    fn record_count(&self, caller: &Caller, call: &Call) -> Result<Answer, Fault> {
         let mut counts = Vec::new();
         for name in call.param("sObjects").unwrap_or_default().split(',').filter(|name| !name.is_empty()) {
-            let object = self.object(name.trim())?;
+            let object = self.readable(caller, name.trim())?;
             let count = self.tables.all(object).filter(|row| !row.deleted()).count();
             counts.push(json!({"name": self.schema.object(object).name, "count": count}));
         }
@@ -234,10 +251,10 @@ impl Org {
     }
 
     fn object_resource(&mut self, caller: &Caller, call: &Call, name: &str) -> Result<Answer, Fault> {
-        let object = self.object(name)?;
+        let object = self.readable(caller, name)?;
         match call.method {
             Method::GET => Ok(Answer::ok(json!({
-                "objectDescribe": self.outline(object, caller.version),
+                "objectDescribe": self.outline(caller, object),
                 "recentItems": [],
             }))),
             Method::POST => self.create(caller, call, object),
@@ -254,6 +271,7 @@ impl Org {
             ));
         }
         let id = self.insert(caller, object, body)?;
+        self.assign(call, caller, object, id);
         let url =
             format!("/services/data/v{}.0/sobjects/{}/{id}", caller.version, self.schema.object(object).name);
         Ok(Answer::with(StatusCode::CREATED, saved(id)).header("Location", url))
@@ -261,15 +279,12 @@ impl Org {
 
     /// A row id in a path; what is none, or another object's, is simply not found.
     fn row_id(&self, object: usize, text: &str) -> Result<Id, Fault> {
-        Id::parse(text).filter(|id| self.object_of(*id) == Some(object)).ok_or_else(Fault::not_found)
+        let prefix = self.schema.object(object).prefix;
+        Id::parse(text).filter(|id| id.prefix() == prefix).ok_or_else(Fault::not_found)
     }
 
     fn row(&mut self, caller: &Caller, call: &Call, object: usize, id: Id) -> Result<Answer, Fault> {
-        let method = match (&call.method, call.param("_HttpMethod")) {
-            (&Method::POST, Some(other)) if other.eq_ignore_ascii_case("PATCH") => Method::PATCH,
-            (method, _) => method.clone(),
-        };
-        match method {
+        match method(call) {
             Method::GET | Method::HEAD => self.read(caller, call, object, id),
             Method::PATCH => {
                 let row = self.live(object, id)?;
@@ -340,8 +355,13 @@ impl Org {
             .filter(|at| self.tables.keyed(object, *at))
             .ok_or_else(Fault::not_found)?;
         let name = self.schema.object(object).fields.get(at).map_or("", |field| field.name);
-        let found = self.tables.by_key(object, at, &value.trim().to_lowercase());
-        if call.method == Method::PATCH {
+        let key = value.trim().to_lowercase();
+        if self.knobs.domain_like_keys_lost && DOMAIN_ENDINGS.iter().any(|ending| key.ends_with(ending)) {
+            return Err(Fault::not_found());
+        }
+        let found = self.matching_rows(caller, object, at, &key);
+        let method = method(call);
+        if method == Method::PATCH {
             let body = call.object()?;
             if body.keys().any(|own| own.eq_ignore_ascii_case("Id") || own.eq_ignore_ascii_case(name)) {
                 return Err(Fault::bad(
@@ -362,7 +382,7 @@ impl Org {
             [one] => *one,
             several => return Ok(self.upserted(caller, object, &Upserted::Several(several.to_vec()))),
         };
-        match call.method {
+        match method {
             Method::GET | Method::HEAD => self.read(caller, call, object, id),
             Method::DELETE => {
                 self.delete(caller, object, id)?;

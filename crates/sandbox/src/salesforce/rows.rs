@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use super::{
     errors::Fault,
     id::Id,
+    knobs::Right,
     org::{Caller, Org, value_of},
-    schema::{Access, Kind, Object, OnDelete, system},
+    schema::{Access, Object, OnDelete, system},
     tables::Row,
     values::{self, Cell},
 };
@@ -86,15 +87,14 @@ impl Org {
                 format!("entity type cannot be inserted: {}", object.label),
             ));
         }
+        self.check_right(caller, index, Right::Create)?;
+        self.check_room()?;
         let id = self.new_id(object.prefix);
-        let cells = object
-            .fields
-            .iter()
-            .map(|field| if matches!(field.kind, Kind::Boolean) { Cell::Bool(false) } else { Cell::Null })
-            .collect();
+        let cells = object.fields.iter().map(Cell::unwritten).collect();
         let mut draft =
             Draft { object: index, row: Row { id, cells }, before: None, written: BTreeSet::new() };
         self.write(caller, &mut draft, body)?;
+        self.check_person(&mut draft)?;
         if object.name == "OpportunityTeamMember"
             && let Some(twin) = self.team_twin(&draft)
         {
@@ -152,7 +152,10 @@ impl Org {
                 "cannot reference converted lead".to_owned(),
             ));
         }
+        self.check_right(caller, index, Right::Edit)?;
+        self.check_approval(caller, id)?;
         self.write(caller, &mut draft, body)?;
+        self.check_person(&mut draft)?;
         self.save(caller, draft)
     }
 
@@ -183,7 +186,7 @@ impl Org {
                 .ok_or_else(|| Fault::no_column(name, object.name))?;
             let field = object.fields.get(at).expect("positions come from this object");
             let allowed = if draft.before.is_some() { field.updateable } else { field.createable };
-            if !allowed {
+            if !allowed || !self.editable(caller.role, draft.object, field) {
                 refused.push(field.name.to_owned());
                 continue;
             }
@@ -260,8 +263,10 @@ impl Org {
                 draft.row.set(at, cell);
             }
         }
-        if object.name == "Lead" && value_of(object, &draft.row, "Status").is_null() {
-            draft.set(object, "Status", Cell::text("Open - Not Contacted"));
+        for (at, field) in object.fields.iter().enumerate() {
+            if let Some(format) = &field.auto_number {
+                draft.row.set(at, Cell::Text(numbered(format, self.tables.all(draft.object).count() + 1)));
+            }
         }
         if object.name == "Microsoft_Solution__c" && value_of(object, &draft.row, "Name").is_null() {
             draft.set(object, "Name", Cell::Text(draft.row.id.to_string()));
@@ -276,9 +281,11 @@ impl Org {
         let schema = Arc::clone(&self.schema);
         let object = schema.object(draft.object);
         self.lock(&draft)?;
+        self.settle_places(&mut draft)?;
         self.derive(&mut draft)?;
         self.automate_before_save(&mut draft);
         self.derive(&mut draft)?;
+        self.check_content(&draft)?;
         self.check_required(&draft)?;
         self.check_rules(&draft)?;
         self.check_references(&draft)?;
@@ -286,6 +293,7 @@ impl Org {
         if draft.before.is_none() {
             self.check_duplicates(caller, &draft)?;
         }
+        self.run_triggers(&draft)?;
         stamp(caller, &mut draft);
         let visible_from = if draft.before.is_none() { self.late(caller) } else { None };
         self.tables.put(draft.object, draft.row.clone(), caller.now, visible_from);
@@ -325,6 +333,8 @@ impl Org {
                 "insufficient access rights on object id",
             ));
         }
+        self.check_right(caller, index, Right::Delete)?;
+        self.check_approval(caller, id)?;
         let mut draft = Draft::of(index, &row);
         self.lock(&draft)?;
         for children in schema.children(object.name) {
@@ -370,8 +380,8 @@ impl Org {
     /// 404 when it is not in the bin; 400 when a unique value is taken.
     pub(crate) fn undelete(&mut self, caller: &Caller, index: usize, id: Id) -> Result<(), Fault> {
         let schema = Arc::clone(&self.schema);
-        let row =
-            self.tables.get(index, id).filter(|row| row.deleted()).cloned().ok_or_else(Fault::not_found)?;
+        let row = self.tables.get(index, id).filter(|row| row.deleted() && schema.object(index).bin);
+        let row = row.cloned().ok_or_else(Fault::not_found)?;
         let binned = row.cell(system::MODSTAMP).clone();
         let mut draft = Draft::of(index, &row);
         draft.row.set(system::IS_DELETED, Cell::Bool(false));
@@ -414,7 +424,7 @@ impl Org {
         if value.is_empty() {
             return Err(Fault::bad("MISSING_ARGUMENT", format!("{name} not specified")).on(name));
         }
-        let found = self.tables.by_key(object, field, &value.to_lowercase());
+        let found = self.matching_rows(caller, object, field, &value.to_lowercase());
         match found.as_slice() {
             [] if update_only => Err(Fault::not_found()),
             [] => {
@@ -429,6 +439,16 @@ impl Org {
             several => Ok(Upserted::Several(several.to_vec())),
         }
     }
+}
+
+/// `MS-{00000}` and 7 make `MS-00007`.
+fn numbered(format: &str, number: usize) -> String {
+    let Some((before, (digits, after))) =
+        format.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    else {
+        return format!("{format}{number}");
+    };
+    format!("{before}{number:0width$}{after}", width = digits.len().min(10))
 }
 
 /// Dates a row on its way in, and signs it.

@@ -1,6 +1,11 @@
 //! What an object and a field are: the shape that describe shows and every write is checked against.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, PoisonError},
+};
+
+use serde_json::Value;
 
 /// The positions of the fields that every object starts with.
 pub(crate) mod system {
@@ -79,6 +84,8 @@ pub(crate) enum Kind {
     },
     Date,
     DateTime,
+    /// A file's bytes, given in base64 and read back as the place to fetch them from.
+    Base64,
     Reference(Reference),
     /// A compound, read only, put together from the fields with this prefix.
     Address {
@@ -105,6 +112,7 @@ impl Kind {
             Self::Int { .. } => "int",
             Self::Date => "date",
             Self::DateTime => "datetime",
+            Self::Base64 => "base64",
             Self::Reference(_) => "reference",
             Self::Address { .. } => "address",
         }
@@ -127,7 +135,7 @@ impl Kind {
 
     /// Whether a query may compare or sort by it.
     pub(crate) fn filterable(&self) -> bool {
-        !matches!(self, Self::LongText { .. } | Self::Address { .. })
+        !matches!(self, Self::LongText { .. } | Self::Address { .. } | Self::Base64)
     }
 }
 
@@ -149,6 +157,28 @@ pub(crate) struct Field {
     pub(crate) tracked: bool,
     /// Off while the feature it belongs to is off: as if it did not exist.
     pub(crate) enabled: bool,
+    /// Seen by everybody; a deployed field is seen by those whom a permission set lets.
+    pub(crate) open: bool,
+    /// Labels of picklist values that are not their own label.
+    pub(crate) labels: Vec<(&'static str, &'static str)>,
+    /// The field whose value decides which of this picklist's values fit.
+    pub(crate) controller: Option<Controller>,
+    /// What a new row holds when its creator says nothing.
+    pub(crate) initial: Option<Value>,
+    /// `MS-{00000}`: the platform numbers the rows.
+    pub(crate) auto_number: Option<String>,
+    pub(crate) calculated: bool,
+    /// A long text with markup.
+    pub(crate) rich: bool,
+    pub(crate) help: Option<String>,
+}
+
+/// What a dependent picklist depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct Controller {
+    pub(crate) field: &'static str,
+    /// Each value with the controlling values that it fits.
+    pub(crate) fits: Vec<(&'static str, Vec<&'static str>)>,
 }
 
 impl Field {
@@ -167,6 +197,14 @@ impl Field {
             is_name: false,
             tracked: false,
             enabled: true,
+            open: true,
+            labels: Vec::new(),
+            controller: None,
+            initial: None,
+            auto_number: None,
+            calculated: false,
+            rich: false,
+            help: None,
         }
     }
 
@@ -210,6 +248,17 @@ impl Field {
 
     pub(crate) fn tracked(mut self) -> Self {
         self.tracked = true;
+        self
+    }
+
+    /// Supplied with this value when left out.
+    pub(crate) fn starts_as(mut self, value: &str) -> Self {
+        self.initial = Some(Value::from(value));
+        self.supplied()
+    }
+
+    pub(crate) fn depends_on(mut self, controller: Controller) -> Self {
+        self.controller = Some(controller);
         self
     }
 
@@ -267,6 +316,12 @@ pub(crate) struct Object {
     /// Deleted rows stay in the recycle bin and `IsDeleted` exists.
     pub(crate) bin: bool,
     pub(crate) enabled: bool,
+    /// Open to everybody; a deployed object is open to those whom a permission set lets.
+    pub(crate) open: bool,
+    /// Found by the Tooling API alone.
+    pub(crate) tooling: bool,
+    /// Its changes can be asked for by time (salesforce reference, section 2.13).
+    pub(crate) replicable: bool,
     by_name: HashMap<String, usize>,
 }
 
@@ -310,6 +365,9 @@ impl Object {
             access: Access::Full,
             bin: true,
             enabled: true,
+            open: true,
+            tooling: false,
+            replicable: true,
             by_name,
         }
     }
@@ -331,6 +389,24 @@ impl Object {
             field.enabled = false;
         }
         self
+    }
+
+    /// Part of the Tooling API only.
+    pub(crate) fn for_tooling(mut self) -> Self {
+        self.tooling = true;
+        self
+    }
+
+    /// Puts a field in: in the place of its namesake, or at the end, so that positions stay.
+    pub(crate) fn define(&mut self, field: Field) {
+        let name = field.name.to_lowercase();
+        match self.by_name.get(&name).and_then(|at| self.fields.get_mut(*at)) {
+            Some(former) => *former = field,
+            None => {
+                self.by_name.insert(name, self.fields.len());
+                self.fields.push(field);
+            }
+        }
     }
 
     /// The position of a field that exists, whoever asks. Names are case-insensitive.
@@ -363,6 +439,20 @@ pub(crate) struct Children<'a> {
     pub(crate) reference: &'a Reference,
 }
 
+/// A name that a deploy brings. Schemas come and go while rows and queries hold on to names, so names stay for good;
+/// each is kept once, and a deploy's files are bounded.
+pub(crate) fn lasting(name: &str) -> &'static str {
+    static NAMES: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let names = names.get_or_insert_default();
+    if let Some(known) = names.get(name) {
+        return known;
+    }
+    let kept: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    names.insert(kept);
+    kept
+}
+
 /// Every object of the org.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {
@@ -375,7 +465,8 @@ impl Schema {
     pub(crate) fn new(objects: Vec<Object>) -> Self {
         let by_name =
             objects.iter().enumerate().map(|(at, object)| (object.name.to_lowercase(), at)).collect();
-        let by_prefix = objects.iter().enumerate().map(|(at, object)| (object.prefix, at)).collect();
+        // A note has its document's id: of two objects with one prefix the first owns it.
+        let by_prefix = objects.iter().enumerate().rev().map(|(at, object)| (object.prefix, at)).collect();
         Self { objects, by_name, by_prefix }
     }
 

@@ -27,6 +27,9 @@ impl Row {
     }
 
     pub(crate) fn set(&mut self, at: usize, cell: Cell) {
+        if at >= self.cells.len() {
+            self.cells.resize(at + 1, Cell::Null);
+        }
         if let Some(place) = self.cells.get_mut(at) {
             *place = cell;
         }
@@ -63,10 +66,49 @@ pub(crate) struct Lens {
     pub(crate) lag_ms: u64,
 }
 
-/// What undoes one step.
+/// What undoes one step, and who took it.
 #[derive(Debug)]
 enum Undo {
-    Slot { object: usize, id: Id, before: Option<Box<Slot>> },
+    Slot { object: usize, id: Id, before: Option<Box<Slot>>, now: Timestamp, signed: Option<Arc<Signature>> },
+}
+
+/// Who writes, as change events tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signature {
+    pub(crate) user: Id,
+    /// Through which door: `rest/66.0`, empty for none.
+    pub(crate) door: String,
+    /// The client tag, if the caller gave one.
+    pub(crate) client: Option<String>,
+}
+
+impl Signature {
+    /// `com/salesforce/api/rest/66.0;client=App`, or nothing (salesforce reference, section 4.8).
+    pub(crate) fn origin(&self) -> String {
+        if self.door.is_empty() {
+            return String::new();
+        }
+        let client = self.client.as_ref().map(|client| format!(";client={client}")).unwrap_or_default();
+        format!("com/salesforce/api/{}{client}", self.door)
+    }
+}
+
+/// What one transaction did to one row, whatever it did on the way.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) object: usize,
+    pub(crate) before: Option<Arc<Row>>,
+    /// The row after the transaction's first step on it: it decides what kind of change this is.
+    pub(crate) first: Arc<Row>,
+    pub(crate) after: Arc<Row>,
+}
+
+/// One committed transaction: its changes in the order of each row's first step.
+#[derive(Debug, Clone)]
+pub(crate) struct Transaction {
+    pub(crate) at: Timestamp,
+    pub(crate) signed: Option<Arc<Signature>>,
+    pub(crate) changes: Vec<Change>,
 }
 
 /// Every table of the org.
@@ -77,27 +119,54 @@ pub(crate) struct Tables {
     journal: Vec<Undo>,
     /// Rows written by the present request: its own reads see them at once.
     own: HashSet<Id>,
+    /// Where in the journal a transaction of the present request ends and the next begins.
+    cuts: Vec<usize>,
+    /// Who makes the steps that come now.
+    pub(crate) signed: Option<Arc<Signature>>,
+    committed: Vec<Transaction>,
 }
 
 impl Tables {
     pub(crate) fn new(schema: &Schema) -> Self {
-        let by_object = schema
-            .objects
-            .iter()
-            .map(|object| {
-                let mut table = Table::default();
-                for (at, field) in object.fields.iter().enumerate() {
-                    if field.external_id || field.unique {
-                        table.keys.insert(at, BTreeMap::new());
-                    }
-                    if field.reference().is_some() && at != system::CREATED_BY && at != system::MODIFIED_BY {
-                        table.parents.insert(at, BTreeMap::new());
+        let mut tables = Self::default();
+        tables.fit(schema);
+        tables
+    }
+
+    /// Makes room for a schema that has grown: tables for new objects, cells and indexes for new fields.
+    pub(crate) fn fit(&mut self, schema: &Schema) {
+        self.by_object.resize_with(schema.objects.len().max(self.by_object.len()), Table::default);
+        for (table, object) in self.by_object.iter_mut().zip(&schema.objects) {
+            let mut grown = false;
+            for (at, field) in object.fields.iter().enumerate() {
+                if (field.external_id || field.unique) && !table.keys.contains_key(&at) {
+                    table.keys.insert(at, BTreeMap::new());
+                    grown = true;
+                }
+                let own =
+                    field.reference().is_some() && at != system::CREATED_BY && at != system::MODIFIED_BY;
+                if own && !table.parents.contains_key(&at) {
+                    table.parents.insert(at, BTreeMap::new());
+                    grown = true;
+                }
+            }
+            for slot in table.slots.values_mut() {
+                let former = slot.former.iter_mut().filter_map(|(_, row)| row.as_mut());
+                for row in former.chain(std::iter::once(&mut slot.current)) {
+                    if let Some(new) = object.fields.get(row.cells.len()..).filter(|new| !new.is_empty()) {
+                        let cells = new.iter().map(Cell::unwritten);
+                        Arc::make_mut(row).cells.extend(cells);
                     }
                 }
-                table
-            })
-            .collect();
-        Self { by_object, journal: Vec::new(), own: HashSet::new() }
+            }
+            if grown {
+                let rows: Vec<Arc<Row>> =
+                    table.slots.values().map(|slot| Arc::clone(&slot.current)).collect();
+                for row in rows {
+                    table.list(&row);
+                }
+            }
+        }
     }
 
     /// A point to come back to.
@@ -107,8 +176,9 @@ impl Tables {
 
     /// Undoes everything after `mark`.
     pub(crate) fn roll_back(&mut self, mark: usize) {
+        self.cuts.retain(|cut| *cut <= mark);
         while self.journal.len() > mark {
-            let Some(Undo::Slot { object, id, before }) = self.journal.pop() else { break };
+            let Some(Undo::Slot { object, id, before, .. }) = self.journal.pop() else { break };
             let Some(table) = self.by_object.get_mut(object) else { continue };
             if let Some(slot) = table.slots.remove(&id) {
                 table.unlist(&slot.current);
@@ -120,10 +190,66 @@ impl Tables {
         }
     }
 
+    /// Ends a transaction inside the present request: what follows belongs to the next.
+    pub(crate) fn cut(&mut self) {
+        if self.cuts.last().copied().unwrap_or(0) < self.journal.len() {
+            self.cuts.push(self.journal.len());
+        }
+    }
+
     /// Ends the request: nothing before this can be undone.
     pub(crate) fn settle(&mut self) {
+        self.cut();
+        self.committed.extend(self.transactions());
+        self.cuts.clear();
         self.journal.clear();
         self.own.clear();
+        self.signed = None;
+    }
+
+    /// The transactions that were committed since this was last asked.
+    pub(crate) fn take_committed(&mut self) -> Vec<Transaction> {
+        std::mem::take(&mut self.committed)
+    }
+
+    /// What the journal holds, transaction by transaction.
+    fn transactions(&self) -> Vec<Transaction> {
+        // Backwards, because a step's journal entry knows the state before it, and the next one's that after it.
+        let mut later: HashMap<(usize, Id), Arc<Row>> = HashMap::new();
+        let mut steps = Vec::with_capacity(self.journal.len());
+        for Undo::Slot { object, id, before, .. } in self.journal.iter().rev() {
+            let key = (*object, *id);
+            let after = later.remove(&key).or_else(|| self.get(*object, *id).cloned());
+            let before = before.as_ref().map(|slot| Arc::clone(&slot.current));
+            if let Some(before) = &before {
+                later.insert(key, Arc::clone(before));
+            }
+            steps.push((key, before, after));
+        }
+        steps.reverse();
+        let mut steps = steps.into_iter().zip(&self.journal);
+        let mut from = 0;
+        let mut transactions = Vec::with_capacity(self.cuts.len());
+        for to in &self.cuts {
+            let mut changes: Vec<Change> = Vec::new();
+            let mut places: HashMap<(usize, Id), usize> = HashMap::new();
+            let mut began = None;
+            for ((key, before, after), Undo::Slot { now, signed, .. }) in steps.by_ref().take(to - from) {
+                began.get_or_insert_with(|| (*now, signed.clone()));
+                let Some(after) = after else { continue };
+                if let Some(change) = places.get(&key).and_then(|place| changes.get_mut(*place)) {
+                    change.after = after;
+                } else {
+                    places.insert(key, changes.len());
+                    changes.push(Change { object: key.0, before, first: Arc::clone(&after), after });
+                }
+            }
+            from = *to;
+            if let Some((at, signed)) = began {
+                transactions.push(Transaction { at, signed, changes });
+            }
+        }
+        transactions
     }
 
     /// Stores a row, new or changed, at the instant `now`.
@@ -150,7 +276,8 @@ impl Tables {
         table.list(&slot.current);
         table.slots.insert(id, slot);
         self.own.insert(id);
-        self.journal.push(Undo::Slot { object, id, before: before.map(Box::new) });
+        let signed = self.signed.clone();
+        self.journal.push(Undo::Slot { object, id, before: before.map(Box::new), now, signed });
     }
 
     /// The row as it is, deleted ones included.

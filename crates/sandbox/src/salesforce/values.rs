@@ -1,5 +1,6 @@
 //! Field values: typed cells, what a field accepts, and how a cell looks on the wire (salesforce reference, 2.2).
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, civil::Date};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Number, Value};
@@ -25,6 +26,15 @@ pub(crate) enum Cell {
 impl Cell {
     pub(crate) fn text(text: &str) -> Self {
         if text.is_empty() { Self::Null } else { Self::Text(text.to_owned()) }
+    }
+
+    /// What a field holds before anybody wrote to it.
+    pub(crate) fn unwritten(field: &Field) -> Self {
+        match (&field.initial, &field.kind) {
+            (Some(value), _) => accept(field, value).unwrap_or(Self::Null),
+            (None, Kind::Boolean) => Self::Bool(false),
+            (None, _) => Self::Null,
+        }
     }
 
     pub(crate) fn is_null(&self) -> bool {
@@ -210,6 +220,13 @@ pub(crate) fn accept(field: &Field, value: &Value) -> Result<Cell, Fault> {
             })
         }
         Kind::Address { .. } => Err(cannot(name, value)),
+        Kind::Base64 => {
+            let text = value.as_str().ok_or_else(|| cannot(name, value))?;
+            match STANDARD.decode(text) {
+                Ok(_) => Ok(Cell::text(text)),
+                Err(_) => Err(cannot(name, &Value::from(text.chars().take(60).collect::<String>()))),
+            }
+        }
         Kind::Text { .. }
         | Kind::LongText { .. }
         | Kind::TextArea { .. }
