@@ -28,4 +28,4 @@ pub use names::Names;
 pub use path::{ApiName, CrmPath, PathError, PortalPath, ROOT_OBJECT};
 pub use referral_life::{portal_life, portal_life_ops};
 pub use set_binding::{Attribute, Columns, KeyForm, SetBinding, SetSource, When};
-pub use stages::{ListedStage, Meaning, StageError, StageWrite, Stages};
+pub use stages::{Ending, ListedStage, Meaning, StageError, StageWrite, Stages};

@@ -48,6 +48,17 @@ pub struct ListedStage {
     pub reason: Option<ApiName>,
 }
 
+/// How Salesforce must hold a stage for it to mean what the file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Neither won nor lost.
+    Open,
+    /// Closed, won.
+    Won,
+    /// Closed, not won.
+    Lost,
+}
+
 /// What to write so that an opportunity shows a life. Nothing in it means that it shows it already.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StageWrite {
@@ -90,6 +101,38 @@ impl Stages {
     /// The stages that the file lists by name.
     pub fn listed(&self) -> &[ListedStage] {
         &self.listed
+    }
+
+    /// Every stage that the file names, each once, in its order, and how Salesforce must hold it.
+    pub fn named(&self) -> Vec<(&str, Ending)> {
+        let targets = [
+            (self.on_hold(), Ending::Open),
+            (Some(self.active()), Ending::Open),
+            (Some(self.declined.as_str()), Ending::Lost),
+            (Some(self.expired.as_str()), Ending::Lost),
+            (Some(self.error.as_str()), Ending::Lost),
+        ];
+        let targets = targets.into_iter().filter_map(|(name, ending)| Some((name?, ending)));
+        let listed = self.listed.iter().map(|stage| {
+            let ending = match stage.meaning {
+                Meaning::Active(_) => Ending::Open,
+                Meaning::Won => Ending::Won,
+                Meaning::Lost | Meaning::Declined | Meaning::Expired | Meaning::Error => Ending::Lost,
+            };
+            (stage.name.as_str(), ending)
+        });
+        let mut named: Vec<(&str, Ending)> = Vec::new();
+        for (name, ending) in targets.chain(listed) {
+            if !named.contains(&(name, ending)) {
+                named.push((name, ending));
+            }
+        }
+        named
+    }
+
+    /// Salesforce's names of the reasons that the portal's words are written as.
+    pub fn reason_names(&self) -> impl Iterator<Item = &str> {
+        self.reasons.iter().map(|(name, _)| name.as_str())
     }
 
     /// The opportunity's fields that hold reasons, each once: what to `SELECT` beside the stage.

@@ -250,6 +250,13 @@ CREATE TABLE fixed_path (
     since    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What was found out about the org: its options as last seen, and how it took the trial writes of a check.
+CREATE TABLE org_fact (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Single numbers: 'heartbeat' (the service was last alive), 'fence' (the last lease number given),
 -- 'turn' (work rows offered so far, which shares few places fairly between the lanes).
 CREATE TABLE meta (
