@@ -49,8 +49,9 @@ impl GrpcWire {
             return Err(Misuse::Configuration("the endpoint of change events is no https address"));
         }
         let limits = config.limits;
+        let tls = tls(config.extra_roots.as_deref())?;
         let endpoint = Endpoint::from_shared(url.origin().ascii_serialization())
-            .and_then(|endpoint| endpoint.tls_config(tls(config.extra_roots.as_deref()).unwrap_or_default()))
+            .and_then(|endpoint| endpoint.tls_config(tls))
             .map_err(|_| Misuse::Configuration("the endpoint of change events is no https address"))?
             .connect_timeout(limits.connect_deadline)
             .http2_keep_alive_interval(limits.keepalive)
@@ -59,7 +60,6 @@ impl GrpcWire {
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
             .tcp_nodelay(true);
-        tls(config.extra_roots.as_deref())?;
         Ok(Self { endpoint, channel: OnceLock::new(), clock, limits })
     }
 

@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod avro;
 mod calls;
 mod composite;
+mod events_payloads;
+mod events_refusals;
+mod events_server;
+mod events_streams;
 mod login;
 mod queries;
 mod refusals;
