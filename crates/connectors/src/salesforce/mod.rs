@@ -6,6 +6,8 @@
 //! - `leads` makes and follows the org's own Lead records.
 //! - `changes` lists what changed since, by keyset.
 //! - `features` tells which of the org's options are on.
+//! - `scratch` proves on a record of its own how conditional writes behave.
+//! - `survey` compares the org with what the mapping needs of it.
 //! - `schema` knows what this user may see; `transform` turns records into observations, `columns` writes into
 //!   what is sent.
 //!
@@ -23,7 +25,9 @@ mod observe;
 mod refusal;
 mod rows;
 mod schema;
+mod scratch;
 mod steps;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod transform;
@@ -42,6 +46,8 @@ use sync_engine::{
 
 pub use features::{CLASSIC_NOTE, CONTENT_LINK, CONTENT_NOTE, LINE_ITEM, OrgFeatures, OrgStage, TEAM_MEMBER};
 use memory::Memory;
+pub use scratch::Trial;
+pub use survey::Survey;
 
 /// What stands for the customer's consent (sync rules, section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -248,7 +248,12 @@ impl Schema {
 
     /// The object that the opportunity points to by this relationship.
     pub(super) fn parent(&self, relationship: &str) -> Option<String> {
-        parent_object(&self.objects, OPPORTUNITY, relationship)
+        self.parent_of(OPPORTUNITY, relationship)
+    }
+
+    /// The object that `object` points to by this relationship.
+    pub(super) fn parent_of(&self, object: &str, relationship: &str) -> Option<String> {
+        parent_object(&self.objects, object, relationship)
     }
 
     /// Whether the opportunity's own column can be read.

@@ -1,0 +1,221 @@
+//! What the mapping wants of each field of the org, all wishes for one field put together.
+
+use std::collections::BTreeMap;
+
+use deal_model::Route;
+use mapping::{AccountRule, Codec, Mapping, SetSource};
+use salesforce::FieldType;
+
+use crate::salesforce::schema::{ACCOUNT, CONTACT, CONTACT_ROLE, CURRENCY, Currencies, OPPORTUNITY, Schema};
+
+const TEXTS: &[FieldType] = &[
+    FieldType::String,
+    FieldType::Textarea,
+    FieldType::Picklist,
+    FieldType::Combobox,
+    FieldType::Email,
+    FieldType::Phone,
+    FieldType::Url,
+];
+const LONG: &[FieldType] = &[FieldType::Textarea, FieldType::String];
+const CHOICES: &[FieldType] = &[FieldType::Picklist, FieldType::Combobox, FieldType::String];
+const NUMBERS: &[FieldType] = &[FieldType::Currency, FieldType::Double, FieldType::Int, FieldType::Percent];
+const FLAG: &[FieldType] = &[FieldType::Boolean];
+const ONE_LINE: &[FieldType] = &[FieldType::String];
+const LINK: &[FieldType] = &[FieldType::Url, FieldType::String];
+const IDS: &[FieldType] = &[FieldType::Id, FieldType::Reference, FieldType::String];
+const REFERENCE: &[FieldType] = &[FieldType::Reference];
+
+/// Characters of a referral's identifier.
+const REFERRAL_ID: u32 = 36;
+/// Characters of a record's identifier.
+const RECORD_ID: u32 = 18;
+/// Characters of a unique key made of a record's identifier and a solution's or customer's.
+const KEY: u32 = 60;
+/// Fewest characters in which an audit trail is worth keeping.
+const TRAIL: u32 = 1_000;
+
+/// What is wanted of one field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// The types that can hold it; any, if empty. The first is the usual one.
+    pub(super) kinds: &'static [FieldType],
+    /// Fewest characters.
+    pub(super) length: u32,
+    /// No two records may share a value, and records can be found by it.
+    pub(super) unique: bool,
+    /// Written on new records.
+    pub(super) create: bool,
+    /// Written later.
+    pub(super) update: bool,
+    /// Values that are written.
+    pub(super) values: Vec<String>,
+    /// One of the fields that come with the product.
+    pub(super) ours: bool,
+}
+
+impl Wish {
+    fn of(kinds: &'static [FieldType]) -> Self {
+        Self { kinds, ..Self::default() }
+    }
+
+    fn ours(kinds: &'static [FieldType], length: u32) -> Self {
+        Self { kinds, length, create: true, update: true, ours: true, ..Self::default() }
+    }
+
+    fn join(&mut self, more: Self) {
+        if self.kinds.is_empty() || more.ours {
+            self.kinds = more.kinds;
+        }
+        self.length = self.length.max(more.length);
+        self.unique |= more.unique;
+        self.create |= more.create;
+        self.update |= more.update;
+        self.ours |= more.ours;
+        for value in more.values {
+            if !self.values.contains(&value) {
+                self.values.push(value);
+            }
+        }
+    }
+}
+
+/// The wishes, by object and field.
+#[derive(Debug, Default)]
+pub(super) struct Wishes(pub(super) BTreeMap<(String, String), Wish>);
+
+impl Wishes {
+    fn add(&mut self, object: &str, field: &str, wish: Wish) {
+        self.0.entry((object.to_owned(), field.to_owned())).or_default().join(wish);
+    }
+
+    /// Those of one object.
+    pub(super) fn of_object<'w>(&'w self, object: &'w str) -> impl Iterator<Item = (&'w str, &'w Wish)> {
+        let of = move |(of, _): &(String, String)| of.eq_ignore_ascii_case(object);
+        self.0.iter().filter(move |(key, _)| of(key)).map(|((_, field), wish)| (field.as_str(), wish))
+    }
+}
+
+/// Everything that the mapping wants of the org's fields.
+pub(super) fn of(mapping: &Mapping, schema: &Schema) -> Wishes {
+    let mut wishes = Wishes::default();
+    bindings(mapping, schema, &mut wishes);
+    names(mapping, &mut wishes);
+    sets(mapping, &mut wishes);
+    wishes
+}
+
+fn bindings(mapping: &Mapping, schema: &Schema, wishes: &mut Wishes) {
+    for binding in mapping.bindings() {
+        let Some(path) = &binding.crm else { continue };
+        let mut object = Some(OPPORTUNITY.to_owned());
+        for parent in path.parents() {
+            object = object.and_then(|from| schema.parent_of(&from, parent));
+        }
+        // A parent that cannot be seen is told by the reference that leads to it.
+        let Some(object) = object else { continue };
+        let is_currency = path.field().eq_ignore_ascii_case(CURRENCY);
+        if is_currency && matches!(schema.currencies, Currencies::One(_)) {
+            continue;
+        }
+        let groups = &mapping.specs().groups;
+        let group = groups.iter().find(|group| group.members.iter().any(|it| it.id == binding.field));
+        let route = group.map_or_else(Route::default, |group| group.to.crm);
+        let mut wish = Wish::of(kinds(&binding.codec));
+        if path.field() != "Id" {
+            (wish.create, wish.update) = (route.flows(), route.update);
+        }
+        if let (Codec::Choice(table) | Codec::Attribute { choices: table, .. }, true) =
+            (&binding.codec, route.flows())
+        {
+            wish.values = table.pairs().iter().map(|(name, _)| name.clone()).collect();
+        }
+        wishes.add(&object, path.field(), wish);
+    }
+}
+
+/// The fields that the product brings, whether the mapping names them as fields or not (requirements, M3).
+fn names(mapping: &Mapping, wishes: &mut Wishes) {
+    let names = mapping.names();
+    let trail: &'static [FieldType] = &[FieldType::Textarea];
+    let times: &'static [FieldType] = &[FieldType::Datetime];
+    let mut own = |name: &str, wish: Wish| wishes.add(OPPORTUNITY, name, wish);
+    own(names.sync.as_str(), Wish::ours(FLAG, 0));
+    own(names.identifier.as_str(), Wish::ours(ONE_LINE, REFERRAL_ID));
+    own(names.unique_key.as_str(), Wish { unique: true, ..Wish::ours(ONE_LINE, REFERRAL_ID) });
+    own(names.origin.as_str(), Wish::ours(ONE_LINE, RECORD_ID));
+    own(names.audit.as_str(), Wish::ours(trail, TRAIL));
+    own(names.status.as_str(), Wish::ours(LONG, 0));
+    own(names.problem.as_str(), Wish::ours(LONG, 0));
+    own(names.synced_at.as_str(), Wish::ours(times, 0));
+    own(names.consent.as_str(), Wish { create: false, update: false, ..Wish::ours(FLAG, 0) });
+    own(names.response.as_str(), Wish::ours(CHOICES, 0));
+    own(PRODUCTS, Wish { create: false, update: false, ..Wish::ours(ONE_LINE, 0) });
+    let reasons: Vec<String> = mapping.stages().reason_names().map(str::to_owned).collect();
+    for field in mapping.stages().reason_fields() {
+        let wish = Wish { create: true, update: true, values: reasons.clone(), ..Wish::of(CHOICES) };
+        wishes.add(OPPORTUNITY, field.as_str(), wish);
+    }
+    if mapping.inbound().create && mapping.inbound().account == AccountRule::Create {
+        let key = Wish { unique: true, update: false, ..Wish::ours(ONE_LINE, KEY) };
+        wishes.add(ACCOUNT, names.account_key.as_str(), key);
+    }
+}
+
+/// The field in which Microsoft's connector kept solutions before it had an object for them: nothing is written there,
+/// and a company that used it keeps what it holds (requirements, M3).
+const PRODUCTS: &str = "Products__c";
+
+fn sets(mapping: &Mapping, wishes: &mut Wishes) {
+    for set in mapping.sets() {
+        let groups = &mapping.specs().groups;
+        let group = groups.iter().find(|group| group.members.iter().any(|it| it.id == set.field));
+        let route = group.map_or_else(Route::default, |group| group.to.crm);
+        let (create, update) = (route.flows(), route.update);
+        let written = |kinds| Wish { create, update, ..Wish::of(kinds) };
+        let object = match &set.crm {
+            SetSource::Children {
+                object,
+                parent_field,
+                key_column,
+                unique_key_column,
+                primary_column,
+                ..
+            } => {
+                let object = object.as_str();
+                wishes.add(object, parent_field.as_str(), Wish { update: false, ..written(REFERENCE) });
+                wishes.add(object, key_column.as_str(), Wish { update: false, ..written(TEXTS) });
+                let key = Wish { unique: true, update: false, length: KEY, ..written(ONE_LINE) };
+                wishes.add(object, unique_key_column.as_str(), key);
+                if let Some(primary) = primary_column {
+                    wishes.add(object, primary.as_str(), written(FLAG));
+                }
+                object
+            }
+            SetSource::ContactRoles => {
+                wishes.add(CONTACT_ROLE, "ContactId", Wish { update: false, ..written(REFERENCE) });
+                wishes.add(CONTACT_ROLE, "IsPrimary", written(FLAG));
+                wishes.add(CONTACT, "Email", written(&[FieldType::Email, FieldType::String]));
+                CONTACT
+            }
+        };
+        for attribute in &set.attributes {
+            // An automatic number can be read and not written: the row does without.
+            let wish = Wish { create: false, update: false, ..written(kinds(&attribute.codec)) };
+            wishes.add(object, attribute.crm_column.as_str(), wish);
+        }
+    }
+}
+
+fn kinds(codec: &Codec) -> &'static [FieldType] {
+    match codec {
+        Codec::Text | Codec::ProfileId { .. } | Codec::Country => TEXTS,
+        Codec::LongText | Codec::Names => LONG,
+        Codec::Number | Codec::Money | Codec::Range(_) => NUMBERS,
+        Codec::Currency | Codec::Choice(_) | Codec::Attribute { .. } => CHOICES,
+        Codec::Date { .. } => &[FieldType::Date],
+        Codec::Flag => FLAG,
+        Codec::Link(_) => LINK,
+        Codec::RecordId => IDS,
+    }
+}
