@@ -111,7 +111,8 @@ impl Dump {
 
 /// An exchange without its secrets.
 pub fn document(platform: Platform, exchange: &Exchange) -> Value {
-    let pages = exchange.path.contains("/oauth2/") || exchange.path.starts_with("/devicelogin");
+    let pages = ["/oauth2/", "/services/Soap/"].iter().any(|part| exchange.path.contains(part))
+        || exchange.path.starts_with("/devicelogin");
     let response = exchange.status.map(|status| {
         json!({
             "status": status,

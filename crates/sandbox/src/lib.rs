@@ -15,6 +15,7 @@ pub mod exchange;
 pub mod faults;
 pub mod front;
 pub mod holds;
+mod html;
 pub mod partner_center;
 pub mod salesforce;
 pub mod serve;

@@ -17,8 +17,40 @@ struct Cursor {
     id: Id,
     user: Id,
     opened: Timestamp,
-    size: usize,
+    size: Size,
     records: Vec<Value>,
+}
+
+/// How much fits on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// So many records.
+    Records(usize),
+    /// So many rows, those of children included: fewer records than asked for.
+    Rows(usize),
+}
+
+impl Size {
+    /// How many of `records` the next page has; at least one, if there is one.
+    fn fits(self, records: &[Value]) -> usize {
+        match self {
+            Self::Records(size) => size.max(1).min(records.len()),
+            Self::Rows(size) => {
+                let mut rows = 0;
+                let within = records.iter().take_while(|record| {
+                    rows += 1 + children(record);
+                    rows <= size
+                });
+                within.count().max(1).min(records.len())
+            }
+        }
+    }
+}
+
+/// The rows of children that stand in a record.
+fn children(record: &Value) -> usize {
+    let lists = record.as_object().into_iter().flat_map(|record| record.values());
+    lists.filter_map(|value| value.get("records")?.as_array()).map(Vec::len).sum()
 }
 
 /// A page of an opened result.
@@ -43,20 +75,20 @@ impl Cursors {
         id: Id,
         user: Id,
         now: Timestamp,
-        mut records: Vec<Value>,
-        size: usize,
+        records: Vec<Value>,
+        size: Size,
     ) -> Page {
         let total = records.len();
-        if total <= size {
+        let fits = size.fits(&records);
+        if fits == total {
             return Page { total, records, next: None };
         }
-        let page = records.drain(..size).collect();
-        let rest = std::mem::take(&mut records);
-        self.open.push_back(Cursor { id, user, opened: now, size, records: rest });
+        let page = records.iter().take(fits).cloned().collect();
+        self.open.push_back(Cursor { id, user, opened: now, size, records });
         if self.open.len() > MAX_CURSORS {
             self.open.pop_front();
         }
-        Page { total, records: page, next: Some(format!("{id}-{size}")) }
+        Page { total, records: page, next: Some(format!("{id}-{fits}")) }
     }
 
     /// The page that a locator names, or nothing when it is unknown, another user's or too old.
@@ -68,12 +100,9 @@ impl Cursors {
         if now.duration_since(cursor.opened) > SignedDuration::from_hours(LIFE_HOURS) {
             return None;
         }
-        let total = cursor.records.len() + cursor.size;
-        let from = offset.checked_sub(cursor.size)?;
-        if offset >= total {
-            return None;
-        }
-        let records: Vec<Value> = cursor.records.iter().skip(from).take(cursor.size).cloned().collect();
+        let total = cursor.records.len();
+        let rest = cursor.records.get(offset..).filter(|rest| !rest.is_empty() && offset > 0)?;
+        let records: Vec<Value> = rest.iter().take(cursor.size.fits(rest)).cloned().collect();
         let reached = offset + records.len();
         Some(Page { total, records, next: (reached < total).then(|| format!("{id}-{reached}")) })
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::auth::knobs::SignIn;
+use super::{auth::knobs::SignIn, bulk::knobs::BulkKnobs, pubsub::knobs::EventKnobs};
 
 /// Which of a row's two stamps a conditional header is compared with (salesforce reference, 2.14: not settled).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,8 +243,12 @@ pub(crate) struct Knobs {
     pub(crate) automations: Vec<Automation>,
     /// Duplicate rules, all active.
     pub(crate) duplicate_rules: Vec<DuplicateRule>,
-    /// Rows on a query page, whatever the caller asks for.
+    /// Records on a query page, whatever the caller asks for.
     pub(crate) page_size: Option<usize>,
+    /// Rows on the first page of a sub-query, whatever the caller asks for.
+    pub(crate) child_page_size: Option<usize>,
+    /// How quickly the bulk queue works, and when it fails.
+    pub(crate) bulk: BulkKnobs,
     /// API calls a rolling day.
     pub(crate) daily_limit: u64,
     /// Calls above the limit that are still answered (salesforce reference, 2.15).
@@ -257,10 +261,14 @@ pub(crate) struct Knobs {
     pub(crate) token_ttl_seconds: u32,
     /// How apps sign in, and what the org answers them.
     pub(crate) sign_in: SignIn,
+    /// What the event bus does, and what goes wrong with it.
+    pub(crate) events: EventKnobs,
     /// Whether an assertion may expire more than five minutes ahead (salesforce reference, 1.3: evidently yes).
     pub(crate) accept_far_expiry: bool,
     /// What the user interface's Clone does with unique values.
     pub(crate) clone_unique: CloneUnique,
+    /// By how many seconds the `Date` of answers is ahead of the caller's clock; behind it, if negative.
+    pub(crate) date_skew_seconds: i32,
 }
 
 /// The most that reads may lag.
@@ -305,14 +313,18 @@ impl Default for Knobs {
             automations: Vec::new(),
             duplicate_rules: Vec::new(),
             page_size: None,
+            child_page_size: None,
+            bulk: BulkKnobs::default(),
             daily_limit: 100_000,
             daily_overshoot: 0,
             deny_users: Vec::new(),
             revoked_users: Vec::new(),
             token_ttl_seconds: 7_200,
             sign_in: SignIn::default(),
+            events: EventKnobs::default(),
             accept_far_expiry: true,
             clone_unique: CloneUnique::Empty,
+            date_skew_seconds: 0,
         }
     }
 }
@@ -337,6 +349,7 @@ impl Knobs {
             }
         }
         let knobs: Self = serde_json::from_value(whole).map_err(|error| error.to_string())?;
+        knobs.events.check()?;
         if knobs.read_lag_ms > MAX_READ_LAG_MS {
             return Err(format!("read_lag_ms is at most {MAX_READ_LAG_MS}"));
         }
@@ -346,8 +359,8 @@ impl Knobs {
         if !matches!(knobs.storage_full_status, 400 | 403) {
             return Err("storage_full_status is 400 or 403".to_owned());
         }
-        if knobs.page_size == Some(0) {
-            return Err("page_size is at least 1".to_owned());
+        if knobs.page_size == Some(0) || knobs.child_page_size == Some(0) || knobs.bulk.page_rows == 0 {
+            return Err("page_size, child_page_size and bulk.page_rows are at least 1".to_owned());
         }
         Ok(knobs)
     }

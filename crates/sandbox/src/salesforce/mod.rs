@@ -4,13 +4,16 @@
 //! below is synchronous and knows no clock but the `now` it is handed.
 
 mod actors;
+mod assignment;
 mod auth;
 mod automations;
+mod bulk;
 mod call;
 mod checks;
 mod collections;
 mod composite;
 mod conditional;
+mod content;
 mod cursors;
 mod derived;
 mod describe;
@@ -18,9 +21,13 @@ mod errors;
 mod id;
 mod knobs;
 mod limits;
+mod metadata;
 mod org;
+mod places;
+pub mod pubsub;
 mod references;
 mod replication;
+mod rights;
 mod routes;
 mod rows;
 mod schema;
@@ -31,21 +38,21 @@ mod stages;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod values;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
-};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use self::{
-    auth::Gate,
+    auth::{
+        Gate,
+        host::{Host, host},
+    },
     call::{Answer, Call},
     errors::Fault,
     id::Id,
@@ -91,8 +98,12 @@ impl Salesforce {
         if !state.seeded {
             state.seeded = true;
             state.org.restamp(now);
+            // An org's first rows are no changes.
+            state.org.tables.take_committed();
         }
         state.org.run_due(now);
+        state.org.run_jobs(now);
+        state.org.publish();
         state
     }
 
@@ -105,7 +116,7 @@ impl Salesforce {
 impl Machine for Salesforce {
     fn kind(&self, request: &Request<Bytes>) -> Kind {
         let path = request.uri().path();
-        if path.starts_with("/services/oauth2/token") {
+        if path.starts_with("/services/oauth2/token") || path.starts_with("/services/Soap/u/") {
             return Kind::Token;
         }
         let reads = match request.method().as_str() {
@@ -125,9 +136,12 @@ impl Machine for Salesforce {
         }
         let State { org, gate, .. } = &mut *state;
         let mut response = answer(org, gate, &request, now);
-        if let Ok(date) = HeaderValue::from_str(&conditional::http_date(now)) {
+        let skew = SignedDuration::from_secs(org.knobs.date_skew_seconds.into());
+        let told = now.saturating_add(skew).unwrap_or(now);
+        if let Ok(date) = HeaderValue::from_str(&conditional::http_date(told)) {
             response.headers_mut().insert(header::DATE, date);
         }
+        org.publish();
         response
     }
 
@@ -143,8 +157,10 @@ impl Machine for Salesforce {
         let mut state = self.open(now);
         let knobs = state.org.knobs.patched(patch)?;
         let seen = |knobs: &Knobs| {
-            let features = (knobs.multi_currency, knobs.identifier_unique);
-            (features, knobs.hidden_fields.clone(), knobs.active_currencies.clone())
+            let features = (knobs.multi_currency, knobs.identifier_unique, knobs.team_selling, knobs.notes);
+            let shapes = (knobs.state_country_picklists, knobs.person_accounts, knobs.record_types);
+            let stages = (knobs.stages_restricted, knobs.package_installed, knobs.denied.clone());
+            (features, shapes, stages, knobs.hidden_fields.clone(), knobs.active_currencies.clone())
         };
         let moved = seen(&knobs) != seen(&state.org.knobs);
         state.org.set_knobs(knobs)?;
@@ -155,6 +171,9 @@ impl Machine for Salesforce {
             state.org.seed_currencies(admin, now);
             state.org.tables.settle();
         }
+        state.org.publish();
+        state.org.events.forget_shapes();
+        state.org.events.stir();
         Ok(())
     }
 
@@ -166,7 +185,10 @@ impl Machine for Salesforce {
         let person = org.people.iter().find(|person| person.username.eq_ignore_ascii_case(username)).cloned();
         let person = person.ok_or_else(|| format!("no user {username}"))?;
         let caller = Caller { user: person.id, role: person.role, version: 66, allow_duplicates: false, now };
+        org.sign_as_person(person.id);
         let done = match actor.trim_start_matches("salesforce/") {
+            "select-events" => org.select_events(body),
+            "emit-event" => org.emit_event(&caller, body),
             "clone" => org.clone_row(&caller, body),
             "convert" => org.convert_lead(&caller, body),
             "touch" => org.touch_row(&caller, body),
@@ -177,11 +199,17 @@ impl Machine for Salesforce {
                 Ok(json!({"user": person.username}))
             }
             _ => Err(format!(
-                "Salesforce has no actor {actor}: clone, convert, touch, delete, undelete, revoke"
+                "Salesforce has no actor {actor}: clone, convert, touch, delete, undelete, revoke, select-events, \
+                 emit-event"
             )),
         };
         org.tables.settle();
+        org.publish();
         done
+    }
+
+    fn events(&self, now: Timestamp) -> Value {
+        self.open(now).org.show_events()
     }
 
     fn credentials(&self, base_url: &str) -> Value {
@@ -225,24 +253,15 @@ fn answer(org: &mut Org, gate: &mut Gate, request: &Request<Bytes>, now: Timesta
             "URI too long",
         )));
     }
-    match path.as_slice() {
-        ["services", "oauth2", "token"] => return token(org, gate, request, now),
-        ["services", "oauth2", "revoke"] => {
-            let form = form(request);
-            let token = form.get("token").cloned().or_else(|| parameter(request, "token"));
-            return if token.is_some_and(|token| gate.revoke(&token)) {
-                exchange::empty(StatusCode::OK)
-            } else {
-                exchange::json(
-                    StatusCode::BAD_REQUEST,
-                    &json!({"error": "unsupported_token_type", "error_description": "this token type is not supported"}),
-                )
-            };
-        }
-        ["services", "data"] if request.method() == Method::GET => {
-            return exchange::json(StatusCode::OK, &routes::versions());
-        }
-        _ => {}
+    if let Some(response) = gate.answer(org, request, &path, now) {
+        return response;
+    }
+    if path == ["services", "data"] {
+        return if matches!(*request.method(), Method::GET | Method::HEAD) {
+            exchange::json(StatusCode::OK, &routes::versions())
+        } else {
+            wire(Answer::fault(&Fault::method(request.method().as_str(), "GET,HEAD")))
+        };
     }
     let caller = match caller(org, gate, request, now) {
         Ok(caller) => caller,
@@ -259,8 +278,17 @@ fn answer(org: &mut Org, gate: &mut Gate, request: &Request<Bytes>, now: Timesta
         }
         ["services", "data", version, ..] => {
             let limit = org.knobs.daily_limit;
-            let counted = org.usage.spend(limit, now);
+            let counted = org.usage.spend(limit, org.knobs.daily_overshoot, now);
             let answer = match counted.and_then(|()| routes::version(version)) {
+                Ok(version) if path.get(3) == Some(&"jobs") => {
+                    let rest = path.get(4..).unwrap_or_default();
+                    let mut response = org.jobs(&Caller { version, ..caller }, request, rest);
+                    org.tables.settle();
+                    if let Ok(used) = HeaderValue::from_str(&org.usage.header(limit, now)) {
+                        response.headers_mut().insert("sforce-limit-info", used);
+                    }
+                    return response;
+                }
                 Ok(version) => {
                     let call = call(request, segments.get(3..).unwrap_or_default());
                     let answer = org.answer(&Caller { version, ..caller }, &call);
@@ -275,40 +303,12 @@ fn answer(org: &mut Org, gate: &mut Gate, request: &Request<Bytes>, now: Timesta
     }
 }
 
-fn token(org: &Org, gate: &mut Gate, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
-    let refuse = |error: &str, text: &str| {
-        exchange::json(StatusCode::BAD_REQUEST, &json!({"error": error, "error_description": text}))
-    };
-    if request.method() != Method::POST {
-        return refuse("invalid_request", "must use HTTP POST");
-    }
-    let kind =
-        request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.starts_with("application/x-www-form-urlencoded") {
-        return refuse("unsupported_grant_type", "grant type not supported");
-    }
-    let basic = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Basic "))
-        .and_then(|text| String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok())
-        .and_then(|pair| pair.split_once(':').map(|(id, secret)| (id.to_owned(), secret.to_owned())));
-    match gate.token(org, &form(request), basic, now) {
-        Ok(body) => exchange::json(StatusCode::OK, &body),
-        Err((status, body)) => exchange::json(status, &body),
-    }
-}
-
-fn form(request: &Request<Bytes>) -> BTreeMap<String, String> {
-    url::form_urlencoded::parse(request.body()).into_owned().collect()
-}
-
 fn parameter(request: &Request<Bytes>, name: &str) -> Option<String> {
     exchange::query(request).into_iter().find(|(own, _)| own == name).map(|(_, value)| value)
 }
 
 /// Who calls: the token's user, unless the token is dead or the user shut out.
-fn caller(org: &Org, gate: &Gate, request: &Request<Bytes>, now: Timestamp) -> Result<Caller, Fault> {
+fn caller(org: &Org, gate: &mut Gate, request: &Request<Bytes>, now: Timestamp) -> Result<Caller, Fault> {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = given
         .and_then(|value| {
@@ -317,7 +317,20 @@ fn caller(org: &Org, gate: &Gate, request: &Request<Bytes>, now: Timestamp) -> R
                 .then(|| token.trim().to_owned())
         })
         .or_else(|| parameter(request, "oauth_token").filter(|_| request.uri().path().starts_with("/id/")));
-    let user = token.and_then(|token| gate.user(&token, now)).ok_or_else(Fault::no_session)?;
+    let below_services = request.uri().path().starts_with("/services/data");
+    if let Some(shut) = org.knobs.sign_in.shut.filter(|_| below_services) {
+        return Err(Fault::new(StatusCode::UNAUTHORIZED, "INVALID_SESSION_ID", shut.text()));
+    }
+    match host(org, request) {
+        Host::Login if below_services && !org.knobs.sign_in.login_host_answers_api => {
+            return Err(Fault::not_found());
+        }
+        Host::Former => return Err(Fault::no_session()),
+        _ => {}
+    }
+    let token = token.ok_or_else(Fault::no_session)?;
+    let user = gate.user(&token, now).ok_or_else(Fault::no_session)?;
+    gate.used(&token, now);
     let person = org.people.iter().find(|person| person.id == user).ok_or_else(Fault::no_session)?;
     let listed = |list: &[String]| list.iter().any(|name| name.eq_ignore_ascii_case(person.username));
     if listed(&org.knobs.revoked_users) {

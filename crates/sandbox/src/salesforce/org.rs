@@ -10,12 +10,14 @@ use serde_json::{Map, Value};
 
 use super::{
     automations::Pending,
+    bulk::Jobs,
     cursors::Cursors,
     errors::Fault,
     id::Id,
     knobs::Knobs,
     limits::Usage,
     metadata::Customization,
+    pubsub::bus::Bus,
     schema::{Kind, Object, Schema},
     schema_tables,
     tables::{Lens, Row, Tables},
@@ -23,7 +25,7 @@ use super::{
 };
 
 /// Whose rights a caller has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Role {
     /// The product's own user: field access can be taken from it.
     Integration,
@@ -71,6 +73,8 @@ pub(crate) struct Org {
     pub(crate) pending: Vec<Pending>,
     pub(crate) cursors: Cursors,
     pub(crate) usage: Usage,
+    pub(crate) jobs: Jobs,
+    pub(crate) events: Bus,
     /// Where the org is served, without a slash at its end.
     pub(crate) base_url: String,
     pub(crate) schema_changed: Timestamp,
@@ -96,6 +100,8 @@ impl Org {
             pending: Vec::new(),
             cursors: Cursors::default(),
             usage: Usage::default(),
+            jobs: Jobs::default(),
+            events: Bus::new(Id::new("00D", pod, first), first),
             base_url: String::new(),
             schema_changed: Timestamp::UNIX_EPOCH,
             pod,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     call::{Answer, Call},
     conditional::{etag, http_date, since},
-    cursors::Page,
+    cursors::{Page, Size},
     errors::Fault,
     id::Id,
     knobs::Permission,
@@ -99,13 +99,16 @@ impl Org {
     /// Answers a call; a refusal becomes its body, and nothing of it stays.
     pub(crate) fn answer(&mut self, caller: &Caller, call: &Call) -> Answer {
         let mark = self.mark();
-        match self.route(caller, call) {
+        let outer = self.sign(caller, call);
+        let answer = match self.route(caller, call) {
             Ok(answer) => answer,
             Err(fault) => {
                 self.roll_back(mark);
                 Answer::fault(&fault)
             }
-        }
+        };
+        self.tables.signed = outer;
+        answer
     }
 
     fn route(&mut self, caller: &Caller, call: &Call) -> Result<Answer, Fault> {
@@ -127,7 +130,7 @@ impl Org {
             ["limits"] => {
                 only_get()?;
                 self.require(caller, Permission::ViewSetup)?;
-                Ok(Answer::ok(self.usage.json(self.knobs.daily_limit, caller.now)))
+                Ok(Answer::ok(self.usage.json(self.knobs.daily_limit, &self.knobs.bulk, caller.now)))
             }
             ["limits", "recordCount"] => {
                 only_get()?;
@@ -233,19 +236,42 @@ impl Org {
         if call.param("columns") == Some("true") {
             return columns::columns(self, caller, text).map(Answer::ok);
         }
-        match eval::run(self, caller, text, all_rows)? {
-            Found::Count(count) => Ok(Answer::ok(json!({"totalSize": count, "done": true, "records": []}))),
-            Found::Records(records) => {
-                let asked = call.header("sforce-query-options").and_then(|options| {
-                    options
-                        .split(',')
-                        .find_map(|option| option.trim().strip_prefix("batchSize=")?.trim().parse().ok())
-                });
-                let size =
-                    self.knobs.page_size.unwrap_or_else(|| asked.unwrap_or(PAGE).clamp(SMALLEST_PAGE, PAGE));
+        let (mut records, wide) = match eval::run(self, caller, text, all_rows)? {
+            Found::Count(count) => {
+                return Ok(Answer::ok(json!({"totalSize": count, "done": true, "records": []})));
+            }
+            Found::Groups(records) => {
+                return Ok(Answer::ok(json!({"totalSize": records.len(), "done": true, "records": records})));
+            }
+            Found::Records { records, wide } => (records, wide),
+        };
+        let asked = call.header("sforce-query-options").and_then(|options| {
+            options
+                .split(',')
+                .find_map(|option| option.trim().strip_prefix("batchSize=")?.trim().parse().ok())
+        });
+        let asked = asked.unwrap_or(PAGE).clamp(SMALLEST_PAGE, PAGE);
+        self.page_children(caller, &mut records, self.knobs.child_page_size.unwrap_or(asked));
+        let size = match self.knobs.page_size {
+            Some(size) => Size::Records(size),
+            None if wide => Size::Rows(asked.min(SMALLEST_PAGE)),
+            None => Size::Rows(asked),
+        };
+        let id = self.new_id("01g");
+        let page = self.cursors.first(id, caller.user, caller.now, records, size);
+        Ok(Answer::ok(page_json(caller, page)))
+    }
+
+    /// Cuts long lists of children, each with pages of its own.
+    fn page_children(&mut self, caller: &Caller, records: &mut [Value], size: usize) {
+        for list in records.iter_mut().filter_map(Value::as_object_mut).flat_map(|record| record.values_mut())
+        {
+            let long = list.get("records").and_then(Value::as_array).is_some_and(|rows| rows.len() > size);
+            if let Some(rows) = list.get_mut("records").filter(|_| long).and_then(Value::as_array_mut) {
+                let rows = std::mem::take(rows);
                 let id = self.new_id("01g");
-                let page = self.cursors.first(id, caller.user, caller.now, records, size);
-                Ok(Answer::ok(page_json(caller, page)))
+                let page = self.cursors.first(id, caller.user, caller.now, rows, Size::Records(size));
+                *list = page_json(caller, page);
             }
         }
     }
@@ -448,7 +474,7 @@ impl Org {
             .map(|child| self.record_json(caller, link.object, child, chosen.as_deref()))
             .collect();
         let cursor = self.new_id("01g");
-        let size = self.knobs.page_size.unwrap_or(PAGE);
+        let size = Size::Records(self.knobs.page_size.unwrap_or(PAGE));
         let page = self.cursors.first(cursor, caller.user, caller.now, records, size);
         Ok(Answer::ok(page_json(caller, page)))
     }

@@ -82,7 +82,10 @@ async fn a_folder_that_was_asked_for_holds_the_certificate_and_keeps_it() {
     let config = SandboxConfig { seed: 3, tls_folder: Some(folder.clone()), ..SandboxConfig::default() };
     let sandbox = Sandbox::start(config).await.expect("ports are free");
     let file = sandbox.ready().tls.authority_file.clone().expect("a file is named");
-    assert!(text(&sandbox.ready().salesforce, "instance_url").starts_with("http://"), "TLS was not asked for");
+    assert!(
+        text(&sandbox.ready().salesforce, "instance_url").starts_with("http://"),
+        "TLS was not asked for"
+    );
     sandbox.shutdown().await;
     assert!(file.exists());
     std::fs::remove_dir_all(folder).unwrap();

@@ -9,11 +9,10 @@ use serde_json::Value;
 
 use super::{
     super::{State, book::Record, rules, token::Person},
-    deal, html,
-    html::{Field, escape},
-    orders,
+    deal, orders,
 };
 use crate::exchange;
+use crate::html::{self, Field, escape};
 
 /// Where the page is.
 pub(super) const PATH: &str = "/_sandbox/page";

@@ -11,8 +11,8 @@ use super::{
         rules,
     },
     console::PATH,
-    html::{Field, escape},
 };
+use crate::html::{Field, escape};
 
 /// Whether a referral's name, customer or ids contain the text.
 pub(super) fn mentions(record: &Record, wanted: &str) -> bool {

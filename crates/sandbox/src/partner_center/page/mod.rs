@@ -2,6 +2,5 @@
 
 mod console;
 mod deal;
-mod html;
 mod orders;
 pub(super) mod sign_in;

@@ -5,10 +5,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::{
-    super::token::Person,
-    html::{escape, page},
-};
+use super::super::token::Person;
+use crate::html::{escape, page};
 
 /// Asks whether the client may act for one of these people.
 pub(in super::super) fn consent(request: &str, people: &[Person], hinted: Option<usize>) -> Response<Bytes> {

@@ -3,6 +3,8 @@
 use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 
+use super::dates::Relative;
+
 /// A dotted name and where it stands in the text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Path {
@@ -25,10 +27,41 @@ pub(crate) enum FieldSet {
     Custom,
 }
 
+/// What a group of rows is boiled down to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Function {
+    Count,
+    CountDistinct,
+    Sum,
+    Avg,
+    Min,
+    Max,
+}
+
+impl Function {
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
+        ("COUNT", Self::Count),
+        ("COUNT_DISTINCT", Self::CountDistinct),
+        ("SUM", Self::Sum),
+        ("AVG", Self::Avg),
+        ("MIN", Self::Min),
+        ("MAX", Self::Max),
+    ];
+}
+
+/// A function of a group's rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Aggregate {
+    pub(crate) function: Function,
+    pub(crate) path: Path,
+}
+
 /// One thing selected.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Item {
-    Field(Path),
+    /// A field; only grouped queries name it otherwise.
+    Field(Path, Option<String>),
+    Aggregate(Aggregate, Option<String>),
     Fields(FieldSet),
     Children(Box<Query>),
 }
@@ -73,13 +106,8 @@ pub(crate) enum Literal {
     At(Timestamp),
     /// `TODAY`, `LAST_N_DAYS:3`.
     Range(Relative),
-}
-
-/// A stretch of days seen from today, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Relative {
-    pub(crate) from_days: i32,
-    pub(crate) to_days: i32,
+    /// `USD5000`.
+    Money(String, Decimal),
 }
 
 /// A condition.
@@ -98,6 +126,12 @@ pub(crate) enum Expr {
         op: ListOp,
         values: Vec<Literal>,
     },
+    /// A function of a group, in HAVING.
+    Total {
+        of: Aggregate,
+        op: Op,
+        value: Literal,
+    },
     /// `field IN (SELECT ...)`.
     Semi {
         path: Path,
@@ -106,10 +140,17 @@ pub(crate) enum Expr {
     },
 }
 
+/// What is sorted by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Key {
+    Field(Path),
+    Total(Aggregate),
+}
+
 /// One sort key.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Order {
-    pub(crate) path: Path,
+    pub(crate) key: Key,
     pub(crate) descending: bool,
     pub(crate) nulls_last: bool,
 }
@@ -121,8 +162,23 @@ pub(crate) struct Query {
     pub(crate) from: String,
     pub(crate) from_at: usize,
     pub(crate) alias: Option<String>,
+    /// `USING SCOPE`, and where it stands.
+    pub(crate) scope: Option<(String, usize)>,
     pub(crate) filter: Option<Expr>,
+    pub(crate) group: Vec<Path>,
+    pub(crate) having: Option<Expr>,
     pub(crate) order: Vec<Order>,
     pub(crate) limit: Option<usize>,
     pub(crate) offset: Option<usize>,
+}
+
+impl Query {
+    /// Whether rows are boiled down to groups.
+    pub(crate) fn is_grouped(&self) -> bool {
+        let totals = match &self.select {
+            Select::Count => false,
+            Select::Items(items) => items.iter().any(|item| matches!(item, Item::Aggregate(..))),
+        };
+        totals || !self.group.is_empty()
+    }
 }

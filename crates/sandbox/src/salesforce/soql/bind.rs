@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use rust_decimal::Decimal;
 
 use super::{
-    ast::{Expr, ListOp, Literal, Op, Path, Query, Relative, Select},
+    ast::{Expr, ListOp, Literal, Op, Path, Query, Select},
+    dates::Relative,
     eval,
 };
 use crate::salesforce::{
     errors::Fault,
     id::Id,
-    org::{Caller, Org},
+    org::{Caller, Org, value_of},
     schema::{Field, Kind},
     tables::{Lens, Row},
     values::Cell,
@@ -19,6 +21,8 @@ use crate::salesforce::{
 
 /// Most parents in a path (`Contact.Account.Owner.FirstName` has three).
 const MAX_STEPS: usize = 5;
+/// Most semi-joins in a condition.
+const MAX_JOINS: usize = 2;
 
 /// Who asks, of what, with which words.
 #[derive(Clone, Copy)]
@@ -46,6 +50,8 @@ pub(crate) struct Place {
 pub(crate) enum Operand {
     Cell(Cell),
     Days(Date, Date),
+    /// An amount in the org's corporate currency.
+    Money(Decimal),
 }
 
 /// A condition ready to be asked of a row.
@@ -152,7 +158,7 @@ impl Scope<'_> {
         Ok(Place { steps, object: at, field })
     }
 
-    fn field(&self, place: &Place) -> &Field {
+    pub(crate) fn field(&self, place: &Place) -> &Field {
         let object = self.org.schema.object(place.object);
         object.fields.get(place.field).expect("places come from this schema")
     }
@@ -198,11 +204,11 @@ impl Scope<'_> {
                                     }
                                     None => null = true,
                                 },
-                                Operand::Days(..) => {
+                                Operand::Days(..) | Operand::Money(_) => {
                                     return Err(self.fault(
                                         "MALFORMED_QUERY",
                                         path.at,
-                                        "a date literal cannot stand in a list",
+                                        "this literal cannot stand in a list",
                                     ));
                                 }
                             }
@@ -230,7 +236,19 @@ impl Scope<'_> {
                     }
                 }
             }
+            Expr::Total { of, .. } => Err(self.fault(
+                "MALFORMED_QUERY",
+                of.path.at,
+                "aggregate functions are not allowed outside of HAVING, ORDER BY and the field list",
+            )),
             Expr::Semi { path, negated, query: inner } => {
+                if inner.from.eq_ignore_ascii_case(self.org.schema.object(object).name) {
+                    return Err(self.fault(
+                        "MALFORMED_QUERY",
+                        path.at,
+                        "The inner and outer selects should not be on the same object type",
+                    ));
+                }
                 let place = self.comparable(object, query, path, "WHERE")?;
                 let values = self.inner(path, inner)?;
                 Ok(Test::OneOf { place, negated: *negated, values, null: false })
@@ -248,7 +266,7 @@ impl Scope<'_> {
         let Select::Items(items) = &inner.select else {
             return Err(self.fault("MALFORMED_QUERY", path.at, "a semi join selects one field"));
         };
-        let [super::ast::Item::Field(selected)] = items.as_slice() else {
+        let [super::ast::Item::Field(selected, None)] = items.as_slice() else {
             return Err(self.fault("MALFORMED_QUERY", path.at, "a semi join selects one field"));
         };
         let place = self.place(object, inner, selected)?;
@@ -257,6 +275,13 @@ impl Scope<'_> {
                 "MALFORMED_QUERY",
                 selected.at,
                 "The inner select field of a semi join must be an ID or reference",
+            ));
+        }
+        if inner.limit.is_some() || inner.offset.is_some() || !inner.order.is_empty() {
+            return Err(self.fault(
+                "MALFORMED_QUERY",
+                inner.from_at,
+                "ORDER BY, LIMIT and OFFSET are not allowed in a semi join",
             ));
         }
         let rows = eval::rows(*self, object, inner)?;
@@ -301,7 +326,7 @@ impl Scope<'_> {
     }
 
     /// A literal as the field's type, or the platform's complaint.
-    fn operand(&self, place: &Place, path: &Path, literal: &Literal) -> Result<Operand, Fault> {
+    pub(crate) fn operand(&self, place: &Place, path: &Path, literal: &Literal) -> Result<Operand, Fault> {
         let kind = &self.field(place).kind;
         let mismatch = |wanted: &str, quotes: &str| {
             self.fault(
@@ -318,7 +343,13 @@ impl Scope<'_> {
             (Kind::Boolean, Literal::Bool(value)) => Cell::Bool(*value),
             (Kind::Date, Literal::Date(date)) => Cell::Date(*date),
             (Kind::DateTime, Literal::At(at)) => Cell::At(*at),
-            (Kind::Date | Kind::DateTime, Literal::Range(range)) => return Ok(self.days(*range)),
+            (Kind::Date | Kind::DateTime, Literal::Range(range)) => return Ok(self.days(range)),
+            (Kind::Currency { .. }, Literal::Money(iso, amount)) => {
+                let rate = self.rate(iso).ok_or_else(|| {
+                    self.fault("INVALID_FIELD", path.at, &format!("currency {iso} is not active in this org"))
+                })?;
+                return Ok(Operand::Money(amount.checked_div(rate).unwrap_or(*amount)));
+            }
             (
                 Kind::Currency { .. } | Kind::Double { .. } | Kind::Percent { .. } | Kind::Int { .. },
                 Literal::Number(number),
@@ -357,10 +388,46 @@ impl Scope<'_> {
         Ok(Operand::Cell(cell))
     }
 
-    fn days(&self, range: Relative) -> Operand {
-        let today = day(self.caller.now);
-        let move_by = |days: i32| today.checked_add(jiff::Span::new().days(days)).unwrap_or(today);
-        Operand::Days(move_by(range.from_days), move_by(range.to_days))
+    fn days(&self, range: &Relative) -> Operand {
+        let (from, to) = range.days(day(self.caller.now));
+        Operand::Days(from, to)
+    }
+
+    /// Units of an active currency for one of the corporate currency.
+    pub(crate) fn rate(&self, iso: &str) -> Option<Decimal> {
+        let org = self.org;
+        if !org.knobs.multi_currency {
+            return None;
+        }
+        let index = org.schema.find("CurrencyType")?;
+        let shape = org.schema.object(index);
+        let row = org.tables.all(index).find(|row| {
+            value_of(shape, row, "IsActive").is_true()
+                && value_of(shape, row, "IsoCode").as_text().is_some_and(|own| own.eq_ignore_ascii_case(iso))
+        })?;
+        value_of(shape, row, "ConversionRate").as_number().filter(|rate| !rate.is_zero())
+    }
+
+    /// Semi-joins stand at the top of the condition, and there are few of them.
+    pub(crate) fn check_joins(&self, expr: &Expr) -> Result<(), Fault> {
+        let mut found = Vec::new();
+        joins(expr, false, &mut found);
+        if let Some((at, _)) = found.iter().find(|(_, nested)| *nested) {
+            return Err(self.fault(
+                "MALFORMED_QUERY",
+                *at,
+                "Semi join sub-selects are only allowed at the top level WHERE expressions and not in nested WHERE \
+                 expressions.",
+            ));
+        }
+        match found.get(MAX_JOINS) {
+            Some((at, _)) => Err(self.fault(
+                "EXCEEDED_MAX_SEMIJOIN_SUBSELECTS",
+                *at,
+                "Maximum 2 semi join sub-selects are allowed",
+            )),
+            None => Ok(()),
+        }
     }
 
     /// The cell at a place, seen from a row.
@@ -379,6 +446,17 @@ impl Scope<'_> {
     pub(crate) fn parent(&self, row: &Row, field: usize, target: usize) -> Option<&Row> {
         let id = row.cell(field).as_id()?;
         self.org.tables.see(target, id, self.lens).map(AsRef::as_ref)
+    }
+}
+
+/// Where semi-joins stand, and whether below another operator than AND.
+fn joins(expr: &Expr, nested: bool, found: &mut Vec<(usize, bool)>) {
+    match expr {
+        Expr::And(terms) => terms.iter().for_each(|term| joins(term, nested, found)),
+        Expr::Or(terms) => terms.iter().for_each(|term| joins(term, true, found)),
+        Expr::Not(term) => joins(term, true, found),
+        Expr::Semi { path, .. } => found.push((path.at, nested)),
+        Expr::Compare { .. } | Expr::List { .. } | Expr::Total { .. } => {}
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn columns(org: &Org, caller: &Caller, text: &str) -> Result<Value, F
     let selected = listed.iter().any(|column| column["columnName"] == "Id");
     let shape = org.schema.object(object);
     Ok(json!({
-        "columnMetadata": listed, "entityName": shape.name, "groupBy": false, "idSelected": selected,
+        "columnMetadata": listed, "entityName": shape.name, "groupBy": query.is_grouped(), "idSelected": selected,
         "keyPrefix": shape.prefix,
     }))
 }
@@ -36,7 +36,11 @@ fn list(scope: Scope<'_>, object: usize, query: &Query) -> Result<Vec<Value>, Fa
     let mut found = Vec::new();
     for item in items {
         match item {
-            Item::Field(path) => {
+            Item::Aggregate(of, alias) => {
+                scope.place(object, query, &of.path)?;
+                found.push(column(alias.as_deref().unwrap_or(&of.path.text()), None, Vec::new()));
+            }
+            Item::Field(path, _) => {
                 let place = scope.place(object, query, path)?;
                 if let Some(field) = scope.org.schema.object(place.object).fields.get(place.field) {
                     found.push(column(&path.text(), Some(field), Vec::new()));

@@ -3,6 +3,11 @@
 pub(crate) mod ast;
 pub(crate) mod bind;
 pub(crate) mod columns;
+pub(crate) mod dates;
 pub(crate) mod eval;
+mod filter;
+mod groups;
 pub(crate) mod lexer;
 pub(crate) mod parser;
+pub(crate) mod plain;
+mod records;

@@ -3,7 +3,8 @@
 use rust_decimal::Decimal;
 
 use super::{
-    ast::{Expr, FieldSet, Item, ListOp, Literal, Op, Order, Path, Query, Relative, Select},
+    ast::{Aggregate, Expr, FieldSet, Function, Item, Key, ListOp, Literal, Op, Order, Path, Query, Select},
+    dates::{MAX_NUMBER, Relative},
     lexer::{Bad, Spanned, Token, tokens},
 };
 use crate::salesforce::values::{parse_date, parse_time};
@@ -19,6 +20,10 @@ const RESERVED: [&str; 16] = [
     "AND", "OR", "NOT", "WHERE", "ORDER", "GROUP", "LIMIT", "OFFSET", "FOR", "FROM", "SELECT", "USING",
     "WITH", "HAVING", "LIKE", "IN",
 ];
+
+fn reserved(word: &str) -> bool {
+    RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word))
+}
 
 struct Parser {
     tokens: Vec<Spanned>,
@@ -71,8 +76,15 @@ impl Parser {
     }
 
     fn follows(&self, ahead: usize, word: &str) -> bool {
-        let token = self.tokens.get(self.next + ahead).map(|spanned| &spanned.token);
-        matches!(token, Some(Token::Word(own)) if own.eq_ignore_ascii_case(word))
+        matches!(self.ahead(ahead), Some(Token::Word(own)) if own.eq_ignore_ascii_case(word))
+    }
+
+    fn ahead(&self, ahead: usize) -> Option<&Token> {
+        self.tokens.get(self.next + ahead).map(|spanned| &spanned.token)
+    }
+
+    fn symbol_follows(&self, ahead: usize, symbol: &str) -> bool {
+        matches!(self.ahead(ahead), Some(Token::Symbol(own)) if *own == symbol)
     }
 
     fn take_word(&mut self, word: &str) -> bool {
@@ -105,7 +117,7 @@ impl Parser {
 
     fn name(&mut self) -> Result<String, Bad> {
         match self.peek() {
-            Token::Word(word) if !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word)) => {
+            Token::Word(word) if !reserved(word) => {
                 let word = word.clone();
                 self.next += 1;
                 Ok(word)
@@ -134,18 +146,31 @@ impl Parser {
         let from_at = self.at();
         let from = self.path()?.text();
         let alias = match self.peek() {
-            Token::Word(word) if !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word)) => {
-                Some(self.name()?)
-            }
+            Token::Word(word) if !reserved(word) => Some(self.name()?),
             _ => None,
         };
+        let mut scope = None;
         if self.take_word("USING") {
             self.need_word("SCOPE")?;
-            self.name()?;
+            let at = self.at();
+            scope = Some((self.name()?, at));
         }
         let filter = if self.take_word("WHERE") { Some(self.any_of(0)?) } else { None };
-        if self.is_word("GROUP") || self.is_word("HAVING") || self.is_word("WITH") {
-            return Err(self.unexpected());
+        if self.take_word("WITH") {
+            // What runs by the caller's rights does so here anyway.
+            let modes = ["SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE"];
+            if !modes.iter().any(|mode| self.take_word(mode)) {
+                return Err(self.unexpected());
+            }
+        }
+        let (mut group, mut having) = (Vec::new(), None);
+        if self.is_word("GROUP") && !nested {
+            self.next += 1;
+            self.need_word("BY")?;
+            group = self.group()?;
+            if self.take_word("HAVING") {
+                having = Some(self.any_of(0)?);
+            }
         }
         let order = if self.take_word("ORDER") { self.order()? } else { Vec::new() };
         let limit = if self.take_word("LIMIT") { Some(self.count()?) } else { None };
@@ -155,7 +180,7 @@ impl Parser {
                 return Err(self.unexpected());
             }
         }
-        Ok(Query { select, from, from_at, alias, filter, order, limit, offset })
+        Ok(Query { select, from, from_at, alias, scope, filter, group, having, order, limit, offset })
     }
 
     fn count(&mut self) -> Result<usize, Bad> {
@@ -170,10 +195,8 @@ impl Parser {
     }
 
     fn select(&mut self, nested: bool) -> Result<Select, Bad> {
-        if self.is_word("COUNT") && !nested {
-            self.next += 1;
-            self.need_symbol("(")?;
-            self.need_symbol(")")?;
+        if self.is_word("COUNT") && self.symbol_follows(1, "(") && self.symbol_follows(2, ")") && !nested {
+            self.next += 3;
             return Ok(Select::Count);
         }
         let mut items = Vec::new();
@@ -207,14 +230,68 @@ impl Parser {
             self.need_symbol(")")?;
             return Ok(Item::Fields(set));
         }
-        Ok(Item::Field(self.path()?))
+        if self.is_word("TYPEOF") && matches!(self.ahead(1), Some(Token::Word(_))) && !self.follows(1, "FROM")
+        {
+            return Err(Bad { at: self.at(), message: "TYPEOF is not supported by this org".to_owned() });
+        }
+        let nested_alias = |parser: &mut Self| match parser.peek() {
+            Token::Word(word) if !nested && !reserved(word) => parser.name().map(Some),
+            _ => Ok(None),
+        };
+        if let Some(function) = self.function().filter(|_| !nested) {
+            let of = self.aggregate(function)?;
+            return Ok(Item::Aggregate(of, nested_alias(self)?));
+        }
+        let path = self.path()?;
+        if self.is_symbol("(") {
+            return Err(Bad {
+                at: path.at,
+                message: format!("function {} is not supported here", path.text()),
+            });
+        }
+        Ok(Item::Field(path, nested_alias(self)?))
+    }
+
+    /// The function whose name and bracket come next.
+    fn function(&self) -> Option<Function> {
+        let Token::Word(word) = self.peek() else { return None };
+        let known = Function::ALL.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
+        known.filter(|_| self.symbol_follows(1, "(")).map(|(_, function)| function)
+    }
+
+    fn aggregate(&mut self, function: Function) -> Result<Aggregate, Bad> {
+        self.next += 1;
+        self.need_symbol("(")?;
+        let path = self.path()?;
+        self.need_symbol(")")?;
+        Ok(Aggregate { function, path })
+    }
+
+    fn group(&mut self) -> Result<Vec<Path>, Bad> {
+        let mut paths = Vec::new();
+        loop {
+            let path = self.path()?;
+            if self.is_symbol("(") {
+                return Err(Bad {
+                    at: path.at,
+                    message: format!("GROUP BY {} is not supported", path.text()),
+                });
+            }
+            paths.push(path);
+            if !self.take_symbol(",") {
+                return Ok(paths);
+            }
+        }
     }
 
     fn order(&mut self) -> Result<Vec<Order>, Bad> {
         self.need_word("BY")?;
         let mut keys = Vec::new();
         loop {
-            let path = self.path()?;
+            let key = match self.function() {
+                Some(function) => Key::Total(self.aggregate(function)?),
+                None => Key::Field(self.path()?),
+            };
             let descending = if self.take_word("DESC") {
                 true
             } else {
@@ -229,7 +306,7 @@ impl Parser {
                     self.need_word("FIRST")?;
                 }
             }
-            keys.push(Order { path, descending, nulls_last });
+            keys.push(Order { key, descending, nulls_last });
             if !self.take_symbol(",") {
                 return Ok(keys);
             }
@@ -268,6 +345,12 @@ impl Parser {
             let inner = self.any_of(depth + 1)?;
             self.need_symbol(")")?;
             return Ok(inner);
+        }
+        if let Some(function) = self.function() {
+            let of = self.aggregate(function)?;
+            let op = self.operator()?;
+            let value = self.literal()?;
+            return Ok(Expr::Total { of, op, value });
         }
         let path = self.path()?;
         if self.is_word("NOT") && self.follows(1, "IN") {
@@ -321,12 +404,14 @@ impl Parser {
                 "NULL" => Literal::Null,
                 "TRUE" => Literal::Bool(true),
                 "FALSE" => Literal::Bool(false),
-                "TODAY" => Literal::Range(Relative { from_days: 0, to_days: 0 }),
-                "YESTERDAY" => Literal::Range(Relative { from_days: -1, to_days: -1 }),
-                "TOMORROW" => Literal::Range(Relative { from_days: 1, to_days: 1 }),
-                "LAST_N_DAYS" => Literal::Range(Relative { from_days: -self.days()?, to_days: 0 }),
-                "NEXT_N_DAYS" => Literal::Range(Relative { from_days: 1, to_days: self.days()? }),
-                _ => return Err(self.unexpected()),
+                name if Relative::takes_number(name) => {
+                    let number = self.days()?;
+                    Literal::Range(Relative::numbered(name, number).ok_or_else(|| self.unexpected())?)
+                }
+                name => match Relative::plain(name) {
+                    Some(relative) => Literal::Range(relative),
+                    None => self.money(&word)?,
+                },
             },
             Token::Value(text) => {
                 if let Some(at) = parse_time(&text) {
@@ -345,6 +430,27 @@ impl Parser {
         Ok(literal)
     }
 
+    /// `USD5000`, `EUR12.50`; leaves the parser on its last token.
+    fn money(&mut self, word: &str) -> Result<Literal, Bad> {
+        let (iso, digits) = word.split_at_checked(3).ok_or_else(|| self.unexpected())?;
+        let whole = iso.bytes().all(|letter| letter.is_ascii_alphabetic())
+            && !digits.is_empty()
+            && digits.bytes().all(|digit| digit.is_ascii_digit());
+        if !whole {
+            return Err(self.unexpected());
+        }
+        let mut text = digits.to_owned();
+        if self.symbol_follows(1, ".")
+            && let Some(Token::Value(fraction)) = self.ahead(2)
+            && fraction.bytes().all(|digit| digit.is_ascii_digit())
+        {
+            text = format!("{text}.{fraction}");
+            self.next += 2;
+        }
+        let amount: Decimal = text.parse().map_err(|_| self.unexpected())?;
+        Ok(Literal::Money(iso.to_ascii_uppercase(), amount))
+    }
+
     /// The `:n` after a date literal; leaves the parser on the number.
     fn days(&mut self) -> Result<i32, Bad> {
         self.next += 1;
@@ -353,7 +459,7 @@ impl Parser {
             Token::Value(digits) => digits
                 .parse::<i32>()
                 .ok()
-                .filter(|days| (0..=36_600).contains(days))
+                .filter(|days| (0..=MAX_NUMBER).contains(days))
                 .ok_or_else(|| self.unexpected()),
             _ => Err(self.unexpected()),
         }

@@ -12,7 +12,7 @@ use crate::exchange;
 const STYLE: &str = include_str!("page.css");
 
 /// `text` as it may stand in an element or in a quoted attribute.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -28,18 +28,18 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// An input with its label. `id` is the page's, `name` is what the form sends.
-pub(super) struct Field<'f> {
-    pub(super) id: &'f str,
-    pub(super) name: &'f str,
-    pub(super) label: &'f str,
-    pub(super) kind: &'f str,
-    pub(super) value: &'f str,
-    pub(super) required: bool,
+pub(crate) struct Field<'f> {
+    pub(crate) id: &'f str,
+    pub(crate) name: &'f str,
+    pub(crate) label: &'f str,
+    pub(crate) kind: &'f str,
+    pub(crate) value: &'f str,
+    pub(crate) required: bool,
 }
 
 impl Field<'_> {
     /// As markup.
-    pub(super) fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         let required = if self.required { " required" } else { "" };
         let step = if self.kind == "number" { " step=\"any\" min=\"0\"" } else { "" };
         format!(
@@ -55,12 +55,12 @@ impl Field<'_> {
 }
 
 /// A whole page. `title` is plain text; `main` is markup.
-pub(super) fn page(status: StatusCode, title: &str, main: &str) -> Response<Bytes> {
+pub(crate) fn page(status: StatusCode, title: &str, main: &str) -> Response<Bytes> {
     let title = escape(title);
     let text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title} - Partner Center sandbox</title>\n<style>\n{STYLE}</style>\n</head>\n\
+         <title>{title} - sandbox</title>\n<style>\n{STYLE}</style>\n</head>\n\
          <body>\n{main}\n</body>\n</html>\n"
     );
     let mut response = exchange::empty(status);
