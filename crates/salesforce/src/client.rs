@@ -23,6 +23,7 @@ use crate::{
     barred::Barred,
     describe,
     kept::Kept,
+    limits::Exceeded,
     login::{Ask, Granted, Login, Session},
     session::Sessions,
     stamp,
@@ -82,6 +83,8 @@ pub struct Standing {
     pub user_id: UserId,
     /// Scheme and host of every call.
     pub instance: String,
+    /// Whether the org is a sandbox, once it told.
+    pub is_sandbox: Option<bool>,
 }
 
 impl Client {
@@ -136,7 +139,13 @@ impl Client {
     pub fn standing(&self) -> Option<Standing> {
         let session = self.shared.sessions.present()?;
         let Session { org_id, user_id, instance, .. } = &*session;
-        Some(Standing { org_id: *org_id, user_id: *user_id, instance: instance.clone() })
+        let is_sandbox = self.shared.sessions.is_sandbox();
+        Some(Standing { org_id: *org_id, user_id: *user_id, instance: instance.clone(), is_sandbox })
+    }
+
+    /// Takes note of what kind of org it is.
+    pub(crate) fn learn_kind(&self, is_sandbox: Option<bool>) {
+        self.shared.sessions.learn_kind(is_sandbox);
     }
 
     /// Begins anew if a person signed in since the last look, in whatever process; whether that was so. Nothing to do
@@ -154,6 +163,13 @@ impl Client {
     /// that was not known already. One waiter is woken for each.
     pub async fn trouble(&self) {
         self.shared.sessions.trouble().await;
+    }
+
+    /// Waits between half of `most` and `most`, by the client's clock and chance: before something is tried again that
+    /// others may be trying at the same time.
+    pub async fn rest(&self, most: Duration) {
+        let share = 0.5 + self.shared.rng.fraction() / 2.0;
+        self.shared.clock.sleep(most.mul_f64(share)).await;
     }
 
     /// `/services/data/vXX.X`.
@@ -288,8 +304,8 @@ impl Shared {
                     let took = Duration::try_from(self.clock.now().duration_since(began)).unwrap_or_default();
                     self.observe(answer.headers()).await;
                     // Before the place is given back: whoever takes it next must know of the pause.
-                    self.heed(&answer).await;
-                    place.end(load_of(&answer, took));
+                    let exceeded = self.heed(&answer).await;
+                    place.end(load_of(&answer, exceeded, took));
                     return Ok(answer);
                 }
                 Err(TransportError::Connect { .. }) if attempt < limits.connect_attempts => {
@@ -328,19 +344,22 @@ impl Shared {
         }
     }
 
-    /// Lets everybody pause when the server asks for it, or when the org's allowance is spent.
-    async fn heed(&self, answer: &Response<Bytes>) {
+    /// Lets everybody pause when the server asks for it, or when the org's allowance is spent. Which bound was met, if
+    /// one was.
+    async fn heed(&self, answer: &Response<Bytes>) -> Option<Exceeded> {
         if answer.status().is_success() {
-            return;
+            return None;
         }
         let refusal = refusal(answer.status().as_u16(), answer.headers(), answer.body(), false);
-        let spent = refusal.allowance_is_spent().then_some(self.config.limits.limit_pause);
+        let exceeded = Exceeded::of(&refusal, ApiUsage::of(answer.headers()));
+        let spent = (exceeded == Some(Exceeded::Day)).then_some(self.config.limits.limit_pause);
         let asked = refusal.retry_after().filter(|_| matches!(refusal.status(), 429 | 503));
         if let Some(pause) = asked.or(spent) {
             // Counted from the answer's arrival by the clock that the wait is measured with.
             let now = self.clock.now();
             self.budget.pause_until(Platform::Salesforce, now.saturating_add(pause).unwrap_or(now)).await;
         }
+        exceeded
     }
 }
 
@@ -349,9 +368,11 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8], write: bool) -> Refusa
 }
 
 /// What an answer says of the org's load. A spent allowance is no load: it makes everybody pause.
-fn load_of(answer: &Response<Bytes>, took: Duration) -> Outcome {
+fn load_of(answer: &Response<Bytes>, exceeded: Option<Exceeded>, took: Duration) -> Outcome {
     match answer.status().as_u16() {
         429 => Outcome::Throttled,
+        // Long calls at once: fewer of them, not none.
+        _ if exceeded == Some(Exceeded::AtOnce) => Outcome::Overloaded,
         502..=504 => Outcome::Overloaded,
         // A call carries one record or two hundred: how long it takes says little.
         _ => Outcome::Answered { kind: None, took },
