@@ -285,6 +285,9 @@ impl Groups<'_> {
             );
             return pending("its currency is missing");
         }
+        if to == Side::Crm && self.is_computed(spec, &write, plan) {
+            return pending("other records decide its value");
+        }
         if to == Side::Portal && !demanded(spec, &write.content, plan) {
             return pending("the portal would not take the value");
         }
@@ -302,6 +305,26 @@ impl Groups<'_> {
         }
         self.plans.writes.at_mut(to).push(write);
         Ok(())
+    }
+
+    /// Whether the group's value comes from other records of the opportunity: it is not written, and a person is told.
+    fn is_computed(&self, spec: &GroupSpec, write: &Write, plan: &mut Plan) -> bool {
+        let Some(facts) = self.seen.crm.crm() else { return false };
+        let Some(why) = spec.members.iter().find_map(|field| facts.computed.get(&field.id)) else {
+            return false;
+        };
+        plan.problem(
+            ProblemClass::Data,
+            Some(&spec.id),
+            format!(
+                "{} is \"{}\" on the referral and \"{}\" on the opportunity, where it cannot be written: {why}.",
+                spec.label(),
+                write.shown(),
+                display(&write.instead_of)
+            ),
+            "Change those records until the values agree, or put the value back on the referral.",
+        );
+        true
     }
 
     fn fuse(&self, spec: &GroupSpec, to: Side, write: &Write, plan: &mut Plan) -> Result<(), GroupDecision> {

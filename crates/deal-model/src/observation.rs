@@ -76,6 +76,10 @@ pub struct CrmFacts {
     /// Fields that hold a text which stands for no value across, with that text. Their readings are unknown.
     #[serde(default)]
     pub misfits: BTreeMap<FieldId, String>,
+    /// Fields whose values come from other records at present, with the sentence that says from which: what is written
+    /// to them is passed over without a word.
+    #[serde(default)]
+    pub computed: BTreeMap<FieldId, String>,
     /// Per set, the elements that the seller marked as the primary one.
     #[serde(default)]
     pub primary: BTreeMap<FieldId, Vec<ElementKey>>,

@@ -200,6 +200,7 @@ impl SideError {
             told: String::new(),
             groups: Vec::new(),
             fixed: Vec::new(),
+            waits_for: None,
             certainly_not_done: true,
         }
     }

@@ -11,7 +11,7 @@ use ports::RetryClass;
 
 use super::{Item, birth::goes_without, is_changed};
 use crate::{
-    Claim, Commit, Disposition, Engine, Hints, StoreError, StoreResult,
+    Claim, Commit, Disposition, Engine, Hints, StoreError, StoreResult, WaitsFor,
     engine::fenced,
     settings::{LOOK_AT_PROBLEMS_AGAIN, REPLANS},
 };
@@ -94,9 +94,15 @@ impl Engine {
     pub(super) fn problems(&self, item: &Item) -> Vec<Problem> {
         let round = &item.round;
         let mut problems = round.plan.problems.clone();
-        if let Some(error) = round.failure.as_ref().filter(|error| needs_a_person(&error.class)) {
+        if let Some(error) =
+            round.failure.as_ref().filter(|error| error.waits_for.is_none() && needs_a_person(&error.class))
+        {
             let told = if error.told.is_empty() { &error.what } else { &error.told };
             problems.push(self.problem_of(error.groups.first(), &error.class, told));
+        }
+        if let Some(waits) = round.failure.as_ref().and_then(|error| error.waits_for.clone()) {
+            let WaitsFor { class, sentence, next_step } = waits;
+            problems.push(Problem { class, field: None, sentence, next_step, since: self.now() });
         }
         let refused = round.ends.iter().flat_map(|end| match end {
             EffectEnd::Done { refused } | EffectEnd::NotDone { refused } => refused,

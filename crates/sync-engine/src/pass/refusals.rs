@@ -71,7 +71,10 @@ impl Attempt {
                 self.sent.add(part);
                 self.applied = Some(applied);
             }
-            Err(error) if error.class == RetryClass::Person => self.split(part, error),
+            // What keeps the whole record from being written is no value's fault: the halves would fare the same.
+            Err(error) if error.class == RetryClass::Person && error.waits_for.is_none() => {
+                self.split(part, error);
+            }
             Err(error) => {
                 self.unsent.add(part);
                 for part in std::mem::take(&mut self.parts) {
