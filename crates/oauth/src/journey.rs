@@ -133,6 +133,6 @@ mod tests {
     fn the_challenge_is_the_verifiers_hash_as_in_rfc_7636() {
         let verifier = SecretString::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
         let journey = Journey { state: random().unwrap(), verifier };
-        assert_eq!(journey.challenge(), "E9Melhoa2OwvFrEMTJHCHqCJ5rXqSrZ2NQ0KGnKTU8c");
+        assert_eq!(journey.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 }

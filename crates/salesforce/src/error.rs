@@ -55,7 +55,9 @@ pub enum Error {
         advice: &'static str,
     },
     /// A login led to another org than before, or than the store belongs to: nothing more is sent.
-    #[error("the login leads to org {found}, and this is about org {expected}")]
+    #[error(
+        "the login leads to org {found}, and this store or the login before it belongs to org {expected}"
+    )]
     OrgChanged {
         /// The store's org, or the first login's.
         expected: OrgId,

@@ -27,6 +27,7 @@ mod kept;
 mod limits;
 mod login;
 mod name;
+mod organization;
 mod query;
 mod record;
 mod refusal;

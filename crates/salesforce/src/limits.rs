@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderMap, Method};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{CallContext, Client, Result, client::Call};
+use crate::{CallContext, Client, Refusal, Result, client::Call};
 
 /// Calls used and allowed in the org's rolling 24 hours, shared by all its apps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +26,31 @@ impl ApiUsage {
     }
 }
 
+/// Which bound a `REQUEST_LIMIT_EXCEEDED` means: one code for two (salesforce reference, section 2.15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exceeded {
+    /// The day's calls: nothing goes until the window has slid.
+    Day,
+    /// Long calls at once: fewer of them go.
+    AtOnce,
+}
+
+impl Exceeded {
+    /// Told apart by the text; one that is none of the known is told apart by what the same answer says of the day.
+    pub(crate) fn of(refusal: &Refusal, usage: Option<ApiUsage>) -> Option<Self> {
+        if !refusal.allowance_is_spent() {
+            return None;
+        }
+        let says = |text: &str| refusal.errors().iter().any(|error| error.message().contains(text));
+        let day_has_some = usage.is_some_and(|usage| usage.used < usage.allowed);
+        let at_once = says("Concurrent") || (day_has_some && !says("TotalRequests"));
+        Some(if at_once { Self::AtOnce } else { Self::Day })
+    }
+}
+
 /// One allowance of the org.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all(deserialize = "PascalCase"))]
 pub struct OrgLimit {
     /// What is allowed in its window.
     pub max: i64,

@@ -35,6 +35,8 @@ struct State {
     told: Option<Error>,
     /// The org of the store, or of the first login; later ones must lead there, too.
     org_id: Option<OrgId>,
+    /// Whether that org is a sandbox, once it told.
+    is_sandbox: Option<bool>,
 }
 
 impl Sessions {
@@ -73,6 +75,14 @@ impl Sessions {
         self.lock().present.clone()
     }
 
+    pub(crate) fn is_sandbox(&self) -> Option<bool> {
+        self.lock().is_sandbox
+    }
+
+    pub(crate) fn learn_kind(&self, is_sandbox: Option<bool>) {
+        self.lock().is_sandbox = is_sandbox;
+    }
+
     /// Remembers that the org refuses even `session`, which was granted in the place of a dead one.
     pub(crate) fn barred(&self, session: &Arc<Session>, error: &Error) {
         let mut state = self.lock();
@@ -85,7 +95,7 @@ impl Sessions {
     /// Forgets session and refusal: a person signed in anew.
     pub(crate) fn begin_anew(&self) {
         let mut state = self.lock();
-        *state = State { org_id: state.org_id, ..State::default() };
+        *state = State { org_id: state.org_id, is_sandbox: state.is_sandbox, ..State::default() };
     }
 
     /// Waits until something is refused that only a person can end, and that was not known already. One waiter is

@@ -12,11 +12,10 @@ use tower::ServiceExt as _;
 use url::Url;
 
 use crate::{
-    ClientConfig, Error, FieldPath, LoginConfig, LoginFlow, Misuse, ObjectName, OrgId, Result, UserId,
+    Client, ClientConfig, Error, LoginConfig, LoginFlow, Misuse, OrgId, Result, UserId,
     client::Call,
     denial,
     login::{Ask, Granted, Login, Session},
-    soql::{Condition, Op, Select},
 };
 
 /// What the app must be granted: calls, and a refresh token (section 1.3).
@@ -185,12 +184,7 @@ impl SignIn {
 
     /// The name of the session's user. A sign-in without one is none the worse.
     async fn username(&self, session: &Session) -> Option<String> {
-        let name = FieldPath::new("Username").ok()?;
-        let id = FieldPath::new("Id").ok()?;
-        let soql = Select::from(&ObjectName::new("User").ok()?)
-            .fields(std::slice::from_ref(&name))
-            .filter(Condition::compare(&id, Op::Eq, session.user_id.as_str()))
-            .build();
+        let soql = Client::username_query(session.user_id.as_str());
         let path = format!("/services/data/v{}/query?q={}", self.config.api_version, soql.encoded().ok()?);
         let request = Call::new(Method::GET, path).request(session, &self.config.client_tag).ok()?;
         let answer = self.send(request).await.ok()?;

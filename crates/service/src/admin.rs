@@ -11,7 +11,7 @@ use axum::{
 use ports::Clock;
 use sync_engine::Store;
 
-use crate::{answer::with_refusals, event_tally::EventTally, health};
+use crate::{SalesforceHealth, answer::with_refusals, event_tally::EventTally, health};
 
 /// The surface of both listeners, in OpenAPI's words.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -25,6 +25,8 @@ pub struct Admin {
     pub clock: Arc<dyn Clock>,
     /// What became of events, if the service listens for them.
     pub events: Option<EventTally>,
+    /// How Salesforce is called, and what it said of its allowance.
+    pub salesforce: Option<SalesforceHealth>,
 }
 
 impl Admin {

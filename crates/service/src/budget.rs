@@ -151,6 +151,11 @@ impl SharedBudget {
         self.gate(platform).state().allowance.standing(self.shares, self.clock.now())
     }
 
+    /// How an allowance would stand by this budget's shares.
+    pub fn standing_at(&self, usage: Usage) -> AllowanceStanding {
+        AllowanceStanding::of(usage, self.shares)
+    }
+
     fn gate(&self, platform: Platform) -> &Arc<Gate> {
         match platform {
             Platform::PartnerCenter => &self.gates[0],

@@ -13,7 +13,9 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use partner_center::TokenSource;
 use ports::{Clock, TokenFacts};
-pub use probe::{Probe, ReferralsProbe, SalesforceProbe, Seen, WebhooksProbe};
+pub use probe::{
+    Probe, ReferralsProbe, SalesforceProbe, Seen, WebhooksProbe, seen_of_portal, seen_of_salesforce,
+};
 use sync_engine::{ConnectionProblem, Store, StoreResult};
 
 /// The key of the Referrals API, and of everything that is wrong with the sign-in as a whole.
@@ -26,6 +28,8 @@ pub const SALESFORCE_CONNECTION: &str = "salesforce.sign_in";
 pub const AGE_PROBLEM: &str = "partner_center.refresh_token";
 /// The key of a client certificate that nears its end.
 pub const CERTIFICATE_PROBLEM: &str = "partner_center.client_certificate";
+/// The key of the certificate of Salesforce's app that nears its end.
+pub const SALESFORCE_CERTIFICATE_PROBLEM: &str = "salesforce.certificate";
 
 /// How often is looked whether a person signed in.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -90,6 +94,8 @@ pub struct ConnectionWatch {
     pub probes: Vec<Arc<dyn Probe>>,
     /// The sign-in's times.
     pub times: SignInTimes,
+    /// When the certificate of Salesforce's app ends, if the configuration names it.
+    pub salesforce_certificate_ends: Option<Timestamp>,
 }
 
 impl ConnectionWatch {
@@ -106,6 +112,12 @@ impl ConnectionWatch {
                 }
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, "the sign-in could not be looked at"),
+            }
+            for probe in &self.probes {
+                if probe.adopts_new_sign_in().await {
+                    tracing::info!(connection = probe.key(), "somebody signed in anew");
+                    next_try = self.clock.now();
+                }
             }
             if self.clock.now() >= next_try {
                 let calm = self.look().await.unwrap_or_else(|error| {
@@ -124,14 +136,24 @@ impl ConnectionWatch {
                 () = self.clock.sleep(LOOK_EVERY) => {}
                 // A refusal that somebody just met is in the memory of the tokens: the look costs no call.
                 () = self.tokens.trouble() => next_try = self.clock.now(),
+                () = self.trouble() => next_try = self.clock.now(),
             }
         }
+    }
+
+    /// Waits for the first trouble of any connection; never over if there is none to wait for.
+    async fn trouble(&self) {
+        let all: Vec<_> = self.probes.iter().map(|probe| probe.trouble()).collect();
+        if all.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        futures::future::select_all(all).await;
     }
 
     /// Renews what is due, tries each connection, and keeps what was seen. Whether all is well.
     async fn look(&self) -> StoreResult<bool> {
         let mut calm = self.renew_if_due().await?;
-        calm &= self.look_at_certificate().await?;
+        calm &= self.look_at_certificates().await?;
         let mut sign_in_failed = false;
         let is_portal = |key: &str| key == REFERRALS_CONNECTION || key == WEBHOOKS_CONNECTION;
         let mut portal_fails = false;
@@ -145,8 +167,8 @@ impl ConnectionWatch {
             let seen = probe.probe().await;
             portal_fails |= is_portal(key) && !matches!(seen, Seen::Works(_));
             match seen {
-                Seen::Works(_) => {
-                    self.store.connection_worked(key, self.clock.now()).await?;
+                Seen::Works(saw) => {
+                    self.store.connection_worked(key, self.clock.now(), &saw).await?;
                 }
                 Seen::NeedsPerson(sentence, next_step) => {
                     calm = false;
@@ -228,17 +250,26 @@ impl ConnectionWatch {
         Ok(false)
     }
 
-    async fn look_at_certificate(&self) -> StoreResult<bool> {
-        let (now, ends) = (self.clock.now(), self.tokens.certificate_ends());
-        let near = ends.filter(|ends| self.times.is_near(*ends, now));
-        let problem = near.map(|ends| {
-            let sentence = format!("The application's certificate ends on {}.", ends.strftime("%Y-%m-%d"));
-            let next = "Upload a new certificate to the application in Entra (Certificates & secrets), name it in \
-                        [partner_center] client_certificate and client_key, and start again.";
-            self.problem(CERTIFICATE_PROBLEM, sentence, next.to_owned())
-        });
-        let calm = problem.is_none();
-        self.keep(CERTIFICATE_PROBLEM, problem).await?;
+    async fn look_at_certificates(&self) -> StoreResult<bool> {
+        let portal = "Upload a new certificate to the application in Entra (Certificates & secrets), name it in \
+                      [partner_center] client_certificate and client_key, and start again.";
+        let crm = "Upload a new certificate to the app in Setup, name its key and it in [salesforce] private_key and \
+                   certificate, and start again.";
+        let certificates = [
+            (CERTIFICATE_PROBLEM, "application", self.tokens.certificate_ends(), portal),
+            (SALESFORCE_CERTIFICATE_PROBLEM, "Salesforce app", self.salesforce_certificate_ends, crm),
+        ];
+        let (now, mut calm) = (self.clock.now(), true);
+        for (key, whose, ends, next) in certificates {
+            let near = ends.filter(|ends| self.times.is_near(*ends, now));
+            let problem = near.map(|ends| {
+                let verb = if ends <= now { "ended" } else { "ends" };
+                let sentence = format!("The {whose}'s certificate {verb} on {}.", ends.strftime("%Y-%m-%d"));
+                self.problem(key, sentence, next.to_owned())
+            });
+            calm &= problem.is_none();
+            self.keep(key, problem).await?;
+        }
         Ok(calm)
     }
 

@@ -2,6 +2,7 @@
 //! registration, the watch of the connections, health, and the shared budget. A library, so that the program and a simulation use the same.
 
 mod admin;
+mod allowance_watch;
 mod answer;
 mod budget;
 mod connections;
@@ -13,21 +14,25 @@ mod health;
 mod listen;
 mod outbound;
 mod registration_watch;
+mod salesforce_health;
 mod tally;
 mod webhooks;
 
 pub use admin::Admin;
+pub use allowance_watch::{ALLOWANCE_PROBLEM, AllowanceWatch};
 pub use budget::{
     AllowanceStanding, BudgetSettings, ConcurrencySettings, Halted, Learnt, PaceSettings, SharedBudget,
     Shares,
 };
 pub use connections::{
     AGE_PROBLEM, CERTIFICATE_PROBLEM, ConnectionWatch, Probe, REFERRALS_CONNECTION, ReferralsProbe,
-    SALESFORCE_CONNECTION, SalesforceProbe, Seen, SignInTimes, WEBHOOKS_CONNECTION, WebhooksProbe,
+    SALESFORCE_CERTIFICATE_PROBLEM, SALESFORCE_CONNECTION, SalesforceProbe, Seen, SignInTimes,
+    WEBHOOKS_CONNECTION, WebhooksProbe, seen_of_portal, seen_of_salesforce,
 };
 pub use event_tally::{EventCounts, EventTally};
 pub use listen::serve;
 pub use outbound::outbound;
 pub use registration_watch::{RegistrationWatch, WEBHOOK_PROBLEM};
+pub use salesforce_health::SalesforceHealth;
 pub use tally::{CallTally, counted};
 pub use webhooks::{RECEIVER_PATH, Receiver};

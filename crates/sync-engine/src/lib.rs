@@ -31,8 +31,8 @@ pub use side::{
     Silence, Source, Stranger, WaitsFor, Wanted, What,
 };
 pub use store::{
-    ArchivedRow, AuditLine, BrakeHold, BrakeLimit, Claim, ClaimRequest, Commit, ConnectionProblem, Counts,
-    Cursor, DealSummary, Disposition, Fence, FixedPath, Hints, IndexEntry, Intent, IntentOutcome, Mark,
-    Prepared, Store, StoreError, StoreResult, Subject, Target, WorkLane, WriteAhead,
+    ArchivedRow, AuditLine, BrakeHold, BrakeLimit, Claim, ClaimRequest, Commit, ConnectionProblem,
+    ConnectionWorked, Counts, Cursor, DealSummary, Disposition, Fence, FixedPath, Hints, IndexEntry, Intent,
+    IntentOutcome, Mark, Prepared, Store, StoreError, StoreResult, Subject, Target, WorkLane, WriteAhead,
 };
 pub use verify::{Difference, Preview, Proof, Standing};

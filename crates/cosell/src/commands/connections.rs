@@ -1,5 +1,7 @@
 //! `cosell connections`: how the three connections are, and what a person has to do.
 
+mod salesforce;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -14,8 +16,9 @@ use service::{
     AGE_PROBLEM, CERTIFICATE_PROBLEM, REFERRALS_CONNECTION, SALESFORCE_CONNECTION, Seen, SignInTimes,
     WEBHOOK_PROBLEM, WEBHOOKS_CONNECTION,
 };
-use sync_engine::{ConnectionProblem, Store as _};
+use sync_engine::{ConnectionProblem, ConnectionWorked, Store as _};
 
+use self::salesforce::SalesforceDetails;
 use super::login::{seen_as_json, seen_as_lines};
 use crate::{
     config::{Config, Loaded},
@@ -28,6 +31,8 @@ const RECENT_TRIES: u32 = 3;
 
 /// The state of a connection that this configuration does not need.
 const NOT_USED: &str = "not used";
+/// The state of a connection that waits for a person to sign in.
+const NEVER_SIGNED_IN: &str = "never signed in";
 
 const CONNECTIONS: [(&str, &str); 3] = [
     (REFERRALS_CONNECTION, "Partner Center referrals"),
@@ -51,7 +56,7 @@ struct Shown {
     name: &'static str,
     key: &'static str,
     state: &'static str,
-    worked: Option<Timestamp>,
+    worked: Option<ConnectionWorked>,
     problem: Option<ConnectionProblem>,
     tried: Option<Seen>,
 }
@@ -59,7 +64,7 @@ struct Shown {
 /// What the store knows of all of them.
 struct Known {
     facts: Option<TokenFacts>,
-    worked: BTreeMap<String, Timestamp>,
+    worked: BTreeMap<String, ConnectionWorked>,
     problems: Vec<ConnectionProblem>,
 }
 
@@ -68,25 +73,40 @@ impl Connections {
         let loaded = Config::load(config)?;
         let times = loaded.config.connections.times();
         let is_first = !loaded.folder.join(&loaded.config.store.path).exists();
+        let mut details = SalesforceDetails::configured(&loaded)?;
         let tested = if self.test {
             let wired = wire(loaded.clone(), if is_first { Access::Own } else { Access::Look })?;
-            test(&wired).await?
+            let tested = test(&wired).await?;
+            details.ask(&wired).await;
+            tested
         } else {
             Vec::new()
         };
-        let known = if is_first && !self.test { Known::nothing() } else { known(&loaded).await? };
+        let known = if is_first && !self.test { Known::nothing() } else { known(&loaded, &mut details).await? };
         let now = SystemClock.now();
         let (mut calm, mut told) = (true, BTreeSet::new());
         for (key, name) in CONNECTIONS {
             let tried = tested.iter().find(|(tried, _)| *tried == key).map(|(_, seen)| seen.clone());
-            let shown = known.shown(key, name, tried, &loaded, times, now);
+            let mut shown = known.shown(key, name, tried, &loaded, times, now);
+            if key == SALESFORCE_CONNECTION && details.lacks_sign_in() {
+                shown.state = NEVER_SIGNED_IN;
+            }
             calm &= shown.is_calm();
             told.extend(shown.told().map(ToOwned::to_owned));
             let has_sign_in = key != SALESFORCE_CONNECTION && shown.state != NOT_USED;
             let sign_in = known.facts.as_ref().filter(|_| has_sign_in);
+            let details = Some(&details).filter(|_| key == SALESFORCE_CONNECTION);
             match format {
-                Format::Json => output::json(&shown.as_json(sign_in, times, now))?,
-                Format::Text => shown.print(sign_in, times, now),
+                Format::Json => {
+                    let mut told = shown.as_json(sign_in, times, now);
+                    if let Some(details) = details {
+                        details.tell(&mut told, now);
+                    }
+                    output::json(&told)?;
+                }
+                Format::Text => {
+                    shown.print(sign_in, details, times, now);
+                }
             }
         }
         for problem in known.others(&told) {
@@ -105,18 +125,20 @@ async fn test(wired: &Wired) -> anyhow::Result<Vec<(&'static str, Seen)>> {
     let mut tested = Vec::new();
     for probe in wired.probes() {
         let seen = probe.probe().await;
-        if matches!(seen, Seen::Works(_)) {
-            wired.store.connection_worked(probe.key(), wired.clock.now()).await?;
+        if let Seen::Works(saw) = &seen {
+            wired.store.connection_worked(probe.key(), wired.clock.now(), saw).await?;
         }
         tested.push((probe.key(), seen));
     }
     Ok(tested)
 }
 
-async fn known(loaded: &Loaded) -> anyhow::Result<Known> {
+async fn known(loaded: &Loaded, details: &mut SalesforceDetails) -> anyhow::Result<Known> {
     let store = open_store(loaded, Access::Read)?;
+    details.read(&store).await?;
     let facts = store.facts(partner_center::TokenConfig::STORE_NAME).await?;
-    let worked = store.connections_worked().await?.into_iter().collect();
+    let worked = store.connections_worked().await?;
+    let worked = worked.into_iter().map(|worked| (worked.key.clone(), worked)).collect();
     let mut problems = store.connection_problems().await?;
     let uses_webhooks = loaded.config.webhook.is_some();
     problems.retain(|problem| still_stands(problem, facts.as_ref(), uses_webhooks));
@@ -148,8 +170,9 @@ impl Known {
         times: SignInTimes,
         now: Timestamp,
     ) -> Shown {
-        let worked = self.worked.get(key).copied();
-        let problem = self.problem(key, worked);
+        let worked = self.worked.get(key).cloned();
+        let worked_at = worked.as_ref().map(|worked| worked.at);
+        let problem = self.problem(key, worked_at);
         if key == WEBHOOKS_CONNECTION && loaded.config.webhook.is_none() {
             return Shown { name, key, state: NOT_USED, worked: None, problem: None, tried: None };
         }
@@ -158,10 +181,10 @@ impl Known {
         let recent =
             SignedDuration::try_from(times.check_every * RECENT_TRIES).unwrap_or(SignedDuration::MAX);
         let state = match (&tried, &problem) {
-            _ if never => "never signed in",
+            _ if never => NEVER_SIGNED_IN,
             (Some(Seen::Works(_)), _) => "ok",
             (Some(Seen::NeedsPerson(..)), _) | (None, Some(_)) => "needs you",
-            (None, None) if worked.is_some_and(|at| now.duration_since(at) < recent) => "ok",
+            (None, None) if worked_at.is_some_and(|at| now.duration_since(at) < recent) => "ok",
             (Some(Seen::NotNow(_)), _) | (None, None) => "unknown",
         };
         Shown { name, key, state, worked, problem, tried }
@@ -201,7 +224,10 @@ impl Shown {
 
     fn next_step(&self) -> Option<&str> {
         match (&self.tried, &self.problem) {
-            _ if self.state == "never signed in" => Some("Run: cosell login partner-center"),
+            _ if self.state == NEVER_SIGNED_IN && self.key == SALESFORCE_CONNECTION => {
+                Some("Run: cosell login salesforce")
+            }
+            _ if self.state == NEVER_SIGNED_IN => Some("Run: cosell login partner-center"),
             (Some(Seen::NeedsPerson(_, next)), _) => Some(next),
             (_, Some(problem)) => Some(&problem.next_step),
             _ if self.state == "unknown" && self.tried.is_none() => Some("Run: cosell connections --test"),
@@ -218,14 +244,21 @@ impl Shown {
             "signed_in_at": sign_in.map(|facts| facts.signed_in_at),
             "renewed_at": sign_in.map(|facts| facts.stored_at),
             "days_left": sign_in.map(|facts| times.days_left(facts, now)),
-            "last_worked_at": self.worked,
+            "last_worked_at": self.worked.as_ref().map(|worked| worked.at),
+            "saw": self.worked.as_ref().map(|worked| &worked.saw),
             "problem": self.problem,
             "next_step": self.next_step(),
             "tried": self.tried.as_ref().map(seen_as_json),
         })
     }
 
-    fn print(&self, sign_in: Option<&TokenFacts>, times: SignInTimes, now: Timestamp) {
+    fn print(
+        &self,
+        sign_in: Option<&TokenFacts>,
+        details: Option<&SalesforceDetails>,
+        times: SignInTimes,
+        now: Timestamp,
+    ) {
         output::line(format!("{:<26}{}", self.name, self.state));
         if let Some(facts) = sign_in {
             let who = facts.account.as_deref().map_or_else(String::new, |account| format!(" as {account}"));
@@ -233,8 +266,14 @@ impl Shown {
             let days = times.days_left(facts, now);
             output::labelled("", &format!("renewed {}, {days} days left", ago(facts.stored_at, now)));
         }
-        if let Some(at) = self.worked {
-            output::labelled("", &format!("worked {}", ago(at, now)));
+        for line in details.map(|details| details.lines(now)).unwrap_or_default() {
+            output::labelled("", &line);
+        }
+        if let Some(worked) = &self.worked {
+            output::labelled("", &format!("worked {}", ago(worked.at, now)));
+            if self.tried.is_none() {
+                output::labelled("", &worked.saw);
+            }
         }
         if let Some(seen) = &self.tried {
             for line in seen_as_lines(seen) {

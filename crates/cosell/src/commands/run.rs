@@ -3,12 +3,19 @@
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
-use service::{Admin, ConnectionWatch, Receiver, RegistrationWatch, serve};
-use sync_engine::Store;
+use connectors::salesforce::Salesforce;
+use ports::{Clock, Lane};
+use service::{
+    Admin, AllowanceWatch, ConnectionWatch, Receiver, RegistrationWatch, SalesforceHealth, serve,
+};
+use store::SqliteStore;
+use sync_engine::{CallScope, Store};
 use tokio::{net::TcpListener, sync::Notify};
 
 use crate::{
     config::Config,
+    org_facts,
+    salesforce_login::certificate_ends,
     wanted_registration::wanted,
     wiring::{Access, wire},
 };
@@ -18,6 +25,8 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
     wired.bind().await?;
     let stop = Arc::new(Notify::new());
     let mut servers = tokio::task::JoinSet::new();
+    let looks = look_at_the_org(Arc::clone(&wired.crm), Arc::clone(&wired.store), Arc::clone(&wired.clock));
+    drop(tokio::spawn(looks));
     let mut events = None;
     if let (Some(webhook), Some(verifier)) = (&wired.loaded.config.webhook, wired.verifier()?) {
         let listener = TcpListener::bind(webhook.listen)
@@ -47,6 +56,15 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
             clock: Arc::clone(&wired.clock),
             probes: wired.probes(),
             times: wired.loaded.config.connections.times(),
+            salesforce_certificate_ends: certificate_ends(&wired.loaded)?,
+        }
+        .run(),
+    );
+    servers.spawn(
+        AllowanceWatch {
+            budget: wired.budget.clone(),
+            store: Arc::clone(&wired.store) as _,
+            clock: Arc::clone(&wired.clock),
         }
         .run(),
     );
@@ -56,7 +74,9 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("cannot listen for probes on {}", admin.listen))?;
         tracing::info!(address = %listener.local_addr()?, "health is told here");
         let store: Arc<dyn Store> = Arc::clone(&wired.store) as _;
-        let admin = Admin { store, clock: Arc::clone(&wired.clock), events };
+        let salesforce =
+            Some(SalesforceHealth { client: wired.salesforce.clone(), budget: wired.budget.clone() });
+        let admin = Admin { store, clock: Arc::clone(&wired.clock), events, salesforce };
         servers.spawn(serve(listener, admin.routes()));
     }
     let told = Arc::clone(&stop);
@@ -68,6 +88,22 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
     wired.engine.run(&stop).await?;
     servers.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells which of the org's options changed since somebody last looked. Nothing waits for it.
+async fn look_at_the_org(crm: Arc<Salesforce>, store: Arc<SqliteStore>, clock: Arc<dyn Clock>) {
+    let features = match crm.features(CallScope { lane: Lane::Background, send_before: None }).await {
+        Ok(features) => features,
+        Err(error) => return tracing::debug!(%error, "the org's options could not be looked at"),
+    };
+    match org_facts::note_features(&store, &features, clock.now()) {
+        Ok(changed) => {
+            for org_facts::Changed { option, before, now } in changed {
+                tracing::info!(option, before, now, "an option of the org changed");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "what was seen of the org could not be kept"),
+    }
 }
 
 /// Waits for Ctrl-C or a termination signal.

@@ -15,6 +15,8 @@ impl Config {
     /// What is wrong with the values, and how to mend it.
     pub(super) fn check(&self) -> Result<(), String> {
         self.check_addresses()?;
+        self.salesforce.check_login()?;
+        self.salesforce.check_allowance()?;
         self.check_times()
     }
 
@@ -40,7 +42,13 @@ impl Config {
                 return Err(format!("[{section}] {key} would send secrets unencrypted\n{fix}"));
             }
         }
-        Ok(())
+        let events = &self.salesforce.events;
+        let fix = "  fix: endpoint = \"https://api.pubsub.salesforce.com:7443\"";
+        match Url::parse(&events.endpoint) {
+            Ok(url) if url.scheme() == "https" => Ok(()),
+            Ok(_) => Err(format!("[salesforce.events] endpoint takes https\n{fix}")),
+            Err(error) => Err(format!("[salesforce.events] endpoint is not an address: {error}\n{fix}")),
+        }
     }
 
     fn check_times(&self) -> Result<(), String> {

@@ -112,6 +112,53 @@ fn times_that_would_renew_too_late_or_ask_without_rest_are_refused_with_the_cure
 }
 
 #[test]
+fn what_is_given_decides_how_salesforce_is_logged_in_to_and_contradictions_are_told_with_the_cure() {
+    let key = "username = \"cosell@example.com\"\nprivate_key = \"file:salesforce.key\"\n";
+    let with = |given: &str| toml::from_str::<Config>(&TEMPLATE.replace(key, given)).unwrap();
+    let secret = "client_secret = \"env:S\"\n";
+    let my_domain = |given: &str| {
+        let text = TEMPLATE.replace("login_url = \"https://login.salesforce.com\"", "login_url = \"https://acme.my.salesforce.com\"");
+        toml::from_str::<Config>(&text.replace(key, given)).unwrap()
+    };
+    for (config, flow) in [
+        (with(key), SalesforceFlow::Jwt),
+        (my_domain(secret), SalesforceFlow::ClientCredentials),
+        (with(""), SalesforceFlow::Login),
+        (with(&format!("{secret}flow = \"login\"\n")), SalesforceFlow::Login),
+        (with(&format!("{key}certificate = \"file:c.pem\"\n")), SalesforceFlow::Jwt),
+    ] {
+        assert_eq!((config.salesforce.flow(), config.check()), (flow, Ok(())));
+    }
+    for (config, says) in [
+        (with(&format!("{key}{secret}")), "not both"),
+        (with(secret), "YOURDOMAIN.my.salesforce.com"),
+        (my_domain(&format!("{secret}username = \"u\"\n")), "Run As"),
+        (with("private_key = \"file:k\"\n"), "username = "),
+        (with("flow = \"jwt\"\n"), "private_key = "),
+        (with("flow = \"client_credentials\"\n"), "client_secret = "),
+        (with(&format!("{key}flow = \"login\"\n")), "leave private_key out"),
+        (with("certificate = \"file:c.pem\"\n"), "private_key = "),
+    ] {
+        let error = config.check().unwrap_err();
+        assert!(error.contains("[salesforce]") && error.contains("fix: ") && error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn the_bounds_of_the_allowance_rise_and_leave_something_for_guards() {
+    let with = |bounds: &str| {
+        let text = TEMPLATE.replace("{ background = 70, reports = 80, others = 95 }", bounds);
+        toml::from_str::<Config>(&text).unwrap().check()
+    };
+    assert_eq!(with("{ background = 50 }"), Ok(()));
+    assert_eq!(with("{ background = 90, reports = 90, others = 99 }"), Ok(()));
+    for wrong in ["{ others = 100 }", "{ background = 85 }", "{ background = 0 }", "{ reports = 96 }"] {
+        let error = with(wrong).unwrap_err();
+        assert!(error.contains("allowance") && error.contains("fix: "), "{wrong}: {error}");
+    }
+}
+
+#[test]
 fn an_empty_secret_is_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("empty"), " \n").unwrap();

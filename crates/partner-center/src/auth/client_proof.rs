@@ -2,15 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
-use aws_lc_rs::{digest, encoding::AsDer as _, rsa::KeyPair, signature::KeyPair as _};
+use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use oauth::RegisteredCertificate;
+pub use oauth::UnfitCertificate;
 use ports::Rng;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::{AuthError, TokenConfig};
 
@@ -49,20 +49,6 @@ pub struct ClientCertificate {
     ends: Timestamp,
 }
 
-/// Why certificate and key cannot be used. Holds nothing of either.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum UnfitCertificate {
-    /// No PEM block of a certificate, or not one that can be read.
-    #[error("the client certificate is no X.509 certificate in PEM")]
-    Certificate,
-    /// No PEM block of an RSA key.
-    #[error("the client key is no RSA key in PEM")]
-    Key,
-    /// The certificate is another key's.
-    #[error("the client key does not belong to the client certificate")]
-    Strangers,
-}
-
 #[derive(Serialize)]
 struct Assertion<'a> {
     aud: &'a str,
@@ -84,22 +70,8 @@ impl ClientCertificate {
         key: &SecretString,
         algorithm: AssertionAlgorithm,
     ) -> Result<Self, UnfitCertificate> {
-        let der = CertificateDer::from_pem_slice(certificate.as_bytes())
-            .map_err(|_| UnfitCertificate::Certificate)?;
-        let (_, parsed) = X509Certificate::from_der(&der).map_err(|_| UnfitCertificate::Certificate)?;
-        let ends = Timestamp::from_second(parsed.validity().not_after.timestamp())
-            .map_err(|_| UnfitCertificate::Certificate)?;
+        let RegisteredCertificate { der, ends } = RegisteredCertificate::from_pem(certificate, key)?;
         let pem = key.expose_secret().as_bytes();
-        let pair = match PrivateKeyDer::from_pem_slice(pem).map_err(|_| UnfitCertificate::Key)? {
-            PrivateKeyDer::Pkcs8(der) => KeyPair::from_pkcs8(der.secret_pkcs8_der()),
-            PrivateKeyDer::Pkcs1(der) => KeyPair::from_der(der.secret_pkcs1_der()),
-            _ => return Err(UnfitCertificate::Key),
-        }
-        .map_err(|_| UnfitCertificate::Key)?;
-        let public = pair.public_key().as_der().map_err(|_| UnfitCertificate::Key)?;
-        if public.as_ref() != parsed.public_key().raw {
-            return Err(UnfitCertificate::Strangers);
-        }
         let thumbprint = |algorithm| URL_SAFE_NO_PAD.encode(digest::digest(algorithm, &der));
         Ok(Self {
             key: EncodingKey::from_rsa_pem(pem).map_err(|_| UnfitCertificate::Key)?,

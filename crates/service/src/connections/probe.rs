@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use partner_center::{AuthError, CallContext, ListQuery};
 use ports::{Lane, RetryClass};
-use salesforce::{FieldPath, ObjectName, soql::Select};
 
 use super::{REFERRALS_CONNECTION, SALESFORCE_CONNECTION, WEBHOOKS_CONNECTION};
 
@@ -18,7 +17,7 @@ pub enum Seen {
     NotNow(String),
 }
 
-/// Tries a connection by one harmless call.
+/// Tries a connection by a harmless call.
 #[async_trait]
 pub trait Probe: Send + Sync + 'static {
     /// The connection's key in the store.
@@ -29,6 +28,16 @@ pub trait Probe: Send + Sync + 'static {
 
     /// Makes the call.
     async fn probe(&self) -> Seen;
+
+    /// Begins anew if a person signed in since the last look; whether that was so.
+    async fn adopts_new_sign_in(&self) -> bool {
+        false
+    }
+
+    /// Waits until the connection meets a refusal that only a person can end, and that was not known already.
+    async fn trouble(&self) {
+        std::future::pending().await
+    }
 }
 
 /// Reads one referral.
@@ -37,7 +46,7 @@ pub struct ReferralsProbe(pub partner_center::Client);
 /// Reads the webhook registration.
 pub struct WebhooksProbe(pub partner_center::Client);
 
-/// Asks the org who it is.
+/// Asks the org who it is, and as whom it is called.
 pub struct SalesforceProbe(pub salesforce::Client);
 
 #[async_trait]
@@ -58,7 +67,7 @@ impl Probe for ReferralsProbe {
                 Some(count) if count > 1 => format!("{count} referrals are visible"),
                 _ => "referrals are visible".to_owned(),
             }),
-            Err(error) => seen(&error),
+            Err(error) => seen_of_portal(&error),
         }
     }
 }
@@ -77,7 +86,7 @@ impl Probe for WebhooksProbe {
         match self.0.registered(CallContext::new(Lane::Background)).await {
             Ok(Some(_)) => Seen::Works("a registration stands".to_owned()),
             Ok(None) => Seen::Works("no registration stands".to_owned()),
-            Err(error) => seen(&error),
+            Err(error) => seen_of_portal(&error),
         }
     }
 }
@@ -94,32 +103,70 @@ impl Probe for SalesforceProbe {
 
     async fn probe(&self) -> Seen {
         match self.asked().await {
-            Ok(org) => Seen::Works(format!("org {org} answers")),
-            Err(error) => match error.class() {
-                RetryClass::Person | RetryClass::Authenticate | RetryClass::Bug => Seen::NeedsPerson(
-                    format!("{}.", capital(&error.to_string())),
-                    "Check login_url, consumer_key, username and private_key of [salesforce], and the integration \
-                     user's app policies and permissions in Setup."
-                        .to_owned(),
-                ),
-                _ => Seen::NotNow(capital(&error.to_string())),
-            },
+            Ok(saw) => Seen::Works(saw),
+            Err(error) => seen_of_salesforce(&error),
         }
+    }
+
+    async fn adopts_new_sign_in(&self) -> bool {
+        self.0.adopt_new_sign_in().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the sign-in of Salesforce could not be looked at");
+            false
+        })
+    }
+
+    async fn trouble(&self) {
+        self.0.trouble().await;
     }
 }
 
 impl SalesforceProbe {
-    /// Asks who the org is: every user may, and it is one row.
-    async fn asked(&self) -> salesforce::Result<salesforce::OrgId> {
-        let object = ObjectName::new("Organization").expect("a constant that is a name");
-        let id = FieldPath::new("Id").expect("a constant that is a name");
-        let organization = Select::from(&object).fields(&[id]).build();
-        self.0.query(salesforce::CallContext::new(Lane::Background), &organization).await?;
-        self.0.org_id().await
+    /// Where the session leads, for a person.
+    async fn asked(&self) -> salesforce::Result<String> {
+        // Of the lane that is halted late: whether the org answers is asked for a person, and rarely.
+        let context = salesforce::CallContext::new(Lane::Now);
+        let standing = self.0.organization(context).await?;
+        let kind = match standing.is_sandbox {
+            Some(true) => ", a sandbox",
+            Some(false) => ", production",
+            None => "",
+        };
+        let user = match self.0.username(context).await {
+            Ok(Some(name)) => name,
+            // Who it is stands in the session, too; the name is for people.
+            _ => standing.user_id.to_string(),
+        };
+        let (org, flow, instance) = (standing.org_id, self.0.flow().name(), standing.instance);
+        Ok(format!("org {org}{kind}; as {user} ({flow}); at {instance}"))
     }
 }
 
-fn seen(error: &partner_center::Error) -> Seen {
+/// What a failed call of Salesforce means for a person.
+pub fn seen_of_salesforce(error: &salesforce::Error) -> Seen {
+    // A store that cannot open the sign-in says how to mend it; waiting mends nothing.
+    if let salesforce::Error::NotGranted { reason } = error
+        && let Some((sentence, fix)) = reason.split_once("\n  fix: ")
+    {
+        return Seen::NeedsPerson(format!("{}.", capital(sentence)), format!("{}.", capital(fix)));
+    }
+    match error.class() {
+        RetryClass::Person | RetryClass::Authenticate | RetryClass::Bug => {
+            let next = error.next_step().map_or_else(
+                || {
+                    "Check login_url, consumer_key and what is given beside them in [salesforce], and the integration \
+                     user's app policies and permissions in Setup."
+                        .to_owned()
+                },
+                |next| format!("{}.", capital(next).trim_end_matches('.')),
+            );
+            Seen::NeedsPerson(format!("{}.", capital(&error.to_string())), next)
+        }
+        _ => Seen::NotNow(capital(&error.to_string())),
+    }
+}
+
+/// What a refusal of Partner Center's says about the connection.
+pub fn seen_of_portal(error: &partner_center::Error) -> Seen {
     if let partner_center::Error::Auth { source, .. } = error
         && let Some(next) = source.next_step()
     {

@@ -113,6 +113,7 @@ impl Idle {
             clock: Arc::clone(&self.clock),
             probes,
             times: SignInTimes::default(),
+            salesforce_certificate_ends: None,
         };
         tokio::spawn(watch.run());
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use sync_engine::ConnectionProblem;
+use sync_engine::{ConnectionProblem, ConnectionWorked};
 
 use super::{columns::Micros, fault::Outcome};
 
@@ -44,18 +44,20 @@ pub(super) fn all(sql: &Connection) -> Outcome<Vec<ConnectionProblem>> {
 }
 
 /// The connection worked: what was wrong with it is over.
-pub(super) fn worked(sql: &Connection, key: &str, at: Timestamp) -> Outcome<()> {
+pub(super) fn worked(sql: &Connection, key: &str, at: Timestamp, saw: &str) -> Outcome<()> {
     set(sql, key, None)?;
     sql.prepare_cached(
-        "INSERT INTO connection_worked (key, at) VALUES (?1, ?2)
-         ON CONFLICT (key) DO UPDATE SET at = max(at, excluded.at)",
+        "INSERT INTO connection_worked (key, at, saw) VALUES (?1, ?2, ?3)
+         ON CONFLICT (key) DO UPDATE SET at = excluded.at, saw = excluded.saw WHERE excluded.at >= at",
     )?
-    .execute(params![key, Micros(at)])?;
+    .execute(params![key, Micros(at), saw])?;
     Ok(())
 }
 
-pub(super) fn last_worked(sql: &Connection) -> Outcome<Vec<(String, Timestamp)>> {
-    let mut statement = sql.prepare_cached("SELECT key, at FROM connection_worked ORDER BY key")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Micros>(1)?.0)))?;
+pub(super) fn last_worked(sql: &Connection) -> Outcome<Vec<ConnectionWorked>> {
+    let mut statement = sql.prepare_cached("SELECT key, at, saw FROM connection_worked ORDER BY key")?;
+    let rows = statement.query_map([], |row| {
+        Ok(ConnectionWorked { key: row.get(0)?, at: row.get::<_, Micros>(1)?.0, saw: row.get(2)? })
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

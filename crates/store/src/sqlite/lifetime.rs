@@ -22,6 +22,14 @@ pub(super) fn require_tenant(sql: &Connection, tenant_id: &str) -> Outcome<()> {
     require_one(sql, "tenant", tenant_id).map(drop)
 }
 
+/// The Salesforce org that the store is bound to, if it is.
+pub(super) fn org(sql: &Connection) -> Outcome<Option<String>> {
+    Ok(sql
+        .prepare_cached("SELECT identity FROM connection WHERE kind = 'Salesforce org'")?
+        .query_row([], |row| row.get(0))
+        .optional()?)
+}
+
 /// Whether the store is bound to `given`; false if it is not bound yet.
 fn require_one(sql: &Connection, kind: &'static str, given: &str) -> Outcome<bool> {
     let stored: Option<String> = sql

@@ -90,6 +90,11 @@ impl SqliteStore {
         self.read(|sql| lifetime::require_tenant(sql, tenant_id))
     }
 
+    /// The Salesforce org that the store is bound to, if it is bound yet.
+    pub fn bound_org(&self) -> StoreResult<Option<String>> {
+        self.read(|sql| lifetime::org(sql))
+    }
+
     /// Folds the write-ahead log into the file and cuts it to nothing. Dropping the store does it too.
     pub fn checkpoint(&self) -> StoreResult<()> {
         let fold = || -> Outcome<()> {

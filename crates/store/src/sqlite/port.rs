@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use deal_model::{Deal, DealId, Fingerprint, RecordId, Side, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use sync_engine::{
-    ArchivedRow, AuditLine, BrakeHold, Claim, ClaimRequest, Commit, ConnectionProblem, Counts, Cursor,
-    DealSummary, Fence, FixedPath, IndexEntry, Intent, LeadMemory, Mark, Prepared, Store, StoreResult,
-    WriteAhead,
+    ArchivedRow, AuditLine, BrakeHold, Claim, ClaimRequest, Commit, ConnectionProblem, ConnectionWorked,
+    Counts, Cursor, DealSummary, Fence, FixedPath, IndexEntry, Intent, LeadMemory, Mark, Prepared, Store,
+    StoreResult, WriteAhead,
 };
 
 use super::{
@@ -140,11 +140,11 @@ impl Store for SqliteStore {
         self.read(|sql| connections::all(sql))
     }
 
-    async fn connection_worked(&self, key: &str, at: Timestamp) -> StoreResult<()> {
-        self.write_beside(|sql| connections::worked(sql, key, at))
+    async fn connection_worked(&self, key: &str, at: Timestamp, saw: &str) -> StoreResult<()> {
+        self.write_beside(|sql| connections::worked(sql, key, at, saw))
     }
 
-    async fn connections_worked(&self) -> StoreResult<Vec<(String, Timestamp)>> {
+    async fn connections_worked(&self) -> StoreResult<Vec<ConnectionWorked>> {
         self.read(|sql| connections::last_worked(sql))
     }
 

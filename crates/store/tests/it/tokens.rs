@@ -3,7 +3,7 @@
 use ports::TokenStore as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{Options, SealKey, SqliteStore};
-use sync_engine::ConnectionProblem;
+use sync_engine::{ConnectionProblem, ConnectionWorked};
 
 use crate::ground::{Ground, at};
 
@@ -11,6 +11,10 @@ const SECRET: &str = "refresh-token-0123456789-planted";
 
 fn sealed(ground: &Ground, key: u8) -> SqliteStore {
     ground.open_with(Options { seal_key: Some(SealKey::new([key; SealKey::BYTES])), ..Options::default() })
+}
+
+fn worked(at: jiff::Timestamp) -> ConnectionWorked {
+    ConnectionWorked { key: "portal".to_owned(), at, saw: "it answers".to_owned() }
 }
 
 fn secret() -> SecretString {
@@ -89,8 +93,8 @@ async fn a_command_beside_the_owner_writes_tokens_and_what_worked_and_nothing_el
     looker.sign_in("portal", SecretString::from("person's"), None).await.unwrap();
     looker.challenge("portal", Some("{}")).await.unwrap();
     assert_eq!(owner.facts("portal").await.unwrap().unwrap().challenge.as_deref(), Some("{}"));
-    looker.connection_worked("portal", at(5)).await.unwrap();
-    assert_eq!(owner.connections_worked().await.unwrap(), [("portal".to_owned(), at(5))]);
+    looker.connection_worked("portal", at(5), "it answers").await.unwrap();
+    assert_eq!(owner.connections_worked().await.unwrap(), [worked(at(5))]);
 
     let problem = ConnectionProblem {
         key: "portal".to_owned(),
@@ -112,7 +116,7 @@ async fn a_command_beside_the_owner_writes_tokens_and_what_worked_and_nothing_el
         assert!(refused.contains("for reading only"), "{refused}");
     }
     // The permission to write one thing has not opened the door for others after it.
-    looker.connection_worked("portal", at(7)).await.unwrap();
+    looker.connection_worked("portal", at(7), "it answers").await.unwrap();
     looker.heartbeat(at(7)).await.unwrap_err();
 }
 
@@ -212,9 +216,9 @@ async fn a_connection_that_was_seen_to_work_has_no_problem_any_more_whoever_saw_
         owner.connection_problem(key, Some(&problem(key))).await.unwrap();
     }
     let looker = SqliteStore::open_beside(ground.path(), Options::default()).unwrap();
-    looker.connection_worked("portal", at(5)).await.unwrap();
-    looker.connection_worked("portal", at(3)).await.unwrap();
+    looker.connection_worked("portal", at(5), "it answers").await.unwrap();
+    looker.connection_worked("portal", at(3), "it answers").await.unwrap();
     assert_eq!(owner.connection_problems().await.unwrap(), [problem("crm")]);
-    assert_eq!(owner.connections_worked().await.unwrap(), [("portal".to_owned(), at(5))]);
+    assert_eq!(owner.connections_worked().await.unwrap(), [worked(at(5))]);
     looker.connection_problem("crm", None).await.unwrap_err();
 }

@@ -21,7 +21,7 @@ use crate::LeadMemory;
 pub use births::{IndexEntry, Intent, IntentOutcome};
 pub use commit::{AuditLine, BrakeLimit, Commit, Prepared, WriteAhead};
 pub use fixed::FixedPath;
-pub use overview::{ArchivedRow, BrakeHold, ConnectionProblem, Counts, DealSummary};
+pub use overview::{ArchivedRow, BrakeHold, ConnectionProblem, ConnectionWorked, Counts, DealSummary};
 pub use work::{Claim, ClaimRequest, Cursor, Disposition, Fence, Hints, Mark, Subject, Target, WorkLane};
 
 /// Why the store could not do it.
@@ -168,11 +168,12 @@ pub trait Store: Send + Sync + 'static {
     /// All problems of connections.
     async fn connection_problems(&self) -> StoreResult<Vec<ConnectionProblem>>;
 
-    /// A connection was seen to work: its problem is over. Also by a command beside the store's owner.
-    async fn connection_worked(&self, key: &str, at: Timestamp) -> StoreResult<()>;
+    /// A connection was seen to work: its problem is over. `saw` is for a person. Also by a command beside the store's
+    /// owner.
+    async fn connection_worked(&self, key: &str, at: Timestamp, saw: &str) -> StoreResult<()>;
 
-    /// When each connection was last seen to work, by key.
-    async fn connections_worked(&self) -> StoreResult<Vec<(String, Timestamp)>>;
+    /// When each connection was last seen to work, and what was seen, by key.
+    async fn connections_worked(&self) -> StoreResult<Vec<ConnectionWorked>>;
 
     /// Remembers a place that the portal was seen to refuse changes of.
     async fn fix_path(&self, fixed: &FixedPath) -> StoreResult<()>;

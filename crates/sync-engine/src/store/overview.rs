@@ -62,6 +62,17 @@ pub struct ConnectionProblem {
     pub since: Timestamp,
 }
 
+/// A connection that was seen to work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionWorked {
+    /// Which one.
+    pub key: String,
+    /// When, the last time.
+    pub at: Timestamp,
+    /// What was seen, for a person.
+    pub saw: String,
+}
+
 /// Numbers over the whole store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {

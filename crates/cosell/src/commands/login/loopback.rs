@@ -29,8 +29,20 @@ const PAGE: &str = "Go back to the terminal: it says whether it worked. You can 
 const STRANGER: &str = "This is not the answer that the terminal waits for.\n";
 const GONE: &str = "This sign-in was answered already.\n";
 
+/// Whose sign-in is waited for: what complaints are about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker {
+    /// The section of the configuration.
+    pub(super) section: &'static str,
+    /// What works on any free port.
+    pub(super) example: &'static str,
+    /// What else can be done, to stand at a sentence's end.
+    pub(super) otherwise: &'static str,
+}
+
 /// A listener on this machine alone.
 pub(super) struct Loopback {
+    asker: Asker,
     listener: TcpListener,
     redirect: Url,
     /// As it was configured, a slash at its end included: the platform compares letter by letter.
@@ -58,10 +70,11 @@ enum Came {
 
 impl Loopback {
     /// Listens where `redirect` says: a plain http address of this machine; without a port, on any free one.
-    pub(super) async fn bind(configured: &str) -> anyhow::Result<Self> {
-        let fix = "\n  fix: login_redirect = \"http://127.0.0.1\"";
+    pub(super) async fn bind(asker: Asker, configured: &str) -> anyhow::Result<Self> {
+        let Asker { section, example, otherwise } = asker;
+        let fix = format!("\n  fix: login_redirect = \"{example}\"");
         let mut redirect = Url::parse(configured)
-            .map_err(|_| anyhow::anyhow!("[partner_center] login_redirect is no address{fix}"))?;
+            .map_err(|_| anyhow::anyhow!("[{section}] login_redirect is no address{fix}"))?;
         let address = match redirect.host() {
             Some(Host::Domain("localhost")) => Some(Ipv4Addr::LOCALHOST),
             Some(Host::Ipv4(address)) => Some(address).filter(Ipv4Addr::is_loopback),
@@ -69,13 +82,13 @@ impl Loopback {
         };
         let is_plain = redirect.scheme() == "http" && redirect.query().is_none();
         let Some(address) = address.filter(|_| is_plain) else {
-            bail!("[partner_center] login_redirect is not a plain http address of this machine{fix}");
+            bail!("[{section}] login_redirect is not a plain http address of this machine{fix}");
         };
         let port = redirect.port().unwrap_or(0);
         let listener = TcpListener::bind(SocketAddr::from((address, port))).await.with_context(|| {
             format!(
-                "cannot listen on {address}:{port} for the browser\n  fix: end what listens there, or \
-                 login_redirect = \"http://127.0.0.1\" (any free port), or --device-code"
+                "cannot listen on {address}:{port} for the browser\n  fix: end what listens there, or name \
+                 another place in [{section}] login_redirect{otherwise}"
             )
         })?;
         let port = listener.local_addr()?.port();
@@ -83,7 +96,7 @@ impl Loopback {
         let written = redirect.as_str();
         let written = if configured.ends_with('/') { written } else { written.trim_end_matches('/') };
         let written = written.to_owned();
-        Ok(Self { listener, redirect, written })
+        Ok(Self { asker, listener, redirect, written })
     }
 
     /// The address that the platform sends the browser back to.
@@ -115,7 +128,8 @@ impl Loopback {
             None => Ok(None),
             Some(Came::TooManyStrangers) => bail!(
                 "nobody is signed in: {MAX_STRANGERS} requests came that are not this sign-in's answer\n  fix: close \
-                 old sign-in pages and run it again, or use --device-code"
+                 old sign-in pages and run it again{}",
+                self.asker.otherwise
             ),
         }
     }
@@ -160,6 +174,9 @@ fn plain(status: StatusCode, text: &'static str) -> Response {
 mod tests {
     use super::*;
 
+    const ASKER: Asker =
+        Asker { section: "partner_center", example: "http://127.0.0.1", otherwise: ", or use --device-code" };
+
     async fn asked(url: String) -> (u16, String) {
         let answer = reqwest::get(url).await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
@@ -167,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_request_is_the_answer_and_a_second_finds_nobody() {
-        let loopback = Loopback::bind("http://127.0.0.1/back").await.unwrap();
+        let loopback = Loopback::bind(ASKER, "http://127.0.0.1/back").await.unwrap();
         let redirect = loopback.redirect().to_owned();
         assert!(redirect.starts_with("http://127.0.0.1:") && redirect.ends_with("/back"), "{redirect}");
         let waiting = tokio::spawn(loopback.answer(SecretString::from("s1"), Duration::from_secs(10)));
@@ -189,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_is_waited_for_for_ever() {
-        let loopback = Loopback::bind("http://localhost").await.unwrap();
+        let loopback = Loopback::bind(ASKER, "http://localhost").await.unwrap();
         assert!(!loopback.redirect().ends_with('/'), "nothing is added to what is registered");
         let state = SecretString::from("s1");
         assert_eq!(loopback.answer(state, Duration::from_millis(20)).await.unwrap(), None);
@@ -197,7 +214,7 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_are_turned_away_a_bounded_number_of_times() {
-        let loopback = Loopback::bind("http://127.0.0.1").await.unwrap();
+        let loopback = Loopback::bind(ASKER, "http://127.0.0.1").await.unwrap();
         let redirect = loopback.redirect().to_owned();
         let waiting = tokio::spawn(loopback.answer(SecretString::from("s1"), Duration::from_mins(1)));
         for _ in 0..MAX_STRANGERS {
@@ -211,11 +228,11 @@ mod tests {
     async fn the_configured_address_is_listened_on_and_a_taken_port_says_what_to_do() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let taken = listener.local_addr().unwrap().port();
-        let error = Loopback::bind(&format!("http://127.0.0.1:{taken}")).await.err().unwrap();
+        let error = Loopback::bind(ASKER, &format!("http://127.0.0.1:{taken}")).await.err().unwrap();
         assert!(format!("{error:#}").contains("fix: end what listens there"), "{error:#}");
         if cfg!(target_os = "linux") {
             // Another address of this machine is another place.
-            let elsewhere = Loopback::bind(&format!("http://127.0.0.2:{taken}")).await.unwrap();
+            let elsewhere = Loopback::bind(ASKER, &format!("http://127.0.0.2:{taken}")).await.unwrap();
             assert_eq!(elsewhere.listener.local_addr().unwrap().ip().to_string(), "127.0.0.2");
         }
     }
@@ -229,7 +246,8 @@ mod tests {
             "127.0.0.1",
             "http://127.0.0.1/?a=b",
         ] {
-            let error = Loopback::bind(wrong).await.err().unwrap_or_else(|| panic!("{wrong}")).to_string();
+            let error =
+                Loopback::bind(ASKER, wrong).await.err().unwrap_or_else(|| panic!("{wrong}")).to_string();
             assert!(error.contains("fix: login_redirect"), "{error}");
         }
     }

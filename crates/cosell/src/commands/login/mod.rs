@@ -1,12 +1,15 @@
 //! `cosell login`: a person signs in once, and every connection that rests on it is tried.
 
+mod browser;
 mod loopback;
+mod salesforce;
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Subcommand};
-use loopback::Loopback;
+use browser::{PATIENCE, has_display, sent};
+use loopback::{Asker, Loopback};
 use partner_center::{SignIn, SignInError, SignedIn, TokenConfig};
 use ports::{Clock, Rng, SystemClock, SystemRng, TokenStore};
 use serde_json::{Value, json};
@@ -21,8 +24,9 @@ use crate::{
     wiring::{Access, budget, open_store_beside, portal_client_config, portal_probes},
 };
 
-/// How long the browser is waited for.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// Who waits for the browser.
+const ASKER: Asker =
+    Asker { section: "partner_center", example: "http://127.0.0.1", otherwise: ", or use --device-code" };
 
 /// Signs in, once, for everything that needs it.
 #[derive(Debug, Args)]
@@ -41,6 +45,14 @@ enum Platform {
     /// running service takes it up by itself. Exit status 0 only if referrals
     /// and, with `[webhook]`, webhooks answered.
     PartnerCenter(PartnerCenter),
+    /// Signs in to Salesforce as the user that Cosell works as, for a
+    /// configuration with neither a private key nor client credentials.
+    ///
+    /// In a browser on this machine, which comes back to login_redirect; the
+    /// address is printed and can be opened by hand. The sign-in is kept, sealed,
+    /// in the store; a running service takes it up by itself. Exit status 0 only
+    /// if the org answered.
+    Salesforce(salesforce::SalesforceLogin),
 }
 
 #[derive(Debug, Args)]
@@ -58,19 +70,17 @@ struct PartnerCenter {
 
 impl Login {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
-        let Platform::PartnerCenter(way) = self.platform;
-        way.run(Config::load(config)?, format).await
+        let loaded = Config::load(config)?;
+        match self.platform {
+            Platform::PartnerCenter(way) => way.run(loaded, format).await,
+            Platform::Salesforce(way) => way.run(loaded, format).await,
+        }
     }
 }
 
 impl PartnerCenter {
     async fn run(self, loaded: Loaded, format: Format) -> anyhow::Result<ExitCode> {
-        if loaded.config.store.seal_key.is_none() {
-            bail!(
-                "the sign-in is kept sealed, and [store] has no seal_key\n  fix: seal_key = \
-                 \"env:COSELL_SEAL_KEY\", with 32 random bytes in base64 in that variable (openssl rand -base64 32)"
-            );
-        }
+        require_seal_key(&loaded)?;
         let store = open_store_beside(&loaded)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
@@ -138,6 +148,17 @@ impl PartnerCenter {
     }
 }
 
+/// A sign-in is never kept in the clear.
+fn require_seal_key(loaded: &Loaded) -> anyhow::Result<()> {
+    if loaded.config.store.seal_key.is_none() {
+        bail!(
+            "the sign-in is kept sealed, and [store] has no seal_key\n  fix: seal_key = \
+             \"env:COSELL_SEAL_KEY\", with 32 random bytes in base64 in that variable (openssl rand -base64 32)"
+        );
+    }
+    Ok(())
+}
+
 /// Says that nobody needs the webhooks' connection here.
 fn tell_unused(format: Format) -> anyhow::Result<()> {
     let name = "Partner Center webhooks";
@@ -157,8 +178,8 @@ async fn tried(
 ) -> anyhow::Result<bool> {
     let seen = probe.probe().await;
     let works = matches!(seen, Seen::Works(_));
-    if works {
-        store.connection_worked(probe.key(), clock.now()).await?;
+    if let Seen::Works(saw) = &seen {
+        store.connection_worked(probe.key(), clock.now(), saw).await?;
     }
     match format {
         Format::Json => {
@@ -241,25 +262,10 @@ async fn by_browser_on_this_machine(
     open: bool,
     format: Format,
 ) -> anyhow::Result<SignedIn> {
-    let loopback = Loopback::bind(&loaded.config.partner_center.login_redirect).await?;
+    let loopback = Loopback::bind(ASKER, &loaded.config.partner_center.login_redirect).await?;
     let authorization = person.authorization(loopback.redirect()).map_err(|error| failed(&error))?;
     let address = authorization.address.to_string();
-    match format {
-        Format::Json => output::json(&json!({ "step": "browser", "address": address }))?,
-        Format::Text => {
-            let how = if open {
-                "A browser opens. If it does not, open"
-            } else {
-                "Open in a browser on this machine"
-            };
-            output::line(how);
-            output::line(&address);
-            output::line("and sign in as the user that Cosell is to work as.");
-        }
-    }
-    if open {
-        open_browser(&address);
-    }
+    sent(&address, open, format)?;
     let Some(query) = loopback.answer(authorization.state().clone(), PATIENCE).await? else {
         bail!(
             "nobody is signed in: the browser did not come back within {} minutes\n  fix: run it again, or use \
@@ -268,35 +274,4 @@ async fn by_browser_on_this_machine(
         );
     };
     person.redeem(authorization, &query).await.map_err(|error| failed(&error))
-}
-
-/// Whether a browser can be shown to the person who runs this.
-fn has_display() -> bool {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if set("SSH_CONNECTION") {
-        return false;
-    }
-    cfg!(any(target_os = "macos", windows)) || set("DISPLAY") || set("WAYLAND_DISPLAY")
-}
-
-/// A browser that does not open is no failure: the address is printed.
-fn open_browser(address: &str) {
-    let (program, arguments): (&str, &[&str]) = if cfg!(target_os = "macos") {
-        ("open", &[])
-    } else if cfg!(windows) {
-        ("rundll32", &["url.dll,FileProtocolHandler"])
-    } else {
-        ("xdg-open", &[])
-    };
-    let quiet = std::process::Stdio::null;
-    let opened = std::process::Command::new(program)
-        .args(arguments)
-        .arg(address)
-        .stdin(quiet())
-        .stdout(quiet())
-        .stderr(quiet())
-        .spawn();
-    if let Err(error) = opened {
-        tracing::debug!(%error, "no browser could be opened");
-    }
 }

@@ -238,7 +238,8 @@ CREATE TABLE connection_problem (
 -- When each connection was last seen to work.
 CREATE TABLE connection_worked (
     key TEXT PRIMARY KEY,
-    at  INTEGER NOT NULL
+    at  INTEGER NOT NULL,
+    saw TEXT NOT NULL                          -- what was seen, for a person
 ) STRICT, WITHOUT ROWID;
 
 -- Places of the referral that the portal was seen to refuse changes of: written at creation only. They are forgotten when
