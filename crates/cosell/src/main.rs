@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod holds;
 mod mapping_files;
+mod org_facts;
 mod output;
 mod sign_in;
 mod wanted_registration;
@@ -39,6 +40,14 @@ enum Command {
     Login(commands::login::Login),
     /// Shows how the three connections are, and tries them.
     Connections(commands::connections::Connections),
+    /// Checks everything that is needed, and says how to mend what is missing.
+    ///
+    /// Each line says pass, FAIL, or -- for what cannot be checked from here:
+    /// then it says what to look at by hand. Only what was seen over an API, or
+    /// in the files of this machine, passes. Writes nothing but what it found out
+    /// about the org, for the service, into the store. Exit status 0 only if
+    /// nothing fails.
+    Check(commands::check::Check),
     /// Serves: keeps every opted-in deal in step until it is stopped.
     Run,
     /// Works until nothing is due, and ends.
@@ -96,6 +105,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Init(init) => init.run(config, format),
         Command::Login(login) => login.run(config, format).await,
         Command::Connections(connections) => connections.run(config, format).await,
+        Command::Check(check) => check.run(config, format).await,
         Command::Run => commands::run::run(config).await,
         Command::Sync(sync) => sync.run(config, format).await,
         Command::Plan(plan) => plan.run(config, format).await,

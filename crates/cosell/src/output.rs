@@ -51,9 +51,19 @@ const LABEL: usize = 13;
 
 /// Prints a text behind a label, wrapped at 80 columns.
 pub(crate) fn labelled(label: &str, text: &str) {
-    for (number, text) in wrapped(text, LABEL).iter().enumerate() {
-        let label = if number == 0 { label } else { "" };
-        line(format!("{label:LABEL$}{text}").trim_end());
+    aligned(label, LABEL, text);
+}
+
+/// Prints a text that begins at `column`, behind its head, wrapped at 80 columns. A head that is too long for that
+/// stands on a line of its own.
+pub(crate) fn aligned(head: &str, column: usize, text: &str) {
+    let fits = head.chars().count() < column;
+    if !fits {
+        line(head);
+    }
+    for (number, text) in wrapped(text, column).iter().enumerate() {
+        let head = if number == 0 && fits { head } else { "" };
+        line(format!("{head:column$}{text}").trim_end());
     }
 }
 

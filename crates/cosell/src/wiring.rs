@@ -37,6 +37,8 @@ pub(crate) struct Wired {
     pub(crate) salesforce: salesforce::Client,
     pub(crate) partner_center: partner_center::Client,
     pub(crate) portal: Arc<PartnerCenter>,
+    pub(crate) crm: Arc<Salesforce>,
+    pub(crate) mapping: Arc<Mapping>,
     pub(crate) tokens: Arc<partner_center::TokenSource>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) http: HttpService,
@@ -79,7 +81,7 @@ pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<
     Ok(Arc::new(store))
 }
 
-fn seal_key(place: &SecretRef, folder: &Path) -> anyhow::Result<SealKey> {
+pub(crate) fn seal_key(place: &SecretRef, folder: &Path) -> anyhow::Result<SealKey> {
     let text = place.read(folder)?;
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(text.expose_secret().trim())
@@ -139,10 +141,11 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
         salesforce_config(&loaded)?,
     )?;
     let crm = Salesforce::new(salesforce_client.clone(), Arc::clone(&mapping), crm_settings(config));
+    let crm = Arc::new(crm);
 
     let engine = Engine::new(Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,
-        crm: Arc::new(crm),
+        crm: Arc::clone(&crm) as Arc<dyn sync_engine::Side>,
         portal: Arc::clone(&portal) as Arc<dyn sync_engine::Side>,
         specs: Arc::new(specs(&mapping, config)),
         mapping: mapping.version().to_owned(),
@@ -157,6 +160,8 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
         salesforce: salesforce_client,
         partner_center: portal_client,
         portal,
+        crm,
+        mapping,
         tokens,
         clock,
         http,

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod check;
 pub(crate) mod connections;
 pub(crate) mod deals;
 pub(crate) mod demo;

@@ -231,6 +231,8 @@ pub(crate) struct Knobs {
     pub(crate) storage_full_status: u16,
     /// The username that assignment rules give new leads to.
     pub(crate) lead_assignee: Option<String>,
+    /// How long a deploy takes, in milliseconds; it is done at the next call at the soonest.
+    pub(crate) deploy_ms: u64,
     /// Whether an external id that ends like a domain name is not found in a path (salesforce reference, 2.6).
     pub(crate) domain_like_keys_lost: bool,
     /// Whether subrequests of a composite are answered as if they had no conditional headers.
@@ -306,6 +308,7 @@ impl Default for Knobs {
             storage_full: false,
             storage_full_status: 400,
             lead_assignee: None,
+            deploy_ms: 0,
             domain_like_keys_lost: true,
             composite_ignores_conditions: false,
             locked_rows: Vec::new(),

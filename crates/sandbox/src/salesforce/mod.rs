@@ -102,6 +102,7 @@ impl Salesforce {
             state.org.tables.take_committed();
         }
         state.org.run_due(now);
+        state.org.run_deploys(now);
         state.org.run_jobs(now);
         state.org.publish();
         state
@@ -288,6 +289,12 @@ fn answer(org: &mut Org, gate: &mut Gate, request: &Request<Bytes>, now: Timesta
                         response.headers_mut().insert("sforce-limit-info", used);
                     }
                     return response;
+                }
+                Ok(version) if path.get(3..5) == Some(&["metadata", "deployRequest"]) => {
+                    let caller = Caller { version, ..caller };
+                    let answer = org.deploys(&caller, request, path.get(5..).unwrap_or_default());
+                    org.tables.settle();
+                    answer
                 }
                 Ok(version) => {
                     let call = call(request, segments.get(3..).unwrap_or_default());

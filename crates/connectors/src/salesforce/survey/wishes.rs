@@ -125,6 +125,7 @@ fn bindings(mapping: &Mapping, schema: &Schema, wishes: &mut Wishes) {
         if path.field() != "Id" {
             (wish.create, wish.update) = (route.flows(), route.update);
         }
+        wish.ours = BROUGHT.contains(&binding.field.as_str());
         if let (Codec::Choice(table) | Codec::Attribute { choices: table, .. }, true) =
             (&binding.codec, route.flows())
         {
@@ -162,6 +163,8 @@ fn names(mapping: &Mapping, wishes: &mut Wishes) {
     }
 }
 
+/// Mapped fields of the shipped mapping that come with the product, beside those of `[names]` (requirements, M3).
+const BROUGHT: [&str; 2] = ["referral_link", "help"];
 /// The field in which Microsoft's connector kept solutions before it had an object for them: nothing is written there,
 /// and a company that used it keeps what it holds (requirements, M3).
 const PRODUCTS: &str = "Products__c";

@@ -198,6 +198,19 @@ fn the_state_shows_every_row_with_every_field() {
 }
 
 #[test]
+fn a_skewed_clock_shows_in_the_date_of_answers_and_nowhere_else() {
+    let desk = Desk::new();
+    let id = desk.opportunity(json!({}));
+    let before = desk.get(&format!("/sobjects/Opportunity/{id}"));
+    desk.knob(json!({"date_skew_seconds": -120}));
+    let after = desk.get(&format!("/sobjects/Opportunity/{id}"));
+    let date = |text: &str| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).unwrap();
+    let apart = date(before.header("date")).duration_since(date(after.header("date")));
+    assert_eq!(apart.as_secs(), 120);
+    assert_eq!(before.json()["SystemModstamp"], after.json()["SystemModstamp"]);
+}
+
+#[test]
 fn two_orgs_of_one_seed_are_the_same_org() {
     let (one, two) = (Desk::new(), Desk::new());
     assert_eq!(one.opportunity(json!({})), two.opportunity(json!({})));

@@ -1,0 +1,136 @@
+//! The lines about change events: which objects are selected, and which fields come with each change.
+
+use connectors::{Finding, salesforce::OrgFeatures};
+use mapping::{Mapping, SetSource};
+use salesforce::{CallContext, Error, ObjectName, Record, soql::Select};
+
+use super::org::name;
+use crate::wiring::Wired;
+
+/// One object whose changes matter.
+struct Wanted {
+    object: String,
+    /// As events call it: `OpportunityChangeEvent`, `My_Object__ChangeEvent`.
+    entity: String,
+    /// What every change should carry, so that a delete can be attributed.
+    enriched: Vec<String>,
+}
+
+/// A line for each object: whether its changes become events.
+pub(super) async fn look(wired: &Wired, context: CallContext, features: &OrgFeatures) -> Vec<Finding> {
+    let by_hand = "Setup, Change Data Capture: select the objects below [salesforce] of the documentation; without it \
+                   polling finds changes.";
+    let unseen =
+        |why: String| vec![Finding::unseen("salesforce.change_events", "Change events", why, by_hand)];
+    let members = match selected(wired, context).await {
+        Ok(members) => members,
+        Err(error) => {
+            return unseen(format!("The org does not tell this user what is selected: {error}."));
+        }
+    };
+    let wanted = wanted(&wired.mapping, features);
+    wanted.iter().map(|wanted| told(wanted, &members)).collect()
+}
+
+/// What is selected on any channel, and the further fields of each.
+async fn selected(wired: &Wired, context: CallContext) -> Result<Vec<(String, Vec<String>)>, Error> {
+    let ask = async |object: &str, columns: &[&'static str]| {
+        let object = ObjectName::new(object).expect("a constant that is a name");
+        let columns: Vec<_> = columns.iter().copied().map(name).collect();
+        let soql = Select::from(&object).fields(&columns).build();
+        wired.salesforce.tooling_query(context, &soql).await
+    };
+    let members = ask("PlatformEventChannelMember", &["Id", "EventChannel", "SelectedEntity"]).await?;
+    let fields = ask("EnrichedField", &["ChannelMemberId", "Field"]).await?;
+    let enriched = |member: &Record| {
+        let of =
+            |field: &&Record| field.text("ChannelMemberId").is_some_and(|id| member.text("Id") == Some(id));
+        fields.records.iter().filter(of).filter_map(|field| Some(field.text("Field")?.to_owned())).collect()
+    };
+    let read = |member: &Record| Some((member.text("SelectedEntity")?.to_owned(), enriched(member)));
+    Ok(members.records.iter().filter_map(read).collect())
+}
+
+fn wanted(mapping: &Mapping, features: &OrgFeatures) -> Vec<Wanted> {
+    let names = mapping.names();
+    let of = |object: &str, enriched: &[&str]| Wanted {
+        object: object.to_owned(),
+        entity: entity(object),
+        enriched: enriched.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let mut wanted = vec![of("Opportunity", &[names.identifier.as_str(), names.sync.as_str()])];
+    for set in mapping.sets() {
+        wanted.push(match &set.crm {
+            SetSource::Children { object, parent_field, .. } => of(object.as_str(), &[parent_field.as_str()]),
+            SetSource::ContactRoles => of("OpportunityContactRole", &["OpportunityId"]),
+        });
+    }
+    if features.team_selling {
+        wanted.push(of(connectors::salesforce::TEAM_MEMBER, &["OpportunityId"]));
+    }
+    wanted
+}
+
+/// The name of an object's change events (salesforce reference, section 4.7).
+fn entity(object: &str) -> String {
+    match object.strip_suffix("__c") {
+        Some(bare) => format!("{bare}__ChangeEvent"),
+        None => format!("{object}ChangeEvent"),
+    }
+}
+
+fn told(wanted: &Wanted, members: &[(String, Vec<String>)]) -> Finding {
+    let id = format!("salesforce.change_event.{}", wanted.object);
+    let title = format!("Events of {}", wanted.object);
+    let mut selected = members.iter().filter(|(entity, _)| *entity == wanted.entity).peekable();
+    if selected.peek().is_none() {
+        return Finding::fail(
+            id,
+            title,
+            format!("{} is not selected: its changes are found by polling.", wanted.entity),
+            "Select the object in Setup, Change Data Capture. An org may select five; the add-on lifts that.",
+        );
+    }
+    let fields: Vec<&str> = selected.flat_map(|(_, fields)| fields).map(String::as_str).collect();
+    let has = |name: &&String| !fields.iter().any(|field| field.eq_ignore_ascii_case(name));
+    let lacking: Vec<&str> = wanted.enriched.iter().filter(has).map(String::as_str).collect();
+    if lacking.is_empty() {
+        return Finding::pass(id, title, format!("selected; enriched with {}", wanted.enriched.join(", ")));
+    }
+    Finding::fail(
+        id,
+        title,
+        format!(
+            "Selected, but not enriched with {}: each event costs a read to know whose it is.",
+            lacking.join(", ")
+        ),
+        "Add the fields to the channel member (PlatformEventChannelMember, enrichedFields), by a metadata deploy.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use connectors::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn an_object_passes_only_if_it_is_selected_and_carries_what_attributes_its_deletes() {
+        assert_eq!(entity("Opportunity"), "OpportunityChangeEvent");
+        assert_eq!(entity("ns__My_Object__c"), "ns__My_Object__ChangeEvent");
+        let wanted = Wanted {
+            object: "Opportunity".to_owned(),
+            entity: entity("Opportunity"),
+            enriched: vec!["Key__c".to_owned()],
+        };
+        let verdict = |members: &[(&str, &[&str])]| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let members: Vec<_> =
+                members.iter().map(|(it, names)| ((*it).to_owned(), owned(names))).collect();
+            told(&wanted, &members).verdict
+        };
+        assert_eq!(verdict(&[("OpportunityChangeEvent", &["key__c"])]), Verdict::Pass);
+        assert_eq!(verdict(&[("OpportunityChangeEvent", &[])]), Verdict::Fail);
+        assert_eq!(verdict(&[("AccountChangeEvent", &["Key__c"])]), Verdict::Fail);
+    }
+}

@@ -1,0 +1,126 @@
+//! What of the prerequisites lies on this machine: files, keys, the store, the public address.
+
+use std::path::Path;
+
+use connectors::Finding;
+
+use crate::{
+    config::Loaded,
+    mapping_files::load_mapping,
+    wiring::{Wired, seal_key as read_seal_key},
+};
+
+/// The way to mend of an error that names it in its own text.
+const FIX: &str = "\n  fix: ";
+
+/// A line for an error of the program's own, which says how to mend it.
+pub(super) fn broken(id: &str, title: &str, error: &anyhow::Error) -> Finding {
+    let text = format!("{error:#}");
+    let (evidence, mend) = text.split_once(FIX).unwrap_or((&text, "Correct what the message names."));
+    let on_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Finding::fail(id, title, on_one_line(evidence), on_one_line(mend))
+}
+
+pub(super) fn configuration(path: &Path) -> Finding {
+    Finding::pass("cosell.configuration", "Configuration", format!("{} is read", path.display()))
+}
+
+pub(super) fn mapping(loaded: &Loaded) -> Vec<Finding> {
+    let (id, title) = ("cosell.mapping", "Mapping");
+    let mapping = match load_mapping(loaded) {
+        Ok(mapping) => mapping,
+        Err(error) => return vec![broken(id, title, &error)],
+    };
+    if let Err(error) = mapping.stages().require_on_hold() {
+        let mend = "Set on_hold under [stages] of the mapping file; it must not be the stage in which new \
+                    opportunities start.";
+        return vec![Finding::fail(id, title, format!("{error}."), mend)];
+    }
+    let fields = mapping.bindings().len() + mapping.sets().len();
+    vec![
+        Finding::pass(id, title, format!("{fields} fields, version {}", mapping.version())),
+        code_lists(loaded),
+    ]
+}
+
+/// Lists are data: nothing tells whether the portal still takes each code.
+fn code_lists(loaded: &Loaded) -> Finding {
+    let mut evidence = format!("The shipped lists are those of Cosell {}", env!("CARGO_PKG_VERSION"));
+    if let Some(folder) = &loaded.config.mapping.code_lists {
+        let age = |path: &Path| {
+            let age = std::fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()?;
+            Some(age.as_secs() / 86_400)
+        };
+        let entries = std::fs::read_dir(loaded.folder.join(folder)).into_iter().flatten().flatten();
+        let lists = entries.filter(|entry| entry.path().extension().is_some_and(|ending| ending == "toml"));
+        let mut told: Vec<String> = lists
+            .map(|entry| {
+                let days = age(&entry.path()).map_or_else(String::new, |days| format!(", {days} days old"));
+                format!("{}{days}", entry.file_name().to_string_lossy())
+            })
+            .collect();
+        told.sort_unstable();
+        evidence = format!("{evidence}; your own: {}", told.join("; "));
+    }
+    Finding::unseen(
+        "cosell.code_lists",
+        "Code lists",
+        format!("{evidence}. No API tells which codes the portal takes."),
+        "When Microsoft announces new solution areas, plays or reasons, put a list of your own into [mapping] \
+         code_lists.",
+    )
+}
+
+pub(super) fn seal_key(loaded: &Loaded) -> Option<Finding> {
+    let (id, title) = ("cosell.seal_key", "Seal key");
+    Some(match &loaded.config.store.seal_key {
+        None => Finding::fail(
+            id,
+            title,
+            "There is none: no sign-in to Partner Center can be kept.",
+            "Set [store] seal_key to 32 random bytes in base64: openssl rand -base64 32",
+        ),
+        Some(place) => match read_seal_key(place, &loaded.folder) {
+            Ok(_) => Finding::pass(id, title, "32 bytes"),
+            Err(error) => broken(id, title, &error),
+        },
+    })
+}
+
+pub(super) fn store(wired: &Wired, is_first: bool) -> Finding {
+    let path = wired.loaded.config.store.path.display();
+    let evidence = if is_first { format!("{path} was made") } else { format!("{path} opens") };
+    Finding::pass("cosell.store", "Store", format!("{evidence}; it is of this tenant"))
+}
+
+pub(super) fn public_address(wired: &Wired) -> Finding {
+    let (id, title) = ("cosell.public_url", "Public address");
+    let address = wired.loaded.config.webhook.as_ref().and_then(|webhook| webhook.public_url.as_deref());
+    match address {
+        None => Finding::unseen(
+            id,
+            title,
+            "[webhook] public_url is not set: polling alone finds the portal's changes.",
+            "Set it to the address under which the internet reaches [webhook] listen, for changes within seconds.",
+        ),
+        Some(address) => Finding::unseen(
+            id,
+            title,
+            format!("Whether the internet reaches {address} cannot be seen from inside."),
+            "Run: cosell webhook test",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_says_how_to_mend_it_is_told_in_its_two_parts() {
+        let error = anyhow::anyhow!("the seal key is not base64\n  fix: openssl rand -base64 32");
+        let finding = broken("cosell.seal_key", "Seal key", &error);
+        assert_eq!(finding.evidence, "the seal key is not base64");
+        assert_eq!(finding.mend.as_deref(), Some("openssl rand -base64 32"));
+    }
+}
