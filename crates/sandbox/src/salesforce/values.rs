@@ -192,7 +192,7 @@ pub(crate) fn accept(field: &Field, value: &Value) -> Result<Cell, Fault> {
         | Kind::Double { precision, scale }
         | Kind::Percent { precision, scale } => number(field, value, *precision, *scale),
         Kind::Int { digits } => {
-            let whole = value.as_i64().is_some();
+            let whole = numeral(value).is_some_and(|number| number.as_i64().is_some());
             if whole { number(field, value, *digits, 0) } else { Err(cannot(name, value)) }
         }
         Kind::Date => {
@@ -238,8 +238,17 @@ pub(crate) fn accept(field: &Field, value: &Value) -> Result<Cell, Fault> {
     }
 }
 
+/// A number, also where a text is one: the platform's own command line sends numbers so.
+fn numeral(value: &Value) -> Option<Number> {
+    match value {
+        Value::Number(number) => Some(number.clone()),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
 fn number(field: &Field, value: &Value, precision: u32, scale: u32) -> Result<Cell, Fault> {
-    let Value::Number(number) = value else { return Err(cannot(field.kind.name(), value)) };
+    let number = &numeral(value).ok_or_else(|| cannot(field.kind.name(), value))?;
     let outside = || {
         Fault::bad(
             "NUMBER_OUTSIDE_VALID_RANGE",
