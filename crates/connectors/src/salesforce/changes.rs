@@ -17,15 +17,16 @@ use sync_engine::{Changes, Hints, Pace, Seen, SideError, Source, Target};
 
 use super::{
     Salesforce,
+    events::EVENTS,
     observe::is_about_columns,
     refusal,
     rows::path,
     schema::{CONTACT_ROLE, OPPORTUNITY, Schema, object_name},
 };
 
-const OPPORTUNITIES: &str = "crm.opportunities";
-const SOLUTIONS: &str = "crm.solutions";
-const CONTACT_ROLES: &str = "crm.contact_roles";
+pub(super) const OPPORTUNITIES: &str = "crm.opportunities";
+pub(super) const SOLUTIONS: &str = "crm.solutions";
+pub(super) const CONTACT_ROLES: &str = "crm.contact_roles";
 /// Rows of one page.
 const PAGE: u32 = 1_000;
 /// How often a walk is asked for again with fewer columns.
@@ -45,24 +46,33 @@ struct Position {
 }
 
 /// One source's rows and how they lead to an opportunity.
-struct Walk {
-    object: String,
+pub(super) struct Walk {
+    pub(super) object: String,
     /// The path to the opportunity: nothing, or `Opportunity.`.
-    prefix: String,
+    pub(super) prefix: String,
     /// The column with the opportunity's id.
-    parent: FieldPath,
+    pub(super) parent: FieldPath,
 }
 
 impl Salesforce {
     pub(super) fn list_sources(&self) -> Vec<Source> {
-        let pace = Pace::Polled { every: self.settings.poll, beside_live: self.settings.poll };
-        let mut sources = vec![Source { name: OPPORTUNITIES, pace }];
+        let every = self.settings.poll;
+        let beside_live = self.listener.as_ref().map_or(every, |listener| listener.settings.poll_beside);
+        let pace = Pace::Polled { every, beside_live };
+        let live = self.listener.as_ref().map(|_| Source { name: EVENTS, pace: Pace::Live });
+        let polled = self.polled().into_iter().map(|name| Source { name, pace });
+        live.into_iter().chain(polled).collect()
+    }
+
+    /// The sources that are polled.
+    pub(super) fn polled(&self) -> Vec<&'static str> {
+        let mut sources = vec![OPPORTUNITIES];
         let has = |wanted: fn(&SetSource) -> bool| self.mapping.sets().iter().any(|set| wanted(&set.crm));
         if has(|source| matches!(source, SetSource::Children { .. })) {
-            sources.push(Source { name: SOLUTIONS, pace });
+            sources.push(SOLUTIONS);
         }
         if has(|source| matches!(source, SetSource::ContactRoles)) {
-            sources.push(Source { name: CONTACT_ROLES, pace });
+            sources.push(CONTACT_ROLES);
         }
         sources
     }
@@ -124,7 +134,7 @@ impl Salesforce {
     }
 
     /// How to walk a source; none if its rows are hidden.
-    fn walk(&self, source: &str, schema: &Schema) -> Result<Option<Walk>, SideError> {
+    pub(super) fn walk(&self, source: &str, schema: &Schema) -> Result<Option<Walk>, SideError> {
         let names = self.mapping.names();
         if !schema.reads(&names.sync) {
             let what = format!("{OPPORTUNITY}.{} cannot be read; nothing is looked for", names.sync);

@@ -112,6 +112,13 @@ impl Memory {
         self.lock().known.get(&id).cloned()
     }
 
+    /// The opportunity that a row was read with.
+    pub(super) fn owner_of(&self, row: RecordId) -> Option<RecordId> {
+        let held = self.lock();
+        let has = |known: &Known| known.rows.values().flatten().any(|each| each.id == row);
+        held.known.iter().find(|(_, known)| has(known)).map(|(id, _)| *id)
+    }
+
     pub(super) fn remember(&self, id: RecordId, known: Known) {
         let mut held = self.lock();
         if held.known.insert(id, known).is_none() {

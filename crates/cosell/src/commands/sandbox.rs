@@ -167,6 +167,12 @@ private_key = "file:salesforce.key"
 poll_every = "500ms"
 overlap = "1min"
 
+# Change events come within a second; polls only reconcile.
+[salesforce.events]
+endpoint = "https://{events}"
+extra_roots = "file:sandbox-authority.pem"
+poll_every = "10s"
+
 [mapping]
 file = "mapping.toml"
 
@@ -200,6 +206,7 @@ settling = "3s"
         audience = crm("audience")?,
         consumer = crm("consumer_key")?,
         username = crm("username")?,
+        events = crm("pubsub_endpoint")?,
         certificates = folder_of(&portal("certificate_url")?),
     );
     let owner = ready.salesforce.pointer("/seller/username").and_then(Value::as_str).unwrap_or_default();
@@ -217,6 +224,7 @@ settling = "3s"
         ("salesforce.key", crm("private_key_pem")?),
         ("sandbox-ca.pem", portal("webhook_trust_anchor_pem")?),
         ("sandbox-intermediate.pem", portal("webhook_intermediate_pem")?),
+        ("sandbox-authority.pem", ready.tls.authority_pem.clone()),
     ];
     Ok(Printed {
         partner_center: ready.partner_center.clone(),

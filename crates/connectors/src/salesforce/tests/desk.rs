@@ -1,6 +1,9 @@
 //! An org, a seller who works in it, and the side under test.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,13 +15,17 @@ use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use mapping::Mapping;
 use ports::{Clock, Lane, Rng, TransportError, Unlimited};
-use salesforce::{Client, ClientConfig, LoginConfig};
+use salesforce::{
+    Client, ClientConfig, LoginConfig,
+    events::{Events, EventsLimits, Topic},
+};
 use sandbox::{exchange::Machine as _, salesforce::Salesforce as Org, world::World};
 use serde_json::{Value as Json, json};
 use sync_engine::{CallScope, Change, Side as _, SideError, Wanted, What};
 use tower::util::BoxCloneSyncService;
 
-use crate::salesforce::{CrmSettings, Salesforce};
+use super::bus::Bus;
+use crate::salesforce::{CrmSettings, EventSettings, Salesforce};
 
 pub(super) const ON_HOLD: &str = "Co-sell: to answer";
 const SELLER: &str = "noa.seller@trey-research.example";
@@ -44,8 +51,9 @@ impl Rng for Time {
 }
 
 pub(super) struct Desk {
-    org: Arc<Org>,
+    pub(super) org: Arc<Org>,
     time: Time,
+    client: Client,
     token: String,
     /// Method and path of each of the side's calls, logins left out.
     calls: Arc<Mutex<Vec<String>>>,
@@ -103,8 +111,19 @@ impl Desk {
             "version = 1\n\n[stages]\non_hold = \"{ON_HOLD}\"\n\n[inbound]\ncreate = true\ndefault_owner = \"{SELLER}\"\n{inbound}\n"
         );
         let mapping = Mapping::with_company("company.toml", &company).unwrap();
-        let side = Salesforce::new(client, Arc::new(mapping), CrmSettings::default());
-        Self { org, time, token: text("/seller/access_token"), calls, lose_in, side }
+        let side = Salesforce::new(client.clone(), Arc::new(mapping), CrmSettings::default());
+        Self { org, time, client, token: text("/seller/access_token"), calls, lose_in, side }
+    }
+
+    /// A desk whose side listens to change events, and the bus that brings them.
+    pub(super) fn listening() -> (Self, Bus) {
+        let mut desk = Self::new();
+        let clock: Arc<dyn Clock> = Arc::new(desk.time.clone());
+        let bus = Bus { org: Arc::clone(&desk.org), clock: Arc::clone(&clock), starts: Arc::default() };
+        let events = Events::over(&desk.client, Arc::new(bus.clone()), EventsLimits::default()).unwrap();
+        let settings = EventSettings { channel: Topic::all(), poll_beside: Duration::from_mins(5) };
+        desk.side = desk.side.listening(events, clock, settings);
+        (desk, bus)
     }
 
     /// Lets seconds pass.

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod births;
+mod bus;
 mod desk;
+mod events;
 mod leads;
 mod reading;
 mod sources;
