@@ -16,7 +16,7 @@ use super::{
     id::Id,
     knobs::Knobs,
     limits::Usage,
-    metadata::Customization,
+    metadata::{Customization, Deploys},
     pubsub::bus::Bus,
     schema::{Kind, Object, Schema},
     schema_tables,
@@ -68,6 +68,7 @@ pub(crate) struct Org {
     pub(crate) knobs: Knobs,
     /// What deploys have added.
     pub(crate) customization: Customization,
+    pub(crate) deploys: Deploys,
     pub(crate) people: Vec<Person>,
     pub(crate) id: Id,
     pub(crate) pending: Vec<Pending>,
@@ -95,6 +96,7 @@ impl Org {
             schema,
             knobs,
             customization,
+            deploys: Deploys::default(),
             people: Vec::new(),
             id: Id::new("00D", pod, first),
             pending: Vec::new(),
@@ -161,6 +163,14 @@ impl Org {
         self.hidden = hidden;
         self.knobs = knobs;
         Ok(())
+    }
+
+    /// Makes schema and tables follow the customization. Positions stay, so what points to them stays right.
+    pub(crate) fn rebuild(&mut self, now: Timestamp) {
+        let schema = schema_tables::build(&self.knobs, &self.customization);
+        self.tables.fit(&schema);
+        self.schema = Arc::new(schema);
+        self.schema_changed = super::values::to_second(now);
     }
 
     /// The object of this name.

@@ -136,11 +136,24 @@ impl Org {
                 only_get()?;
                 self.record_count(caller, call)
             }
+            ["tooling", "query"] => {
+                only_get()?;
+                self.require(caller, Permission::ViewSetup)?;
+                self.show_setup(caller.user, caller.now);
+                let text = call
+                    .param("q")
+                    .ok_or_else(|| Fault::bad("MALFORMED_QUERY", "A query string has to be specified"))?;
+                self.check_api(text, true)?;
+                self.query(caller, call, text, false)
+            }
+            ["tooling", "sobjects", kind] => self.tooling_create(caller, call, kind),
+            ["tooling", "sobjects", kind, id] => self.tooling_row(caller, call, kind, id),
             ["query" | "queryAll"] => {
                 only_get()?;
                 let text = call
                     .param("q")
                     .ok_or_else(|| Fault::bad("MALFORMED_QUERY", "A query string has to be specified"))?;
+                self.check_api(text, false)?;
                 self.query(caller, call, text, path == ["queryAll"])
             }
             ["query" | "queryAll", locator] => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::salesforce::{
     id::Id,
-    schema::{Field, Object, OnDelete},
+    schema::{Field, Object},
 };
 
 /// A custom object.
@@ -56,34 +56,6 @@ pub(crate) struct PermissionSet {
     pub(crate) objects: BTreeMap<String, Rights>,
 }
 
-/// An entity whose changes are told on a channel (salesforce reference, section 4.12).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ChannelMember {
-    pub(crate) id: Id,
-    /// `ChangeEvents`, or a custom channel's `X__chn`.
-    pub(crate) channel: String,
-    /// `OpportunityChangeEvent`, `My__ChangeEvent`.
-    pub(crate) entity: String,
-    /// Fields that every event carries, whether they changed or not.
-    pub(crate) enriched: Vec<String>,
-    pub(crate) filter: Option<String>,
-}
-
-impl ChannelMember {
-    /// The object whose changes these are.
-    pub(crate) fn object(&self) -> String {
-        match self.entity.strip_suffix("__ChangeEvent") {
-            Some(custom) => format!("{custom}__c"),
-            None => self.entity.strip_suffix("ChangeEvent").unwrap_or(&self.entity).to_owned(),
-        }
-    }
-
-    /// The full name: single underscores only (salesforce reference, section 4.12).
-    pub(crate) fn full_name(channel: &str, entity: &str) -> String {
-        format!("{}_{entity}", channel.replace("__chn", "_chn"))
-    }
-}
-
 /// Everything that deploys have added.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Customization {
@@ -92,10 +64,6 @@ pub(crate) struct Customization {
     pub(crate) fields: Vec<NewField>,
     /// By name.
     pub(crate) permission_sets: BTreeMap<String, PermissionSet>,
-    /// By full name: the entities whose changes are told.
-    pub(crate) members: BTreeMap<String, ChannelMember>,
-    /// Custom channels, by name.
-    pub(crate) channels: BTreeSet<String>,
     /// Components that are only known to be there, by type and full name.
     pub(crate) kept: BTreeSet<(&'static str, String)>,
 }
@@ -131,17 +99,5 @@ impl Customization {
                 object.define(field);
             }
         }
-    }
-
-    /// Whether a custom object's rows belong to a parent.
-    pub(crate) fn is_detail(&self, object: &str) -> bool {
-        self.fields.iter().any(|new| {
-            !new.gone
-                && new.object.eq_ignore_ascii_case(object)
-                && new
-                    .field
-                    .reference()
-                    .is_some_and(|reference| reference.master && reference.on_delete == OnDelete::Cascade)
-        })
     }
 }

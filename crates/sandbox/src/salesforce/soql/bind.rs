@@ -87,7 +87,8 @@ impl Scope<'_> {
 
     /// Finds the object of a FROM clause.
     pub(crate) fn object(&self, query: &Query) -> Result<usize, Fault> {
-        self.org.schema.find(&query.from).ok_or_else(|| {
+        let found = self.org.schema.find(&query.from);
+        found.filter(|object| self.org.rights(self.caller.role, *object).read).ok_or_else(|| {
             self.fault(
                 "INVALID_TYPE",
                 query.from_at,
