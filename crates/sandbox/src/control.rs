@@ -35,6 +35,7 @@ pub const PATHS: &[(&str, &str)] = &[
     ("DELETE /_sandbox/holds/{id}?action=proceed|drop", "lets it go, answers {held}"),
     ("GET /_sandbox/clock, POST {advance_ms}", "the platforms' time; moves it forward"),
     ("POST /_sandbox/actor/{actor}", "a scripted actor acts"),
+    ("GET /_sandbox/events", "the event bus: counters, channels and log, where the platform has one"),
     (
         "GET /_sandbox/webhooks, POST",
         "deliveries with their results; sets knobs, as PATCH /_sandbox/knobs does",
@@ -152,6 +153,7 @@ async fn respond(front: &Front, request: &Request<Bytes>) -> Answered {
             stage.advance(SignedDuration::from_millis(advance_ms));
             ok(&json!({ "now": stage.now() }))
         }
+        ["events"] if get => ok(&front.machine.events(stage.now())),
         ["webhooks"] if get => ok(&front.machine.webhooks()),
         ["actor", actor @ ..] if post && !actor.is_empty() => {
             let done = front.machine.act(&actor.join("/"), &body_or_empty(request)?, stage.now());

@@ -114,6 +114,12 @@ pub trait Machine: Send + Sync + 'static {
         let _ = (id, outcome, now);
     }
 
+    /// The platform's event bus: its counters, channels and log. `GET /_sandbox/events`.
+    fn events(&self, now: Timestamp) -> Value {
+        let _ = now;
+        Value::Null
+    }
+
     /// The platform's own calls so far, with their results, newest last. `GET /_sandbox/webhooks`.
     fn webhooks(&self) -> Value {
         Value::Array(Vec::new())

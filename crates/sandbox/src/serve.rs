@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{body::Incoming, service::service_fn};
@@ -21,12 +22,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
-use tokio_rustls::TlsAcceptor;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     dump::Dump,
@@ -34,7 +34,7 @@ use crate::{
     faults::Platform,
     front::{Answer, Front, Stage},
     partner_center::PartnerCenter,
-    salesforce::Salesforce,
+    salesforce::{Salesforce, pubsub::server::Service},
     tls::Identity,
     world::World,
 };
@@ -52,6 +52,11 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// Longest sleep of a courier with nothing to do.
 const COURIER_REST: Duration = Duration::from_mins(1);
 
+/// A connection, in plain or through TLS.
+type Socket = Either<TcpStream, TlsStream<TcpStream>>;
+/// Serves a connection to its end.
+type Serving = Arc<dyn Fn(Socket) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// How a sandbox is started.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
@@ -59,6 +64,8 @@ pub struct SandboxConfig {
     pub partner_center: SocketAddr,
     /// Where Salesforce listens. Port 0: any free one.
     pub salesforce: SocketAddr,
+    /// Where Salesforce's Pub/Sub API listens, always with TLS. Port 0: any free one.
+    pub pubsub: SocketAddr,
     /// From which every identifier, secret and random choice follows.
     pub seed: u64,
     /// Longest request body read, in bytes; longer ones are answered with 413. A platform's own bound may be lower.
@@ -78,6 +85,7 @@ impl Default for SandboxConfig {
         Self {
             partner_center: any,
             salesforce: any,
+            pubsub: any,
             seed: 0,
             max_body_bytes: 16 << 20,
             dump: None,
@@ -96,7 +104,7 @@ pub struct Ready {
     /// `client_certificate_pem` and `client_key_pem`, `public_client_id`, `refresh_token`, `portal_user_token`,
     /// `people` (`admin`, `user`, `outsider`), `webhook_trust_anchor_pem`, `webhook_intermediate_pem` and more.
     pub partner_center: Value,
-    /// Salesforce, as its machine says.
+    /// Salesforce, as its machine says, and `pubsub_endpoint`, host and port of its Pub/Sub API.
     pub salesforce: Value,
     /// What clients have to trust where the sandbox speaks TLS.
     pub tls: Trust,
@@ -152,16 +160,22 @@ impl Sandbox {
         let scheme = if config.tls { "https" } else { "http" };
         let (world, now) = (&stage.world, stage.now());
         let portal: Arc<dyn Machine> = Arc::new(PartnerCenter::new(Arc::clone(world), now));
-        let crm: Arc<dyn Machine> = Arc::new(Salesforce::new(world));
+        let org = Arc::new(Salesforce::new(world));
+        let crm: Arc<dyn Machine> = Arc::clone(&org) as Arc<dyn Machine>;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let bus = TcpListener::bind(config.pubsub).await?;
+        let bus_endpoint = reachable(bus.local_addr()?).to_string();
         let mut opened = Vec::with_capacity(2);
         for (platform, machine, address) in [
             (Platform::PartnerCenter, portal, config.partner_center),
             (Platform::Salesforce, crm, config.salesforce),
         ] {
             let listener = TcpListener::bind(address).await?;
-            let credentials =
+            let mut credentials =
                 machine.credentials(&format!("{scheme}://{}", reachable(listener.local_addr()?)));
+            if let (Platform::Salesforce, Value::Object(all)) = (platform, &mut credentials) {
+                all.insert("pubsub_endpoint".to_owned(), Value::from(bus_endpoint.clone()));
+            }
             let front = Front::new(platform, machine, stage.clone());
             let _ = front.credentials.set(credentials.clone());
             opened.push((listener, credentials, Arc::new(front)));
@@ -170,16 +184,18 @@ impl Sandbox {
         let [(portal_listener, portal_ready, portal), (crm_listener, crm_ready, crm)] =
             <[_; 2]>::try_from(opened).expect("two platforms were opened");
         for (listener, front) in [(portal_listener, &portal), (crm_listener, &crm)] {
-            tasks.spawn(listen(
-                listener,
-                acceptor.clone(),
-                Arc::clone(front),
-                config.max_body_bytes,
-                stop.clone(),
-                tasks.clone(),
-            ));
+            let (own, ends, max_body_bytes) = (Arc::clone(front), stop.clone(), config.max_body_bytes);
+            let serving: Serving = Arc::new(move |socket| {
+                Box::pin(connection(socket, Arc::clone(&own), max_body_bytes, ends.clone()))
+            });
+            tasks.spawn(listen(listener, acceptor.clone(), serving, stop.clone(), tasks.clone()));
             tasks.spawn(courier(Arc::clone(front), stop.clone()));
         }
+        let service = Service::new(org, stage, stop.clone());
+        let serving: Serving =
+            Arc::new(move |socket| Box::pin(service.clone().connection(socket, SHUTDOWN_GRACE)));
+        let acceptor = TlsAcceptor::from(identity.server(&["h2"])?);
+        tasks.spawn(listen(bus, Some(acceptor), serving, stop.clone(), tasks.clone()));
         let tls = Trust {
             authority_pem: identity.authority_pem().to_owned(),
             authority_file: identity.path().map(Path::to_owned),
@@ -226,8 +242,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 async fn listen(
     listener: TcpListener,
     acceptor: Option<TlsAcceptor>,
-    front: Arc<Front>,
-    max_body_bytes: usize,
+    serving: Serving,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
@@ -246,16 +261,16 @@ async fn listen(
                 }
             },
         };
-        let (acceptor, front, stop) = (acceptor.clone(), Arc::clone(&front), stop.clone());
+        let (acceptor, serving) = (acceptor.clone(), Arc::clone(&serving));
         tasks.spawn(async move {
             let _ = stream.set_nodelay(true);
             match acceptor {
-                None => connection(stream, front, max_body_bytes, stop).await,
+                None => serving(Either::Left(stream)).await,
                 Some(acceptor) => {
                     // Who does not know the certificate hangs up; that is the client's news.
                     let shaken = tokio::time::timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream));
                     if let Ok(Ok(stream)) = shaken.await {
-                        connection(stream, front, max_body_bytes, stop).await;
+                        serving(Either::Right(stream)).await;
                     }
                 }
             }
@@ -264,12 +279,7 @@ async fn listen(
     }
 }
 
-async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    front: Arc<Front>,
-    max_body_bytes: usize,
-    stop: CancellationToken,
-) {
+async fn connection(stream: Socket, front: Arc<Front>, max_body_bytes: usize, stop: CancellationToken) {
     let service = service_fn(move |request| serve(Arc::clone(&front), request, max_body_bytes));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());

@@ -15,7 +15,7 @@ use super::{
 /// A deed whose time has not come.
 #[derive(Debug, Clone)]
 pub(crate) struct Pending {
-    due: Timestamp,
+    pub(crate) due: Timestamp,
     object: usize,
     row: Id,
     field: usize,
@@ -124,6 +124,7 @@ impl Org {
             draft.row.set(deed.field, made);
             // A flow that fails leaves the row alone, and nobody hears of it.
             let mark = self.mark();
+            self.sign_as_platform(deed.user);
             if self.save(&caller, draft).is_err() {
                 self.roll_back(mark);
             }

@@ -165,6 +165,9 @@ impl Org {
             } else {
                 self.run_one(caller, sub, &results)
             };
+            if !atomic {
+                self.tables.cut();
+            }
             let fine = answer.status.as_u16() < 400 && answer.status != StatusCode::MULTIPLE_CHOICES;
             // A collection with allOrNone false may fail in part while its status says 200.
             if fine {
@@ -182,6 +185,7 @@ impl Org {
                 }
             }
         }
+        self.tables.cut();
         Run { answers, failed: failure.is_some() }
     }
 
@@ -295,6 +299,7 @@ impl Org {
             } else {
                 self.batched(caller, call, request)
             };
+            self.tables.cut();
             failed |= answer.status.as_u16() >= 400;
             results.push(json!({"statusCode": answer.status.as_u16(), "result": answer.body}));
         }
