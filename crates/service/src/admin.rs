@@ -9,7 +9,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use ports::Clock;
-use sync_engine::Store;
+use sync_engine::{Engine, Store};
 
 use crate::{SalesforceHealth, answer::with_refusals, event_tally::EventTally, health};
 
@@ -27,6 +27,8 @@ pub struct Admin {
     pub events: Option<EventTally>,
     /// How Salesforce is called, and what it said of its allowance.
     pub salesforce: Option<SalesforceHealth>,
+    /// Whose live sources are told.
+    pub engine: Arc<Engine>,
 }
 
 impl Admin {

@@ -14,7 +14,7 @@ pub(crate) async fn answer(State(admin): State<Admin>) -> (StatusCode, Json<Valu
         (Ok(counts), Ok(problems), Ok(brakes)) => {
             let events = admin.events.as_ref().map(crate::EventTally::counts);
             let body = json!({ "status": "up", "counts": counts, "connection_problems": problems,
-                "brakes": brakes, "events": events,
+                "brakes": brakes, "events": events, "live_sources": admin.engine.live_sources(),
                 "salesforce": admin.salesforce.as_ref().map(crate::SalesforceHealth::as_json) });
             (StatusCode::OK, Json(body))
         }

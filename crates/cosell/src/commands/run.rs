@@ -76,7 +76,8 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         let store: Arc<dyn Store> = Arc::clone(&wired.store) as _;
         let salesforce =
             Some(SalesforceHealth { client: wired.salesforce.clone(), budget: wired.budget.clone() });
-        let admin = Admin { store, clock: Arc::clone(&wired.clock), events, salesforce };
+        let (clock, engine) = (Arc::clone(&wired.clock), Arc::clone(&wired.engine));
+        let admin = Admin { store, clock, events, salesforce, engine };
         servers.spawn(serve(listener, admin.routes()));
     }
     let told = Arc::clone(&stop);
