@@ -27,6 +27,8 @@ use super::{
 };
 use crate::Misuse;
 
+/// Longest headers or trailers accepted, in bytes.
+const MAX_HEADERS: u32 = 64 << 10;
 /// Longest `error-code` taken over, in bytes.
 const MAX_CODE: usize = 120;
 /// Requests for credit that may wait to be sent. One is outstanding at a time; a stream that takes none is over.
@@ -59,6 +61,7 @@ impl GrpcWire {
             .keep_alive_while_idle(true)
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
+            .http2_max_header_list_size(MAX_HEADERS)
             .tcp_nodelay(true);
         Ok(Self { endpoint, channel: OnceLock::new(), clock, limits })
     }
@@ -142,7 +145,7 @@ type Opening = BoxFuture<'static, Result<Streaming<FetchResponse>, Status>>;
 /// A server may send no headers before the first event: the opening is part of the waiting.
 enum Incoming {
     Opening(Opening),
-    Open(Streaming<FetchResponse>),
+    Open(Box<Streaming<FetchResponse>>),
     Over,
 }
 
@@ -168,7 +171,7 @@ impl EventStream for GrpcStream {
         loop {
             match &mut self.incoming {
                 Incoming::Opening(opening) => match opening.await {
-                    Ok(stream) => self.incoming = Incoming::Open(stream),
+                    Ok(stream) => self.incoming = Incoming::Open(Box::new(stream)),
                     Err(status) => {
                         self.incoming = Incoming::Over;
                         return Some(Err(read(&status)));

@@ -80,13 +80,21 @@ pub enum WireError {
 impl WireError {
     /// Whether a new session may help.
     pub(super) fn refuses_the_session(&self) -> bool {
-        matches!(self, Self::Refused { .. })
-            && EventsError::of(self.clone(), &Topic::all(), false) == EventsError::Unauthenticated
+        self.meaning() == EventsError::Unauthenticated
     }
 
-    /// Whether the server does not know what it was asked for: INVALID_ARGUMENT or NOT_FOUND.
+    /// Whether the server does not know what it was asked for.
     pub(super) fn knows_not(&self) -> bool {
-        matches!(self, Self::Refused { status: 3 | 5, .. })
+        const INVALID_ARGUMENT: i32 = 3;
+        matches!(
+            self.meaning(),
+            EventsError::TopicMissing { .. } | EventsError::Refused { status: INVALID_ARGUMENT, .. }
+        )
+    }
+
+    /// What it means of a question that has no topic.
+    fn meaning(&self) -> EventsError {
+        EventsError::of(self.clone(), &Topic::all(), false)
     }
 }
 

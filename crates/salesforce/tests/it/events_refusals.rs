@@ -229,4 +229,5 @@ fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
     }));
     assert!(refused(|config| config.limits.credit = 0));
     assert!(refused(|config| config.limits.credit = 101));
+    assert!(refused(|config| config.limits.keepalive = Duration::ZERO));
 }

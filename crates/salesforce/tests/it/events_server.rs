@@ -60,6 +60,8 @@ pub(crate) enum Step {
     GoAway,
     /// Breaks the connection.
     Break,
+    /// The connection stays, and nothing moves on it any more: not even an answer to a ping.
+    Freeze,
     /// Says nothing more.
     Hang,
 }
@@ -175,14 +177,23 @@ fn client(script: &Arc<Script>) -> Client {
     .unwrap()
 }
 
+/// What a stream can do to its connection.
+#[derive(Clone)]
+struct Fates {
+    go_away: Arc<Notify>,
+    broken: Arc<Notify>,
+    frozen: Arc<Notify>,
+}
+
 async fn connection(acceptor: TlsAcceptor, socket: TcpStream, script: Arc<Script>) {
     let Ok(socket) = acceptor.accept(socket).await else { return };
-    let (go_away, broken) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let [go_away, broken, frozen] = [(); 3].map(|()| Arc::new(Notify::new()));
     let service = hyper::service::service_fn({
-        let (go_away, broken) = (Arc::clone(&go_away), Arc::clone(&broken));
+        let fates =
+            Fates { go_away: Arc::clone(&go_away), broken: Arc::clone(&broken), frozen: Arc::clone(&frozen) };
         move |request| {
-            let (script, go_away, broken) = (Arc::clone(&script), Arc::clone(&go_away), Arc::clone(&broken));
-            async move { Ok::<_, Infallible>(answer(request, script, go_away, broken).await) }
+            let (script, fates) = (Arc::clone(&script), fates.clone());
+            async move { Ok::<_, Infallible>(answer(request, script, fates).await) }
         }
     });
     let mut serving = std::pin::pin!(
@@ -194,16 +205,12 @@ async fn connection(acceptor: TlsAcceptor, socket: TcpStream, script: Arc<Script
             _ = &mut serving => return,
             () = go_away.notified() => serving.as_mut().graceful_shutdown(),
             () = broken.notified() => return,
+            () = frozen.notified() => std::future::pending().await,
         }
     }
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    script: Arc<Script>,
-    go_away: Arc<Notify>,
-    broken: Arc<Notify>,
-) -> Response<Body> {
+async fn answer(request: Request<Incoming>, script: Arc<Script>, fates: Fates) -> Response<Body> {
     let path = request.uri().path().to_owned();
     script.seen.lock().unwrap().push((path.clone(), request.headers().clone()));
     if path.ends_with("/Subscribe") {
@@ -214,7 +221,7 @@ async fn answer(
             Scene::Play(steps) => {
                 tokio::spawn(listen(request.into_body(), Arc::clone(&script), stream));
                 let (out, chunks) = mpsc::channel(1);
-                tokio::spawn(play(steps, out, script, stream, go_away, broken));
+                tokio::spawn(play(steps, out, script, stream, fates));
                 respond(chunks)
             }
         };
@@ -266,8 +273,7 @@ async fn play(
     mut out: mpsc::Sender<Chunk>,
     script: Arc<Script>,
     stream: usize,
-    go_away: Arc<Notify>,
-    broken: Arc<Notify>,
+    fates: Fates,
 ) {
     for step in steps {
         let chunk = match step {
@@ -287,11 +293,15 @@ async fn play(
             Step::Cut => return,
             Step::Reset => Err(io::Error::other("as the script says")),
             Step::GoAway => {
-                go_away.notify_one();
+                fates.go_away.notify_one();
                 continue;
             }
             Step::Break => {
-                broken.notify_one();
+                fates.broken.notify_one();
+                continue;
+            }
+            Step::Freeze => {
+                fates.frozen.notify_one();
                 continue;
             }
             Step::Hang => std::future::pending().await,

@@ -303,3 +303,19 @@ async fn a_stream_that_says_nothing_is_given_up_by_the_watchdog() {
     let reason = Interruption::Silence(Duration::from_millis(300));
     assert_eq!(subscription.next(SOON).await, Err(EventsError::Unavailable { reason }));
 }
+
+#[tokio::test]
+async fn a_connection_that_died_without_a_word_is_noticed_by_its_missing_pings() {
+    let steps = vec![Step::Say(answer_of([1], 99)), Step::Await(1), Step::Freeze, Step::Hang];
+    let mut server = Server::start([Scene::Play(steps)]).await;
+    server.config.limits.keepalive = Duration::from_millis(100);
+    server.config.limits.keepalive_deadline = Duration::from_millis(100);
+    let mut subscription = open(&server).await;
+    let told = loop {
+        match subscription.next(SOON).await {
+            Ok(Some(_)) => {}
+            told => break told,
+        }
+    };
+    assert_eq!(told, Err(EventsError::Unavailable { reason: Interruption::Connection }));
+}
