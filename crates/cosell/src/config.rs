@@ -1,7 +1,9 @@
 //! The configuration file: typed, unknown keys refused, secrets only by reference.
 
+mod events;
 mod limits;
 mod real_portal;
+mod salesforce_login;
 mod secret;
 mod span;
 
@@ -208,14 +210,29 @@ impl ConnectionsConfig {
 pub(crate) struct SalesforceConfig {
     /// The host that grants sessions.
     pub(crate) login_url: String,
+    /// How sessions are obtained; decided by what is given, if it is absent.
+    pub(crate) flow: Option<SalesforceFlow>,
     /// The app's consumer key.
     pub(crate) consumer_key: String,
     /// The integration user.
-    pub(crate) username: String,
+    pub(crate) username: Option<String>,
     /// The audience claim; the login URL if it is absent.
     pub(crate) audience: Option<String>,
     /// The RSA key whose certificate the app knows, PEM.
-    pub(crate) private_key: SecretRef,
+    pub(crate) private_key: Option<SecretRef>,
+    /// That certificate, PEM: so that its end is known before it comes.
+    pub(crate) certificate: Option<SecretRef>,
+    /// The app's consumer secret.
+    pub(crate) client_secret: Option<SecretRef>,
+    /// The secret is sent as HTTP Basic instead of in the form.
+    #[serde(default)]
+    pub(crate) secret_in_header: bool,
+    /// Where a browser comes back to: a loopback address, and a callback URL of the app, port included.
+    #[serde(default = "salesforce_loopback")]
+    pub(crate) login_redirect: String,
+    /// Up to which parts of the daily allowance is called.
+    #[serde(default)]
+    pub(crate) allowance: AllowanceConfig,
     /// The REST API's version.
     pub(crate) api_version: Option<String>,
     /// The wait between two polls.
@@ -229,6 +246,49 @@ pub(crate) struct SalesforceConfig {
     pub(crate) dangerous_consent_by_contract: bool,
     /// The currency of an org that has only one.
     pub(crate) single_currency: Option<String>,
+    /// Change events.
+    #[serde(default)]
+    pub(crate) events: events::EventsConfig,
+}
+
+/// How sessions of Salesforce are obtained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum SalesforceFlow {
+    /// An assertion that `private_key` signs.
+    #[serde(rename = "jwt")]
+    Jwt,
+    /// The app's own key and secret.
+    #[serde(rename = "client_credentials")]
+    ClientCredentials,
+    /// A person signs in: `cosell login salesforce`.
+    #[serde(rename = "login")]
+    Login,
+}
+
+/// `[salesforce] allowance`: hundredths of the org's daily calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AllowanceConfig {
+    /// Background work stops here.
+    pub(crate) background: u8,
+    /// Status lines stop here.
+    pub(crate) reports: u8,
+    /// Everything stops here but what guards irreversible steps.
+    pub(crate) others: u8,
+}
+
+impl Default for AllowanceConfig {
+    fn default() -> Self {
+        let service::Shares { background, report, now } = service::Shares::default();
+        Self { background, reports: report, others: now }
+    }
+}
+
+impl AllowanceConfig {
+    /// As the budget takes them.
+    pub(crate) fn shares(self) -> service::Shares {
+        service::Shares { background: self.background, report: self.reports, now: self.others }
+    }
 }
 
 /// `[mapping]`
@@ -399,6 +459,10 @@ fn fifteen_minutes() -> Span {
 
 fn loopback() -> String {
     "http://127.0.0.1".to_owned()
+}
+
+fn salesforce_loopback() -> String {
+    "http://localhost:8087/salesforce".to_owned()
 }
 
 fn yes() -> bool {

@@ -3,9 +3,11 @@
 mod commands;
 mod config;
 mod holds;
+mod listening;
 mod mapping_files;
 mod org_facts;
 mod output;
+mod salesforce_login;
 mod sign_in;
 mod wanted_registration;
 mod wiring;

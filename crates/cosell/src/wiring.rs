@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow, bail};
 use base64::Engine as _;
 use connectors::{
     partner_center::{PartnerCenter, PortalSettings, TeamMember},
-    salesforce::{ConsentRule, CrmSettings, Salesforce},
+    salesforce::{ConditionalWrites, ConsentRule, CrmSettings, Salesforce},
 };
 use deal_model::{Endings, GuardSettings, Specs, Switches};
 use jiff::SignedDuration;
@@ -14,7 +14,7 @@ use mapping::Mapping;
 use partner_center::webhook::{Verifier, VerifierConfig};
 use ports::{BudgetBook, Clock, HoldPoints, HttpService, Platform, Rng, SystemClock, SystemRng};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
-use salesforce::{FieldPath, ObjectName, soql::Select};
+use salesforce::events::{Events, EventsConfig, EventsLimits};
 use secrecy::ExposeSecret as _;
 use service::{
     BudgetSettings, CallTally, ConcurrencySettings, Probe, ReferralsProbe, SalesforceProbe, SharedBudget,
@@ -26,7 +26,10 @@ use sync_engine::{Engine, EngineSettings, Parts, Store};
 use crate::{
     config::{Config, Loaded, SecretRef},
     holds::holds_from_environment,
+    listening::listening,
     mapping_files::{lacks, load_mapping},
+    org_facts,
+    salesforce_login::salesforce_config,
     sign_in::token_config,
 };
 
@@ -43,6 +46,7 @@ pub(crate) struct Wired {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) http: HttpService,
     pub(crate) tally: CallTally,
+    pub(crate) budget: SharedBudget,
     pub(crate) loaded: Loaded,
 }
 
@@ -112,7 +116,7 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
     let holds: Arc<dyn HoldPoints> = holds_from_environment();
     let http = outbound(Arc::clone(&clock)).context("cannot set up TLS")?;
     let tally = CallTally::default();
-    let budget = Arc::new(budget(config, access, &clock, &store));
+    let budget = budget(config, access, &clock, &store);
 
     let portal_http = counted(http.clone(), Platform::PartnerCenter, tally.clone());
     let tokens = Arc::new(partner_center::TokenSource::new(
@@ -127,7 +131,7 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
         Arc::clone(&tokens),
         Arc::clone(&clock),
         Arc::clone(&rng),
-        Arc::clone(&budget) as Arc<dyn ports::Budget>,
+        Arc::new(budget.clone()),
         portal_client_config(config),
     );
     let portal = PartnerCenter::new(portal_client.clone(), Arc::clone(&mapping), portal_settings(config)?);
@@ -137,11 +141,11 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
         counted(http.clone(), Platform::Salesforce, tally.clone()),
         Arc::clone(&clock),
         Arc::clone(&rng),
-        budget,
-        salesforce_config(&loaded)?,
+        Arc::new(budget.clone()),
+        salesforce_config(&loaded, &store)?,
     )?;
-    let crm = Salesforce::new(salesforce_client.clone(), Arc::clone(&mapping), crm_settings(config));
-    let crm = Arc::new(crm);
+    let crm = Salesforce::new(salesforce_client.clone(), Arc::clone(&mapping), crm_settings(config, &store));
+    let crm = Arc::new(listening(crm, &loaded, &salesforce_client, &clock)?);
 
     let engine = Engine::new(Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,
@@ -166,6 +170,7 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
         clock,
         http,
         tally,
+        budget,
         loaded,
     })
 }
@@ -180,7 +185,10 @@ impl Wired {
 
     /// Binds the store to the org and tenant that the connections lead to.
     pub(crate) async fn bind(&self) -> anyhow::Result<()> {
-        let org = self.salesforce.org_id().await.context("cannot sign in to Salesforce")?;
+        let org = self.salesforce.org_id().await.map_err(|error| {
+            let fix = error.next_step().map_or_else(String::new, |next| format!("\n  fix: {next}"));
+            anyhow!("cannot sign in to Salesforce: {error}{fix}")
+        })?;
         self.store.bind(org.as_str(), &self.loaded.config.partner_center.tenant_id).await?;
         self.refuse_rehearsal_on_the_real_portal().await
     }
@@ -203,13 +211,10 @@ impl Wired {
 
     /// Whether the org is, or may be, a sandbox: a refreshed one carries production's identifiers.
     pub(crate) async fn is_sandbox_org(&self) -> anyhow::Result<bool> {
-        let soql =
-            Select::from(&ObjectName::new("Organization")?).fields(&[FieldPath::new("IsSandbox")?]).build();
         let context = salesforce::CallContext::new(ports::Lane::Now);
-        let page =
-            self.salesforce.query(context, &soql).await.context("cannot ask what kind of org it is")?;
-        let told = page.records.first().and_then(|org| org.at("IsSandbox")?.as_bool());
-        Ok(told != Some(false))
+        let standing =
+            self.salesforce.organization(context).await.context("cannot ask what kind of org it is")?;
+        Ok(standing.is_sandbox != Some(false))
     }
 
     /// The verifier of the webhook endpoint.
@@ -266,7 +271,8 @@ pub(crate) fn budget(
 ) -> SharedBudget {
     let most = config.engine.calls_at_once.get();
     let concurrency = ConcurrencySettings { most, ..ConcurrencySettings::default() };
-    let settings = BudgetSettings { concurrency, ..BudgetSettings::default() };
+    let shares = config.salesforce.allowance.shares();
+    let settings = BudgetSettings { shares, concurrency, ..BudgetSettings::default() };
     let budget = SharedBudget::new(Arc::clone(clock), settings).informed_by(store.as_ref());
     if access == Access::Own { budget.kept_in(Arc::clone(store) as Arc<dyn BudgetBook>) } else { budget }
 }
@@ -308,28 +314,7 @@ fn portal_settings(config: &Config) -> anyhow::Result<PortalSettings> {
     })
 }
 
-fn salesforce_config(loaded: &Loaded) -> anyhow::Result<salesforce::ClientConfig> {
-    let config = &loaded.config.salesforce;
-    let login_url: url::Url = config
-        .login_url
-        .parse()
-        .with_context(|| format!("[salesforce] login_url \"{}\" is not a URL", config.login_url))?;
-    let audience =
-        config.audience.clone().unwrap_or_else(|| config.login_url.trim_end_matches('/').to_owned());
-    let mut client = salesforce::ClientConfig::new(salesforce::LoginConfig::JwtBearer {
-        login_url,
-        consumer_key: config.consumer_key.clone(),
-        username: config.username.clone(),
-        audience,
-        private_key: config.private_key.read(&loaded.folder)?,
-    });
-    if let Some(version) = &config.api_version {
-        client.api_version.clone_from(version);
-    }
-    Ok(client)
-}
-
-fn crm_settings(config: &Config) -> CrmSettings {
+fn crm_settings(config: &Config, store: &SqliteStore) -> CrmSettings {
     let salesforce = &config.salesforce;
     CrmSettings {
         poll: salesforce.poll_every.0,
@@ -340,6 +325,22 @@ fn crm_settings(config: &Config) -> CrmSettings {
             ConsentRule::Recorded
         },
         single_currency: salesforce.single_currency.clone(),
+        conditional: conditional_writes(store),
+    }
+}
+
+/// As `cosell check` last saw the org take them. Nobody has looked yet: as the reference has it.
+fn conditional_writes(store: &SqliteStore) -> ConditionalWrites {
+    match org_facts::conditional(store) {
+        Ok(Some(kept)) if !kept.honoured => {
+            tracing::warn!(tried_at = %kept.at, "composite calls ignore preconditions here: writes go one a call");
+            ConditionalWrites::OnePerCall
+        }
+        Ok(_) => ConditionalWrites::default(),
+        Err(error) => {
+            tracing::warn!(%error, "what is known of the org cannot be read: its writes go one a call");
+            ConditionalWrites::OnePerCall
+        }
     }
 }
 

@@ -131,15 +131,15 @@ impl SignIn {
         Ok(Self { http, clock, config, login, authorize, client_id })
     }
 
-    /// The way to the login host and back to `redirect`.
+    /// The way to the login host and back to `redirect`; the page suggests the user `hint`.
     ///
     /// # Errors
     /// [`NoRandomness`].
-    pub fn authorization(&self, redirect: &str) -> Result<Authorization, SignInError> {
+    pub fn authorization(&self, redirect: &str, hint: Option<&str>) -> Result<Authorization, SignInError> {
         let journey = Journey::begin()?;
         let mut address = self.authorize.clone();
-        address
-            .query_pairs_mut()
+        let mut query = address.query_pairs_mut();
+        query
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.client_id)
             .append_pair("redirect_uri", redirect)
@@ -149,6 +149,10 @@ impl SignIn {
             .append_pair("code_challenge_method", "S256")
             // The integration user is rarely the one whose browser it is. A host that does not know the word ignores it.
             .append_pair("prompt", "login");
+        if let Some(hint) = hint {
+            query.append_pair("login_hint", hint);
+        }
+        drop(query);
         Ok(Authorization { address, redirect: redirect.to_owned(), journey })
     }
 

@@ -46,6 +46,7 @@ pub(crate) struct Stub {
     pub(crate) within: Mutex<Vec<Duration>>,
     pub(crate) usages: Mutex<Vec<Usage>>,
     pub(crate) pauses: Mutex<Vec<Timestamp>>,
+    draws: AtomicU64,
 }
 
 impl Stub {
@@ -61,6 +62,7 @@ impl Stub {
             within: Mutex::default(),
             usages: Mutex::default(),
             pauses: Mutex::default(),
+            draws: AtomicU64::new(0),
         })
     }
 
@@ -80,7 +82,7 @@ impl Stub {
         Client::new(self.http(), self.clone(), self.clone(), self.clone(), config).unwrap()
     }
 
-    fn http(self: &Arc<Self>) -> HttpService {
+    pub(crate) fn http(self: &Arc<Self>) -> HttpService {
         let stub = Arc::clone(self);
         BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
             let stub = Arc::clone(&stub);
@@ -179,14 +181,18 @@ impl Clock for Stub {
 
     async fn sleep(&self, duration: Duration) {
         self.slept.lock().unwrap().push(duration);
-        let mut now = self.now.lock().unwrap();
-        *now = now.checked_add(duration).unwrap();
+        {
+            let mut now = self.now.lock().unwrap();
+            *now = now.checked_add(duration).unwrap();
+        }
+        // Whoever is waited for gets a turn.
+        tokio::task::yield_now().await;
     }
 }
 
 impl Rng for Stub {
     fn next_u64(&self) -> u64 {
-        u64::MAX / 2
+        u64::MAX / 2 + self.draws.fetch_add(1, Ordering::SeqCst)
     }
 }
 

@@ -51,7 +51,9 @@ impl SalesforceLogin {
         let person = SignIn::new(http.clone(), Arc::clone(&clock), client_config.clone())?;
 
         let loopback = Loopback::bind(ASKER, &config.login_redirect).await?;
-        let authorization = person.authorization(loopback.redirect()).map_err(|error| failed(&error))?;
+        let authorization = person
+            .authorization(loopback.redirect(), config.username.as_deref())
+            .map_err(|error| failed(&error))?;
         sent(authorization.address.as_str(), !self.no_open && has_display(), format)?;
         let Some(query) = loopback.answer(authorization.state().clone(), PATIENCE).await? else {
             bail!(
