@@ -114,6 +114,13 @@ impl Listener {
 }
 
 impl Salesforce {
+    /// Whether this user may listen to the changes of `object` alone, which takes *View All* on it; none if nobody
+    /// listens here (salesforce reference, section 4.11). Opens no stream.
+    pub async fn may_hear(&self, object: &str) -> Option<Result<(), EventsError>> {
+        let topic = Topic::of_object(&object.parse().ok()?);
+        Some(self.listener.as_ref()?.events.may_open(&topic).await)
+    }
+
     /// Waits for the next page of the channel after `position`.
     pub(super) async fn next_events(
         &self,

@@ -21,7 +21,6 @@ pub(super) fn told(mapping: &Mapping, schema: &Schema) -> Vec<Finding> {
         line_items(schema),
         record_types(mapping, schema),
         duplicate_rules(),
-        view_all(),
     ]
 }
 
@@ -134,15 +133,5 @@ fn duplicate_rules() -> Finding {
         "No API that this user needs shows them.",
         "Setup, Duplicate Rules: rules on Account, Contact and Lead that block must let the integration user pass, or \
          a person is asked each time.",
-    )
-}
-
-fn view_all() -> Finding {
-    Finding::unseen(
-        "salesforce.view_all",
-        "View All Records",
-        "The API does not tell; without it, change events are not delivered and shared deals may be unseen.",
-        "Permission set of the integration user: View All Records on Opportunity, the solutions object, contact \
-         roles and team members.",
     )
 }

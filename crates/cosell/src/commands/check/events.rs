@@ -2,7 +2,7 @@
 
 use connectors::{Finding, salesforce::OrgFeatures};
 use mapping::{Mapping, SetSource};
-use salesforce::{CallContext, Error, ObjectName, Record, soql::Select};
+use salesforce::{CallContext, Error, ObjectName, Record, events::EventsError, soql::Select};
 
 use super::org::name;
 use crate::wiring::Wired;
@@ -16,8 +16,17 @@ struct Wanted {
     enriched: Vec<String>,
 }
 
-/// A line for each object: whether its changes become events.
+const VIEW_ALL: (&str, &str) = ("salesforce.view_all", "View All Records");
+
+/// A line for each object: whether its changes become events; and whether this user may see them all.
 pub(super) async fn look(wired: &Wired, context: CallContext, features: &OrgFeatures) -> Vec<Finding> {
+    let wanted = wanted(&wired.mapping, features);
+    let mut findings = selection(wired, context, &wanted).await;
+    findings.push(view_all(wired, &wanted).await);
+    findings
+}
+
+async fn selection(wired: &Wired, context: CallContext, wanted: &[Wanted]) -> Vec<Finding> {
     let by_hand = "Setup, Change Data Capture: select the objects below [salesforce] of the documentation; without it \
                    polling finds changes.";
     let unseen =
@@ -28,8 +37,38 @@ pub(super) async fn look(wired: &Wired, context: CallContext, features: &OrgFeat
             return unseen(format!("The org does not tell this user what is selected: {error}."));
         }
     };
-    let wanted = wanted(&wired.mapping, features);
     wanted.iter().map(|wanted| told(wanted, &members)).collect()
+}
+
+/// No interface tells of the right itself: the right to listen to one object's changes takes it (salesforce reference,
+/// section 4.11).
+async fn view_all(wired: &Wired, wanted: &[Wanted]) -> Finding {
+    let (id, title) = VIEW_ALL;
+    let by_hand = "Give the integration user's permission set View All Records on Opportunity, the solutions object, \
+                   contact roles and team members.";
+    let unseen = |why: String| Finding::unseen(id, title, why, by_hand);
+    let (mut granted, mut denied, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    for object in wanted.iter().map(|wanted| wanted.object.as_str()) {
+        match wired.crm.may_hear(object).await {
+            None => {
+                return unseen(
+                    "Only the right to change events shows it, and they are switched off.".to_owned(),
+                );
+            }
+            Some(Ok(())) => granted.push(object),
+            Some(Err(EventsError::TopicDenied { .. })) => denied.push(object),
+            Some(Err(EventsError::TopicMissing { .. })) => missing.push(object),
+            Some(Err(error)) => return unseen(format!("The change events could not be asked: {error}.")),
+        }
+    }
+    if !denied.is_empty() {
+        let evidence = format!("The user may not listen to the changes of {}.", denied.join(", "));
+        return Finding::fail(id, title, evidence, by_hand);
+    }
+    if !missing.is_empty() {
+        return unseen(format!("{} have no change events that would show it.", missing.join(", ")));
+    }
+    Finding::pass(id, title, format!("the user may listen to {}", granted.join(", ")))
 }
 
 /// What is selected on any channel, and the further fields of each.
