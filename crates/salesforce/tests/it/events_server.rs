@@ -186,6 +186,7 @@ struct Fates {
 }
 
 async fn connection(acceptor: TlsAcceptor, socket: TcpStream, script: Arc<Script>) {
+    socket.set_nodelay(true).unwrap();
     let Ok(socket) = acceptor.accept(socket).await else { return };
     let [go_away, broken, frozen] = [(); 3].map(|()| Arc::new(Notify::new()));
     let service = hyper::service::service_fn({
