@@ -247,12 +247,8 @@ fn only_reads(path: &[String], body: &Bytes) -> bool {
 fn answer(org: &mut Org, gate: &mut Gate, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
     let segments = exchange::segments(request);
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI) {
-        return wire(Answer::fault(&Fault::new(
-            StatusCode::URI_TOO_LONG,
-            "UNKNOWN_EXCEPTION",
-            "URI too long",
-        )));
+    if let Some(fault) = unfit(request) {
+        return wire(Answer::fault(&fault));
     }
     if let Some(response) = gate.answer(org, request, &path, now) {
         return response;
@@ -308,6 +304,36 @@ fn answer(org: &mut Org, gate: &mut Gate, request: &Request<Bytes>, now: Timesta
         }
         _ => wire(Answer::fault(&Fault::not_found())),
     }
+}
+
+/// Whether the request is one that nobody looks into: too long, or of a kind that is not read (section 2.3).
+fn unfit(request: &Request<Bytes>) -> Option<Fault> {
+    let line = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if line > MAX_URI {
+        return Some(Fault::new(StatusCode::URI_TOO_LONG, "UNKNOWN_EXCEPTION", "URI too long"));
+    }
+    if line + headers > MAX_URI {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Some(Fault::new(status, "UNKNOWN_EXCEPTION", "Request header fields too large"));
+    }
+    let kind = request.headers().get(header::CONTENT_TYPE)?.to_str().unwrap_or_default();
+    let known = ["application/json", "text/csv", "application/xml", "text/xml", "multipart/form-data"];
+    let form = "application/x-www-form-urlencoded";
+    let api = request.uri().path().starts_with("/services/data/");
+    let read = !api
+        || request.body().is_empty()
+        || known.iter().any(|known| kind.to_ascii_lowercase().starts_with(known))
+        // What command-line tools send when nobody says anything; taken where nothing is read.
+        || (kind.starts_with(form) && matches!(*request.method(), Method::GET | Method::HEAD | Method::DELETE));
+    (!read).then(|| {
+        Fault::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            format!("Content type '{kind}' is not supported"),
+        )
+    })
 }
 
 fn parameter(request: &Request<Bytes>, name: &str) -> Option<String> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Desk;
 
-fn bearer(desk: &Desk, claims: &Value) -> super::Reply {
+pub(super) fn bearer(desk: &Desk, claims: &Value) -> super::Reply {
     let key =
         EncodingKey::from_rsa_pem(desk.credentials["private_key_pem"].as_str().unwrap().as_bytes()).unwrap();
     let assertion = encode(&Header::new(Algorithm::RS256), claims, &key).unwrap();
@@ -14,7 +14,7 @@ fn bearer(desk: &Desk, claims: &Value) -> super::Reply {
     ))
 }
 
-fn claims(desk: &Desk) -> Value {
+pub(super) fn claims(desk: &Desk) -> Value {
     json!({
         "iss": desk.credentials["consumer_key"], "sub": desk.credentials["username"],
         "aud": "https://login.salesforce.com", "exp": desk.now.get().as_second() + 180,
@@ -72,7 +72,7 @@ fn s1_4_client_credentials_need_the_right_secret() {
     for (form, error) in [
         (format!("grant_type=client_credentials&client_id={key}&client_secret=no"), "invalid_client"),
         ("grant_type=client_credentials&client_id=no&client_secret=no".to_owned(), "invalid_client_id"),
-        ("grant_type=password".to_owned(), "unsupported_grant_type"),
+        ("grant_type=implicit".to_owned(), "unsupported_grant_type"),
     ] {
         let reply = desk.token(&form);
         assert_eq!((reply.status, reply.body["error"].as_str()), (400, Some(error)), "{form}");

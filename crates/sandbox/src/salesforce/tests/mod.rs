@@ -1,7 +1,10 @@
 //! One test per rule of the salesforce reference; a name begins with the section it checks.
 
 mod auth;
+mod bulk;
 mod composites;
+mod grants;
+mod groups;
 mod knobs;
 mod queries;
 mod rows;
@@ -22,6 +25,7 @@ struct Reply {
     status: u16,
     body: Value,
     headers: http::HeaderMap,
+    text: String,
 }
 
 impl Reply {
@@ -59,6 +63,11 @@ impl Desk {
         desk
     }
 
+    /// Serves the machine at this address.
+    fn machine_at(&self, base_url: &str) {
+        self.machine.credentials(base_url);
+    }
+
     /// A token for the product's user by client credentials.
     fn grant(&self) -> String {
         let form = format!(
@@ -87,6 +96,7 @@ impl Desk {
         Reply {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
+            text: String::from_utf8_lossy(response.body()).into_owned(),
             body: serde_json::from_slice(response.body()).unwrap_or(Value::Null),
         }
     }

@@ -79,7 +79,7 @@ fn s2_3_unfit_values_are_refused_with_the_documented_code() {
         ("Name", json!(5), "JSON_PARSER_ERROR"),
         ("CloseDate", json!("31.01.2027"), "JSON_PARSER_ERROR"),
         ("CloseDate", json!("2027-02-30"), "JSON_PARSER_ERROR"),
-        ("Amount", json!("10"), "JSON_PARSER_ERROR"),
+        ("Amount", json!("ten"), "JSON_PARSER_ERROR"),
         ("Amount", json!(1e17), "NUMBER_OUTSIDE_VALID_RANGE"),
         ("IsPrivate", json!("yes"), "JSON_PARSER_ERROR"),
         ("Co_sell_Response__c", json!("Maybe"), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
