@@ -138,3 +138,43 @@ impl Memory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::FutureExt as _;
+    use salesforce::Misuse;
+
+    use super::*;
+
+    fn counted(started: &AtomicUsize, outcome: Option<Error>) -> Loading {
+        started.fetch_add(1, Ordering::SeqCst);
+        match outcome {
+            Some(error) => futures::future::ready(Err(error)).boxed(),
+            None => futures::future::pending().boxed(),
+        }
+    }
+
+    #[test]
+    fn however_many_wait_for_the_first_look_one_is_under_way() {
+        let (memory, started) = (Memory::default(), AtomicUsize::new(0));
+        let first = memory.loading(|| counted(&started, None));
+        let second = memory.loading(|| counted(&started, None));
+        assert_eq!(started.load(Ordering::SeqCst), 1);
+        // When all who wait gave up, it ended; the next one starts afresh.
+        drop((first, second));
+        let _third = memory.loading(|| counted(&started, None));
+        assert_eq!(started.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_look_that_failed_is_not_waited_for_again() {
+        let (memory, started) = (Memory::default(), AtomicUsize::new(0));
+        let failure = Error::Misuse(Misuse::Configuration("x"));
+        let first = memory.loading(|| counted(&started, Some(failure)));
+        assert!(first.clone().now_or_never().unwrap().is_err());
+        let _second = memory.loading(|| counted(&started, None));
+        assert_eq!(started.load(Ordering::SeqCst), 2, "although somebody still holds the failed one");
+    }
+}

@@ -212,7 +212,8 @@ impl Org {
             })
         };
         let mut infos = Vec::new();
-        if let Some(index) = self.schema.find("RecordType") {
+        let has_types = object.position("RecordTypeId").is_some();
+        if let Some(index) = self.schema.find("RecordType").filter(|_| has_types) {
             let types = self.schema.object(index);
             for row in self.tables.all(index) {
                 let text = |field: &str| value_of(types, row, field).as_text().unwrap_or_default().to_owned();

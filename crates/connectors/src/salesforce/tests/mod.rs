@@ -7,6 +7,7 @@ mod bus;
 mod desk;
 mod events;
 mod leads;
+mod looking;
 mod reading;
 mod sources;
 mod writing;
