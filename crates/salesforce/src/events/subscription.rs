@@ -110,6 +110,10 @@ impl Subscription {
                     if let Some(position) = self.take(fetched)? {
                         return Ok(Some(Batch { events: Vec::new(), position }));
                     }
+                    // A server that says nothing all the time holds nobody.
+                    if self.waiting.is_empty() && clock.now() >= until {
+                        return Ok(None);
+                    }
                 }
                 Some(Err(error)) => self.recover(error).await?,
                 None => return Err(EventsError::Unavailable { reason: Interruption::Ended }),

@@ -1,6 +1,10 @@
 //! Every kept input of the fuzz targets that this crate owns, asked again.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
 use crate::{avro, naive_bitmaps};
 
@@ -18,8 +22,12 @@ fn replay(target: &str, mut check: impl FnMut(&[u8]) -> bool) -> (usize, usize) 
     inputs.sort_unstable();
     let mut read = 0;
     for input in &inputs {
-        println!("{}", input.display());
-        read += usize::from(check(&fs::read(input).unwrap()));
+        let bytes = fs::read(input).unwrap();
+        let answer = catch_unwind(AssertUnwindSafe(|| check(&bytes)));
+        let Ok(is_read) = answer else {
+            panic!("{} breaks a promise; which one, stands above", input.display())
+        };
+        read += usize::from(is_read);
     }
     (read, inputs.len())
 }

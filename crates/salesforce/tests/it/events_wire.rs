@@ -172,6 +172,15 @@ async fn schemas_are_kept_up_to_a_bound_and_the_one_unused_longest_goes() {
 }
 
 #[tokio::test]
+async fn a_server_that_says_nothing_all_the_time_holds_nobody() {
+    let nothing = || Fetched { pending: 100, ..Fetched::default() };
+    let (memory, stub) = (Memory::new([nothing(), nothing(), nothing()]), Stub::new([]));
+    let mut subscription = memory.open(&stub, EventsLimits::default()).await;
+    assert_eq!(subscription.next(Duration::ZERO).await, Ok(None));
+    assert_eq!(memory.answers.lock().unwrap().len(), 2, "one was heard, and the time was over");
+}
+
+#[tokio::test]
 async fn smaller_credit_is_asked_for_in_its_own_lumps() {
     let answers = (0..4_u8).map(|lump| fetched((0..10).map(|event| (lump * 10 + event, 0)), 0));
     let (memory, stub) = (Memory::new(answers), Stub::new([]));
