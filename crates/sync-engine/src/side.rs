@@ -134,9 +134,9 @@ pub struct SideError {
     /// The groups that the server complains about, if it names any.
     pub groups: Vec<GroupId>,
     /// Of these groups, those whose place cannot be changed at all after creation, with the place.
-    pub fixed: Vec<(GroupId, String)>,
+    pub fixed: Box<[(GroupId, String)]>,
     /// What has to happen before the record can be written at all; then no value is at fault, and none is left out.
-    pub waits_for: Option<WaitsFor>,
+    pub waits_for: Option<Box<WaitsFor>>,
     /// Whether it is certain that the effect did not happen.
     pub certainly_not_done: bool,
 }

@@ -24,7 +24,8 @@ pub(super) fn side_error(error: &Error, mapping: &Mapping) -> SideError {
         what: error.to_string(),
         told: refusal.map(told).unwrap_or_default(),
         groups: groups(fields, whose, mapping),
-        fixed: Vec::new(),
+        fixed: Box::default(),
+        waits_for: None,
         certainly_not_done: certainly_not_done(error),
     }
 }
@@ -55,6 +56,7 @@ pub(super) fn refused_change(
     let closed = CLOSED_PLACE.iter().any(|known| known.eq_ignore_ascii_case(code));
     // A complaint that names nothing, about a change of one place, is about that place.
     let alone = refusal.fields().is_empty() && sent.len() == 1;
+    let mut fixed = Vec::new();
     for path in sent {
         let named = refusal.fields().iter().any(|field| field == path);
         let refused = named || alone;
@@ -63,9 +65,10 @@ pub(super) fn refused_change(
             side.groups.extend(
                 living.iter().filter(|group| !side.groups.contains(group)).cloned().collect::<Vec<_>>(),
             );
-            side.fixed.extend(living.into_iter().map(|group| (group, (*path).to_owned())));
+            fixed.extend(living.into_iter().map(|group| (group, (*path).to_owned())));
         }
     }
+    side.fixed = fixed.into();
     side
 }
 
@@ -152,7 +155,8 @@ fn own(class: RetryClass, what: &str) -> SideError {
         what: what.to_owned(),
         told: String::new(),
         groups: Vec::new(),
-        fixed: Vec::new(),
+        fixed: Box::default(),
+        waits_for: None,
         certainly_not_done: true,
     }
 }

@@ -1,39 +1,35 @@
 //! Writing opportunities: each a compare-and-set on the version it was planned on, read back in the same call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deal_model::{Observation, RecordId as DealRecord};
 use mapping::StageError;
-use ports::RetryClass;
-use salesforce::{
-    CallContext, Error, Fields, MAX_SUBREQUESTS, RecordId, ReferenceId, Refusal, Subrequest, Subresponse,
-};
+use salesforce::{CallContext, Error, Fields, RecordId};
 use serde_json::Value as Json;
 use sync_engine::{Applied, Change, SideError, What};
 
 use super::{
     Salesforce,
     columns::{Columns, columns, report_columns},
-    observe::id_path,
     refusal,
     rows::RowCase,
-    schema::{OPPORTUNITY, Schema},
-    steps::{Step, one_by_one},
+    schema::{ACCOUNT, OPPORTUNITY, Schema},
+    send::MAX_WRITES,
+    steps::{Parent, Step},
     transform::Known,
 };
 
-/// Writes in one call; the last place is the read-back's.
-const MAX_WRITES: usize = MAX_SUBREQUESTS - 1;
-
 /// One change, ready to be sent.
-struct Unit {
-    record: DealRecord,
-    id: RecordId,
+pub(super) struct Unit {
+    pub(super) record: DealRecord,
+    pub(super) id: RecordId,
+    /// The opportunity's account, if it is known: whoever writes under it takes turns.
+    account: Option<RecordId>,
     /// The opportunity's own fields without the report's.
     own: Fields,
     report: Fields,
     /// The first touches the opportunity itself.
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Unit {
@@ -41,8 +37,17 @@ impl Unit {
         self.steps.len() == 1 && !self.steps[0].is_ambiguous() && matches!(self.steps[0], Step::Update { .. })
     }
 
+    /// The accounts that the platform locks for it.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = RecordId> {
+        let written = self.steps.iter().filter_map(|step| match step {
+            Step::Update { object, id, .. } if object == ACCOUNT => Some(*id),
+            _ => None,
+        });
+        self.account.into_iter().chain(written)
+    }
+
     /// The same without the report, if that is what the platform refused: no report may hold up a deal.
-    fn without_report(&self, refused: &Error) -> Option<Self> {
+    pub(super) fn without_report(&self, refused: &Error) -> Option<Self> {
         let mut fields = refused.fields().peekable();
         fields.peek()?;
         let only_report = fields.all(|field| self.report.keys().any(|name| name.eq_ignore_ascii_case(field)));
@@ -53,12 +58,12 @@ impl Unit {
         if let Some(Step::Update { fields, .. }) = steps.first_mut() {
             fields.clone_from(&self.own);
         }
-        let (record, id, own) = (self.record.clone(), self.id, self.own.clone());
-        Some(Self { record, id, own, report: Fields::new(), steps })
+        let (record, own) = (self.record.clone(), self.own.clone());
+        Some(Self { record, id: self.id, account: self.account, own, report: Fields::new(), steps })
     }
 }
 
-type Answer = Result<Applied, SideError>;
+pub(super) type Answer = Result<Applied, SideError>;
 
 impl Salesforce {
     pub(super) async fn apply_changes(&self, changes: &[Change], context: CallContext) -> Vec<Answer> {
@@ -75,11 +80,18 @@ impl Salesforce {
                     answers[place] = Some(self.look_after(&unit.record, unit.id, context).await);
                 }
                 Ok(unit) if unit.is_lone() => lone.push((place, unit)),
-                Ok(unit) => answers[place] = Some(self.send_together(unit, context).await),
+                Ok(unit) => {
+                    let _turn = self.siblings.turn(unit.accounts().collect()).await;
+                    answers[place] = Some(self.send_together(unit, context).await);
+                }
                 Err(error) => answers[place] = Some(Err(error)),
             }
         }
+        // Siblings under one account stand together: each call locks it once.
+        lone.sort_by_key(|(_, unit)| unit.account);
         for batch in lone.chunks(MAX_WRITES) {
+            let accounts: BTreeSet<RecordId> = batch.iter().flat_map(|(_, unit)| unit.accounts()).collect();
+            let _turn = self.siblings.turn(accounts).await;
             for ((place, _), answer) in batch.iter().zip(self.send_lone(batch, context).await) {
                 answers[*place] = Some(answer);
             }
@@ -170,13 +182,22 @@ impl Salesforce {
         for (field, changes) in &columns.sets {
             let (Some(set), Some(known)) = (self.mapping.set(field), known) else { continue };
             let rows = known.rows.get(field).map(Vec::as_slice).unwrap_or_default();
-            let case = RowCase { set, opportunity: id, account: known.account, rows, changes };
+            let case = RowCase {
+                set,
+                opportunity: Parent::Is(id),
+                key: &known.key,
+                account: known.account.map(Parent::Is),
+                person: known.person,
+                rows,
+                changes,
+            };
             self.row_steps(&schema, &case, context, &mut steps).await?;
         }
         if matches!(steps.as_slice(), [Step::Check { .. }]) {
             steps.clear();
         }
-        Ok(Unit { record: change.record.clone(), id, own: columns.own, report, steps })
+        let account = known.and_then(|known| known.account);
+        Ok(Unit { record: change.record.clone(), id, account, own: columns.own, report, steps })
     }
 
     /// The opportunity's own id goes where its identifier goes, and where an interrupted birth left it out: a clone
@@ -189,120 +210,6 @@ impl Salesforce {
         if (gets_identifier || lacks_origin) && field.is_some_and(|field| field.updateable) {
             own.insert(names.origin.as_str().to_owned(), Json::String(id.to_string()));
         }
-    }
-
-    /// Opportunities with nothing but their own fields: up to 24 to a call, each for itself.
-    async fn send_lone(&self, batch: &[(usize, Unit)], context: CallContext) -> Vec<Answer> {
-        let schema = match self.schema(context).await {
-            Ok(schema) => schema,
-            Err(error) => return batch.iter().map(|_| Err(error.clone())).collect(),
-        };
-        let steps = batch.iter().enumerate();
-        let mut parts: Vec<Subrequest> =
-            steps.map(|(number, (_, unit))| unit.steps[0].part(number)).collect();
-        let back = ReferenceId::numbered(parts.len());
-        let ids = batch.iter().map(|(_, unit)| unit.id);
-        // What a long list of columns pushes out of the one query is read afterwards.
-        let query = schema.select().split(&id_path(), ids).into_iter().next();
-        parts.extend(query.map(|soql| Subrequest::query(back.clone(), &soql)));
-        let answer = match self.client.composite(context, parts, false).await {
-            Ok(answer) => answer,
-            Err(error) => return batch.iter().map(|_| Err(refusal::of_error(&error))).collect(),
-        };
-        let found = self.read_back(&answer, &back, context).await;
-        let mut answers = Vec::with_capacity(batch.len());
-        for ((_, unit), part) in batch.iter().zip(&answer.parts) {
-            answers.push(match part.outcome() {
-                Ok(_) => match self.after(&unit.record, unit.id, &schema, &found) {
-                    Some(after) => Ok(Applied { after: Some(after) }),
-                    None => Ok(Applied { after: self.see(&unit.record, unit.id, context).await }),
-                },
-                Err(refused) => {
-                    let error = refused.into();
-                    match unit.without_report(&error) {
-                        Some(unit) => self.send_together(unit, context).await,
-                        None => Err(refusal::of_write(&self.mapping, OPPORTUNITY, &error)),
-                    }
-                }
-            });
-        }
-        answers
-    }
-
-    /// One opportunity with its rows: they stand or fall together, as far as one call carries them.
-    async fn send_together(&self, unit: Unit, context: CallContext) -> Answer {
-        if unit.steps.iter().any(Step::is_ambiguous) {
-            return self.send_one_by_one(&unit, context).await;
-        }
-        let schema = self.schema(context).await?;
-        let mut after = None;
-        let mut start = 0;
-        while start < unit.steps.len() {
-            let end = end_of_call(&unit.steps, start);
-            let steps = &unit.steps[start..end];
-            let mut parts: Vec<Subrequest> =
-                steps.iter().enumerate().map(|(number, step)| shifted(step, start).part(number)).collect();
-            let back = ReferenceId::numbered(parts.len());
-            let query = schema.select().split(&id_path(), [unit.id]);
-            parts.extend(query.iter().map(|soql| Subrequest::query(back.clone(), soql)));
-            let answer = self.client.composite(context, parts, true).await;
-            // Whether nothing at all was written is certain for the first call only.
-            let whole = |error: SideError| SideError {
-                certainly_not_done: error.certainly_not_done && start == 0,
-                ..error
-            };
-            let answer = answer.map_err(|error| whole(refusal::of_error(&error)))?;
-            if let Some((step, refused)) = first_refusal(steps, &answer.parts) {
-                let error = Error::from(refused);
-                return match unit.without_report(&error).filter(|_| start == 0) {
-                    Some(unit) => Box::pin(self.send_together(unit, context)).await,
-                    None => Err(whole(self.refused_row(step, &error))),
-                };
-            }
-            if let Some(Err(refused)) = answer.part(&back).map(Subresponse::outcome) {
-                // The read-back was refused and took the writes with it.
-                self.mend(context, &refused).await?;
-                let mut error = refusal::of_error(&refused.into());
-                error.class = RetryClass::LATER;
-                return Err(whole(error));
-            }
-            let found = self.read_back(&answer, &back, context).await;
-            after = self.after(&unit.record, unit.id, &schema, &found);
-            start = end;
-        }
-        match after {
-            Some(after) => Ok(Applied { after: Some(after) }),
-            None => Ok(Applied { after: self.see(&unit.record, unit.id, context).await }),
-        }
-    }
-
-    fn refused_row(&self, step: &Step, error: &Error) -> SideError {
-        let mut side = refusal::of_write(&self.mapping, step.object(), error);
-        // Somebody else made the row meanwhile: it is read, and planned again.
-        if error.refusal().and_then(Refusal::code) == Some("DUPLICATE_VALUE")
-            && matches!(step, Step::Insert { .. })
-            && step.object() != OPPORTUNITY
-        {
-            side.class = RetryClass::Changed;
-        }
-        side
-    }
-
-    /// A value of these looks like a reference: each goes in a call of its own, the opportunity first.
-    async fn send_one_by_one(&self, unit: &Unit, context: CallContext) -> Answer {
-        if let Some(Step::Check { unmodified_since, .. }) = unit.steps.first() {
-            let now = self.see(&unit.record, unit.id, context).await;
-            if now.is_none_or(|now| now.version.stamp != *unmodified_since) {
-                return Err(refusal::changed("the opportunity moved since it was read"));
-            }
-        }
-        if let Err((step, error)) = one_by_one(&self.client, context, &unit.steps).await {
-            let side = self.refused_row(&unit.steps[step], &error);
-            // The first is the opportunity's own, or a check that writes nothing.
-            let written = unit.steps[..step].iter().any(|step| !matches!(step, Step::Check { .. }));
-            return Err(SideError { certainly_not_done: side.certainly_not_done && !written, ..side });
-        }
-        Ok(Applied { after: self.see(&unit.record, unit.id, context).await })
     }
 
     /// Nothing is to be written: the record shows it already.
@@ -355,29 +262,6 @@ fn needs_known(side: &Salesforce, what: &What) -> bool {
 
 fn is_report_alone(what: &What) -> bool {
     matches!(what, What::Fields { writes, life: None, report: Some(_) } if writes.is_empty())
-}
-
-/// Where the call that begins with `start` ends: a made record and the one that refers to it stay together.
-fn end_of_call(steps: &[Step], start: usize) -> usize {
-    let end = steps.len().min(start + MAX_WRITES);
-    let refers = |step: &Step| matches!(step, Step::Insert { refer: Some(_), .. });
-    if steps.get(end).is_some_and(refers) { end - 1 } else { end }
-}
-
-/// The step as it stands in a call whose first part is the step `start`.
-fn shifted(step: &Step, start: usize) -> Step {
-    let mut step = step.clone();
-    if let Step::Insert { refer: Some((_, number)), .. } = &mut step {
-        *number -= start;
-    }
-    step
-}
-
-/// The step that failed by itself; the others only fell with it.
-fn first_refusal<'s>(steps: &'s [Step], parts: &[Subresponse]) -> Option<(&'s Step, Refusal)> {
-    let refused = steps.iter().zip(parts).filter_map(|(step, part)| Some((step, part.outcome().err()?)));
-    let mut by_itself = refused.filter(|(_, refused)| !refused.is_bystander());
-    by_itself.next()
 }
 
 /// A life that the mapping has no stage for.

@@ -1,11 +1,12 @@
-//! An inbound referral becomes an opportunity: look first, insert once under a unique key, then add what hangs on it.
+//! An inbound referral becomes an opportunity: look first, then make it once under a unique key, with its account, rows
+//! and contacts in one graph that stands or falls as a whole.
 //!
 //! The insert is never an upsert: a unique key that is held leads to its holder, which is read and left alone.
 
-use deal_model::RecordId as DealRecord;
+use deal_model::{ProblemClass, RecordId as DealRecord};
 use ports::RetryClass;
 use salesforce::{
-    CallContext, Error, Fields, RecordId, ReferenceId, Refusal, Subrequest,
+    CallContext, Error, Fields, Meaning, Record, RecordId, ReferenceId, Refusal, Subrequest,
     soql::{Condition, Op, Select},
 };
 use serde_json::{Map, Value as Json};
@@ -13,19 +14,19 @@ use sync_engine::{Created, NewRecord, SideError};
 
 use super::{
     Salesforce,
-    accounts::{Account, is_in_country},
+    accounts::is_in_country,
     apply::of_stage,
     columns::{Columns, columns},
+    explain,
+    newborn::{Family, NotMade},
     refusal,
-    rows::{RowCase, path},
+    rows::path,
     schema::{ACCOUNT, OPPORTUNITY, Schema, USER, object_name},
     steps::{Step, one_by_one},
 };
 
 /// Most records that each look brings: of accounts with the same name and postal code, some are in other countries.
 const MAX_CANDIDATES: u32 = 20;
-/// Writes in one call; the last place is the read-back's.
-const MAX_WRITES: usize = salesforce::MAX_SUBREQUESTS - 1;
 
 /// What was found before anything is written.
 #[derive(Default)]
@@ -48,21 +49,27 @@ impl Salesforce {
         let mut columns = columns(&self.mapping, &schema, &new.writes)?;
         let customer = columns.parents.remove(ACCOUNT).unwrap_or_default();
         let route = self.mapping.inbound().route(&self.as_referral(new));
-        let owner = route.owner.as_deref().ok_or_else(|| {
-            refusal::person(
-                "no owner is configured for this referral's opportunity: set inbound.default_owner",
-                vec![],
-            )
-        })?;
-        let looked = self.look_first(&schema, referral, owner, &customer, context).await?;
+        // An owner who has left yields to the default one.
+        let mut owners: Vec<&str> = route.owner.as_deref().into_iter().collect();
+        owners.extend(self.mapping.inbound().default_owner.as_deref());
+        owners.dedup();
+        if owners.is_empty() {
+            return Err(refusal::waits(
+                ProblemClass::Data,
+                "No owner is configured for the opportunity of this referral.",
+                "Name one: inbound.default_owner in the mapping file.",
+            ));
+        }
+        let mut looked = self.look_first(&schema, referral, &owners, &customer, context).await?;
         if let Some(holder) = looked.holder {
             return self.existing(holder, context).await;
         }
         let mut own = self.own_columns(&schema, new, &mut columns)?;
         let owner = looked.owner.ok_or_else(|| {
-            refusal::person(
-                "the configured owner is no active user of the org, or is the integration user",
-                vec![],
+            refusal::waits(
+                ProblemClass::Data,
+                "The configured owner is no active user of the org, or is the integration user.",
+                "Name an active user: inbound.default_owner, or the owner of the route, in the mapping file.",
             )
         })?;
         own.insert("OwnerId".to_owned(), Json::String(owner.to_string()));
@@ -72,31 +79,53 @@ impl Salesforce {
         if let Some(campaign) = route.campaign {
             own.insert("CampaignId".to_owned(), Json::String(campaign));
         }
-        let account = self.account(&schema, &looked.accounts, &customer)?;
-        match self.insert(&own, account, context).await {
-            Ok((id, account)) => self.complete(&schema, id, account, &columns, context).await,
-            Err(error) if is_duplicate(&error) => {
-                // Somebody was faster, with the opportunity or with the account: look again, try once more.
-                let looked = self.look_first(&schema, referral, "", &customer, context).await?;
-                if let Some(holder) = looked.holder {
-                    return self.existing(holder, context).await;
+        for attempt in 0..2 {
+            let account = self.account(&schema, &looked.accounts, &customer)?;
+            let family = self.family(&schema, referral, &own, account, &columns, context).await?;
+            let refused = match self.bring_to_life(&family, context).await {
+                Ok(id) => {
+                    let record = DealRecord::new(id.to_string());
+                    let after = self.see(&record, id, context).await;
+                    return Ok(Created { record, engagement: None, after, existed: false });
                 }
-                let account = self.account(&schema, &looked.accounts, &customer)?;
-                let (id, account) =
-                    self.insert(&own, account, context).await.map_err(|error| self.refused(&error))?;
-                self.complete(&schema, id, account, &columns, context).await
-            }
-            Err(error) => Err(self.refused(&error)),
+                Err(refused) if attempt == 0 && is_taken(&family, &refused) => {
+                    // Somebody was faster, with the opportunity or with the account: look again, try once more.
+                    looked = self.look_first(&schema, referral, &owners, &customer, context).await?;
+                    if let Some(holder) = looked.holder {
+                        return self.existing(holder, context).await;
+                    }
+                    continue;
+                }
+                Err(refused) => refused,
+            };
+            return Err(self.not_made(&family, &refused, context).await);
         }
+        Err(refusal::bug("a birth has two attempts"))
     }
 
-    fn refused(&self, error: &Error) -> SideError {
-        let mut side = refusal::of_write(&self.mapping, OPPORTUNITY, error);
-        if side.groups.is_empty() {
-            side.groups = refusal::of_write(&self.mapping, ACCOUNT, error).groups;
-        }
-        if is_duplicate(error) {
+    /// Why a newborn was not made.
+    async fn not_made(&self, family: &Family, refused: &NotMade, context: CallContext) -> SideError {
+        let NotMade { step, error } = refused;
+        let Some(step) = step.and_then(|step| family.steps.get(step)) else {
+            return refusal::of_error(error);
+        };
+        let mut side = self.refused_row(step, None, error, context).await;
+        if is_taken(family, refused) {
+            // Late to be seen, or hidden from us for good: nobody can tell.
             side.class = RetryClass::LATER;
+            let what = format!(
+                "Salesforce says that a record already holds the key of this referral's {}, and shows none.",
+                explain::record(step.object())
+            );
+            let next_step = "If this does not pass within minutes, give the integration user access to all \
+                             opportunities and accounts, or empty the key of the hidden record.";
+            side.waits_for = refusal::waits(ProblemClass::Link, what, next_step).waits_for;
+        } else if side.class == RetryClass::Person
+            && side.groups.is_empty()
+            && side.waits_for.is_none()
+            && let Some(refused) = error.refusal()
+        {
+            side.waits_for = Some(Box::new(explain::not_made(refused, step.object())));
         }
         side
     }
@@ -169,7 +198,7 @@ impl Salesforce {
         &self,
         schema: &Schema,
         referral: &str,
-        owner: &str,
+        owners: &[&str],
         customer: &Fields,
         context: CallContext,
     ) -> Result<Looked, SideError> {
@@ -182,157 +211,40 @@ impl Salesforce {
             Op::Eq,
             referral,
         )));
-        let by_id = owner.parse::<RecordId>().ok();
-        let user = match by_id {
-            Some(id) => Condition::compare(&path("Id"), Op::Eq, id),
-            None => Condition::compare(&path("Username"), Op::Eq, owner),
-        };
+        let ids = owners.iter().filter_map(|owner| owner.parse::<RecordId>().ok());
+        let named = Condition::one_of(&path("Username"), owners.iter().copied());
+        let by_id = Condition::one_of(&path("Id"), ids.clone());
+        let user = if ids.count() > 0 { named.or(by_id) } else { named };
         let active = Condition::compare(&path("IsActive"), Op::Eq, true);
-        queries.push(Select::from(&object_name(USER)).filter(user.and(active)));
+        let users = Select::from(&object_name(USER)).fields([&path("Username")]);
+        queries.push(users.filter(user.and(active)));
         queries.extend(self.account_queries(schema, customer));
         let parts = queries.iter().enumerate().map(|(number, select)| {
             Subrequest::query(ReferenceId::numbered(number), &select.clone().limit(MAX_CANDIDATES).build())
         });
         let answer = self.client.composite(context, parts.collect(), false).await;
         let answer = answer.map_err(|error| refusal::of_error(&error))?;
-        let mut found = Vec::with_capacity(queries.len());
+        let mut pages = Vec::with_capacity(queries.len());
         for part in &answer.parts {
-            let page = part.page(answer.server_date).map_err(|error| refusal::of_error(&error))?;
-            let records = page.records.iter().filter(|record| is_in_country(record, customer));
-            found.push(records.filter_map(salesforce::Record::id).collect::<Vec<_>>());
+            pages.push(part.page(answer.server_date).map_err(|error| refusal::of_error(&error))?.records);
         }
-        let mut found = found.into_iter();
+        let mut pages = pages.into_iter();
         let us: RecordId = schema.user.into();
-        let holder = found.next().and_then(|ids| ids.first().copied());
-        let owner = found.next().and_then(|ids| ids.first().copied()).filter(|id| *id != us);
-        Ok(Looked { holder, owner, accounts: found.collect() })
-    }
-
-    /// Inserts the opportunity, and its account with it: both or none.
-    async fn insert(
-        &self,
-        own: &Fields,
-        account: Account,
-        context: CallContext,
-    ) -> Result<(RecordId, Option<RecordId>), Error> {
-        let mut own = own.clone();
-        let mut steps = Vec::new();
-        let mut refer = None;
-        let mut account_id = None;
-        match account {
-            Account::Found(id) => {
-                own.insert("AccountId".to_owned(), Json::String(id.to_string()));
-                account_id = Some(id);
-            }
-            Account::New(fields) => {
-                refer = Some(("AccountId", steps.len()));
-                steps.push(Step::Insert { object: ACCOUNT.to_owned(), fields, refer: None });
-            }
-            Account::None => {}
-        }
-        steps.push(Step::Insert { object: OPPORTUNITY.to_owned(), fields: own, refer });
-        let made: Vec<Option<RecordId>> = if steps.iter().any(Step::is_ambiguous) {
-            // The unique keys make it safe that these two do not stand or fall together.
-            one_by_one(&self.client, context, &steps).await.map_err(|(_, error)| error)?
-        } else {
-            let parts = steps.iter().enumerate().map(|(number, step)| step.part(number)).collect();
-            let answer = self.client.composite(context, parts, true).await?;
-            let refused = answer.parts.iter().filter_map(|part| part.outcome().err());
-            let refused: Vec<Refusal> = refused.collect();
-            if let Some(refused) = refused.iter().find(|refused| !refused.is_bystander()).or(refused.first())
-            {
-                return Err(refused.clone().into());
-            }
-            let ids = answer.parts.iter().map(|part| part.inserted_id().map(Some));
-            ids.collect::<Result<_, Error>>()?
+        let holder = pages.next().and_then(|records| records.first().and_then(Record::id));
+        let users = pages.next().unwrap_or_default();
+        let user = |owner: &&str| {
+            let is = |user: &&Record| {
+                user.id() == owner.parse().ok()
+                    || user.text("Username").is_some_and(|name| name.eq_ignore_ascii_case(owner))
+            };
+            users.iter().find(is).and_then(Record::id).filter(|id| *id != us)
         };
-        match made.as_slice() {
-            [Some(id)] => Ok((*id, account_id)),
-            [account, Some(id)] => Ok((*id, *account)),
-            _ => Err(Error::Unreadable { status: 200, reason: "no id of the new record", write: true }),
-        }
-    }
-
-    /// Adds what needs the opportunity's id: its origin, solutions, contacts. What fails here is planned again as a
-    /// change of an opportunity that is there.
-    async fn complete(
-        &self,
-        schema: &Schema,
-        id: RecordId,
-        account: Option<RecordId>,
-        columns: &Columns,
-        context: CallContext,
-    ) -> Result<Created, SideError> {
-        let record = DealRecord::new(id.to_string());
-        let mut steps = Vec::new();
-        steps.extend(self.origin_step(schema, id));
-        for (field, changes) in &columns.sets {
-            let Some(set) = self.mapping.set(field) else { continue };
-            let case = RowCase { set, opportunity: id, account, rows: &[], changes };
-            let before = steps.len();
-            let added = self.row_steps(schema, &case, context, &mut steps).await;
-            // Only what fits into this call; and an opportunity that is there is not failed by its rows.
-            if let Err(error) = added {
-                tracing::debug!(%error, field = %field, "rows of a new opportunity wait for the next pass");
-                steps.truncate(before);
-            }
-        }
-        let fits = |end: usize| !matches!(steps.get(end), Some(Step::Insert { refer: Some(_), .. }));
-        let end = if steps.len() <= MAX_WRITES || fits(MAX_WRITES) { MAX_WRITES } else { MAX_WRITES - 1 };
-        steps.truncate(end);
-        let after = self.hang_on(schema, &record, id, &steps, context).await;
-        Ok(Created { record, engagement: None, after, existed: false })
-    }
-
-    async fn hang_on(
-        &self,
-        schema: &Schema,
-        record: &DealRecord,
-        id: RecordId,
-        steps: &[Step],
-        context: CallContext,
-    ) -> Option<deal_model::Observation> {
-        let (plain, odd): (Vec<_>, Vec<_>) = steps.iter().cloned().partition(|step| !step.is_ambiguous());
-        let refers = plain.iter().any(|step| matches!(step, Step::Insert { refer: Some(_), .. }));
-        if !odd.is_empty() && refers {
-            // References count the steps: all of them go one by one.
-            let _ = one_by_one(&self.client, context, steps).await;
-            return self.see(record, id, context).await;
-        }
-        let mut parts: Vec<Subrequest> =
-            plain.iter().enumerate().map(|(number, step)| step.part(number)).collect();
-        let back = ReferenceId::numbered(parts.len());
-        let query = schema.select().split(&super::observe::id_path(), [id]);
-        parts.extend(query.iter().map(|soql| Subrequest::query(back.clone(), soql)));
-        let answer = match self.client.composite(context, parts, false).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                tracing::debug!(%error, "a new opportunity is completed by the next pass");
-                return None;
-            }
+        let owner = owners.iter().find_map(user);
+        let here = |records: Vec<Record>| {
+            let here = records.into_iter().filter(|record| is_in_country(record, customer));
+            here.filter_map(|record| record.id()).collect()
         };
-        for part in &answer.parts {
-            if let Err(error) = part.outcome() {
-                tracing::debug!(%error, "a part of a new opportunity is left to the next pass");
-            }
-        }
-        if !odd.is_empty() {
-            let _ = one_by_one(&self.client, context, &odd).await;
-            return self.see(record, id, context).await;
-        }
-        let found = self.read_back(&answer, &back, context).await;
-        match self.after(record, id, schema, &found) {
-            Some(after) => Some(after),
-            None => self.see(record, id, context).await,
-        }
-    }
-
-    fn origin_step(&self, schema: &Schema, id: RecordId) -> Option<Step> {
-        let origin = self.mapping.names().origin.as_str();
-        schema.field(OPPORTUNITY, origin).filter(|field| field.updateable)?;
-        let mut fields = Fields::new();
-        fields.insert(origin.to_owned(), Json::String(id.to_string()));
-        Some(Step::Update { object: OPPORTUNITY.to_owned(), id, fields, unmodified_since: None })
+        Ok(Looked { holder, owner, accounts: pages.map(here).collect() })
     }
 
     /// The unique key was held already: its holder is read, and nothing of it is written but an origin that an
@@ -344,15 +256,24 @@ impl Salesforce {
         if let (Some(known), Some(schema)) = (known, self.memory.schema())
             && !known.has_origin
             && schema.reads(&self.mapping.names().origin)
-            && let Some(Step::Update { object, id, fields, .. }) = self.origin_step(&schema, holder)
+            && let Some(field) = self.origin_field(&schema)
         {
-            let step = Step::Update { object, id, fields, unmodified_since: Some(known.stamp) };
+            let own: Fields = [(field, Json::String(holder.to_string()))].into_iter().collect();
+            let (object, unmodified_since) = (OPPORTUNITY.to_owned(), Some(known.stamp));
+            let step = Step::Update { object, id: holder, fields: own, unmodified_since };
             if one_by_one(&self.client, context, &[step]).await.is_ok() {
                 after = self.see(&record, holder, context).await;
             }
         }
         Ok(Created { record, engagement: None, after, existed: true })
     }
+}
+
+/// Whether the key of the opportunity or of its account is held already.
+fn is_taken(family: &Family, refused: &NotMade) -> bool {
+    let step = refused.step.and_then(|step| family.steps.get(step));
+    step.is_some_and(|step| matches!(step.object(), OPPORTUNITY | ACCOUNT))
+        && refused.error.refusal().map(Refusal::meaning) == Some(Meaning::UniqueValue)
 }
 
 pub(super) fn is_duplicate(error: &Error) -> bool {

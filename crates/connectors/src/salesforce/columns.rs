@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use sync_engine::{Report, SideError};
 
 use super::{
-    refusal,
+    org_fit, refusal,
     schema::{Currencies, OPPORTUNITY, Schema},
     transform::is_currency,
 };
@@ -75,11 +75,14 @@ fn whole_group(
         match (path.own_field(), path.parents().next()) {
             (Some("Id"), _) | (None, None) => {}
             (Some(name), _) => {
-                columns.own.insert(name.to_owned(), value);
+                org_fit::put(schema, OPPORTUNITY, name, value, &mut columns.own)
+                    .map_err(|told| refusal::unfit(OPPORTUNITY, name, told, id))?;
             }
             (None, Some(parent)) => {
+                let object = schema.parent(parent).unwrap_or_else(|| parent.to_owned());
                 let fields = columns.parents.entry(parent.to_owned()).or_default();
-                fields.insert(path.field().to_owned(), value);
+                org_fit::put(schema, &object, path.field(), value, fields)
+                    .map_err(|told| refusal::unfit(&object, path.field(), told, id))?;
                 if !columns.parent_groups.contains(id) {
                     columns.parent_groups.push(id.clone());
                 }

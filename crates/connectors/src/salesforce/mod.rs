@@ -1,10 +1,14 @@
 //! The CRM side as the engine sees it: opportunities of a Salesforce org, with their solutions and contact roles.
 //!
 //! - `observe` reads opportunities by id, children included, 2,000 to a call.
-//! - `apply` writes them as compare-and-sets and reads them back in the same call.
-//! - `births` makes an opportunity of a referral; `accounts` finds or makes its account.
+//! - `apply` makes compare-and-sets of their changes; `send` sends them and reads them back in the same call;
+//!   `siblings` lets writes under one account take turns.
+//! - `births` makes an opportunity of a referral, `newborn` all that belongs to it in one graph; `accounts` finds or
+//!   makes its account.
+//! - `org_fit` asks the descriptions what this org can hold; `refusal` classes what it refuses, `explain` says it to
+//!   people.
 //! - `leads` makes and follows the org's own Lead records.
-//! - `changes` lists what changed since, by keyset.
+//! - `changes` lists what changed since, by keyset; `events` listens for it, and `heard` is what events say.
 //! - `features` tells which of the org's options are on.
 //! - `scratch` proves on a record of its own how conditional writes behave.
 //! - `survey` compares the org with what the mapping needs of it.
@@ -18,14 +22,21 @@ mod apply;
 mod births;
 mod changes;
 mod columns;
+mod events;
+mod explain;
 mod features;
+mod heard;
 mod leads;
 mod memory;
+mod newborn;
 mod observe;
+mod org_fit;
 mod refusal;
 mod rows;
 mod schema;
 mod scratch;
+mod send;
+mod siblings;
 mod steps;
 mod survey;
 #[cfg(test)]
@@ -38,15 +49,19 @@ use async_trait::async_trait;
 use deal_model::{RecordId, Sight};
 use jiff::Timestamp;
 use mapping::Mapping;
-use salesforce::{CallContext, Client};
+use ports::Clock;
+use salesforce::{CallContext, Client, events::Events};
 use sync_engine::{
     Applied, CallScope, Change, Changes, Created, CrmLead, IndexEntry, LeadWrite, NewRecord, Side, SideError,
-    Source, Stranger, Wanted,
+    Source, Stranger, Target, Wanted,
 };
 
+pub use events::EventSettings;
+use events::{EVENTS, Listener};
 pub use features::{CLASSIC_NOTE, CONTENT_LINK, CONTENT_NOTE, LINE_ITEM, OrgFeatures, OrgStage, TEAM_MEMBER};
 use memory::Memory;
 pub use scratch::Trial;
+use siblings::Siblings;
 pub use survey::Survey;
 
 /// What stands for the customer's consent (sync rules, section 5).
@@ -57,6 +72,17 @@ pub enum ConsentRule {
     Recorded,
     /// The company's contracts contain it: every deal has it.
     Contract,
+}
+
+/// Where the org keeps to the precondition of a write. That it does so inside another call is inferred, and
+/// `cosell check` proves it on a record of its own (salesforce reference, sections 2.9 and 2.14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConditionalWrites {
+    /// Inside another call too: many writes go in one.
+    #[default]
+    InComposite,
+    /// In a call of its own only: each write goes alone.
+    OnePerCall,
 }
 
 /// What the connector is told beside its mapping.
@@ -71,6 +97,8 @@ pub struct CrmSettings {
     pub consent: ConsentRule,
     /// The currency of an org that has only one, three letters. The API does not tell it.
     pub single_currency: Option<String>,
+    /// Where the org keeps to the precondition of a write.
+    pub conditional: ConditionalWrites,
 }
 
 impl Default for CrmSettings {
@@ -80,6 +108,7 @@ impl Default for CrmSettings {
             overlap: Duration::from_mins(5),
             consent: ConsentRule::Recorded,
             single_currency: None,
+            conditional: ConditionalWrites::default(),
         }
     }
 }
@@ -91,12 +120,21 @@ pub struct Salesforce {
     mapping: Arc<Mapping>,
     settings: CrmSettings,
     memory: Memory,
+    siblings: Siblings,
+    listener: Option<Listener>,
 }
 
 impl Salesforce {
     /// Ties a client to a mapping; calls nobody yet.
     pub fn new(client: Client, mapping: Arc<Mapping>, settings: CrmSettings) -> Self {
-        Self { client, mapping, settings, memory: Memory::default() }
+        let (memory, siblings) = (Memory::default(), Siblings::default());
+        Self { client, mapping, settings, memory, siblings, listener: None }
+    }
+
+    /// Listens to change events too: then polls only reconcile.
+    #[must_use]
+    pub fn listening(self, events: Events, clock: Arc<dyn Clock>, settings: EventSettings) -> Self {
+        Self { listener: Some(Listener::new(events, clock, settings)), ..self }
     }
 
     /// Reads what the user may see of the org, so that mistakes show before the first deal. Optional: the first call
@@ -148,7 +186,14 @@ impl Side for Salesforce {
         position: Option<&str>,
         scope: CallScope,
     ) -> Result<Changes, SideError> {
+        if source == EVENTS {
+            return self.next_events(position, scope).await;
+        }
         self.next_changes(source, position, context(scope)).await
+    }
+
+    async fn admit(&self, records: &[RecordId], scope: CallScope) -> Result<Vec<Target>, SideError> {
+        self.admit_opportunities(records, context(scope)).await
     }
 
     async fn look(

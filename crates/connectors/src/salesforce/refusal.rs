@@ -1,25 +1,26 @@
 //! What a failure of the platform means to the engine: its class, its groups, the org's own words.
 
-use deal_model::{FieldId, GroupId};
+use deal_model::{FieldId, GroupId, ProblemClass};
 use mapping::{Mapping, SetSource};
 use ports::RetryClass;
-use salesforce::{ApiError, Error, Refusal};
-use sync_engine::SideError;
+use salesforce::{Error, Meaning, Refusal};
+use sync_engine::{SideError, WaitsFor};
 
-use super::schema::{CONTACT, CONTACT_ROLE, OPPORTUNITY};
-
-/// Longest text of the org's own that is passed on, in characters.
-const MAX_TOLD: usize = 2_000;
+use super::{
+    explain,
+    schema::{CONTACT, CONTACT_ROLE, CURRENCY, OPPORTUNITY},
+};
 
 /// A failed call.
 pub(super) fn of_error(error: &Error) -> SideError {
     let class = error.class();
     SideError {
-        fixed: Vec::new(),
+        fixed: Box::default(),
+        waits_for: None,
         certainly_not_done: class != RetryClass::Doubtful,
         class,
         what: error.to_string(),
-        told: error.refusal().map(told).unwrap_or_default(),
+        told: error.refusal().map(explain::told).unwrap_or_default(),
         groups: Vec::new(),
     }
 }
@@ -27,8 +28,19 @@ pub(super) fn of_error(error: &Error) -> SideError {
 /// A refused write of a record of `object`.
 pub(super) fn of_write(mapping: &Mapping, object: &str, error: &Error) -> SideError {
     let mut side = of_error(error);
-    if error.refusal().is_some_and(Refusal::is_gone) {
+    let meaning = error.refusal().map(Refusal::meaning);
+    // A converted lead is read again, and followed to its opportunity.
+    if error.refusal().is_some_and(Refusal::is_gone) || meaning == Some(Meaning::ConvertedLead) {
         side.class = RetryClass::Changed;
+    }
+    side.waits_for = error.refusal().and_then(|refused| explain::waits_for(refused, object)).map(Box::new);
+    if side.waits_for.is_some() {
+        // Nothing else of the record would be taken either: no value is left out, and it is looked at again.
+        side.class = RetryClass::Person;
+        return side;
+    }
+    if meaning == Some(Meaning::Currency) && object == OPPORTUNITY {
+        side.groups.extend(group_of_column(mapping, object, CURRENCY));
     }
     for field in error.fields() {
         if let Some(group) = group_of_column(mapping, object, field)
@@ -48,9 +60,23 @@ pub(super) fn person(what: impl Into<String>, groups: Vec<GroupId>) -> SideError
         told: what.clone(),
         what,
         groups,
-        fixed: Vec::new(),
+        fixed: Box::default(),
+        waits_for: None,
         certainly_not_done: true,
     }
+}
+
+/// A value that this org cannot hold, found before anything was sent.
+pub(super) fn unfit(object: &str, column: &str, told: String, group: &GroupId) -> SideError {
+    let what = format!("the value does not fit {object}.{column}");
+    SideError { told, ..person(what, vec![group.clone()]) }
+}
+
+/// Something that keeps a whole record from being written or made; no value of it is at fault.
+pub(super) fn waits(class: ProblemClass, sentence: impl Into<String>, next_step: &str) -> SideError {
+    let sentence = sentence.into();
+    let waits_for = WaitsFor { class, sentence: sentence.clone(), next_step: next_step.to_owned() };
+    SideError { waits_for: Some(Box::new(waits_for)), ..person(sentence, Vec::new()) }
 }
 
 /// The record is not what the plan was made on.
@@ -60,7 +86,8 @@ pub(super) fn changed(what: &str) -> SideError {
         what: what.to_owned(),
         told: String::new(),
         groups: Vec::new(),
-        fixed: Vec::new(),
+        fixed: Box::default(),
+        waits_for: None,
         certainly_not_done: true,
     }
 }
@@ -72,20 +99,32 @@ pub(super) fn bug(what: &str) -> SideError {
         what: what.to_owned(),
         told: String::new(),
         groups: Vec::new(),
-        fixed: Vec::new(),
+        fixed: Box::default(),
+        waits_for: None,
         certainly_not_done: true,
     }
-}
-
-fn told(refusal: &Refusal) -> String {
-    let messages: Vec<&str> = refusal.errors().iter().map(ApiError::message).collect();
-    messages.join(" ").chars().take(MAX_TOLD).collect()
 }
 
 /// The group that a field belongs to.
 pub(super) fn group_of(mapping: &Mapping, field: &FieldId) -> Option<GroupId> {
     let mut groups = mapping.specs().groups.iter();
     groups.find(|group| group.members.iter().any(|member| &member.id == field)).map(|group| group.id.clone())
+}
+
+/// The groups that live in records of `object` beside the opportunity.
+pub(super) fn group_of_object(mapping: &Mapping, object: &str) -> Vec<GroupId> {
+    let through = mapping
+        .bindings()
+        .iter()
+        .filter(|binding| binding.crm.as_ref().is_some_and(|path| path.parents().any(|name| name == object)));
+    let sets = mapping.sets().iter().filter(|set| match &set.crm {
+        SetSource::Children { object: rows, .. } => rows.as_str() == object,
+        SetSource::ContactRoles => object == CONTACT || object == CONTACT_ROLE,
+    });
+    let fields = through.map(|binding| &binding.field).chain(sets.map(|set| &set.field));
+    let mut groups: Vec<GroupId> = fields.filter_map(|field| group_of(mapping, field)).collect();
+    groups.dedup();
+    groups
 }
 
 /// The group that a column of `object` belongs to.

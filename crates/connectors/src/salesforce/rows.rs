@@ -16,7 +16,7 @@ use super::{
     columns::row_columns,
     refusal,
     schema::{CONTACT, CONTACT_ROLE, Schema, object_name},
-    steps::Step,
+    steps::{Parent, Step, point},
     transform::Row,
 };
 
@@ -26,8 +26,12 @@ const MAX_CONTACTS: usize = 500;
 /// Changes of one set of one opportunity.
 pub(super) struct RowCase<'a> {
     pub(super) set: &'a SetBinding,
-    pub(super) opportunity: RecordId,
-    pub(super) account: Option<RecordId>,
+    pub(super) opportunity: Parent,
+    /// What begins the unique key of each of its rows, from its birth on.
+    pub(super) key: &'a str,
+    pub(super) account: Option<Parent>,
+    /// Whether the account is a person, who is the account's one contact.
+    pub(super) person: bool,
     /// The rows as last read.
     pub(super) rows: &'a [Row],
     pub(super) changes: &'a [(ElementKey, ElementChange)],
@@ -76,6 +80,17 @@ impl Salesforce {
         Ok(())
     }
 
+    /// The field by which a row of a set points to its opportunity.
+    pub(super) fn parent_field(&self, object: &str) -> Option<FieldPath> {
+        let name = self.mapping.sets().iter().find_map(|set| match &set.crm {
+            SetSource::Children { object: rows, parent_field, .. } if rows.as_str() == object => {
+                Some(parent_field.as_str())
+            }
+            _ => None,
+        })?;
+        FieldPath::new(name).ok()
+    }
+
     /// The contacts of the account with the e-mails of new people.
     async fn contacts(
         &self,
@@ -93,7 +108,12 @@ impl Salesforce {
         if case.set.crm != SetSource::ContactRoles || wanted.is_empty() {
             return Ok(found);
         }
-        let account = case.account.map_or_else(Literal::null, Literal::from);
+        let account = match case.account {
+            Some(Parent::Is(account)) => Literal::from(account),
+            // One that is yet to be made has no contacts.
+            Some(Parent::MadeBy(_)) => return Ok(found),
+            None => Literal::null(),
+        };
         let select = Select::from(&object_name(CONTACT)).fields([&path("Email")]).filter(Condition::compare(
             &path("AccountId"),
             Op::Eq,
@@ -131,10 +151,11 @@ fn put_child(
         let unmodified_since = Some(row.stamp);
         steps.push(Step::Update { object, id: row.id, fields: columns, unmodified_since });
     } else {
-        let unique = format!("{}:{}", case.opportunity, key.0);
+        let unique = format!("{}:{}", case.key, key.0);
         columns.insert(unique_key_column.as_str().to_owned(), Json::String(unique));
-        columns.insert(parent_field.as_str().to_owned(), Json::String(case.opportunity.to_string()));
-        steps.push(Step::Insert { object, fields: columns, refer: None });
+        let mut refers = Vec::new();
+        point(&mut columns, &mut refers, parent_field.as_str(), case.opportunity);
+        steps.push(Step::Insert { object, fields: columns, refers });
     }
 }
 
@@ -156,25 +177,32 @@ fn put_contact(
         }
         return Ok(());
     }
-    let mut role = Fields::new();
-    role.insert("OpportunityId".to_owned(), Json::String(case.opportunity.to_string()));
-    let mut refer = None;
+    let (mut role, mut refers) = (Fields::new(), Vec::new());
+    point(&mut role, &mut refers, "OpportunityId", case.opportunity);
     if let Some(contact) = contact {
         role.insert("ContactId".to_owned(), Json::String(contact.to_string()));
     } else {
+        if case.person {
+            return Err(refusal::person(
+                "the customer is a person account, which has itself as its only contact; give that person the e-mail \
+                 address of the referral's contact, or leave the contact to the referral",
+                group.to_vec(),
+            ));
+        }
         if !columns.contains_key("LastName") {
             return Err(refusal::person(
                 "a contact has no last name, and Salesforce needs one",
                 group.to_vec(),
             ));
         }
+        let mut of_contact = Vec::new();
         if let Some(account) = case.account {
-            columns.insert("AccountId".to_owned(), Json::String(account.to_string()));
+            point(&mut columns, &mut of_contact, "AccountId", account);
         }
-        refer = Some(("ContactId", steps.len()));
-        steps.push(Step::Insert { object: CONTACT.to_owned(), fields: columns, refer: None });
+        refers.push(("ContactId".to_owned(), steps.len()));
+        steps.push(Step::Insert { object: CONTACT.to_owned(), fields: columns, refers: of_contact });
     }
-    steps.push(Step::Insert { object: CONTACT_ROLE.to_owned(), fields: role, refer });
+    steps.push(Step::Insert { object: CONTACT_ROLE.to_owned(), fields: role, refers });
     Ok(())
 }
 

@@ -21,6 +21,8 @@ pub(super) const CONTACT_ROLE: &str = "OpportunityContactRole";
 pub(super) const CONTACT_ROLES: &str = "OpportunityContactRoles";
 pub(super) const USER: &str = "User";
 pub(super) const CURRENCY: &str = "CurrencyIsoCode";
+pub(super) const AMOUNT: &str = "Amount";
+pub(super) const HAS_LINE_ITEMS: &str = "HasOpportunityLineItem";
 
 /// Columns of every opportunity, whatever the mapping says.
 const ALWAYS: [&str; 8] = [
@@ -33,6 +35,8 @@ const ALWAYS: [&str; 8] = [
     "IsPrivate",
     "AccountId",
 ];
+/// Columns that are read where the org has them, and whose absence is nobody's concern.
+const OPTIONAL: [&str; 2] = [HAS_LINE_ITEMS, "Account.IsPersonAccount"];
 /// Columns of every child row.
 const OF_CHILDREN: [&str; 3] = ["SystemModstamp", "CreatedById", "IsDeleted"];
 /// Parents of a path, at most (salesforce reference, section 2.8).
@@ -180,6 +184,18 @@ impl Schema {
                 self.columns.extend(FieldPath::new(path).ok());
             } else {
                 self.hide(format!("{OPPORTUNITY}.{path}"));
+            }
+        }
+        let mut optional: Vec<String> = OPTIONAL.map(str::to_owned).to_vec();
+        let countries = mapping.bindings().iter().filter(|binding| binding.codec == Codec::Country);
+        optional
+            .extend(countries.filter_map(|binding| Some(format!("{}Code", binding.crm.as_ref()?.soql()))));
+        for path in optional {
+            if self.sees(OPPORTUNITY, &path)
+                && !self.selects(&path)
+                && !refused.contains(&path.to_ascii_lowercase())
+            {
+                self.columns.extend(FieldPath::new(path).ok());
             }
         }
         // What is only written is not selected, but a person must know why no report appears.

@@ -14,7 +14,7 @@ use sync_engine::SideError;
 
 use super::{
     ConsentRule, refusal,
-    schema::{CURRENCY, Currencies, OPPORTUNITY, Schema, place_of},
+    schema::{AMOUNT, CURRENCY, Currencies, HAS_LINE_ITEMS, OPPORTUNITY, Schema, place_of},
 };
 
 /// A record read sooner after its stamp may change again within the same second (sync rules, section 1).
@@ -42,6 +42,10 @@ pub(super) struct Known {
     pub(super) stamp: Timestamp,
     pub(super) stage: String,
     pub(super) account: Option<RecordId>,
+    /// Whether that account is a person.
+    pub(super) person: bool,
+    /// What begins the unique key of each of its rows: its own unique key if it was born of a referral, else its id.
+    pub(super) key: String,
     /// The records it points to, by relationship, each with its own stamp.
     pub(super) parents: BTreeMap<String, (RecordId, Timestamp)>,
     /// Whether it carries a referral's identifier.
@@ -124,12 +128,15 @@ impl Reader<'_> {
             asks_help,
             unsettled: self.server_date.duration_since(stamp) < SETTLED_AFTER,
             misfits: self.misfits(record),
+            computed: self.computed(record),
             primary: self.primary(whole),
         };
         let known = Known {
             stamp,
             stage: stage.to_owned(),
             account: record.text("AccountId").and_then(|id| id.parse().ok()),
+            person: flag("Account.IsPersonAccount"),
+            key: text(&names.unique_key).map_or_else(|| long_id(id.as_str()).to_string(), str::to_owned),
             parents: self.parents(record),
             linked: facts.claims.is_some(),
             has_origin: facts.origin.is_some(),
@@ -208,10 +215,25 @@ impl Reader<'_> {
         let text = |binding: &Binding| {
             let path = binding.crm.as_ref().map(CrmPath::soql).filter(|path| self.schema.selects(path))?;
             let Some(Json::String(text)) = record.at(&path) else { return None };
-            let means_nothing = binding.codec.read_crm(&Json::String(text.clone())) == Observed::Unknown;
+            let means_nothing = self.held(record, binding) == Observed::Unknown;
             means_nothing.then(|| text.trim().chars().take(MISFIT_CHARS).collect())
         };
         bindings.filter_map(|binding| Some((binding.field.clone(), text(binding)?))).collect()
+    }
+
+    /// The fields that the platform takes from elsewhere: with products, the amount is their sum, and the currency is
+    /// theirs (salesforce reference, section 5.1).
+    fn computed(&self, record: &Record) -> BTreeMap<FieldId, String> {
+        if record.at(HAS_LINE_ITEMS) != Some(&Json::Bool(true)) {
+            return BTreeMap::new();
+        }
+        let of_products = |binding: &&Binding| {
+            let own = binding.crm.as_ref().and_then(CrmPath::own_field);
+            own.is_some_and(|name| name.eq_ignore_ascii_case(AMOUNT) || name.eq_ignore_ascii_case(CURRENCY))
+        };
+        let why = "Salesforce takes it from the opportunity's products";
+        let fields = self.mapping.bindings().iter().filter(of_products);
+        fields.map(|binding| (binding.field.clone(), why.to_owned())).collect()
     }
 
     /// Which rows the seller marked as the primary one, of each set that has such a mark.
@@ -231,7 +253,11 @@ impl Reader<'_> {
         if !self.schema.selects(&path) {
             return Observed::Unknown;
         }
-        record.at(&path).map_or(Observed::Unknown, |value| binding.codec.read_crm(value))
+        // With country picklists the code stands beside the label, which is the admin's own text.
+        let code = (binding.codec == Codec::Country).then(|| record.at(&format!("{path}Code"))).flatten();
+        let code =
+            code.map(|code| binding.codec.read_crm(code)).filter(|code| matches!(code, Observed::Value(_)));
+        code.or_else(|| Some(binding.codec.read_crm(record.at(&path)?))).unwrap_or(Observed::Unknown)
     }
 
     fn parents(&self, record: &Record) -> BTreeMap<String, (RecordId, Timestamp)> {

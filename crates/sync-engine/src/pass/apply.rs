@@ -199,7 +199,7 @@ impl SideError {
             what: what.to_owned(),
             told: String::new(),
             groups: Vec::new(),
-            fixed: Vec::new(),
+            fixed: Box::default(),
             waits_for: None,
             certainly_not_done: true,
         }

@@ -101,7 +101,7 @@ impl Engine {
             problems.push(self.problem_of(error.groups.first(), &error.class, told));
         }
         if let Some(waits) = round.failure.as_ref().and_then(|error| error.waits_for.clone()) {
-            let WaitsFor { class, sentence, next_step } = waits;
+            let WaitsFor { class, sentence, next_step } = *waits;
             problems.push(Problem { class, field: None, sentence, next_step, since: self.now() });
         }
         let refused = round.ends.iter().flat_map(|end| match end {

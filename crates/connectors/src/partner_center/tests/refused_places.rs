@@ -85,7 +85,7 @@ async fn a_place_is_closed_at_once_where_the_server_names_it_and_says_so() {
     ];
     for (writes, inner, target, fixed) in table {
         let error = refused(&writes, inner, target).await;
-        assert_eq!(error.fixed, fixed, "{inner} about {target:?}");
+        assert_eq!(*error.fixed, *fixed, "{inner} about {target:?}");
         assert!(fixed.iter().all(|(group, _)| error.groups.contains(group)), "the rest goes without it");
     }
 }
@@ -107,7 +107,7 @@ async fn a_place_that_no_page_documents_is_closed_once_a_second_referral_is_refu
     ];
     for (writes, inner, target, fixed) in table {
         let errors = refused_of(&[1, 1, 2], &writes, inner, target).await;
-        let learned: Vec<_> = errors.into_iter().map(|error| error.fixed).collect();
+        let learned: Vec<_> = errors.into_iter().map(|error| error.fixed.into_vec()).collect();
         assert_eq!(learned, [vec![], vec![], fixed], "{inner} about {target:?}");
     }
 }
@@ -121,7 +121,7 @@ async fn where_a_change_was_taken_the_value_is_refused_and_not_the_place() {
     for referral in [2, 3] {
         script.answer(400, &error("whatever", Some("name")));
         let refused = side.apply(&[change(referral, fields(&[renamed()]))], SCOPE).await.pop().unwrap();
-        assert_eq!(refused.unwrap_err().fixed, []);
+        assert!(refused.unwrap_err().fixed.is_empty());
     }
 }
 
@@ -132,7 +132,7 @@ async fn a_step_that_is_refused_for_its_reason_says_which_and_names_no_field() {
         script.answer(400, &error(inner, Some("statusReason")));
         let step = What::Move { to, external_reference: None };
         let refused = script.side().apply(&[change(1, step)], SCOPE).await.pop().unwrap().unwrap_err();
-        assert_eq!((refused.groups, refused.fixed), (vec![], vec![]));
+        assert_eq!((refused.groups, refused.fixed.into_vec()), (vec![], vec![]));
         refused.told
     };
     let lost = Life::Lost { reason: Some("Too dear".to_owned()) };

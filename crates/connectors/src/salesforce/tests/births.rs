@@ -7,7 +7,7 @@ use sync_engine::{NewRecord, Side as _};
 
 use super::desk::{Desk, element, held, money, referral, scope, text, write};
 
-fn newborn(id: &str) -> NewRecord {
+pub(super) fn newborn(id: &str) -> NewRecord {
     let mut solutions = write("solutions", &[]);
     let set = [(deal_model::ElementKey("SOL-1".to_owned()), element(&[("name", text("Backup"))]))];
     solutions.content = Content::Whole([("solutions".into(), Held::Value(Value::Set(set.into())))].into());
@@ -107,13 +107,23 @@ async fn nobody_invents_a_closing_date() {
 #[tokio::test]
 async fn the_owner_is_an_active_user_and_never_ours() {
     for owner in ["cosell@trey-research.example", "former.seller@trey-research.example"] {
-        let desk = Desk::with(&format!(
-            "account = \"match\"\n[[inbound.route]]\nwhere = [{{ field = \"country\", in = [\"DE\"] }}]\nowner = \"{owner}\""
-        ));
+        let desk = Desk::with(&format!("default_owner = \"{owner}\"\naccount = \"match\""));
         let error = desk.side.create(&newborn("REF-1"), scope()).await.unwrap_err();
         assert_eq!(error.class, RetryClass::Person, "{owner}");
-        assert!(error.what.contains("owner"), "{error}");
+        let waits = error.waits_for.unwrap();
+        assert!(waits.sentence.contains("owner") && waits.next_step.contains("default_owner"), "{waits:?}");
     }
+}
+
+#[tokio::test]
+async fn a_routes_owner_who_has_left_yields_to_the_default_one() {
+    let desk = Desk::with(
+        "account = \"match\"\n[[inbound.route]]\nwhere = [{ field = \"country\", in = [\"DE\"] }]\n\
+         owner = \"former.seller@trey-research.example\"",
+    );
+    let created = desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
+    let owner = desk.row("Opportunity", created.record.as_str())["OwnerId"].clone();
+    assert_eq!(desk.row("User", owner.as_str().unwrap())["Username"], "noa.seller@trey-research.example");
 }
 
 #[tokio::test]

@@ -107,8 +107,10 @@ impl Desk {
         let port = Arc::new(time.clone());
         let config = ClientConfig::new(login);
         let client = Client::new(http, port.clone(), port, Arc::new(Unlimited), config).unwrap();
+        let owner = format!("default_owner = \"{SELLER}\"");
+        let owner = if inbound.contains("default_owner") { "" } else { &owner };
         let company = format!(
-            "version = 1\n\n[stages]\non_hold = \"{ON_HOLD}\"\n\n[inbound]\ncreate = true\ndefault_owner = \"{SELLER}\"\n{inbound}\n"
+            "version = 1\n\n[stages]\non_hold = \"{ON_HOLD}\"\n\n[inbound]\ncreate = true\n{owner}\n{inbound}\n"
         );
         let mapping = Mapping::with_company("company.toml", &company).unwrap();
         let side = Salesforce::new(client.clone(), Arc::new(mapping), CrmSettings::default());

@@ -117,7 +117,7 @@ fn error(class: RetryClass, certainly_not_done: bool) -> SideError {
         what: "scripted".to_owned(),
         told: String::new(),
         groups: Vec::new(),
-        fixed: Vec::new(),
+        fixed: Box::default(),
         waits_for: None,
         certainly_not_done,
     }
