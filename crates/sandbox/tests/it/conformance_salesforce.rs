@@ -3,12 +3,22 @@
 //! | section | what | tables |
 //! |---|---|---|
 //! | 4.2-4.9, 4.11, 4.12 | change events | [`events`] |
-//! | 2.2-2.7 | rows, errors, upsert, describe | [`org_rows`] |
+//! | 1.9, 2.3, 2.6, 2.7 | rights, errors, upsert, describe | [`customers_rules`] |
+//! | 2.4 | rows | [`org_rows`] |
+//! | 2.9-2.12, 2.14, 2.15 | calls in a call, conditions, limits | [`composing`] |
+//! | 2.5, 5.1-5.8 | the standard objects, headers | [`objects`] |
+//! | 4.10 | what polling meets | [`polling`] |
+//! | 4.12, 6.2, 6.3 | deploys | [`deploying`] |
 //!
 //! A test whose name starts with `s2_1_` is about section 2.1, here or beside the machine in `src/salesforce`; [`index`]
 //! sees to it that no section is without one. A table is a list of [`rule`]s that [`rule::hold`] asks of fresh orgs.
 
+mod composing;
+mod customers_rules;
+mod deploying;
 mod events;
 mod index;
+mod objects;
 mod org_rows;
+mod polling;
 mod rule;

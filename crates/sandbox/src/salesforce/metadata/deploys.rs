@@ -189,7 +189,10 @@ impl Org {
                 (job.package.clone(), Options { check_only: false, ..job.options.clone() }, Some(job.id))
             }
             _ => {
-                return Err(Fault::bad("INVALID_INPUT", "either a file or validatedDeployRequestId is given"));
+                return Err(Fault::bad(
+                    "INVALID_INPUT",
+                    "either a file or validatedDeployRequestId is given",
+                ));
             }
         };
         let id = self.new_id("0Af");

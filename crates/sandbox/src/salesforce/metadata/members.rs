@@ -79,6 +79,11 @@ pub(super) fn read(place: Place<'_>, text: &str, known: &dyn Fn(&str) -> bool) -
     Ok(Selected {
         channel: channel.to_owned(),
         object: object_of(entity),
-        member: Member { channel: channel.to_owned(), entity: entity.to_owned(), enriched },
+        member: Member {
+            channel: channel.to_owned(),
+            entity: entity.to_owned(),
+            enriched,
+            filter: xml::text(root, "filterExpression").map(str::to_owned),
+        },
     })
 }

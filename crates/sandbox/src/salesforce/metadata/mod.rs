@@ -16,6 +16,6 @@ mod tooling;
 mod xml;
 
 pub(crate) use self::{
-    customization::{Customization, PermissionSet, Rights},
+    customization::{Customization, Rights},
     deploys::Deploys,
 };

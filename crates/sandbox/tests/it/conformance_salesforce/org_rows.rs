@@ -1,4 +1,4 @@
-//! Sections 2.4 to 2.6: rows, headers, upserts.
+//! Section 2.4: what each call on a row answers.
 
 use serde_json::json;
 
@@ -30,6 +30,13 @@ fn s2_4_each_call_on_a_row_answers_with_its_status() {
             .first("DELETE", deal, json!(null))
             .send("DELETE", deal)
             .refused(404, "ENTITY_IS_DELETED"),
+        rule("what is no JSON is refused")
+            .send("PATCH", deal)
+            .raw("{Name}")
+            .refused(400, "JSON_PARSER_ERROR"),
+        rule("so is the wrong type for a field")
+            .patch(deal, json!({"Amount": "much"}))
+            .refused(400, "JSON_PARSER_ERROR"),
         rule("a relationship leads to the parent")
             .get(format!("{deal}/Account"))
             .fact("/Name", json!("Contoso")),

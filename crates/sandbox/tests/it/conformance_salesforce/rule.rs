@@ -99,6 +99,16 @@ impl Desk {
         self.machine.set_knobs(&knobs, self.now).unwrap();
     }
 
+    /// Lets somebody act in the user interface.
+    pub(super) fn act(&self, actor: &str, body: &Value) -> Value {
+        self.machine.act(actor, body, self.now).unwrap()
+    }
+
+    /// The product's token.
+    pub(super) fn token(&self) -> &str {
+        &self.product
+    }
+
     pub(super) fn pass(&mut self, time: SignedDuration) {
         self.now = self.now.checked_add(time).unwrap();
     }
@@ -176,7 +186,6 @@ pub(super) struct Rule {
     actors: Vec<(&'static str, Value)>,
     prior: Vec<Step>,
     later: Value,
-    pass: SignedDuration,
     call: Step,
     status: u16,
     code: &'static str,
@@ -192,7 +201,6 @@ pub(super) fn rule(says: impl Into<String>) -> Rule {
         actors: Vec::new(),
         prior: Vec::new(),
         later: Value::Null,
-        pass: SignedDuration::ZERO,
         call: Step { method: "GET", path: String::new(), headers: Vec::new(), body: None, seller: false },
         status: 200,
         code: "",
@@ -229,12 +237,6 @@ impl Rule {
             body: (!body.is_null()).then(|| body.to_string()),
             seller: true,
         });
-        self
-    }
-
-    /// So much later.
-    pub(super) fn later(mut self, time: SignedDuration) -> Self {
-        self.pass = time;
         self
     }
 
@@ -349,7 +351,6 @@ impl Rule {
         if !self.later.is_null() {
             desk.knobs(&self.later);
         }
-        desk.pass(self.pass);
         let reply = self.call.take(&desk);
         let said = shown(&reply);
         if (reply.status, reply.code()) != (self.status, self.code) {

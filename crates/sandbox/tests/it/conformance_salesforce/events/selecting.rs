@@ -135,3 +135,41 @@ fn s4_12_a_cosell_admins_selection_is_there_to_begin_with() {
         ]
     );
 }
+
+#[test]
+fn s4_7_a_custom_channel_carries_what_its_members_filters_let_pass() {
+    let desk = Desk::new();
+    let member = |filter: &str, channel: &str| {
+        json!({"entity": "OpportunityChangeEvent", "channel": channel, "enriched": ["Name"], "filter": filter})
+    };
+    desk.act("select-events", member("Sync_with_Partner_Center__c = true", "Cosell__chn")).unwrap();
+    desk.act("select-events", member("Amount = ", "Cosell__chn")).unwrap_err();
+    desk.act("select-events", member("Amount > 5", "ChangeEvents")).unwrap_err();
+    desk.opportunity(json!({"Name": "Private"}));
+    let id = desk.opportunity(json!({"Name": "Shared", "Sync_with_Partner_Center__c": true}));
+    desk.change("Opportunity", &id, json!({"NextStep": "Call"}));
+    let told = desk.all("/data/Cosell__chn");
+    let names: Vec<&str> = told.iter().map(|told| told.body["Name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Shared", "Shared"], "and each channel is enriched as its own member says");
+    assert_eq!(desk.all(EVERYTHING).len(), 3);
+}
+
+#[test]
+fn s4_11_an_object_of_a_feature_that_is_off_has_no_topic() {
+    let desk = Desk::new();
+    let topic = "/data/OpportunityTeamMemberChangeEvent";
+    desk.open(topic, LATEST, 1);
+    desk.org_knob(json!({"team_selling": false}));
+    assert_eq!(desk.try_open(&fetch(topic, LATEST, b"", 1)).unwrap_err().code(), Code::NotFound);
+    desk.open(EVERYTHING, LATEST, 1);
+}
+
+#[test]
+fn s4_11_who_may_not_read_an_object_is_told_nothing_of_it() {
+    let desk = Desk::new();
+    desk.opportunity(json!({}));
+    desk.org_knob(json!({"denied": [{"object": "Opportunity", "rights": ["read"]}]}));
+    assert!(desk.all(EVERYTHING).is_empty());
+    let refused = desk.try_open(&fetch(OPPORTUNITIES, EARLIEST, b"", 1)).unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+}
