@@ -86,7 +86,7 @@ impl Gate {
             Ok(asked) => asked,
             Err(Wrong::Page(error, sentence)) => return refused(error, sentence),
             Err(Wrong::Client(callback, state, error, description)) => {
-                return back(callback, state, &[("error", error), ("error_description", description)]);
+                return back(*callback, state, &[("error", error), ("error_description", description)]);
             }
         };
         let named =
@@ -135,7 +135,7 @@ impl Gate {
             return Err(mismatch());
         }
         let state = field("state");
-        let wrong = |error, text| Err(Wrong::Client(callback.clone(), state, error, text));
+        let wrong = |error, text| Err(Wrong::Client(Box::new(callback.clone()), state, error, text));
         if field("response_type") != Some("code") {
             return wrong("unsupported_response_type", "response type must be code");
         }
@@ -193,7 +193,7 @@ pub(super) type Codes = VecDeque<Code>;
 /// Why nobody is asked: told to the person where the application is not known, else to the application.
 enum Wrong<'a> {
     Page(&'static str, &'static str),
-    Client(Url, Option<&'a str>, &'static str, &'static str),
+    Client(Box<Url>, Option<&'a str>, &'static str, &'static str),
 }
 
 fn registered(org: &Org, given: &str, callback: &Url) -> bool {

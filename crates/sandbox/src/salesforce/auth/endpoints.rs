@@ -62,7 +62,7 @@ impl Gate {
         let post = request.method() == Method::POST;
         let only_post = || oauth(&refuse("invalid_request", "must use HTTP POST"));
         Some(match path {
-            ["services", "oauth2", "token"] if !post => only_post(),
+            ["services", "oauth2", "token" | "introspect"] if !post => only_post(),
             ["services", "oauth2", "token"] => {
                 let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
                 if !kind.unwrap_or_default().starts_with("application/x-www-form-urlencoded") {
@@ -89,7 +89,6 @@ impl Gate {
                     oauth(&refuse("unsupported_token_type", "this token type is not supported"))
                 }
             }
-            ["services", "oauth2", "introspect"] if !post => only_post(),
             ["services", "oauth2", "introspect"] => {
                 let asking = Asking::read(org, request);
                 match self.client(&asking, true) {

@@ -57,7 +57,7 @@ fn app_key() -> &'static AppKey {
 #[derive(Debug)]
 struct Password {
     user: Id,
-    password: String,
+    secret: String,
     security_token: String,
 }
 
@@ -104,7 +104,7 @@ impl Gate {
             .iter()
             .map(|person| Password {
                 user: person.id,
-                password: letters(world, 16),
+                secret: letters(world, 16),
                 security_token: letters(world, 24),
             })
             .collect();
@@ -156,7 +156,7 @@ impl Gate {
     fn by_password(&self, org: &Org, username: &str, given: &str) -> Option<Person> {
         let person = org.people.iter().find(|person| person.username.eq_ignore_ascii_case(username))?;
         let known = self.passwords.iter().find(|known| known.user == person.id)?;
-        (given == format!("{}{}", known.password, known.security_token)).then(|| person.clone())
+        (given == format!("{}{}", known.secret, known.security_token)).then(|| person.clone())
     }
 
     /// `POST /services/oauth2/token`.
@@ -270,7 +270,7 @@ impl Gate {
             .zip(&self.passwords)
             .map(|(person, known)| {
                 json!({
-                    "username": person.username, "id": person.id.to_string(), "password": known.password,
+                    "username": person.username, "id": person.id.to_string(), "password": known.secret,
                     "security_token": known.security_token,
                 })
             })

@@ -144,7 +144,7 @@ impl Org {
                 Column::Field(at) => {
                     let Some(field) = self.schema.object(object).fields.get(*at) else { continue };
                     let value =
-                        if cell == EMPTY { Value::Null } else { typed(&field.kind, &field.name, cell)? };
+                        if cell == EMPTY { Value::Null } else { typed(&field.kind, field.name, cell)? };
                     body.insert(field.name.to_string(), value);
                 }
                 Column::Parent(parent, field) => {

@@ -67,6 +67,18 @@ pub(crate) fn run(org: &Org, caller: &Caller, text: &str, all_rows: bool) -> Res
     Ok(Found::Records { records, wide })
 }
 
+/// Whether a row is one that `text`, a query of its object, would select.
+///
+/// # Errors
+/// The platform's 400s for queries.
+pub(crate) fn fits(org: &Org, caller: &Caller, text: &str, row: &Row) -> Result<bool, Fault> {
+    let scope = Scope { org, caller, lens: org.lens(caller.now), text, all_rows: true };
+    let query = parser::parse(text).map_err(|bad| scope.fault("MALFORMED_QUERY", bad.at, &bad.message))?;
+    let object = scope.object(&query)?;
+    let test = query.filter.as_ref().map(|expr| scope.test(object, &query, expr)).transpose()?;
+    Ok(test.is_none_or(|test| holds(scope, &test, row)))
+}
+
 /// The rows a query selects, in order.
 pub(crate) fn rows(scope: Scope<'_>, object: usize, query: &Query) -> Result<Vec<Arc<Row>>, Fault> {
     let mut found = chosen(scope, object, query)?;

@@ -1,7 +1,9 @@
 //! Aggregates: rows in groups, each group one record (salesforce reference, section 2.8).
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
@@ -114,7 +116,7 @@ impl Grouped<'_> {
             let (name, at, column) = match item {
                 Item::Field(path, alias) => {
                     let at = self.key(path)?;
-                    let own = self.places.get(at).map_or("", |place| &*self.scope.field(place).name);
+                    let own = self.places.get(at).map_or("", |place| self.scope.field(place).name);
                     let name = alias.clone().unwrap_or_else(|| own.to_owned());
                     (name.clone(), path.at, Column::Key { name, at })
                 }
