@@ -2,6 +2,7 @@
 //!
 //! The identifiers (M4, P13, ...) are those of the requirements; the rest of them are covered by `scenarios`.
 
+mod change_events;
 mod checking;
 mod clocks;
 mod connections;
@@ -10,5 +11,7 @@ mod leads;
 mod microsoft;
 mod outbound;
 mod registering;
+mod salesforce_allowance;
+mod salesforce_sign_in;
 mod throttling;
 mod webhooks;
