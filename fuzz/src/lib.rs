@@ -6,6 +6,7 @@ pub mod change_event;
 pub mod event;
 pub mod filter;
 pub mod patch;
+pub mod soql;
 #[path = "../../crates/partner-center/tests/it/signer.rs"]
 #[allow(dead_code, reason = "written for more than is needed here")]
 mod signer;

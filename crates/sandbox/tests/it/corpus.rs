@@ -8,6 +8,9 @@ mod filter;
 #[path = "../../../../fuzz/src/patch.rs"]
 #[allow(unreachable_pub, reason = "public for its fuzzer")]
 mod patch;
+#[path = "../../../../fuzz/src/soql.rs"]
+#[allow(unreachable_pub, reason = "public for its fuzzer")]
+mod soql;
 
 /// Asks each input of a target.
 fn replay(target: &str, check: fn(&[u8])) {
@@ -30,4 +33,9 @@ fn every_kept_filter_keeps_its_promises() {
 #[test]
 fn every_kept_patch_keeps_its_promises() {
     replay("patch", patch::check);
+}
+
+#[test]
+fn every_kept_query_keeps_its_promises() {
+    replay("soql", soql::check);
 }
