@@ -25,7 +25,8 @@ pub(crate) fn listening(
     let extra_roots = config.extra_roots.as_ref().map(|place| place.read(&loaded.folder)).transpose()?;
     let defaults = EventsLimits::default();
     // A question must be answered well within the lease of its reader.
-    let limits = EventsLimits { deadline: loaded.config.engine.deadline.0.min(defaults.deadline), ..defaults };
+    let limits =
+        EventsLimits { deadline: loaded.config.engine.deadline.0.min(defaults.deadline), ..defaults };
     let extra_roots = extra_roots.map(|pem| pem.expose_secret().to_owned());
     let events = Events::new(client, &EventsConfig { endpoint, extra_roots, limits })
         .context("[salesforce.events] cannot be used")?;

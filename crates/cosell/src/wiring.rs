@@ -14,7 +14,6 @@ use mapping::Mapping;
 use partner_center::webhook::{Verifier, VerifierConfig};
 use ports::{BudgetBook, Clock, HoldPoints, HttpService, Platform, Rng, SystemClock, SystemRng};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
-use salesforce::events::{Events, EventsConfig, EventsLimits};
 use secrecy::ExposeSecret as _;
 use service::{
     BudgetSettings, CallTally, ConcurrencySettings, Probe, ReferralsProbe, SalesforceProbe, SharedBudget,

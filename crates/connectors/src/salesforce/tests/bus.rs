@@ -48,7 +48,8 @@ fn access(credentials: &Credentials) -> Access {
 macro_rules! refused {
     ($status:expr) => {{
         let status = &$status;
-        let code = status.metadata().get("error-code").and_then(|code| code.to_str().ok()).unwrap_or_default();
+        let code =
+            status.metadata().get("error-code").and_then(|code| code.to_str().ok()).unwrap_or_default();
         WireError::Refused { status: status.code() as i32, code: code.to_owned() }
     }};
 }

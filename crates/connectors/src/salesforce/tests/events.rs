@@ -89,10 +89,7 @@ async fn whether_a_change_may_be_kept_is_told_by_an_enriched_channel_alone() {
     desk.edit("Opportunity", &linked, &json!({"Amount": 3}));
     desk.edit("Opportunity", &off, &json!({"Amount": 3}));
     let page = listen(&desk, &position).await;
-    assert_eq!(
-        targets(&page.seen),
-        [(linked.clone(), true, Some("REF-1".to_owned())), (off, false, None)]
-    );
+    assert_eq!(targets(&page.seen), [(linked.clone(), true, Some("REF-1".to_owned())), (off, false, None)]);
     assert_eq!(page.unsure, []);
 }
 
@@ -110,19 +107,14 @@ async fn without_enrichment_one_question_tells_of_a_whole_page_and_reads_nothing
     let page = listen(&desk, &position).await;
     assert_eq!(page.seen, []);
     let unsure = targets(&page.unsure);
-    assert_eq!(unsure.iter().map(|(id, birth, _)| (id, *birth)).collect::<Vec<_>>(), [
-        (&shown, false),
-        (&off, false),
-        (&hidden, false)
-    ]);
+    assert_eq!(
+        unsure.iter().map(|(id, birth, _)| (id, *birth)).collect::<Vec<_>>(),
+        [(&shown, false), (&off, false), (&hidden, false)]
+    );
     desk.calls();
     let records: Vec<_> = unsure.iter().map(|(id, ..)| id.as_str().into()).collect();
     let admitted = desk.side.admit(&records, scope()).await.unwrap();
-    let target = Target::Opportunity {
-        id: shown.as_str().into(),
-        birth: true,
-        claims: Some("REF-1".into()),
-    };
+    let target = Target::Opportunity { id: shown.as_str().into(), birth: true, claims: Some("REF-1".into()) };
     assert_eq!(admitted, [target]);
     assert_eq!(desk.calls().len(), 1);
 }
