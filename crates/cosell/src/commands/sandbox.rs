@@ -33,6 +33,10 @@ pub(crate) struct SandboxCommand {
     /// Where Salesforce listens; port 0 for any free one.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     salesforce: SocketAddr,
+    /// Where Salesforce's Pub/Sub API listens, always with TLS; port 0 for
+    /// any free one.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
+    pubsub: SocketAddr,
     /// Identifiers and random choices follow from this number.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -89,6 +93,7 @@ impl SandboxCommand {
         let config = SandboxConfig {
             partner_center: self.partner_center,
             salesforce: self.salesforce,
+            pubsub: self.pubsub,
             seed: self.seed,
             dump: self.dump.clone(),
             tls: self.tls,
@@ -120,6 +125,7 @@ impl SandboxCommand {
         output::labelled("Act by hand", &text(&printed.partner_center, "page_url")?);
         output::labelled("Referrals", &text(&printed.partner_center, "api_url")?);
         output::labelled("Salesforce", &text(&printed.salesforce, "instance_url")?);
+        output::labelled("Events", &text(&printed.salesforce, "pubsub_endpoint")?);
         if let Some(file) = printed.tls.get("authority_file").and_then(Value::as_str) {
             output::labelled("Trust", file);
         }

@@ -173,12 +173,12 @@ impl Machine for Salesforce {
             state.org.tables.settle();
         }
         state.org.publish();
-        state.org.events.forget_shapes();
         state.org.events.stir();
         Ok(())
     }
 
-    /// `clone`, `convert`, `touch`, `delete` and `undelete` take `{id, user?}`, `revoke` takes `{user}`.
+    /// `clone`, `convert`, `touch`, `delete` and `undelete` take `{id, user?}`, `revoke` takes `{user}`, `select-events`
+    /// `{entity, channel?, enriched?, filter?, selected?}`, `emit-event` `{entity, change_type, record_ids}`.
     fn act(&self, actor: &str, body: &Value, now: Timestamp) -> Result<Value, String> {
         let mut state = self.open(now);
         let State { org, gate, .. } = &mut *state;

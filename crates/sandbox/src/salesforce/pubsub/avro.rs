@@ -43,7 +43,9 @@ impl Writer {
     pub(crate) fn texts(&mut self, texts: &[String]) {
         if !texts.is_empty() {
             self.long(i64::try_from(texts.len()).unwrap_or(i64::MAX));
-            texts.iter().for_each(|text| self.text(text));
+            for text in texts {
+                self.text(text);
+            }
         }
         self.long(0);
     }

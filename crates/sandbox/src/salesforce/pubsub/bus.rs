@@ -13,7 +13,6 @@ use tokio::sync::watch;
 use super::{
     super::{
         id::Id,
-        org::Role,
         schema::{Schema, system},
         tables::Transaction,
     },
@@ -62,7 +61,8 @@ pub(crate) struct Bus {
     pub(crate) open: Arc<()>,
     /// Changes with every new event, and with whatever else a waiting stream must look at.
     pub(crate) news: watch::Sender<u64>,
-    shapes: HashMap<(usize, usize, Role), Kept>,
+    /// By the schema's address, the object, and what is hidden.
+    shapes: HashMap<(usize, usize, Vec<usize>), Kept>,
     schemas: BTreeMap<String, Arc<Shape>>,
     schema_order: VecDeque<String>,
     /// Deliveries of the last day, by the second.
@@ -194,19 +194,16 @@ impl Bus {
         named.filter_map(|name| shape.position(name)).collect()
     }
 
-    /// What an object's events look like to those of a role, to whom not every field is visible.
-    pub(crate) fn shape(
-        &mut self,
-        schema: &Arc<Schema>,
-        object: usize,
-        role: Role,
-        visible: impl Fn(usize) -> bool,
-    ) -> Arc<Shape> {
-        let key = (Arc::as_ptr(schema).addr(), object, role);
+    /// What an object's events look like to those from whom these fields are hidden.
+    pub(crate) fn shape(&mut self, schema: &Arc<Schema>, object: usize, hidden: Vec<usize>) -> Arc<Shape> {
+        let key = (Arc::as_ptr(schema).addr(), object, hidden);
         if let Some(kept) = self.shapes.get(&key) {
             return Arc::clone(&kept.shape);
         }
-        let shape = Arc::new(Shape::of(schema, object, visible));
+        if self.shapes.len() >= MAX_SCHEMAS {
+            self.shapes.clear();
+        }
+        let shape = Arc::new(Shape::of(schema, object, |at| !key.2.contains(&at)));
         self.shapes.insert(key, Kept::new(Arc::clone(&shape), schema));
         if self.schemas.insert(shape.schema_id.clone(), Arc::clone(&shape)).is_none() {
             self.schema_order.push_back(shape.schema_id.clone());
@@ -217,11 +214,6 @@ impl Bus {
             }
         }
         shape
-    }
-
-    /// Field access or features changed: shapes are made anew.
-    pub(crate) fn forget_shapes(&mut self) {
-        self.shapes.clear();
     }
 
     /// The schema with this id, if it was ever told.

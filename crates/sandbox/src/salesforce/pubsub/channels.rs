@@ -1,7 +1,17 @@
 //! Which objects' changes become events, on which channel, with which further fields (salesforce reference, sections
 //! 4.7, 4.11 and 4.12).
 
-use super::{super::schema::Schema, shape::event_name};
+use std::sync::Arc;
+
+use super::{
+    super::{
+        org::{Caller, Org},
+        schema::Schema,
+        soql::{eval::fits, parser as soql},
+        tables::Row,
+    },
+    shape::event_name,
+};
 
 /// The channel of everything that is selected.
 pub(crate) const STANDARD: &str = "ChangeEvents";
@@ -21,6 +31,8 @@ pub(crate) struct Member {
     pub(crate) entity: String,
     /// Fields that are sent on every update and delete.
     pub(crate) enriched: Vec<String>,
+    /// Which events the channel carries, as the condition of a query; on custom channels only.
+    pub(crate) filter: Option<String>,
 }
 
 /// Every member of the org.
@@ -37,6 +49,7 @@ impl Default for Channels {
             channel: STANDARD.to_owned(),
             entity: entity.to_owned(),
             enriched: enriched.iter().map(|name| (*name).to_owned()).collect(),
+            filter: None,
         };
         Self {
             members: vec![
@@ -85,6 +98,23 @@ impl Topic {
     }
 }
 
+/// A filter as the query that it is the condition of.
+fn condition(object: &str, filter: &str) -> String {
+    format!("SELECT Id FROM {object} WHERE {filter}")
+}
+
+impl Member {
+    /// Whether the channel carries an event that left `row` behind. A filter that no longer fits the schema lets
+    /// nothing pass.
+    pub(crate) fn passes(&self, org: &Org, reader: &Caller, object: &str, row: Option<&Arc<Row>>) -> bool {
+        match (&self.filter, row) {
+            (Some(filter), Some(row)) => fits(org, reader, &condition(object, filter), row).unwrap_or(false),
+            // What has no body cannot be judged, and a gap must not be lost.
+            _ => true,
+        }
+    }
+}
+
 impl Channels {
     /// The members of one channel.
     pub(crate) fn on<'a>(&'a self, channel: &'a str) -> impl Iterator<Item = &'a Member> {
@@ -118,12 +148,19 @@ impl Channels {
     /// # Errors
     /// A sentence: no such object or field, an unfit channel name, or an allowance used up.
     pub(crate) fn select(&mut self, schema: &Schema, member: Member) -> Result<(), String> {
-        let Member { channel, entity, enriched } = &member;
+        let Member { channel, entity, enriched, filter } = &member;
         if channel != STANDARD && !channel.ends_with("__chn") {
             return Err(format!("eventChannel is {STANDARD} or ends in __chn: {channel}"));
         }
         let object = object_of(schema, entity).ok_or_else(|| format!("no selectable entity {entity}"))?;
         let object = schema.object(object);
+        if let Some(filter) = filter {
+            if channel == STANDARD {
+                return Err(format!("{entity}: only members of custom channels have a filterExpression"));
+            }
+            soql::parse(&condition(object.name, filter))
+                .map_err(|bad| format!("{entity}: filterExpression: {}", bad.message))?;
+        }
         if enriched.len() > MAX_ENRICHED {
             return Err(format!(
                 "{entity}: at most {MAX_ENRICHED} enriched fields, {} given",

@@ -16,7 +16,10 @@ impl Org {
             .channels
             .members()
             .iter()
-            .map(|member| json!({"channel": member.channel, "entity": member.entity, "enriched": member.enriched}))
+            .map(|member| {
+                json!({"channel": member.channel, "entity": member.entity, "enriched": member.enriched,
+                                 "filter": member.filter})
+            })
             .collect();
         let bytes = self.knobs.events.replay_id_bytes;
         let log: Vec<Value> = self
@@ -47,7 +50,7 @@ impl Org {
         json!({"counters": self.events.counters, "streams_open": open, "members": members, "log": log})
     }
 
-    /// Selects an object: `{entity, channel?, enriched?}`; with `"selected": false` takes it away.
+    /// Selects an object: `{entity, channel?, enriched?, filter?}`; with `"selected": false` takes it away.
     ///
     /// # Errors
     /// A sentence with what an allowance or the schema forbids.
@@ -63,7 +66,9 @@ impl Org {
             let names = body.get("enriched").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             let enriched = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             let schema = std::sync::Arc::clone(&self.schema);
-            self.events.channels.select(&schema, Member { channel, entity, enriched })?;
+            self.events
+                .channels
+                .select(&schema, Member { channel, entity, enriched, filter: text("filter") })?;
         }
         self.events.stir();
         Ok(self.show_events().get("members").cloned().unwrap_or_default())

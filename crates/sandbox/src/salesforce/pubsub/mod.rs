@@ -108,7 +108,7 @@ impl Org {
             .filter(|(at, enabled)| *enabled && !self.visible(role, object, *at))
             .map(|(at, _)| at)
             .collect();
-        self.events.shape(schema, object, role, |at| !hidden.contains(&at))
+        self.events.shape(schema, object, hidden)
     }
 }
 
@@ -219,6 +219,12 @@ impl Salesforce {
         } else {
             let user = gate.user(&access.token, now).filter(|_| is_this_org(org, access));
             let person = user.and_then(|user| org.people.iter().find(|person| person.id == user));
+            let shut = |name: &str| {
+                let mut lists = org.knobs.revoked_users.iter().chain(&org.knobs.deny_users);
+                lists.any(|shut| shut.eq_ignore_ascii_case(name))
+            };
+            gate.used(&access.token, now);
+            let person = person.filter(|person| !shut(person.username));
             person.map(|person| person.role).ok_or(Refusal::Authentication)
         };
         let done = match role {

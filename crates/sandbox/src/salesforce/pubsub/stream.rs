@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tonic::Status;
 
 use super::{
-    super::org::{Org, Role},
+    super::org::{Caller, Org, Role},
     channels::Topic,
     event::Event,
     knobs::{Death, Unselected},
@@ -72,7 +72,7 @@ pub(crate) fn open_topic(org: &Org, role: Role, name: &str, rpc: &str) -> Result
     }
     if let Topic::Object(object) = topic {
         let entity = org.schema.object(object).name;
-        if !may_view(org, role, entity) {
+        if !may_view(org, role, object) {
             return Err(denied());
         }
         let selected = org.events.channels.member(topic.channel(), entity).is_some();
@@ -84,8 +84,10 @@ pub(crate) fn open_topic(org: &Org, role: Role, name: &str, rpc: &str) -> Result
 }
 
 /// Whether the caller has View All on an object.
-fn may_view(org: &Org, role: Role, entity: &str) -> bool {
-    role != Role::Integration || !org.knobs.events.no_view_all.iter().any(|name| name == entity)
+fn may_view(org: &Org, role: Role, object: usize) -> bool {
+    let entity = org.schema.object(object).name;
+    let lacks = role == Role::Integration && org.knobs.events.no_view_all.iter().any(|name| name == entity);
+    !lacks && org.rights(role, object).read
 }
 
 impl Stream {
@@ -278,9 +280,12 @@ impl Stream {
         let entity = event.entity();
         let meant = match &self.topic {
             Topic::Object(object) => *object == event.object,
-            Topic::Channel(_) => may_view(org, self.role, entity),
+            Topic::Channel(_) => may_view(org, self.role, event.object),
         };
-        meant && org.events.channels.member(self.topic.channel(), entity).is_some()
+        let member = org.events.channels.member(self.topic.channel(), entity);
+        let reader =
+            Caller { user: org.id, role: Role::Admin, version: 66, allow_duplicates: false, now: event.at };
+        meant && member.is_some_and(|member| member.passes(org, &reader, entity, event.after.as_ref()))
     }
 
     fn message(&self, org: &mut Org, event: &Event, position: Position) -> ConsumerEvent {

@@ -119,7 +119,7 @@ impl Desk {
             .body(Bytes::from(form));
         let answer = self.machine.handle(request.unwrap(), self.now.get());
         let answer: Value = serde_json::from_slice(answer.body()).unwrap();
-        *self.product.borrow_mut() = answer["access_token"].as_str().unwrap().to_owned();
+        answer["access_token"].as_str().unwrap().clone_into(&mut self.product.borrow_mut());
     }
 
     pub(crate) fn now(&self) -> Timestamp {

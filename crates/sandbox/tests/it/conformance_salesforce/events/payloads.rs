@@ -221,7 +221,8 @@ fn s4_7_a_compound_is_told_part_by_part() {
 #[test]
 fn s4_7_a_long_text_changes_by_diff() {
     let desk = Desk::new();
-    let text: String = (0..400).map(|line| format!("line {line}\n")).collect();
+    let lines: Vec<String> = (0..400).map(|line| format!("line {line}\n")).collect();
+    let text = lines.concat();
     let id = desk.opportunity(json!({"Description": text}));
     assert_eq!(desk.last(OPPORTUNITIES).body["Description"], text.trim(), "a creation tells the whole text");
     desk.change("Opportunity", &id, json!({"Description": text.replace("line 200", "LINE 200")}));

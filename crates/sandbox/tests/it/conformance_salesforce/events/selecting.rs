@@ -139,9 +139,7 @@ fn s4_12_a_cosell_admins_selection_is_there_to_begin_with() {
 #[test]
 fn s4_7_a_custom_channel_carries_what_its_members_filters_let_pass() {
     let desk = Desk::new();
-    let member = |filter: &str, channel: &str| {
-        json!({"entity": "OpportunityChangeEvent", "channel": channel, "enriched": ["Name"], "filter": filter})
-    };
+    let member = |filter: &str, channel: &str| json!({"entity": "OpportunityChangeEvent", "channel": channel, "enriched": ["Name"], "filter": filter});
     desk.act("select-events", member("Sync_with_Partner_Center__c = true", "Cosell__chn")).unwrap();
     desk.act("select-events", member("Amount = ", "Cosell__chn")).unwrap_err();
     desk.act("select-events", member("Amount > 5", "ChangeEvents")).unwrap_err();
