@@ -33,8 +33,11 @@ const MAX_HEADERS: u32 = 64 << 10;
 const MAX_CODE: usize = 120;
 /// Requests for credit that may wait to be sent. One is outstanding at a time; a stream that takes none is over.
 const MAX_WAITING: usize = 4;
-/// How much of an answer may be under way before the reader has taken it: one whole answer.
-const WINDOW: u32 = 4 << 20;
+/// How much of a stream may be under way before its reader has taken it, in bytes: one whole answer.
+const STREAM_WINDOW: u32 = 4 << 20;
+/// The same of the connection: more, so that a stream that nobody reads at the moment keeps no question from being
+/// answered, not even the one for the schema that its next event needs.
+const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
 
 /// The connection to the server of events. Made when it is first needed, and again when it broke.
 pub(super) struct GrpcWire {
@@ -59,8 +62,8 @@ impl GrpcWire {
             .http2_keep_alive_interval(limits.keepalive)
             .keep_alive_timeout(limits.keepalive_deadline)
             .keep_alive_while_idle(true)
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(WINDOW)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .http2_max_header_list_size(MAX_HEADERS)
             .tcp_nodelay(true);
         Ok(Self { endpoint, channel: OnceLock::new(), clock, limits })
