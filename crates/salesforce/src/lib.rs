@@ -8,6 +8,7 @@
 //! - [`Subrequest`]s go together in one [`Client::composite`] call, each with its own precondition.
 //! - A [`Graph`] makes records that stand or fall together; many graphs go in one [`Client::graphs`] call.
 //! - [`Meaning`] says what each of the platform's codes is about.
+//! - [`events`] tells in seconds what changed, over a stream of its own.
 //! - [`Record`] is what is read; the server's own time of an answer comes with it, because only that clock may
 //!   decide whether a record is settled.
 
