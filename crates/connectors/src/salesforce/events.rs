@@ -132,7 +132,7 @@ impl Salesforce {
         };
         let Ok(at) = listener.read(position) else {
             tracing::warn!("the kept position is of another channel; everything is read from its beginning");
-            return Ok(self.from_now_on(listener));
+            return Ok(self.begin_anew(listener));
         };
         let until = listener.until(scope);
         let mut open = listener.open.lock().await;
@@ -189,7 +189,7 @@ impl Salesforce {
 
     /// The page after a gap of unknown length. What happens between it and the first position is found by the polls:
     /// they keep their ordinary pace until then, and all are made once more after it.
-    fn from_now_on(&self, listener: &Listener) -> Changes {
+    fn begin_anew(&self, listener: &Listener) -> Changes {
         Changes { position: listener.text(None), missed: self.polled(), ..Changes::default() }
     }
 
@@ -203,7 +203,7 @@ impl Salesforce {
         let (sentence, next_step, retry) = match &error {
             EventsError::PositionLost { .. } => {
                 tracing::warn!(%error, "a lost position");
-                return Ok(self.from_now_on(listener));
+                return Ok(self.begin_anew(listener));
             }
             EventsError::AllowanceSpent => (
                 "The org's daily allowance of delivered events is spent.".to_owned(),

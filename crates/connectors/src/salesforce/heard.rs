@@ -54,7 +54,7 @@ impl Salesforce {
                 match walks.iter().find(|(_, walk)| walk.object.eq_ignore_ascii_case(event.entity.as_str())) {
                     Some((source, _)) if event.records.all => drop(told.missed.insert(source)),
                     Some((_, walk)) if walk.object == OPPORTUNITY => {
-                        self.of_opportunity(&mut told, event, &schema)
+                        self.of_opportunity(&mut told, event, &schema);
                     }
                     Some((source, walk)) => self.of_row(&mut told, event, source, walk, &schema),
                     // A channel may carry what other programs want to know of.
@@ -81,7 +81,7 @@ impl Salesforce {
         for id in &event.records.ids {
             let (birth_now, claims) = birth.clone().unwrap_or_default();
             let target = Target::Opportunity { id: deal_record(*id), birth: birth_now, claims };
-            let seen = Seen { stamp: saved_at(event), ..self.seen_in(event, *id, target, schema) };
+            let seen = Seen { stamp: saved_at(event), ..seen_in(event, *id, target, schema) };
             if birth.is_some() { told.page.seen.push(seen) } else { told.page.unsure.push(seen) }
         }
     }
@@ -136,29 +136,19 @@ impl Salesforce {
                 claims: None,
             };
             if let Some(parent) = known.filter(|_| carried.is_none() || moved) {
-                told.page.seen.push(self.seen_in(event, *row, to(parent), schema));
+                told.page.seen.push(seen_in(event, *row, to(parent), schema));
             }
             match carried {
                 Some(parent) if known == Some(parent) => {
-                    told.page.seen.push(self.seen_in(event, *row, to(parent), schema));
+                    told.page.seen.push(seen_in(event, *row, to(parent), schema));
                 }
-                Some(parent) => told.page.unsure.push(self.seen_in(event, *row, to(parent), schema)),
+                Some(parent) => told.page.unsure.push(seen_in(event, *row, to(parent), schema)),
                 None if known.is_none() => {
-                    let seen = self.seen_in(event, *row, to(*row), schema);
+                    let seen = seen_in(event, *row, to(*row), schema);
                     told.rows.entry(source).or_default().insert(*row, seen);
                 }
                 None => {}
             }
-        }
-    }
-
-    fn seen_in(&self, event: &ChangeEvent, record: RecordId, target: Target, schema: &Schema) -> Seen {
-        Seen {
-            target,
-            stamp: None,
-            hints: Hints::of(Side::Crm),
-            key: format!("{record}@{}", event.replay_id),
-            echo: event.user.as_ref() == Some(&schema.user),
         }
     }
 
@@ -233,6 +223,16 @@ impl Salesforce {
             found.extend(page.records.iter().filter_map(|row| leads_to(row, walk, identifier.as_str())));
         }
         Ok(found)
+    }
+}
+
+fn seen_in(event: &ChangeEvent, record: RecordId, target: Target, schema: &Schema) -> Seen {
+    Seen {
+        target,
+        stamp: None,
+        hints: Hints::of(Side::Crm),
+        key: format!("{record}@{}", event.replay_id),
+        echo: event.user.as_ref() == Some(&schema.user),
     }
 }
 
