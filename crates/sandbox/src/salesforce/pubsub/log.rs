@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Most places kept; the oldest go first, as if their time had come.
-const MAX_ENTRIES: usize = 400_000;
+const MAX_ENTRIES: usize = 200_000;
 /// Other traffic of a real org moves the log's end on; here it moves when somebody asks after so long.
 const BEAT: SignedDuration = SignedDuration::from_secs(60);
 

@@ -4,6 +4,7 @@
 //! the product or of the sandbox.
 
 mod desk;
+mod following;
 mod payloads;
 mod selecting;
 mod streams;
