@@ -16,10 +16,8 @@ use super::{
     births::is_duplicate,
     refusal,
     rows::path,
-    schema::{USER, object_name},
+    schema::{LEAD, USER, object_name},
 };
-
-const LEAD: &str = "Lead";
 
 impl Salesforce {
     /// The Lead that carries the referral's identifier.

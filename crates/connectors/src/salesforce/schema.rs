@@ -20,6 +20,7 @@ pub(super) const CONTACT: &str = "Contact";
 pub(super) const CONTACT_ROLE: &str = "OpportunityContactRole";
 pub(super) const CONTACT_ROLES: &str = "OpportunityContactRoles";
 pub(super) const USER: &str = "User";
+pub(super) const LEAD: &str = "Lead";
 pub(super) const CURRENCY: &str = "CurrencyIsoCode";
 pub(super) const AMOUNT: &str = "Amount";
 pub(super) const HAS_LINE_ITEMS: &str = "HasOpportunityLineItem";
@@ -117,6 +118,9 @@ impl Schema {
             }
         }
         asked.object(ACCOUNT).await?;
+        if mapping.leads().create {
+            asked.object(LEAD).await?;
+        }
         let objects = asked.objects;
         let stages = stages(client, context, &global).await?;
         let mut schema = Self {

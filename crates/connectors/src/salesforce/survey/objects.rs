@@ -5,7 +5,7 @@ use mapping::{AccountRule, Mapping, SetSource};
 use super::wishes::Wishes;
 use crate::{
     Finding,
-    salesforce::schema::{ACCOUNT, CONTACT, CONTACT_ROLE, OPPORTUNITY, Schema},
+    salesforce::schema::{ACCOUNT, CONTACT, CONTACT_ROLE, LEAD, OPPORTUNITY, Schema},
 };
 
 /// What is done to the records of one object.
@@ -38,6 +38,10 @@ fn deeds(mapping: &Mapping) -> Vec<Deeds> {
             filled: named(&["Name"]),
         },
     ];
+    if mapping.leads().create {
+        let (object, filled) = (LEAD.to_owned(), named(&["LastName", "Company", "OwnerId", "Status"]));
+        deeds.push(Deeds { object, create: true, update: true, delete: false, filled });
+    }
     for set in mapping.sets() {
         match &set.crm {
             SetSource::Children { object, .. } => deeds.push(Deeds {

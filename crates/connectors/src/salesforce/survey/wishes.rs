@@ -6,7 +6,9 @@ use deal_model::Route;
 use mapping::{AccountRule, Codec, Mapping, SetSource};
 use salesforce::FieldType;
 
-use crate::salesforce::schema::{ACCOUNT, CONTACT, CONTACT_ROLE, CURRENCY, Currencies, OPPORTUNITY, Schema};
+use crate::salesforce::schema::{
+    ACCOUNT, CONTACT, CONTACT_ROLE, CURRENCY, Currencies, LEAD, OPPORTUNITY, Schema,
+};
 
 const TEXTS: &[FieldType] = &[
     FieldType::String,
@@ -102,7 +104,22 @@ pub(super) fn of(mapping: &Mapping, schema: &Schema) -> Wishes {
     bindings(mapping, schema, &mut wishes);
     names(mapping, &mut wishes);
     sets(mapping, &mut wishes);
+    leads(mapping, &mut wishes);
     wishes
+}
+
+fn leads(mapping: &Mapping, wishes: &mut Wishes) {
+    let leads = mapping.leads();
+    if !leads.create {
+        return;
+    }
+    let key = Wish { unique: true, update: false, ..Wish::ours(ONE_LINE, REFERRAL_ID) };
+    wishes.add(LEAD, leads.identifier.as_str(), key);
+    wishes.add(LEAD, leads.note.as_str(), Wish::ours(LONG, 0));
+    for field in &leads.fields {
+        let wish = Wish { create: true, update: true, ..Wish::of(kinds(&field.codec)) };
+        wishes.add(LEAD, field.column.as_str(), wish);
+    }
 }
 
 fn bindings(mapping: &Mapping, schema: &Schema, wishes: &mut Wishes) {

@@ -1,6 +1,6 @@
 //! The lines about change events: which objects are selected, and which fields come with each change.
 
-use connectors::{Finding, salesforce::OrgFeatures};
+use connectors::{Finding, Verdict, salesforce::OrgFeatures};
 use mapping::{Mapping, SetSource};
 use salesforce::{CallContext, Error, ObjectName, Record, events::EventsError, soql::Select};
 
@@ -19,10 +19,20 @@ struct Wanted {
 const VIEW_ALL: (&str, &str) = ("salesforce.view_all", "View All Records");
 
 /// A line for each object: whether its changes become events; and whether this user may see them all.
-pub(super) async fn look(wired: &Wired, context: CallContext, features: &OrgFeatures) -> Vec<Finding> {
+///
+/// What `told` says already of an object that cannot be seen at all is not said again.
+pub(super) async fn look(
+    wired: &Wired,
+    context: CallContext,
+    features: &OrgFeatures,
+    told: &[Finding],
+) -> Vec<Finding> {
     let wanted = wanted(&wired.mapping, features);
     let mut findings = selection(wired, context, &wanted).await;
-    findings.push(view_all(wired, &wanted).await);
+    let fails = |id: String| told.iter().any(|line| line.id == id && line.verdict == Verdict::Fail);
+    let seen = wanted.iter().map(|wanted| wanted.object.as_str());
+    let seen: Vec<&str> = seen.filter(|object| !fails(format!("salesforce.object.{object}"))).collect();
+    findings.push(view_all(wired, &seen).await);
     findings
 }
 
@@ -42,13 +52,13 @@ async fn selection(wired: &Wired, context: CallContext, wanted: &[Wanted]) -> Ve
 
 /// No interface tells of the right itself: the right to listen to one object's changes takes it (salesforce reference,
 /// section 4.11).
-async fn view_all(wired: &Wired, wanted: &[Wanted]) -> Finding {
+async fn view_all(wired: &Wired, objects: &[&str]) -> Finding {
     let (id, title) = VIEW_ALL;
     let by_hand = "Give the integration user's permission set View All Records on Opportunity, the solutions object, \
                    contact roles and team members.";
     let unseen = |why: String| Finding::unseen(id, title, why, by_hand);
     let (mut granted, mut denied, mut missing) = (Vec::new(), Vec::new(), Vec::new());
-    for object in wanted.iter().map(|wanted| wanted.object.as_str()) {
+    for &object in objects {
         match wired.crm.may_hear(object).await {
             None => {
                 return unseen(
@@ -149,8 +159,6 @@ fn told(wanted: &Wanted, members: &[(String, Vec<String>)]) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use connectors::Verdict;
-
     use super::*;
 
     #[test]

@@ -71,9 +71,9 @@ fn code_lists(loaded: &Loaded) -> Finding {
     )
 }
 
-pub(super) fn seal_key(loaded: &Loaded) -> Option<Finding> {
+pub(super) fn seal_key(loaded: &Loaded) -> Finding {
     let (id, title) = ("cosell.seal_key", "Seal key");
-    Some(match &loaded.config.store.seal_key {
+    match &loaded.config.store.seal_key {
         None => Finding::fail(
             id,
             title,
@@ -84,7 +84,7 @@ pub(super) fn seal_key(loaded: &Loaded) -> Option<Finding> {
             Ok(_) => Finding::pass(id, title, "32 bytes"),
             Err(error) => broken(id, title, &error),
         },
-    })
+    }
 }
 
 pub(super) fn store(wired: &Wired, is_first: bool) -> Finding {

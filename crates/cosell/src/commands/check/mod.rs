@@ -62,7 +62,7 @@ impl Check {
         };
         let mut findings = vec![here::configuration(config)];
         findings.extend(here::mapping(&loaded));
-        findings.extend(here::seal_key(&loaded));
+        findings.push(here::seal_key(&loaded));
         if findings.iter().any(|finding| finding.verdict == Verdict::Fail) {
             return findings;
         }

@@ -1,7 +1,7 @@
 //! The lines about the Salesforce org: sign-in, version, clock, allowances, schema, events, conditional writes.
 
 use connectors::{
-    Finding,
+    Finding, Verdict,
     salesforce::{OrgFeatures, Salesforce},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -19,18 +19,25 @@ use crate::{
 /// How far this machine's clock may be off: signed logins live for three minutes, and stamps have whole seconds.
 const MAX_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
+const VERSION: (&str, &str) = ("salesforce.api_version", "API version");
+
 const CONTEXT: CallContext = CallContext { lane: Lane::Now, send_before: None };
 const SCOPE: CallScope = CallScope { lane: Lane::Now, send_before: None };
 
-/// All lines about the org. If nobody can sign in, that is the one line there is.
+/// All lines about the org. If nobody can sign in, or the version is not spoken there, nothing else is looked at.
 pub(super) async fn look(wired: &Wired, write_probe: bool) -> Vec<Finding> {
-    let signed_in = match sign_in(wired).await {
-        Ok(signed_in) => signed_in,
+    if let Err(error) = wired.salesforce.org_id().await {
+        return vec![no_sign_in(&error)];
+    }
+    let mut findings = version_and_clock(wired).await;
+    if findings.iter().any(|finding| finding.id == VERSION.0 && finding.verdict == Verdict::Fail) {
+        return findings;
+    }
+    match sign_in(wired).await {
+        Ok(signed_in) => findings.insert(0, signed_in),
         Err(error) => return vec![no_sign_in(&error)],
-    };
-    let mut findings = vec![signed_in];
-    findings.extend(version_and_clock(wired).await);
-    findings.extend(allowances::look(&wired.salesforce, CONTEXT).await);
+    }
+    findings.extend(allowances::look(wired, CONTEXT).await);
     let features = match wired.crm.survey(SCOPE).await {
         Ok(survey) => {
             findings.extend(survey.findings);
@@ -46,7 +53,8 @@ pub(super) async fn look(wired: &Wired, write_probe: bool) -> Vec<Finding> {
             OrgFeatures::default()
         }
     };
-    findings.extend(events::look(wired, CONTEXT, &features).await);
+    let about_events = events::look(wired, CONTEXT, &features, &findings).await;
+    findings.extend(about_events);
     findings.extend(conditional(wired, write_probe).await);
     if let Err(error) = org_facts::note_features(&wired.store, &features, wired.clock.now()) {
         tracing::warn!(%error, "what was seen of the org could not be kept");
@@ -93,7 +101,7 @@ fn no_sign_in(error: &Error) -> Finding {
 }
 
 async fn version_and_clock(wired: &Wired) -> Vec<Finding> {
-    let (id, title) = ("salesforce.api_version", "API version");
+    let (id, title) = VERSION;
     let before = wired.clock.now();
     let known = match wired.salesforce.versions(CONTEXT).await {
         Ok(known) => known,
@@ -167,8 +175,6 @@ pub(super) fn name(text: &'static str) -> FieldPath {
 
 #[cfg(test)]
 mod tests {
-    use connectors::Verdict;
-
     use super::*;
 
     #[test]

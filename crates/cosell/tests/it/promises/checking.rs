@@ -309,6 +309,15 @@ async fn m1_p8_what_the_mapping_says_is_compared_with_the_org() {
         assert!(lines[id]["evidence"].as_str().unwrap().contains(evidence), "{lines:#?}");
         assert!(!lines[id]["mend"].is_null());
     }
+    // Leads are looked at where they are wanted.
+    let owner = good.lines().find_map(|line| line.strip_prefix("default_owner = ")).unwrap();
+    fs::write(&file, format!("{good}\n[leads]\ncreate = true\nowner = {owner}\n")).unwrap();
+    knobs(&world, Platform::Salesforce, json!({ "hidden_fields": ["Lead.Co_sell_Note__c"] })).await;
+    let lines = check(&world, &[]);
+    let note = "salesforce.field.Lead.Co_sell_Note__c";
+    assert_eq!(with_verdict(&lines, "fail"), BTreeSet::from([note]), "{lines:#?}");
+    assert_eq!(lines["salesforce.object.Lead"]["verdict"], "pass");
+
     fs::write(&file, good.replacen("on_hold", "# on_hold", 1)).unwrap();
     let lines = check(&world, &[]);
     assert_eq!(with_verdict(&lines, "fail"), BTreeSet::from(["cosell.mapping"]), "{lines:#?}");
@@ -341,6 +350,14 @@ async fn m1_a_header_that_composite_calls_ignore_is_found_on_the_scratch_record_
         assert_eq!(with_verdict(&lines, "fail"), BTreeSet::from([probed]), "{lines:#?}");
         assert!(lines[probed]["mend"].as_str().unwrap().contains("one record a call"), "{lines:#?}");
     }
+    // The service goes by it.
+    let mut service = world.run();
+    until("the service says so", || async {
+        let log = fs::read_to_string(world.folder().join("cosell.log")).unwrap();
+        log.contains("composite calls ignore preconditions here").then_some(())
+    })
+    .await;
+    service.kill();
     knobs(&world, Platform::Salesforce, json!({ "composite_ignores_conditions": false })).await;
     let lines = check(&world, &["--write-probe"]);
     assert_eq!(lines[probed]["verdict"], "pass", "{lines:#?}");
@@ -410,4 +427,32 @@ async fn m1_the_service_tells_each_option_of_the_org_that_changed_since_it_last_
         "{told:#?}"
     );
     assert!(told.iter().any(|line| line.contains("state and country picklists")), "{told:#?}");
+    // And a check beside the running service disturbs nobody.
+    let lines = check(&world, &[]);
+    assert_eq!(with_verdict(&lines, "fail"), BTreeSet::from(["salesforce.team_selling"]), "{lines:#?}");
+    assert!(
+        lines["salesforce.country_picklists"]["evidence"].as_str().unwrap().starts_with("on"),
+        "{lines:#?}"
+    );
+}
+
+#[tokio::test]
+async fn m1_a_version_that_the_org_does_not_speak_is_told_with_the_newest_that_it_does() {
+    let world = World::start();
+    world.configure("[salesforce]\n", "[salesforce]\napi_version = \"99.0\"\n");
+    let lines = check(&world, &[]);
+    assert_eq!(with_verdict(&lines, "fail"), BTreeSet::from(["salesforce.api_version"]), "{lines:#?}");
+    let mend = lines["salesforce.api_version"]["mend"].as_str().unwrap();
+    assert!(mend.contains("api_version = \"68.0\""), "{mend}");
+}
+
+#[tokio::test]
+async fn m1_when_nobody_can_sign_in_that_is_the_one_line_about_the_org() {
+    let world = World::start();
+    world.configure("consumer_key = \"", "consumer_key = \"not-");
+    let lines = check(&world, &[]);
+    assert_eq!(with_verdict(&lines, "fail"), BTreeSet::from(["salesforce.sign_in"]), "{lines:#?}");
+    let about_the_org = lines.keys().filter(|id| id.starts_with("salesforce.")).count();
+    assert_eq!(about_the_org, 1, "{lines:#?}");
+    assert_eq!(lines["partner_center.sign_in"]["verdict"], "pass", "the portal is looked at all the same");
 }
