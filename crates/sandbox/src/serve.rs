@@ -87,7 +87,8 @@ impl Default for SandboxConfig {
             salesforce: any,
             pubsub: any,
             seed: 0,
-            max_body_bytes: 16 << 20,
+            // The largest deploy and its form (salesforce reference, section 6.3).
+            max_body_bytes: 40 << 20,
             dump: None,
             tls: false,
             tls_folder: None,

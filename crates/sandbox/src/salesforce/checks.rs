@@ -32,7 +32,8 @@ impl Org {
                 && wanted.contains(&id)
             {
                 locked.times -= 1;
-                return Err(Fault::bad(
+                return Err(Fault::new(
+                    StatusCode::from_u16(self.knobs.lock_status).unwrap_or(StatusCode::BAD_REQUEST),
                     "UNABLE_TO_LOCK_ROW",
                     format!("unable to obtain exclusive access to this record or 1 records: {id}"),
                 ));

@@ -75,26 +75,15 @@ impl Org {
     }
 
     /// What a stored note, version or document causes in the others.
-    ///
-    /// # Errors
-    /// The platform's refusal of what follows.
-    pub(crate) fn after_content(
-        &mut self,
-        caller: &Caller,
-        object: &Object,
-        draft: &Draft,
-    ) -> Result<(), Fault> {
+    pub(crate) fn after_content(&mut self, caller: &Caller, object: &Object, draft: &Draft) {
         match object.name {
             "ContentNote" => self.after_note(caller, object, draft),
-            "ContentVersion" if draft.before.is_none() => {
-                self.after_version(caller, object, draft);
-                Ok(())
-            }
-            _ => Ok(()),
+            "ContentVersion" if draft.before.is_none() => self.after_version(caller, object, draft),
+            _ => {}
         }
     }
 
-    fn after_note(&mut self, caller: &Caller, object: &Object, draft: &Draft) -> Result<(), Fault> {
+    fn after_note(&mut self, caller: &Caller, object: &Object, draft: &Draft) {
         let title = value_of(object, &draft.row, "Title").clone();
         let content = value_of(object, &draft.row, "Content").clone();
         let bytes = decoded(&content);
@@ -143,7 +132,6 @@ impl Org {
         if draft.before.is_none() {
             self.link_owner(caller, document);
         }
-        Ok(())
     }
 
     fn after_version(&mut self, caller: &Caller, object: &Object, draft: &Draft) {

@@ -199,7 +199,10 @@ impl Org {
             }
             "OpportunityLineItem" => self.total_up(caller, object, &draft.row),
             "Account" => self.mirror_person(caller, object, draft),
-            "ContentNote" | "ContentVersion" => self.after_content(caller, object, draft),
+            "ContentNote" | "ContentVersion" => {
+                self.after_content(caller, object, draft);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

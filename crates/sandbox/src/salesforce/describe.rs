@@ -180,6 +180,7 @@ impl Org {
             .schema
             .children(object.name)
             .iter()
+            .filter(|link| self.rights(caller.role, link.object).read)
             .map(|link| {
                 let child = self.schema.object(link.object);
                 json!({

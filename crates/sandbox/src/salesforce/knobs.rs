@@ -237,6 +237,8 @@ pub(crate) struct Knobs {
     pub(crate) domain_like_keys_lost: bool,
     /// Whether subrequests of a composite are answered as if they had no conditional headers.
     pub(crate) composite_ignores_conditions: bool,
+    /// With which status a lock that is not got refuses: 400 or 500 (salesforce reference, 2.3: both seen).
+    pub(crate) lock_status: u16,
     /// Rows that cannot be locked for a while.
     pub(crate) locked_rows: Vec<LockedRow>,
     /// Validation rules, all active.
@@ -311,6 +313,7 @@ impl Default for Knobs {
             deploy_ms: 0,
             domain_like_keys_lost: true,
             composite_ignores_conditions: false,
+            lock_status: 400,
             locked_rows: Vec::new(),
             validation_rules: Vec::new(),
             automations: Vec::new(),
@@ -358,6 +361,9 @@ impl Knobs {
         }
         if knobs.active_currencies.is_empty() {
             return Err("active_currencies needs at least the corporate currency".to_owned());
+        }
+        if !matches!(knobs.lock_status, 400 | 500) {
+            return Err("lock_status is 400 or 500".to_owned());
         }
         if !matches!(knobs.storage_full_status, 400 | 403) {
             return Err("storage_full_status is 400 or 403".to_owned());

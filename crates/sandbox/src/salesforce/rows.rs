@@ -197,7 +197,16 @@ impl Org {
                 let text = format!("invalid currency ISO code: {code}");
                 return Err(Fault::bad("INVALID_CURRENCY_ISO", text).on(field.name));
             }
-            draft.row.set(at, values::accept(field, value)?);
+            let cell = values::accept(field, value)?;
+            let hidden = cell
+                .as_id()
+                .and_then(|id| self.object_of(id))
+                .is_some_and(|target| !self.rights(caller.role, target).read);
+            if hidden {
+                let text = "insufficient access rights on cross-reference id";
+                return Err(Fault::bad("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", text).on(field.name));
+            }
+            draft.row.set(at, cell);
             draft.written.insert(at);
         }
         if refused.is_empty() {

@@ -400,12 +400,11 @@ impl Object {
     /// Puts a field in: in the place of its namesake, or at the end, so that positions stay.
     pub(crate) fn define(&mut self, field: Field) {
         let name = field.name.to_lowercase();
-        match self.by_name.get(&name).and_then(|at| self.fields.get_mut(*at)) {
-            Some(former) => *former = field,
-            None => {
-                self.by_name.insert(name, self.fields.len());
-                self.fields.push(field);
-            }
+        if let Some(former) = self.by_name.get(&name).and_then(|at| self.fields.get_mut(*at)) {
+            *former = field;
+        } else {
+            self.by_name.insert(name, self.fields.len());
+            self.fields.push(field);
         }
     }
 

@@ -7,6 +7,7 @@
 //! | 2.4 | rows | [`org_rows`] |
 //! | 2.9-2.12, 2.14, 2.15 | calls in a call, conditions, limits | [`composing`] |
 //! | 2.5, 5.1-5.8 | the standard objects, headers | [`objects`] |
+//! | 8.4 | answers lost after the commit | [`lost`] |
 //! | 4.10 | what polling meets | [`polling`] |
 //! | 4.12, 6.2, 6.3 | deploys | [`deploying`] |
 //!
@@ -18,6 +19,7 @@ mod customers_rules;
 mod deploying;
 mod events;
 mod index;
+mod lost;
 mod objects;
 mod org_rows;
 mod polling;

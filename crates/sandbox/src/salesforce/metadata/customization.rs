@@ -76,18 +76,16 @@ impl Customization {
             made.label.clone_from(&new.label);
             made.plural.clone_from(&new.plural);
             made.open = false;
-            match objects.iter_mut().find(|object| object.name.eq_ignore_ascii_case(new.name)) {
-                // The package's own object: its fields keep their places.
-                Some(known) => {
-                    known.enabled = !new.gone;
-                    known.open = false;
-                    known.label.clone_from(&new.label);
-                    known.plural.clone_from(&new.plural);
-                }
-                None => {
-                    made.enabled = !new.gone;
-                    objects.push(made);
-                }
+            if let Some(known) = objects.iter_mut().find(|object| object.name.eq_ignore_ascii_case(new.name))
+            {
+                // The package's own object: its fields keep their places, and who had rights to it keeps them.
+                known.open &= known.enabled;
+                known.enabled = !new.gone;
+                known.label.clone_from(&new.label);
+                known.plural.clone_from(&new.plural);
+            } else {
+                made.enabled = !new.gone;
+                objects.push(made);
             }
         }
         for new in &self.fields {

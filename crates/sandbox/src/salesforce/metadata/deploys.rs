@@ -123,7 +123,7 @@ impl Org {
                     .into_iter()
                     .any(|(name, value)| name == "includeDetails" && value.eq_ignore_ascii_case("true"));
                 let job = self.deploy(id)?;
-                Ok(Answer::ok(job.json(&self.progress(job, caller.now), details)))
+                Ok(Answer::ok(job.json(self.progress(job, caller.now), details)))
             }
             (&Method::PATCH, [id]) => self.cancel_deploy(caller, request, id),
             (method, []) => Err(Fault::method(method.as_str(), "POST")),
@@ -208,7 +208,7 @@ impl Org {
             done: Vec::new(),
             problems: Vec::new(),
         };
-        let answer = Answer::with(StatusCode::CREATED, job.json(&Status::Pending, false));
+        let answer = Answer::with(StatusCode::CREATED, job.json(Status::Pending, false));
         self.deploys.all.push(job);
         if self.deploys.all.len() > MAX_JOBS {
             self.deploys.all.remove(0);
@@ -234,7 +234,7 @@ impl Org {
         }
         job.status = Status::Canceled;
         job.completed = Some(caller.now);
-        Ok(Answer::with(StatusCode::ACCEPTED, job.json(&Status::Canceling, false)))
+        Ok(Answer::with(StatusCode::ACCEPTED, job.json(Status::Canceling, false)))
     }
 
     /// Does the deploys whose time has come, oldest first.
@@ -285,12 +285,12 @@ fn order_of(body: &[u8]) -> Result<Order, Fault> {
 }
 
 impl Job {
-    fn json(&self, status: &Status, details: bool) -> Value {
+    fn json(&self, status: Status, details: bool) -> Value {
         let at = |at: Timestamp| json!(wire_time(at));
         let id = self.id.to_string();
         let total = self.done.len() + self.problems.len();
         let mut result = json!({
-            "id": id, "status": status, "done": status.done(), "success": *status == Status::Succeeded,
+            "id": id, "status": status, "done": status.done(), "success": status == Status::Succeeded,
             "checkOnly": self.options.check_only, "ignoreWarnings": self.options.ignore_warnings,
             "rollbackOnError": self.options.rollback_on_error, "runTestsEnabled": false,
             "numberComponentsTotal": total, "numberComponentsDeployed": self.done.len(),

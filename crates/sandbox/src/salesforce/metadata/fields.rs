@@ -113,7 +113,7 @@ pub(super) fn read(place: Place<'_>, node: Node<'_, '_>) -> Result<Field, Proble
     let label = xml::text(node, "label").ok_or_else(|| place.at(node, "Required field is missing: label"))?;
     let reading = Reading { place, node, kind };
     let mut field = Field::new(lasting(name), reading.shape()?);
-    field.label = label.to_owned();
+    label.clone_into(&mut field.label);
     field.open = false;
     field.help = xml::text(node, "inlineHelpText").map(str::to_owned);
     field.rich = kind == "Html";

@@ -53,7 +53,7 @@ fn part_of<'a>(head: &[u8], body: &'a [u8]) -> Result<Part<'a>, String> {
         }
         if name.trim().eq_ignore_ascii_case("content-disposition") {
             let named = value.split(';').find_map(|word| word.trim().strip_prefix("name="));
-            part.name = named.unwrap_or_default().trim_matches('"').to_owned();
+            named.unwrap_or_default().trim_matches('"').clone_into(&mut part.name);
         }
     }
     if part.name.is_empty() { Err("a part has no name".to_owned()) } else { Ok(part) }

@@ -11,9 +11,10 @@ use super::{
     xml::{self, Place, Problem},
 };
 use crate::salesforce::{
+    id::digit,
     org::Org,
     pubsub::channels::Channels,
-    schema::{Field, Schema},
+    schema::{Field, Kind, Schema, lasting},
     schema_tables,
 };
 
@@ -210,26 +211,22 @@ impl Org {
     }
 
     fn add_object(&mut self, customization: &mut Customization, mut own: NewObject) {
-        match customization.objects.iter_mut().find(|known| known.name.eq_ignore_ascii_case(own.name)) {
-            Some(known) => {
-                own.prefix = known.prefix;
-                *known = own;
-            }
-            None => {
-                let built_in =
-                    self.schema.objects.iter().find(|object| object.name.eq_ignore_ascii_case(own.name));
-                own.prefix = match built_in {
-                    Some(object) => object.prefix,
-                    None => {
-                        let number = u64::try_from(customization.objects.len()).unwrap_or_default() + 1;
-                        let places = [number / 62, number]
-                            .map(|digit| char::from(crate::salesforce::id::digit(digit)));
-                        crate::salesforce::schema::lasting(&format!("a{}{}", places[0], places[1]))
-                    }
-                };
-                customization.objects.push(own);
-            }
+        let same = |name: &str| name.eq_ignore_ascii_case(own.name);
+        if let Some(known) = customization.objects.iter_mut().find(|known| same(known.name)) {
+            own.prefix = known.prefix;
+            *known = own;
+            return;
         }
+        own.prefix = self.schema.objects.iter().find(|object| same(object.name)).map_or_else(
+            || {
+                // The product's own object has a00.
+                let number = u64::try_from(customization.objects.len()).unwrap_or_default() + 1;
+                let places = [number / 62, number].map(|place| char::from(digit(place)));
+                lasting(&format!("a{}{}", places[0], places[1]))
+            },
+            |object| object.prefix,
+        );
+        customization.objects.push(own);
     }
 
     fn add_field(
@@ -250,7 +247,7 @@ impl Org {
         let home = of_org(object).ok_or_else(|| {
             place.problem(format!("Entity of type 'CustomObject' named '{object}' cannot be found"))
         })?;
-        if let crate::salesforce::schema::Kind::Reference(reference) = &mut field.kind {
+        if let Kind::Reference(reference) = &mut field.kind {
             for to in &mut reference.to {
                 *to = of_org(to).ok_or_else(|| {
                     place.problem(format!(
@@ -281,15 +278,12 @@ impl Org {
         let known = customization.fields.iter_mut().find(|known| {
             known.object.eq_ignore_ascii_case(home) && known.field.name.eq_ignore_ascii_case(field.name)
         });
-        match known {
-            Some(known) => {
-                known.field = field;
-                known.gone = false;
-            }
-            None => {
-                let id = self.new_id("00N");
-                plan.customization.fields.push(NewField { id, object: home, field, gone: false });
-            }
+        if let Some(known) = known {
+            known.field = field;
+            known.gone = false;
+        } else {
+            let id = self.new_id("00N");
+            plan.customization.fields.push(NewField { id, object: home, field, gone: false });
         }
         Ok(deed)
     }
@@ -350,17 +344,12 @@ impl Org {
         let same = |known: &&mut NewField| {
             known.object.eq_ignore_ascii_case(object) && known.field.name.eq_ignore_ascii_case(field)
         };
-        match customization.fields.iter_mut().find(same) {
-            Some(known) => known.gone = true,
-            None => {
-                let id = self.new_id("00N");
-                customization.fields.push(NewField {
-                    id,
-                    object: shape.name,
-                    field: present.clone(),
-                    gone: true,
-                });
-            }
+        if let Some(known) = customization.fields.iter_mut().find(same) {
+            known.gone = true;
+        } else {
+            let id = self.new_id("00N");
+            let field = present.clone();
+            customization.fields.push(NewField { id, object: shape.name, field, gone: true });
         }
         true
     }
@@ -380,7 +369,7 @@ fn remove_object(customization: &mut Customization, schema: &Schema, name: &str)
             name_field: shape
                 .name_position()
                 .and_then(|at| shape.fields.get(at).cloned())
-                .unwrap_or_else(|| Field::new("Name", crate::salesforce::schema::Kind::Text { length: 80 })),
+                .unwrap_or_else(|| Field::new("Name", Kind::Text { length: 80 })),
             gone: true,
         }),
     }

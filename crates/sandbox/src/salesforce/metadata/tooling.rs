@@ -45,6 +45,7 @@ impl Org {
         let name = body.get("FullName").and_then(Value::as_str);
         let name = name.ok_or_else(|| missing("FullName"))?.to_owned();
         let metadata = body.get("Metadata").and_then(Value::as_object).ok_or_else(|| missing("Metadata"))?;
+        self.may_write(caller, kind)?;
         if self.tooling_id(kind, &name).is_some() {
             let text = format!("There is already a {kind} named {name}");
             return Err(Fault::bad("DUPLICATE_DEVELOPER_NAME", text).on("FullName"));
@@ -297,13 +298,13 @@ fn write_xml(out: &mut String, members: &Map<String, Value>) {
         let element = if name == "valueName" && members.contains_key("default") { "fullName" } else { name };
         for value in values {
             let element = escaped(element);
-            out.push_str(&format!("<{element}>"));
+            out.extend(["<", &element, ">"]);
             match value {
                 Value::Object(inner) => write_xml(out, inner),
                 Value::String(text) => out.push_str(&escaped(text)),
                 other => out.push_str(&other.to_string()),
             }
-            out.push_str(&format!("</{element}>"));
+            out.extend(["</", &element, ">"]);
         }
     }
 }

@@ -72,12 +72,11 @@ pub(super) fn country_codes(prefix: &'static str) -> [Field; 2] {
     for (home, (code, label)) in
         COUNTRIES.iter().flat_map(|country| country.states.iter().map(move |state| (country.code, state)))
     {
-        match fits.iter_mut().find(|(known, _)| known == code) {
-            Some((_, homes)) => homes.push(home),
-            None => {
-                fits.push((*code, vec![home]));
-                labels.push((*code, *label));
-            }
+        if let Some((_, homes)) = fits.iter_mut().find(|(known, _)| known == code) {
+            homes.push(home);
+        } else {
+            fits.push((*code, vec![home]));
+            labels.push((*code, *label));
         }
     }
     let codes: Vec<&'static str> = fits.iter().map(|(code, _)| *code).collect();

@@ -102,7 +102,7 @@ fn content_note() -> Object {
 }
 
 fn task() -> Object {
-    let mut object = Object::new(
+    Object::new(
         "Task",
         "00T",
         vec![
@@ -121,7 +121,5 @@ fn task() -> Object {
             currency(),
             owner(None),
         ],
-    );
-    object.label = "Task".to_owned();
-    object
+    )
 }

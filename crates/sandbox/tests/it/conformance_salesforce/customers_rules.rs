@@ -68,6 +68,11 @@ fn s2_3_locks_hold_rows_and_their_parents() {
             .then_knobs(locked("{account}"))
             .patch(DEAL, json!({"Name": "New"}))
             .refused(400, "UNABLE_TO_LOCK_ROW"),
+        rule("a lock may be refused as the server's own error")
+            .knobs(json!({"lock_status": 500}))
+            .then_knobs(locked("{opportunity}"))
+            .patch(DEAL, json!({"Name": "New"}))
+            .refused(500, "UNABLE_TO_LOCK_ROW"),
         rule("a row in an approval is an administrator's")
             .then_knobs(json!({"approval_locked": ["{opportunity}"]}))
             .patch(DEAL, json!({"Name": "New"}))
@@ -133,6 +138,11 @@ fn s1_9_what_the_integration_user_may_not_do_is_refused() {
             .then_knobs(denied("Opportunity", "read"))
             .query("SELECT Id FROM Opportunity")
             .refused(400, "INVALID_TYPE"),
+        rule("a reference to what cannot be read")
+            .then_knobs(denied("Campaign", "read"))
+            .first("POST", "/sobjects/Campaign", json!({"Name": "Fair"}))
+            .patch(DEAL, json!({"CampaignId": "{1}"}))
+            .refused(400, "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY"),
         rule("without View Setup there are no limits")
             .knobs(json!({"permissions": ["ViewAllData"]}))
             .get("/limits")

@@ -69,7 +69,7 @@ impl Desk {
         );
         let headers = [("content-type", "application/x-www-form-urlencoded")];
         let token = desk.raw("POST", "/services/oauth2/token", &headers, Bytes::from(form));
-        desk.product = token.body["access_token"].as_str().unwrap().to_owned();
+        token.body["access_token"].as_str().unwrap().clone_into(&mut desk.product);
         let users = desk.ask("GET", "/query?q=SELECT+Id,Username+FROM+User", &[], None, true).body;
         for user in users["records"].as_array().unwrap() {
             let name = user["Username"].as_str().unwrap();
