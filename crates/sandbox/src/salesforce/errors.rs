@@ -3,6 +3,10 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+/// Every code that a refusal may have, one a line; a judge compares them with the published ones.
+#[cfg(test)]
+pub(crate) const CODES: &str = include_str!("error_codes.txt");
+
 /// One refusal, in no particular wire shape yet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fault {
@@ -94,5 +98,51 @@ impl Fault {
             "ALL_OR_NONE_OPERATION_ROLLED_BACK",
             "Record rolled back because not all records were valid and the request was using AllOrNone header",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::CODES;
+
+    /// Every `.rs` file below a folder, but for tests.
+    fn sources(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "tests") {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    /// The quoted words in capitals that follow where a refusal is made.
+    fn made(source: &str) -> impl Iterator<Item = &str> {
+        let code = |text: &&str| {
+            text.len() > 3 && text.bytes().all(|letter| letter.is_ascii_uppercase() || letter == b'_')
+        };
+        ["Fault::new(", "Fault::bad(", "fault("].into_iter().flat_map(move |maker| {
+            source.split(maker).skip(1).filter_map(move |rest| {
+                let arguments = rest.split(';').next().unwrap_or_default();
+                arguments.split('"').skip(1).step_by(2).take(1).find(code)
+            })
+        })
+    }
+
+    #[test]
+    fn s2_3_every_code_of_a_refusal_is_listed_and_every_listed_one_is_used() {
+        let mut all = Vec::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/salesforce"), &mut all);
+        let listed: BTreeSet<&str> = CODES.lines().collect();
+        let made: BTreeSet<&str> = all.iter().flat_map(|source| made(source)).collect();
+        assert!(made.len() > 30, "{made:?}");
+        let unlisted: Vec<_> = made.difference(&listed).collect();
+        assert!(unlisted.is_empty(), "add to error_codes.txt: {unlisted:?}");
+        let quoted = |code: &str| all.iter().any(|source| source.contains(&format!("\"{code}\"")));
+        let unused: Vec<_> = listed.iter().filter(|code| !quoted(code)).collect();
+        assert!(unused.is_empty(), "take out of error_codes.txt: {unused:?}");
     }
 }

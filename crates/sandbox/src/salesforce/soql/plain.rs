@@ -3,7 +3,7 @@
 use super::{
     ast::{Item, Path, Query, Select},
     bind::Scope,
-    parser,
+    eval, parser,
 };
 use crate::salesforce::{
     errors::Fault,
@@ -26,8 +26,10 @@ pub(crate) fn object(org: &Org, caller: &Caller, text: &str) -> Result<usize, Fa
     let (scope, query, object) = read(org, caller, text)?;
     columns(scope, object, &query)?;
     if let Some(filter) = &query.filter {
-        scope.test(object, &query, filter)?;
+        scope.check_joins(filter)?;
     }
+    // Whatever would be refused when the job runs is refused now.
+    eval::rows(scope, object, &query)?;
     Ok(object)
 }
 
