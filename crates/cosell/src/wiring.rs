@@ -16,11 +16,11 @@ use ports::{BudgetBook, Clock, HoldPoints, HttpService, Platform, Rng, SystemClo
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::ExposeSecret as _;
 use service::{
-    BudgetSettings, CallTally, ConcurrencySettings, Probe, ReferralsProbe, SalesforceProbe, SharedBudget,
-    WebhooksProbe, counted, outbound,
+    BudgetSettings, CallTally, ConcurrencySettings, Probe, ReferralsProbe, SALESFORCE_CONNECTION,
+    SalesforceProbe, Seen, SharedBudget, WebhooksProbe, counted, outbound, seen_of_salesforce,
 };
 use store::{Options, SealKey, SqliteStore};
-use sync_engine::{Engine, EngineSettings, Parts, Store};
+use sync_engine::{ConnectionProblem, Engine, EngineSettings, Parts, Store};
 
 use crate::{
     config::{Config, Loaded, SecretRef},
@@ -184,12 +184,29 @@ impl Wired {
 
     /// Binds the store to the org and tenant that the connections lead to.
     pub(crate) async fn bind(&self) -> anyhow::Result<()> {
-        let org = self.salesforce.org_id().await.map_err(|error| {
-            let fix = error.next_step().map_or_else(String::new, |next| format!("\n  fix: {next}"));
-            anyhow!("cannot sign in to Salesforce: {error}{fix}")
-        })?;
+        let org = match self.salesforce.org_id().await {
+            Ok(org) => org,
+            Err(error) => return Err(self.not_signed_in(&error).await),
+        };
         self.store.bind(org.as_str(), &self.loaded.config.partner_center.tenant_id).await?;
         self.refuse_rehearsal_on_the_real_portal().await
+    }
+
+    /// Why nothing can begin: told here, and kept for whoever asks later, if a person has to act.
+    async fn not_signed_in(&self, error: &salesforce::Error) -> anyhow::Error {
+        let Seen::NeedsPerson(sentence, next_step) = seen_of_salesforce(error) else {
+            return anyhow!("cannot sign in to Salesforce: {error}");
+        };
+        let problem = ConnectionProblem {
+            key: SALESFORCE_CONNECTION.to_owned(),
+            sentence,
+            next_step: next_step.clone(),
+            since: self.clock.now(),
+        };
+        if let Err(error) = self.store.connection_problem(SALESFORCE_CONNECTION, Some(&problem)).await {
+            tracing::warn!(%error, "what is wrong with the connection could not be kept");
+        }
+        anyhow!("cannot sign in to Salesforce: {error}\n  fix: {next_step}")
     }
 
     /// A sandbox org is read-only towards the real portal unless told otherwise.

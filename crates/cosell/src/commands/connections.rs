@@ -82,7 +82,8 @@ impl Connections {
         } else {
             Vec::new()
         };
-        let known = if is_first && !self.test { Known::nothing() } else { known(&loaded, &mut details).await? };
+        let known =
+            if is_first && !self.test { Known::nothing() } else { known(&loaded, &mut details).await? };
         let now = SystemClock.now();
         let (mut calm, mut told) = (true, BTreeSet::new());
         for (key, name) in CONNECTIONS {

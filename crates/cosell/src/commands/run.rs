@@ -5,9 +5,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use connectors::salesforce::Salesforce;
 use ports::{Clock, Lane};
-use service::{
-    Admin, AllowanceWatch, ConnectionWatch, Receiver, RegistrationWatch, SalesforceHealth, serve,
-};
+use service::{Admin, AllowanceWatch, ConnectionWatch, Receiver, RegistrationWatch, SalesforceHealth, serve};
 use store::SqliteStore;
 use sync_engine::{CallScope, Store};
 use tokio::{net::TcpListener, sync::Notify};

@@ -117,7 +117,10 @@ fn what_is_given_decides_how_salesforce_is_logged_in_to_and_contradictions_are_t
     let with = |given: &str| toml::from_str::<Config>(&TEMPLATE.replace(key, given)).unwrap();
     let secret = "client_secret = \"env:S\"\n";
     let my_domain = |given: &str| {
-        let text = TEMPLATE.replace("login_url = \"https://login.salesforce.com\"", "login_url = \"https://acme.my.salesforce.com\"");
+        let text = TEMPLATE.replace(
+            "login_url = \"https://login.salesforce.com\"",
+            "login_url = \"https://acme.my.salesforce.com\"",
+        );
         toml::from_str::<Config>(&text.replace(key, given)).unwrap()
     };
     for (config, flow) in [

@@ -6,6 +6,7 @@ mod change_events;
 mod checking;
 mod clocks;
 mod connections;
+mod crm_refusals;
 mod kept;
 mod leads;
 mod microsoft;

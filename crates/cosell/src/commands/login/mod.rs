@@ -7,8 +7,8 @@ mod salesforce;
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, anyhow, bail};
-use clap::{Args, Subcommand};
 use browser::{PATIENCE, has_display, sent};
+use clap::{Args, Subcommand};
 use loopback::{Asker, Loopback};
 use partner_center::{SignIn, SignInError, SignedIn, TokenConfig};
 use ports::{Clock, Rng, SystemClock, SystemRng, TokenStore};

@@ -30,16 +30,20 @@ async fn knobs(world: &World, knobs: Value) {
     world.control(Platform::PartnerCenter, Method::PATCH, "knobs", Some(&knobs)).await;
 }
 
-/// A `cosell login partner-center` that waits for a person.
-struct LoginProcess {
+/// A `cosell login` that waits for a person.
+pub(super) struct LoginProcess {
     process: Child,
     out: BufReader<std::process::ChildStdout>,
 }
 
 impl LoginProcess {
     fn start(world: &World, way: &[&str]) -> Self {
+        Self::at(world, "partner-center", way)
+    }
+
+    pub(super) fn at(world: &World, platform: &str, way: &[&str]) -> Self {
         let mut process = Command::new(COSELL)
-            .args(["login", "partner-center", "--format", "json"])
+            .args(["login", platform, "--format", "json"])
             .args(way)
             .arg("--config")
             .arg(world.config())
@@ -53,20 +57,20 @@ impl LoginProcess {
     }
 
     /// The next thing it says.
-    fn says(&mut self) -> Value {
+    pub(super) fn says(&mut self) -> Value {
         let mut line = String::new();
         self.out.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?} {}", self.complaint()))
     }
 
-    fn complaint(&mut self) -> String {
+    pub(super) fn complaint(&mut self) -> String {
         let mut text = String::new();
         self.process.stderr.take().unwrap().read_to_string(&mut text).unwrap();
         text
     }
 
     /// The rest of what it says, and whether it ended well.
-    fn ends(mut self) -> (Vec<Value>, bool) {
+    pub(super) fn ends(mut self) -> (Vec<Value>, bool) {
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
         let lines = rest.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
