@@ -246,6 +246,9 @@ pub(crate) struct SalesforceConfig {
     pub(crate) dangerous_consent_by_contract: bool,
     /// The currency of an org that has only one.
     pub(crate) single_currency: Option<String>,
+    /// Whether a save goes on although a duplicate rule of the org warns.
+    #[serde(default)]
+    pub(crate) allow_duplicate_alerts: bool,
     /// Change events.
     #[serde(default)]
     pub(crate) events: events::EventsConfig,

@@ -22,6 +22,7 @@ pub(crate) fn salesforce_config(loaded: &Loaded, store: &Arc<SqliteStore>) -> an
         .bound_org()?
         .map(|org| OrgId::parse(&org).map_err(|_| anyhow!("the store belongs to no Salesforce org's id")))
         .transpose()?;
+    client.allow_duplicate_alerts = config.allow_duplicate_alerts;
     if let Some(version) = &config.api_version {
         client.api_version.clone_from(version);
     }
