@@ -1,5 +1,7 @@
 //! What this user may see of the org, and so what is asked for: the columns, the hidden ones, the currencies.
 
+mod told;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -7,12 +9,13 @@ use std::{
 
 use mapping::{ApiName, Codec, Mapping, SetBinding, SetSource};
 use salesforce::{
-    CallContext, Client, Describe, Error, FieldDescribe, FieldName, FieldPath, GlobalDescribe, ObjectName,
-    UserId,
+    CallContext, Client, Describe, Error, FieldDescribe, FieldName, FieldPath, ObjectName, UserId,
     soql::{Condition, Op, Select},
 };
 
 use super::features::{OrgFeatures, OrgStage};
+pub(super) use told::Asking;
+use told::{Told, parent_object};
 
 pub(super) const OPPORTUNITY: &str = "Opportunity";
 pub(super) const ACCOUNT: &str = "Account";
@@ -40,8 +43,6 @@ const ALWAYS: [&str; 8] = [
 const OPTIONAL: [&str; 2] = [HAS_LINE_ITEMS, "Account.IsPersonAccount"];
 /// Columns of every child row.
 const OF_CHILDREN: [&str; 3] = ["SystemModstamp", "CreatedById", "IsDeleted"];
-/// Parents of a path, at most (salesforce reference, section 2.8).
-const MAX_PARENTS: usize = 5;
 
 /// The currencies of an org.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,15 +51,6 @@ pub(super) enum Currencies {
     One(Option<String>),
     /// The org has several; these may be written. None: the description lists none.
     Many(BTreeSet<String>),
-}
-
-/// How descriptions are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asking {
-    /// By their dates: what still holds is not sent again.
-    IfChanged,
-    /// Whole: a lost or regained permission is not known to change a date.
-    Anew,
 }
 
 /// The org as this user sees it, and what is read because of it.
@@ -93,48 +85,19 @@ impl Schema {
         refused: &BTreeSet<String>,
     ) -> Result<Self, Error> {
         let user = client.user_id().await?;
-        // One call tells which objects there are; none that is absent is asked for.
-        let global = match asking {
-            Asking::IfChanged => client.objects(context).await?,
-            Asking::Anew => client.objects_anew(context).await?,
-        };
-        let mut asked = Described { client, context, asking, global: &global, objects: BTreeMap::new() };
-        asked.object(OPPORTUNITY).await?;
-        for set in mapping.sets() {
-            match &set.crm {
-                SetSource::Children { object, .. } => asked.object(object.as_str()).await?,
-                SetSource::ContactRoles => {
-                    asked.object(CONTACT_ROLE).await?;
-                    asked.object(CONTACT).await?;
-                }
-            }
-        }
-        for path in mapping.bindings().iter().filter_map(|binding| binding.crm.as_ref()) {
-            let mut object = OPPORTUNITY.to_owned();
-            for parent in path.parents().take(MAX_PARENTS) {
-                let Some(next) = parent_object(&asked.objects, &object, parent) else { break };
-                asked.object(&next).await?;
-                object = next;
-            }
-        }
-        asked.object(ACCOUNT).await?;
-        if mapping.leads().create {
-            asked.object(LEAD).await?;
-        }
-        let objects = asked.objects;
-        let stages = stages(client, context, &global).await?;
+        let told = Told::ask(client, mapping, context, asking).await?;
         let mut schema = Self {
             user,
             features: OrgFeatures::default(),
-            stages,
-            objects,
+            stages: told.stages,
+            objects: told.objects,
             hidden: BTreeMap::new(),
             currencies: Currencies::One(single_currency.map(str::to_owned)),
             columns: Vec::new(),
             sets: Vec::new(),
         };
         schema.settle_currencies();
-        schema.features = OrgFeatures::read(&global, |name| schema.object(name), &schema.currencies);
+        schema.features = OrgFeatures::read(&told.global, |name| schema.object(name), &schema.currencies);
         schema.choose_columns(mapping, refused);
         schema.choose_sets(mapping, refused);
         Ok(schema)
@@ -301,7 +264,6 @@ impl Schema {
         select
     }
 
-    /// Everything that the query names, lower case: columns, relationships, their columns.
     /// What makes an opportunity opted in, as far as a query can say it, and the columns that tell it row by row.
     /// No condition if the flag itself cannot be read. `prefix` leads from the queried object to the opportunity.
     pub(super) fn opt_in(&self, mapping: &Mapping, prefix: &str) -> (Option<Condition>, Vec<FieldPath>) {
@@ -325,6 +287,7 @@ impl Schema {
         (Some(condition), columns)
     }
 
+    /// Everything that the query names, lower case: columns, relationships, their columns.
     pub(super) fn selected(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> =
             self.columns.iter().map(|column| column.as_str().to_ascii_lowercase()).collect();
@@ -364,66 +327,9 @@ fn row_columns(set: &SetBinding) -> Vec<String> {
     columns
 }
 
-fn parent_object(objects: &BTreeMap<String, Arc<Describe>>, object: &str, parent: &str) -> Option<String> {
-    let field = objects.get(&object.to_ascii_lowercase())?.reference(parent)?;
-    field.reference_to.first().cloned()
-}
-
 /// A name that this room wrote itself, or that the mapping has checked.
 pub(super) fn object_name(name: &str) -> ObjectName {
     ObjectName::new(name).expect("names in this room and in a compiled mapping are well-formed")
-}
-
-/// The descriptions of one round.
-struct Described<'c> {
-    client: &'c Client,
-    context: CallContext,
-    asking: Asking,
-    global: &'c GlobalDescribe,
-    /// By lower-case API name.
-    objects: BTreeMap<String, Arc<Describe>>,
-}
-
-impl Described<'_> {
-    /// Adds a description. An object that is missing or forbidden is left out, unless nothing works without it.
-    async fn object(&mut self, name: &str) -> Result<(), Error> {
-        let needed = name == OPPORTUNITY;
-        let key = name.to_ascii_lowercase();
-        if self.objects.contains_key(&key) || !(needed || self.global.has(name)) {
-            return Ok(());
-        }
-        let Ok(object) = name.parse::<ObjectName>() else { return Ok(()) };
-        let described = match self.asking {
-            Asking::IfChanged => self.client.describe(self.context, &object).await,
-            Asking::Anew => self.client.describe_anew(self.context, &object).await,
-        };
-        match described {
-            Ok(describe) => {
-                self.objects.insert(key, describe);
-                Ok(())
-            }
-            Err(Error::Refused(refusal)) if !needed && matches!(refusal.status(), 403 | 404) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// The org's stages. A user who may not ask for them works without: the stage's own flags stand in each record.
-async fn stages(
-    client: &Client,
-    context: CallContext,
-    global: &GlobalDescribe,
-) -> Result<Option<Vec<OrgStage>>, Error> {
-    if !global.has(OrgStage::OBJECT) {
-        return Ok(None);
-    }
-    let columns = OrgStage::COLUMNS.map(|name| FieldPath::new(name).expect("a constant that is a name"));
-    let select = Select::from(&object_name(OrgStage::OBJECT)).fields(&columns);
-    match client.query(context, &select.build()).await {
-        Ok(page) => Ok(Some(page.records.iter().filter_map(OrgStage::read).collect())),
-        Err(Error::Refused(refusal)) if matches!(refusal.status(), 400 | 403 | 404) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// The columns that a refused query names, of those that it asked for: the platform quotes them in its words.
