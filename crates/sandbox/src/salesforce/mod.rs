@@ -11,6 +11,7 @@ mod bulk;
 mod call;
 mod checks;
 mod collections;
+mod commits;
 mod composite;
 mod conditional;
 mod content;

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 
 use super::{
     super::{
+        commits::Transaction,
         id::Id,
         schema::{Schema, system},
-        tables::Transaction,
     },
     channels::Channels,
     event::{ChangeType, Event},

@@ -8,8 +8,9 @@ use rust_decimal::prelude::ToPrimitive as _;
 
 use super::{
     super::{
+        commits::Change,
         schema::{Kind, Object, Schema, system},
-        tables::{Change, Row},
+        tables::Row,
         values::Cell,
     },
     avro::{Datum, Writer},
@@ -296,5 +297,50 @@ fn datum(object: &Object, at: usize, cell: &Cell) -> Datum {
             .to_zoned(TimeZone::UTC)
             .map_or(Datum::Null, |midnight| Datum::Long(midnight.timestamp().as_millisecond())),
         Cell::At(at) => Datum::Long(at.as_millisecond()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::{id::Id, schema::Field},
+        *,
+    };
+
+    fn thing() -> (Object, Row) {
+        let mut formula = Field::new("Twice__c", Kind::Double { precision: 18, scale: 0 });
+        formula.calculated = true;
+        let object = Object::new("Thing__c", "a07", vec![Field::new("Note__c", Kind::Url), formula]);
+        let row = Row { id: Id::new("a07", *b"00", 1), cells: vec![Cell::Null; object.fields.len()] };
+        (object, row)
+    }
+
+    fn kind(object: &Object, before: &Row, after: &Row) -> Option<ChangeType> {
+        let (before, after) = (Some(Arc::new(before.clone())), Arc::new(after.clone()));
+        ChangeType::of(&Change { object: 0, before, first: Arc::clone(&after), after }, object)
+    }
+
+    #[test]
+    fn s4_8_a_change_of_a_formulas_result_alone_is_told_to_nobody() {
+        let (object, before) = thing();
+        let [note, twice] = ["Note__c", "Twice__c"].map(|name| object.position(name).unwrap());
+        let mut after = before.clone();
+        after.set(twice, Cell::Number(4.into()));
+        assert_eq!(kind(&object, &before, &after), None);
+        after.set(note, Cell::text("https://a.example"));
+        assert_eq!(kind(&object, &before, &after), Some(ChangeType::Update));
+        let shape = Shape::of(&Schema::new(vec![object]), 0, |_| true);
+        assert!(shape.fields.iter().all(|field| field.name != "Twice__c"), "no body carries a formula");
+    }
+
+    #[test]
+    fn s4_8_what_is_emptied_from_the_recycle_bin_is_told_to_nobody() {
+        let (object, mut binned) = thing();
+        binned.set(system::IS_DELETED, Cell::Bool(true));
+        assert_eq!(kind(&object, &binned, &binned), None);
+        let mut live = binned.clone();
+        live.set(system::IS_DELETED, Cell::Bool(false));
+        assert_eq!(kind(&object, &live, &binned), Some(ChangeType::Delete));
+        assert_eq!(kind(&object, &binned, &live), Some(ChangeType::Undelete));
     }
 }

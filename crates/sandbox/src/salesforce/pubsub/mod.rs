@@ -19,7 +19,7 @@ pub mod server;
 mod shape;
 mod stream;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -34,10 +34,10 @@ use self::{
 use super::{
     Salesforce, State,
     call::Call,
+    commits::Signature,
     id::Id,
     org::{Caller, Org, Role},
     schema::Schema,
-    tables::Signature,
 };
 
 /// The generated types of the wire.
@@ -195,12 +195,10 @@ impl Salesforce {
 
     /// Refuses a call that this org does not take.
     fn refuse(&self, access: &Access, status: Status, now: Timestamp) -> Status {
-        self.rpc(access, now, |_, _, rpc| Err::<(), _>(coded(status, None, &rpc))).err().unwrap_or_else(
-            || {
-                // The closure above always refuses.
-                Status::internal("refused")
-            },
-        )
+        match self.rpc(access, now, |_, _, rpc| Err::<Infallible, _>(coded(status, None, &rpc))) {
+            Err(status) => status,
+            Ok(never) => match never {},
+        }
     }
 
     /// One call: checks who makes it, and counts it if it is refused.

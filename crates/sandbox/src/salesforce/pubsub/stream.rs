@@ -160,6 +160,7 @@ impl Stream {
             }
             Err(status) => {
                 self.over = true;
+                org.events.counters.refused += 1;
                 Err(status)
             }
         }

@@ -5,6 +5,7 @@
 
 mod desk;
 mod following;
+mod headers;
 mod payloads;
 mod selecting;
 mod streams;
