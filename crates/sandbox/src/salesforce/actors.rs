@@ -11,7 +11,7 @@ use super::{
     values::{Cell, to_second},
 };
 
-fn wanted(org: &Org, body: &Value) -> Result<(usize, Id), String> {
+pub(super) fn wanted(org: &Org, body: &Value) -> Result<(usize, Id), String> {
     let text = body.get("id").and_then(Value::as_str).ok_or("id is required")?;
     let id = Id::parse(text).ok_or_else(|| format!("no id: {text}"))?;
     let object = org.object_of(id).ok_or_else(|| format!("no object has ids like {text}"))?;
@@ -46,61 +46,6 @@ impl Org {
             .insert(caller, object, &copy)
             .map_err(|fault| format!("{}: {}", fault.code, fault.message))?;
         Ok(json!({"id": clone.to_string()}))
-    }
-
-    /// The Convert button of a Lead: an account and an opportunity of its company, or the opportunity in `into`; answers
-    /// `{opportunity}`. `opportunity` holds further fields of a new one.
-    ///
-    /// # Errors
-    /// A sentence with the platform's refusal.
-    pub(crate) fn convert_lead(&mut self, caller: &Caller, body: &Value) -> Result<Value, String> {
-        let (object, id) = wanted(self, body)?;
-        let schema = std::sync::Arc::clone(&self.schema);
-        let shape = schema.object(object);
-        if shape.name != "Lead" {
-            return Err("only a Lead is converted".to_owned());
-        }
-        let row = self.live(object, id).map_err(|fault| fault.message)?;
-        let at = |name: &str| shape.position(name).ok_or_else(|| format!("a Lead has no {name}"));
-        if row.cell(at("IsConverted")?).is_true() {
-            return Err("the Lead is converted already".to_owned());
-        }
-        let company = row.cell(at("Company")?).as_text().unwrap_or_default().to_owned();
-        let places =
-            ["IsConverted", "ConvertedDate", "ConvertedAccountId", "ConvertedOpportunityId", "Status"];
-        let places = places.map(at);
-        let said = |fault: super::errors::Fault| format!("{}: {}", fault.code, fault.message);
-        let find = |name: &str| schema.find(name).ok_or_else(|| format!("no {name} in this org"));
-        let (accounts, opportunities) = (find("Account")?, find("Opportunity")?);
-        let mut account = Map::new();
-        account.insert("Name".to_owned(), company.clone().into());
-        let account = self.insert(caller, accounts, &account).map_err(said)?;
-        let opportunity = if let Some(text) = body.get("into").and_then(Value::as_str) {
-            Id::parse(text).ok_or_else(|| format!("no id: {text}"))?
-        } else {
-            let mut fields = Map::new();
-            fields.insert("Name".to_owned(), format!("{company}-").into());
-            fields.insert("StageName".to_owned(), "Qualification".into());
-            fields.insert("CloseDate".to_owned(), "2027-12-31".into());
-            fields.insert("AccountId".to_owned(), account.to_string().into());
-            fields.extend(body.get("opportunity").and_then(Value::as_object).cloned().unwrap_or_default());
-            self.insert(caller, opportunities, &fields).map_err(said)?
-        };
-        let mut row = Row::clone(&row);
-        let today = caller.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let cells = [
-            Cell::Bool(true),
-            Cell::Date(today),
-            Cell::Id(account),
-            Cell::Id(opportunity),
-            Cell::text("Closed - Converted"),
-        ];
-        for (place, cell) in places.into_iter().zip(cells) {
-            row.set(place?, cell);
-        }
-        row.set(system::MODSTAMP, Cell::At(to_second(caller.now)));
-        self.tables.put(object, row, caller.now, None);
-        Ok(json!({ "opportunity": opportunity.to_string() }))
     }
 
     /// A background job: moves `SystemModstamp` and nothing else (salesforce reference, section 4.10).

@@ -7,7 +7,7 @@ use super::{
     id::Id,
     org::{Caller, Org, value_of},
     rows::Draft,
-    schema::Object,
+    schema::{Kind, Object},
     tables::Row,
     values::Cell,
 };
@@ -72,6 +72,17 @@ impl Org {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The bytes that `/sobjects/X/{id}/{field}` stands for, if it is a file's.
+    pub(crate) fn blob(&self, caller: &Caller, path: &[&str]) -> Option<Vec<u8>> {
+        let ["sobjects", name, id, field] = path else { return None };
+        let object = self.readable(caller, name).ok()?;
+        let at = self.position(caller.role, object, field)?;
+        let kind = &self.schema.object(object).fields.get(at)?.kind;
+        let row =
+            self.tables.see(object, Id::parse(id)?, self.lens(caller.now)).filter(|row| !row.deleted())?;
+        matches!(kind, Kind::Base64).then(|| decoded(row.cell(at)))
     }
 
     /// What a stored note, version or document causes in the others.

@@ -15,6 +15,7 @@ mod commits;
 mod composite;
 mod conditional;
 mod content;
+mod conversion;
 mod cursors;
 mod derived;
 mod describe;
@@ -294,8 +295,20 @@ fn answer(org: &mut Org, gate: &mut Gate, request: &Request<Bytes>, now: Timesta
                     answer
                 }
                 Ok(version) => {
+                    let caller = Caller { version, ..caller };
+                    let file = path.get(3..).and_then(|path| org.blob(&caller, path));
+                    if let Some(bytes) = file.filter(|_| request.method() == Method::GET) {
+                        let mut response = exchange::empty(StatusCode::OK);
+                        let kind = HeaderValue::from_static("application/octet-stream");
+                        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+                        *response.body_mut() = Bytes::from(bytes);
+                        if let Ok(used) = HeaderValue::from_str(&org.usage.header(limit, now)) {
+                            response.headers_mut().insert("sforce-limit-info", used);
+                        }
+                        return response;
+                    }
                     let call = call(request, segments.get(3..).unwrap_or_default());
-                    let answer = org.answer(&Caller { version, ..caller }, &call);
+                    let answer = org.answer(&caller, &call);
                     org.tables.settle();
                     answer
                 }

@@ -238,6 +238,20 @@ impl Org {
         if any { Value::Object(whole) } else { Value::Null }
     }
 
+    /// A field of a row as a record shows it: a file is the place to fetch its bytes from.
+    pub(crate) fn shown_json(&self, caller: &Caller, object: usize, row: &Row, at: usize) -> Value {
+        let shape = self.schema.object(object);
+        match shape.fields.get(at) {
+            Some(field) if matches!(field.kind, Kind::Base64) && !row.cell(at).is_null() => {
+                Value::from(format!(
+                    "/services/data/v{}.0/sobjects/{}/{}/{}",
+                    caller.version, shape.name, row.id, field.name
+                ))
+            }
+            _ => self.field_json(object, row, at),
+        }
+    }
+
     /// A row with the chosen fields, or all that the caller can see.
     pub(crate) fn record_json(
         &self,
@@ -258,7 +272,7 @@ impl Org {
         };
         for at in chosen {
             if let Some(field) = shape.fields.get(*at) {
-                record.insert(field.name.into(), self.field_json(object, row, *at));
+                record.insert(field.name.into(), self.shown_json(caller, object, row, *at));
             }
         }
         Value::Object(record)

@@ -191,7 +191,7 @@ pub(super) fn record(scope: Scope<'_>, object: usize, row: &Row, parts: &[Part<'
         match part {
             Part::Field(at) => {
                 if let Some(field) = shape.fields.get(*at) {
-                    record.insert(field.name.into(), scope.org.field_json(object, row, *at));
+                    record.insert(field.name.into(), scope.org.shown_json(scope.caller, object, row, *at));
                 }
             }
             Part::Parent { field, target, name, parts } => {

@@ -580,3 +580,34 @@ fn s6_3_the_tooling_api_makes_one_field_at_once() {
     );
     assert!(described(&desk, "Opportunity", "Tier__c").is_none());
 }
+
+#[test]
+fn s6_3_every_beginning_and_every_mutilation_of_a_package_is_answered() {
+    let desk = Desk::new();
+    let package = Package::new().field("A__c", TEXT);
+    let (path, text) = package.files.first().cloned().unwrap();
+    let answered = |zip: &[u8]| {
+        let reply = order(&desk, "json", &options(&json!({"checkOnly": true})), zip);
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        result(&desk, reply.body["id"].as_str().unwrap())["done"] == true
+    };
+    for end in (0..text.len()).step_by(3) {
+        let cut =
+            Package { files: vec![(path.clone(), text[..end].to_owned())], members: package.members.clone() };
+        assert!(answered(&cut.zip()), "{end}");
+        let mut bytes = text.clone().into_bytes();
+        bytes[end] = b'<';
+        let bent = Package {
+            files: vec![(path.clone(), String::from_utf8(bytes).unwrap())],
+            members: package.members.clone(),
+        };
+        assert!(answered(&bent.zip()), "{end}");
+    }
+    let zip = package.zip();
+    for end in (0..zip.len()).step_by(3) {
+        assert!(answered(&zip[..end]), "{end}");
+        let mut bent = zip.clone();
+        bent[end] ^= 0x55;
+        assert!(answered(&bent), "{end}");
+    }
+}

@@ -344,6 +344,15 @@ fn s5_7_notes_of_both_kinds_tasks_and_history() {
             .first("POST", "/sobjects/ContentNote", note("one &amp; two"))
             .get("/sobjects/ContentNote/{1}")
             .fact("/TextPreview", json!("one & two")),
+        rule("its content is a place to fetch bytes from")
+            .first("POST", "/sobjects/ContentNote", note("one &amp; two"))
+            .query("SELECT Content FROM ContentNote")
+            .fact("/records/0/Content", json!("/services/data/v66.0/sobjects/ContentNote/{1}/Content")),
+        rule("which are what was written")
+            .first("POST", "/sobjects/ContentNote", note("[1, 2]"))
+            .get("/sobjects/ContentNote/{1}/Content")
+            .fact("#content-type", json!("application/octet-stream"))
+            .fact("", json!([1, 2])),
         rule("its text is escaped")
             .post("/sobjects/ContentNote", note("a < b & c"))
             .refused(400, "FIELD_INTEGRITY_EXCEPTION"),
@@ -428,7 +437,15 @@ fn s5_8_a_lead_is_converted_only_by_conversion() {
             .once("convert", json!({"id": "{1}"}))
             .get("/sobjects/Lead/{1}")
             .fact("/IsConverted", json!(true))
+            .has("/ConvertedAccountId")
+            .has("/ConvertedContactId")
             .has("/ConvertedOpportunityId"),
+        rule("its contact is the person")
+            .first("POST", "/sobjects/Lead", lead.clone())
+            .once("convert", json!({"id": "{1}", "accountId": "{account}", "doNotCreateOpportunity": true}))
+            .query("SELECT LastName FROM Contact WHERE AccountId = '{account}' ORDER BY LastName")
+            .fact("/totalSize", json!(2))
+            .after("/sobjects/Lead/{1}", "/ConvertedOpportunityId", json!(null)),
     ]);
 }
 
