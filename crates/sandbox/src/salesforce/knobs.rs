@@ -251,6 +251,8 @@ pub(crate) struct Knobs {
     pub(crate) page_size: Option<usize>,
     /// Rows on the first page of a sub-query, whatever the caller asks for.
     pub(crate) child_page_size: Option<usize>,
+    /// Most ids in one answer of `updated` or `deleted` (salesforce reference, 2.13: 600,000).
+    pub(crate) replication_max_ids: usize,
     /// How quickly the bulk queue works, and when it fails.
     pub(crate) bulk: BulkKnobs,
     /// API calls a rolling day.
@@ -320,6 +322,7 @@ impl Default for Knobs {
             duplicate_rules: Vec::new(),
             page_size: None,
             child_page_size: None,
+            replication_max_ids: 600_000,
             bulk: BulkKnobs::default(),
             daily_limit: 100_000,
             daily_overshoot: 0,

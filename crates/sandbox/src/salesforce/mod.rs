@@ -17,6 +17,7 @@ mod conditional;
 mod content;
 mod conversion;
 mod cursors;
+mod deletes;
 mod derived;
 mod describe;
 mod errors;
@@ -31,6 +32,7 @@ mod references;
 mod replication;
 mod rights;
 mod routes;
+mod row_routes;
 mod rows;
 mod schema;
 mod schema_tables;
@@ -235,7 +237,9 @@ fn only_reads(path: &[String], body: &Bytes) -> bool {
         })
     };
     match path.as_slice() {
-        ["services", "data", _, "composite", "sobjects", _] => true,
+        ["services", "data", _, "composite", "sobjects", _] | ["services", "data", _, "jobs", "query"] => {
+            true
+        }
         ["services", "data", _, "composite"] => {
             serde_json::from_slice::<Value>(body).is_ok_and(|body| reads(body.get("compositeRequest")))
         }

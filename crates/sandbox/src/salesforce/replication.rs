@@ -13,9 +13,6 @@ use super::{
 
 const UPDATED_DAYS: i64 = 30;
 const DELETED_DAYS: i64 = 15;
-/// Most ids in one answer.
-const MAX_IDS: usize = 600_000;
-
 fn minute(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second() - at.as_second().rem_euclid(60)).unwrap_or(at)
 }
@@ -67,7 +64,7 @@ impl Org {
                 found.push((row.id.to_string(), stamp));
             }
         }
-        if found.len() > MAX_IDS {
+        if found.len() > self.knobs.replication_max_ids {
             return Err(Fault::bad("EXCEEDED_ID_LIMIT", "too many ids in the window"));
         }
         let covered = wire_time(end.min(minute(caller.now)));

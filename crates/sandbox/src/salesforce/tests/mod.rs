@@ -7,6 +7,7 @@ mod grants;
 mod groups;
 mod knobs;
 mod queries;
+mod replication;
 mod rows;
 
 use std::{cell::Cell, sync::Arc};
