@@ -98,6 +98,9 @@ impl Groups<'_> {
         };
         let held = PerSide::new(portal, crm);
         let sends = PerSide::new(sends_portal, sends_crm);
+        if !spec.to.crm.update {
+            self.still_missing(spec, &held, &sends, plan);
+        }
         let decided = self.decided(spec, &held);
         if spec.latch.is_some() {
             self.latch(spec, &held, &sends, decided, plan)
@@ -105,6 +108,32 @@ impl Groups<'_> {
             self.set(spec, &held, &sends, decided, plan)
         } else {
             self.whole(spec, &held, &sends, decided, plan)
+        }
+    }
+
+    /// What the CRM refused when the record was created stays a problem as long as the place is empty, where nothing
+    /// later could be written there.
+    fn still_missing(
+        &self,
+        spec: &GroupSpec,
+        held: &PerSide<GroupHeld>,
+        sends: &PerSide<GroupHeld>,
+        plan: &mut Plan,
+    ) {
+        let write = Write {
+            group: spec.id.clone(),
+            content: Content::Whole(fit_group(spec, &self.input.specs.minor_units, &sends.portal)),
+            instead_of: held.crm.clone(),
+            why: Why::Created,
+            latch: None,
+        };
+        if let Some(message) = self.input.refused(&write, Side::Crm) {
+            plan.problem(
+                ProblemClass::Data,
+                Some(&spec.id),
+                format!("{} was refused: {message}", spec.label()),
+                "Fill it in by hand in the CRM; it is written there at creation only.",
+            );
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod births;
 mod clocks;
+mod computed;
 mod decisions;
 mod demands;
 mod guard;
