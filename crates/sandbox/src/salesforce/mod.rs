@@ -26,6 +26,7 @@ mod knobs;
 mod limits;
 mod metadata;
 mod org;
+mod page;
 mod places;
 pub mod pubsub;
 mod references;
@@ -211,6 +212,14 @@ impl Machine for Salesforce {
         org.tables.settle();
         org.publish();
         done
+    }
+
+    fn page(&self, request: &Request<Bytes>, now: Timestamp) -> Option<Response<Bytes>> {
+        let mut state = self.open(now);
+        let shown = state.org.page(request, now);
+        state.org.tables.settle();
+        state.org.publish();
+        Some(shown)
     }
 
     fn events(&self, now: Timestamp) -> Value {

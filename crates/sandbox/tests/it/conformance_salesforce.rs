@@ -6,7 +6,8 @@
 //! | 1.9, 2.3, 2.6, 2.7 | rights, errors, upsert, describe | [`customers_rules`] |
 //! | 2.4 | rows | [`org_rows`] |
 //! | 2.9-2.12, 2.14, 2.15 | calls in a call, conditions, limits | [`composing`] |
-//! | 2.5, 5.1-5.8 | the standard objects, headers | [`objects`] |
+//! | 5.1-5.6 | deals, customers, teams, products | [`objects`] |
+//! | 2.5, 5.7, 5.8 | notes, files, tasks, leads, headers | [`notes_and_leads`] |
 //! | 8.4 | answers lost after the commit | [`lost`] |
 //! | 4.10 | what polling meets | [`polling`] |
 //! | 4.12, 6.2, 6.3 | deploys | [`deploying`] |
@@ -20,6 +21,7 @@ mod deploying;
 mod events;
 mod index;
 mod lost;
+mod notes_and_leads;
 mod objects;
 mod org_rows;
 mod polling;

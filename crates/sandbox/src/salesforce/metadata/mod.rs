@@ -12,6 +12,7 @@ mod objects;
 mod package;
 mod permissions;
 mod plan;
+mod removals;
 mod tooling;
 mod xml;
 

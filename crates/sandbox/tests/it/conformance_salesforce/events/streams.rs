@@ -221,7 +221,11 @@ fn s4_6_each_refusal_has_its_status_and_its_error_code() {
         let (status, code) = code(&status);
         (status, code.to_owned())
     };
+    let mut stream = desk.open(OPPORTUNITIES, LATEST, 1);
     desk.knob(json!({"unavailable": true}));
+    let Step::End(Some(ended)) = desk.step(&mut stream) else { panic!("the stream goes on") };
+    assert_eq!(code(&ended), (Code::Unavailable, "service.unavailable"));
+    drop(stream);
     assert_eq!(refused(), (Code::Unavailable, "service.unavailable".to_owned()));
     desk.knob(json!({"unavailable": false, "denied_topics": [OPPORTUNITIES]}));
     assert_eq!(refused().0, Code::PermissionDenied);
