@@ -37,7 +37,12 @@ async function connected(more = {}) {
   return client;
 }
 
-// What a subscription says, in order; `until` waits for the first that fits.
+// The client fetches an unknown schema while further responses overtake it: by itself it keeps no order. That the
+// platform does is judged by the other subscriber.
+const inOrder = (told) => told.sort((one, other) => Number(commit(one)) - Number(commit(other)));
+const commit = (event) => event?.payload?.ChangeEventHeader?.commitNumber ?? 0;
+
+// What a subscription says, by commit; `until` waits for the first that fits.
 function listener() {
   const said = [];
   let waiting = () => {};
@@ -53,7 +58,7 @@ function listener() {
       const found = said.filter((one) => one.kind === kind);
       if (found.length >= count) {
         clearTimeout(timer);
-        resolve(found.map((one) => one.data));
+        resolve(inOrder(found.map((one) => one.data)));
       }
     };
     waiting();

@@ -67,7 +67,7 @@ pub(crate) struct EventKnobs {
     pub(crate) no_view_all: Vec<String>,
     /// Topics that the integration user may not open.
     pub(crate) denied_topics: Vec<String>,
-    /// Every call is refused as unavailable.
+    /// Every call is refused as unavailable, and open streams end so.
     pub(crate) unavailable: bool,
     /// Events are delivered so long after their commit. Milliseconds.
     pub(crate) delay_ms: u64,

@@ -177,6 +177,11 @@ impl Stream {
             return Step::End(None);
         }
         let knobs = &org.knobs.events;
+        if knobs.unavailable {
+            self.over = true;
+            org.events.counters.refused += 1;
+            return Step::End(Some(Refusal::Unavailable.end(&self.rpc)));
+        }
         if knobs.hang_after.is_some_and(|after| self.delivered >= after) {
             return Step::Wait(None);
         }
