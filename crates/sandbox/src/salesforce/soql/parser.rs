@@ -1,13 +1,9 @@
 //! Tokens to a query, in SOQL's clause order.
 
-use rust_decimal::Decimal;
-
 use super::{
-    ast::{Aggregate, Expr, FieldSet, Function, Item, Key, ListOp, Literal, Op, Order, Path, Query, Select},
-    dates::{MAX_NUMBER, Relative},
+    ast::{Aggregate, Expr, FieldSet, Function, Item, Key, ListOp, Op, Order, Path, Query, Select},
     lexer::{Bad, Spanned, Token, tokens},
 };
-use crate::salesforce::values::{parse_date, parse_time};
 
 /// Longest query text, in characters (salesforce reference, 2.8).
 pub(crate) const MAX_QUERY: usize = 100_000;
@@ -25,9 +21,9 @@ fn reserved(word: &str) -> bool {
     RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word))
 }
 
-struct Parser {
+pub(super) struct Parser {
     tokens: Vec<Spanned>,
-    next: usize,
+    pub(super) next: usize,
 }
 
 /// Reads one query.
@@ -47,7 +43,7 @@ pub(crate) fn parse(text: &str) -> Result<Query, Bad> {
 }
 
 impl Parser {
-    fn peek(&self) -> &Token {
+    pub(super) fn peek(&self) -> &Token {
         self.tokens.get(self.next).map_or(&Token::End, |spanned| &spanned.token)
     }
 
@@ -61,7 +57,7 @@ impl Parser {
         token
     }
 
-    fn unexpected(&self) -> Bad {
+    pub(super) fn unexpected(&self) -> Bad {
         let message = match self.peek() {
             Token::Word(word) | Token::Value(word) => format!("unexpected token: '{word}'"),
             Token::Text(text) => format!("unexpected token: '{text}'"),
@@ -79,11 +75,11 @@ impl Parser {
         matches!(self.ahead(ahead), Some(Token::Word(own)) if own.eq_ignore_ascii_case(word))
     }
 
-    fn ahead(&self, ahead: usize) -> Option<&Token> {
+    pub(super) fn ahead(&self, ahead: usize) -> Option<&Token> {
         self.tokens.get(self.next + ahead).map(|spanned| &spanned.token)
     }
 
-    fn symbol_follows(&self, ahead: usize, symbol: &str) -> bool {
+    pub(super) fn symbol_follows(&self, ahead: usize, symbol: &str) -> bool {
         matches!(self.ahead(ahead), Some(Token::Symbol(own)) if *own == symbol)
     }
 
@@ -111,7 +107,7 @@ impl Parser {
         found
     }
 
-    fn need_symbol(&mut self, symbol: &str) -> Result<(), Bad> {
+    pub(super) fn need_symbol(&mut self, symbol: &str) -> Result<(), Bad> {
         if self.take_symbol(symbol) { Ok(()) } else { Err(self.unexpected()) }
     }
 
@@ -395,73 +391,5 @@ impl Parser {
         }
         self.need_symbol(")")?;
         Ok(Expr::List { path, op, values })
-    }
-
-    fn literal(&mut self) -> Result<Literal, Bad> {
-        let literal = match self.peek().clone() {
-            Token::Text(text) => Literal::Text(text),
-            Token::Word(word) => match word.to_ascii_uppercase().as_str() {
-                "NULL" => Literal::Null,
-                "TRUE" => Literal::Bool(true),
-                "FALSE" => Literal::Bool(false),
-                name if Relative::takes_number(name) => {
-                    let number = self.days()?;
-                    Literal::Range(Relative::numbered(name, number).ok_or_else(|| self.unexpected())?)
-                }
-                name => match Relative::plain(name) {
-                    Some(relative) => Literal::Range(relative),
-                    None => self.money(&word)?,
-                },
-            },
-            Token::Value(text) => {
-                if let Some(at) = parse_time(&text) {
-                    Literal::At(at)
-                } else if let Some(date) = parse_date(&text) {
-                    Literal::Date(date)
-                } else if let Ok(number) = text.parse::<Decimal>() {
-                    Literal::Number(number)
-                } else {
-                    return Err(self.unexpected());
-                }
-            }
-            _ => return Err(self.unexpected()),
-        };
-        self.next += 1;
-        Ok(literal)
-    }
-
-    /// `USD5000`, `EUR12.50`; leaves the parser on its last token.
-    fn money(&mut self, word: &str) -> Result<Literal, Bad> {
-        let (iso, digits) = word.split_at_checked(3).ok_or_else(|| self.unexpected())?;
-        let whole = iso.bytes().all(|letter| letter.is_ascii_alphabetic())
-            && !digits.is_empty()
-            && digits.bytes().all(|digit| digit.is_ascii_digit());
-        if !whole {
-            return Err(self.unexpected());
-        }
-        let mut text = digits.to_owned();
-        if self.symbol_follows(1, ".")
-            && let Some(Token::Value(fraction)) = self.ahead(2)
-            && fraction.bytes().all(|digit| digit.is_ascii_digit())
-        {
-            text = format!("{text}.{fraction}");
-            self.next += 2;
-        }
-        let amount: Decimal = text.parse().map_err(|_| self.unexpected())?;
-        Ok(Literal::Money(iso.to_ascii_uppercase(), amount))
-    }
-
-    /// The `:n` after a date literal; leaves the parser on the number.
-    fn days(&mut self) -> Result<i32, Bad> {
-        self.next += 1;
-        self.need_symbol(":")?;
-        match self.peek() {
-            Token::Value(digits) => digits
-                .parse::<i32>()
-                .ok()
-                .filter(|days| (0..=MAX_NUMBER).contains(days))
-                .ok_or_else(|| self.unexpected()),
-            _ => Err(self.unexpected()),
-        }
     }
 }

@@ -240,6 +240,11 @@ fn s3_jobs_fail_by_knob_and_their_allowance_ends() {
     assert_eq!((first.status, second.status, second.code()), (200, 403, "REQUEST_LIMIT_EXCEEDED"));
     let left = &desk.get("/limits").body["DailyBulkV2QueryJobs"];
     assert_eq!(*left, json!({"Max": 1, "Remaining": 0}));
-    let id = desk.job("ingest", json!({"object": "Account", "operation": "insert"}));
+    let insert = json!({"object": "Account", "operation": "insert"});
+    let id = desk.job("ingest", insert.clone());
     assert_eq!(desk.upload(&id, "Name\nOne\n").status, 413);
+    desk.knob(json!({"bulk": {"daily_batches": 1, "max_upload_bytes": 1_000}}));
+    desk.load(insert.clone(), "Name\nOne\n");
+    let over = desk.call("POST", "/jobs/ingest", &insert);
+    assert_eq!((over.status, over.code()), (403, "REQUEST_LIMIT_EXCEEDED"));
 }
