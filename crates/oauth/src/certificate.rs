@@ -50,6 +50,6 @@ impl RegisteredCertificate {
         if public.as_ref() != parsed.public_key().raw {
             return Err(UnfitCertificate::Strangers);
         }
-        Ok(Self { ends, der })
+        Ok(Self { der, ends })
     }
 }

@@ -145,7 +145,7 @@ impl Error {
             }
             // Asking again brings the same long answer.
             Self::Transport { error: TransportError::TooLong { .. }, .. } => RetryClass::Bug,
-            Self::Transport { .. } | Self::Unreadable { .. } => RetryClass::LATER,
+            Self::Transport { .. } | Self::Unreadable { .. } | Self::NotGranted { .. } => RetryClass::LATER,
             Self::Refused(refusal) => refusal.class(),
             Self::Login { status, code, .. } => match *status {
                 429 | 420 | 500..=599 => RetryClass::LATER,
@@ -157,7 +157,6 @@ impl Error {
             | Self::NotSignedIn
             | Self::OrgChanged { .. }
             | Self::Misuse(Misuse::Configuration(_)) => RetryClass::Person,
-            Self::NotGranted { .. } => RetryClass::LATER,
             Self::NoPlace { again, .. } => RetryClass::Later { after: Some(*again) },
             Self::Misuse(_) => RetryClass::Bug,
         }

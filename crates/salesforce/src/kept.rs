@@ -27,8 +27,15 @@ pub(crate) struct Kept {
     store: Arc<dyn TokenStore>,
     spending: Spending,
     lease_lasts: Duration,
-    /// When the person signed in whose sign-in was seen last; nothing before the first look.
-    seen: Mutex<Option<Option<Timestamp>>>,
+    /// The sign-in that was seen last; nothing before the first look.
+    seen: Mutex<Option<Present>>,
+}
+
+/// The sign-in that a look at the store found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Present {
+    Nobody,
+    Since(Timestamp),
 }
 
 impl Kept {
@@ -94,13 +101,13 @@ impl Kept {
     /// Whether a person signed in since the last look, in whatever process.
     pub(crate) async fn is_new(&self) -> Result<bool> {
         let facts = self.store.facts(LoginConfig::STORE_NAME).await?;
-        let present = facts.map(|facts| facts.signed_in_at);
+        let present = facts.map_or(Present::Nobody, |facts| Present::Since(facts.signed_in_at));
         let before = self.seen.lock().expect("no code panics while holding this lock").replace(present);
         let is_new = before.is_some_and(|before| before != present);
         if is_new {
             self.spending.forget_unstored();
         }
-        Ok(is_new && present.is_some())
+        Ok(is_new && present != Present::Nobody)
     }
 }
 

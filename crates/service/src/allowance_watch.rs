@@ -64,7 +64,7 @@ impl AllowanceWatch {
             standing.filter(|_| halted != Halted::Nothing).map(|standing| self.problem(standing, halted));
         match &problem {
             Some(problem) => {
-                tracing::warn!(problem = %problem.sentence, next = %problem.next_step, "the allowance")
+                tracing::warn!(problem = %problem.sentence, next = %problem.next_step, "the allowance");
             }
             None if told.is_some() => tracing::info!("enough of the day's calls is free again"),
             None => {}

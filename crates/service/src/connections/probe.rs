@@ -36,7 +36,7 @@ pub trait Probe: Send + Sync + 'static {
 
     /// Waits until the connection meets a refusal that only a person can end, and that was not known already.
     async fn trouble(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
