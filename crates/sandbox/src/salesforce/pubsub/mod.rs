@@ -1,7 +1,7 @@
 //! Change events over the Pub/Sub API: the org's event bus, and subscriptions to it (salesforce reference, section 4).
 //!
-//! A committed transaction becomes events ([`bus`]) in a log ([`log`]); a [`Stream`] reads the log at its own pace and
-//! writes each event for its caller ([`event`], [`shape`]). None of it knows sockets or the time: [`server`] carries it
+//! A committed transaction becomes events (`bus`) in a log (`log`); a [`Stream`] reads the log at its own pace and
+//! writes each event for its caller (`event`, `shape`). None of it knows sockets or the time: [`server`] carries it
 //! over gRPC, and a simulation can hold a [`Stream`] itself, by the methods of [`Salesforce`] below.
 
 mod avro;

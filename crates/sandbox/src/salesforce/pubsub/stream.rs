@@ -202,6 +202,12 @@ impl Stream {
             }
             return Step::Wait(Some(end));
         }
+        // What is owed was forgotten meanwhile: that is said, not jumped over.
+        if self.cursor < org.events.log.tail() {
+            self.over = true;
+            org.events.counters.refused += 1;
+            return Step::End(Some(Refusal::ReplayIdInvalid.end(&self.rpc)));
+        }
         let (events, ripe) = self.collect(org, now);
         if !events.is_empty() {
             return self.deliver(org, events, now);

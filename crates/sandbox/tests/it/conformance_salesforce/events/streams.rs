@@ -212,6 +212,18 @@ fn s4_6_a_replay_id_that_cannot_be_followed_is_an_error_and_never_a_jump() {
 }
 
 #[test]
+fn s4_6_a_stream_whose_next_event_was_forgotten_ends_and_jumps_nowhere() {
+    let desk = Desk::new();
+    desk.knob(json!({"delay_ms": 300_000_000}));
+    let mut stream = desk.open(OPPORTUNITIES, LATEST, 10);
+    desk.opportunity(json!({}));
+    assert!(desk.told(&mut stream).is_empty());
+    desk.wait(73 * 3_600);
+    let Step::End(Some(status)) = desk.step(&mut stream) else { panic!("the stream goes on") };
+    assert_eq!(code(&status).1, "subscription.fetch.replayid.validation.failed");
+}
+
+#[test]
 fn s4_6_each_refusal_has_its_status_and_its_error_code() {
     let desk = Desk::new();
     desk.opportunity(json!({}));
