@@ -38,7 +38,7 @@ enum Command {
     Demo(commands::demo::Demo),
     /// Writes a commented cosell.toml and mapping.toml.
     Init(commands::init::Init),
-    /// Signs in to Partner Center, in a browser or by a code.
+    /// Signs in to Partner Center or Salesforce, in a browser or by a code.
     Login(commands::login::Login),
     /// Shows how the three connections are, and tries them.
     Connections(commands::connections::Connections),
