@@ -32,15 +32,15 @@ async fn an_hour_later_a_changed_option_is_noticed() {
     let desk = Desk::new();
     let id = desk.opportunity(&json!({}));
     desk.see(&id).await;
-    assert!(desk.side.features(scope()).await.unwrap().team_selling);
-    desk.knobs(&json!({ "team_selling": false }));
+    assert!(desk.side.features(scope()).await.unwrap().enhanced_notes);
+    desk.knobs(&json!({ "notes": false }));
     desk.pass(1_800);
     desk.see(&id).await;
-    assert!(desk.side.features(scope()).await.unwrap().team_selling, "nobody has looked since");
+    assert!(desk.side.features(scope()).await.unwrap().enhanced_notes, "nobody has looked since");
     desk.pass(2_000);
     desk.see(&id).await;
     let features = desk.side.features(scope()).await.unwrap();
-    assert!(!features.team_selling, "{features:?}");
+    assert!(!features.enhanced_notes, "{features:?}");
 }
 
 #[tokio::test]
