@@ -26,7 +26,8 @@ impl House {
         let house = Self { machine, bearer, now: Timestamp::from_second(1_795_327_200).expect("an instant") };
         let knobs = json!({"daily_limit": u32::MAX});
         house.machine.set_knobs(&knobs, house.now).expect("a knob of the sandbox");
-        let (_, account) = house.ask("POST", "/sobjects/Account", &json!({"Name": "Contoso", "BillingCity": "Oslo"}));
+        let (_, account) =
+            house.ask("POST", "/sobjects/Account", &json!({"Name": "Contoso", "BillingCity": "Oslo"}));
         for (name, amount) in [("Alpha", json!(100)), ("beta 50%", json!(50.25)), ("Gamma_1", Value::Null)] {
             house.ask(
                 "POST",
@@ -96,12 +97,19 @@ pub fn check(data: &[u8]) {
     }
     let same = |other: &str| {
         let (other_status, other_answer) = house.query(other, "");
-        assert_eq!((status, &answer["totalSize"]), (other_status, &other_answer["totalSize"]), "{text:?}, {other:?}");
+        assert_eq!(
+            (status, &answer["totalSize"]),
+            (other_status, &other_answer["totalSize"]),
+            "{text:?}, {other:?}"
+        );
     };
     same(&format!(" \n{text}\t "));
     if !text.contains('\'') && text.is_ascii() {
         same(&text.to_ascii_uppercase());
     }
     let (bulk, _) = house.ask("POST", "/jobs/query", &json!({"operation": "query", "query": text}));
-    assert!(bulk == 400 || (bulk == 200 && status == 200), "{text:?} is {status} for a query, {bulk} in bulk");
+    assert!(
+        bulk == 400 || (bulk == 200 && status == 200),
+        "{text:?} is {status} for a query, {bulk} in bulk"
+    );
 }
