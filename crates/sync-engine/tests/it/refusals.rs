@@ -41,6 +41,23 @@ async fn a_rejected_value_is_not_sent_again_until_it_changes() {
     assert_eq!(world.problems("006").await, [""; 0]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_record_that_waits_for_somebody_blames_no_value_and_is_tried_again_by_itself() {
+    let world = World::linked().await;
+    world.crm.edit("006", "name", "New");
+    world.crm.edit("006", "notes", "new");
+    world.portal.state().locked = true;
+    world.hear("006").await;
+    world.work().await;
+    assert_eq!(world.portal.calls(), ["write ref1 name,notes"], "its halves would fare the same");
+    assert_eq!(world.problems("006").await, ["It is locked."]);
+    world.forget_calls();
+    world.portal.state().locked = false;
+    world.settle(3_600).await;
+    assert_eq!(world.portal.calls(), ["read ref1", "write ref1 name,notes"]);
+    assert_eq!(world.problems("006").await, [""; 0]);
+}
+
 /// Eight fields changed, of which the portal refuses one and names none.
 async fn unnamed(bad: &str) -> (World, Vec<String>) {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];

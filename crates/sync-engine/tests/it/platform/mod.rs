@@ -12,12 +12,12 @@ use std::{
 
 use deal_model::{
     Actor, CompanionState, Content, CrmFacts, Facts, FieldId, GroupId, Held, Life, Observation, Observed,
-    PortalFacts, Reading, RecordId, Side as Which, Sight, Value, Version, Write, digest,
+    PortalFacts, ProblemClass, Reading, RecordId, Side as Which, Sight, Value, Version, Write, digest,
 };
 use jiff::{SignedDuration, Timestamp};
 use ports::{Clock as _, RetryClass};
 use sync_engine::{
-    Applied, CallScope, Change, Created, Hints, IndexEntry, NewRecord, Seen, SideError, Target, What,
+    Applied, CallScope, Change, Created, Hints, IndexEntry, NewRecord, Seen, SideError, Target, WaitsFor, What,
 };
 
 use crate::world::TestClock;
@@ -53,6 +53,8 @@ pub(crate) enum Fault {
     First(Hook),
     /// It shows every record as it was so many seconds earlier than it is.
     Lags(i64),
+    /// It shows every record as it was before its last save, an hour ago.
+    Stale,
     /// Fewer answers than questions.
     Mute,
     /// An answer that says nothing.
@@ -86,6 +88,8 @@ pub(crate) struct State {
     faults: VecDeque<(Call, Fault)>,
     /// Refused groups, and whether the refusal names them.
     pub(crate) refuses: BTreeMap<GroupId, bool>,
+    /// No record of this side can be written: somebody's approval is under way.
+    pub(crate) locked: bool,
     pub(crate) feed: Vec<Seen>,
     pub(crate) page: usize,
     /// The whole list was not read yet.
@@ -296,6 +300,11 @@ impl Platform {
 
     fn refused(&self, writes: &[Write]) -> Result<(), SideError> {
         let state = self.state();
+        if state.locked {
+            let (sentence, next_step) = ("It is locked.".to_owned(), "Have it approved.".to_owned());
+            let waits = WaitsFor { class: ProblemClass::Permission, sentence, next_step };
+            return Err(SideError { waits_for: Some(Box::new(waits)), ..error(RetryClass::Person, true) });
+        }
         let refused: Vec<(&GroupId, bool)> = writes
             .iter()
             .filter_map(|write| state.refuses.get(&write.group).map(|named| (&write.group, *named)))
