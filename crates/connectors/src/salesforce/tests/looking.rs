@@ -33,6 +33,7 @@ async fn an_hour_later_a_changed_option_is_noticed() {
     let id = desk.opportunity(&json!({}));
     desk.see(&id).await;
     assert!(desk.side.features(scope()).await.unwrap().enhanced_notes);
+    assert_eq!(sync_engine::Side::blind(&desk.side), std::collections::BTreeMap::new(), "nothing is hidden");
     desk.knobs(&json!({ "notes": false }));
     desk.pass(1_800);
     desk.see(&id).await;
