@@ -334,7 +334,7 @@ impl Org {
     }
 }
 
-/// A graph is neither deep nor varied. Of one kind are nodes of equal method and object [I].
+/// A graph is neither deep nor varied. Of one kind are nodes of equal method and object (inferred).
 ///
 /// # Errors
 /// 400 naming the limit.
