@@ -1,5 +1,7 @@
 //! What every page is made of: a frame, and text that can never become markup.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
@@ -52,6 +54,52 @@ impl Field<'_> {
             value = escape(self.value),
         )
     }
+}
+
+/// A list to choose from; `empty` puts nothing first. A value that the list lacks stands first, so that it is not lost.
+pub(crate) fn choice(
+    id: &str,
+    name: &str,
+    label: &str,
+    values: &[&str],
+    chosen: &str,
+    empty: bool,
+) -> String {
+    let mut options = String::new();
+    let mut option = |value: &str, shown: &str| {
+        let selected = if value == chosen { " selected" } else { "" };
+        let (value, shown) = (escape(value), escape(shown));
+        let _ = write!(options, "<option value=\"{value}\"{selected}>{shown}</option>");
+    };
+    if empty || chosen.is_empty() {
+        option("", "None");
+    }
+    if !chosen.is_empty() && !values.contains(&chosen) {
+        option(chosen, chosen);
+    }
+    for value in values {
+        option(value, value);
+    }
+    let (id, name, label) = (escape(id), escape(name), escape(label));
+    format!("<label for=\"{id}\">{label}</label><select id=\"{id}\" name=\"{name}\">{options}</select>")
+}
+
+/// A box to tick.
+pub(crate) fn tick(id: &str, name: &str, label: &str, ticked: bool) -> String {
+    let (id, name, label) = (escape(id), escape(name), escape(label));
+    let checked = if ticked { " checked" } else { "" };
+    format!(
+        "<label class=\"tick\"><input id=\"{id}\" name=\"{name}\" type=\"checkbox\" value=\"true\"{checked}> {label}</label>"
+    )
+}
+
+/// A field of several lines, whose id is its name.
+pub(crate) fn long_text(name: &str, label: &str, value: &str) -> String {
+    let (name, label, value) = (escape(name), escape(label), escape(value));
+    // A browser drops the first line end.
+    format!(
+        "<label for=\"{name}\">{label}</label><textarea id=\"{name}\" name=\"{name}\" rows=\"3\">\n{value}</textarea>"
+    )
 }
 
 /// A whole page. `title` is plain text; `main` is markup.

@@ -122,7 +122,8 @@ impl SandboxCommand {
         };
         output::line("A local Partner Center and a local Salesforce are running.");
         output::line("");
-        output::labelled("Act by hand", &text(&printed.partner_center, "page_url")?);
+        output::labelled("Be Microsoft", &text(&printed.partner_center, "page_url")?);
+        output::labelled("Be the seller", &text(&printed.salesforce, "page_url")?);
         output::labelled("Referrals", &text(&printed.partner_center, "api_url")?);
         output::labelled("Salesforce", &text(&printed.salesforce, "instance_url")?);
         output::labelled("Events", &text(&printed.salesforce, "pubsub_endpoint")?);

@@ -39,6 +39,7 @@ mod schema;
 mod schema_tables;
 mod seed;
 mod soql;
+mod staff;
 mod stages;
 mod tables;
 #[cfg(test)]
@@ -198,6 +199,7 @@ impl Machine for Salesforce {
             "clone" => org.clone_row(&caller, body),
             "convert" => org.convert_lead(&caller, body),
             "touch" => org.touch_row(&caller, body),
+            "user" => org.set_user(&caller, body),
             "delete" => org.bin_row(&caller, body, true),
             "undelete" => org.bin_row(&caller, body, false),
             "revoke" => {
@@ -205,8 +207,8 @@ impl Machine for Salesforce {
                 Ok(json!({"user": person.username}))
             }
             _ => Err(format!(
-                "Salesforce has no actor {actor}: clone, convert, touch, delete, undelete, revoke, select-events, \
-                 emit-event"
+                "Salesforce has no actor {actor}: clone, convert, touch, user, delete, undelete, revoke, \
+                 select-events, emit-event"
             )),
         };
         org.tables.settle();

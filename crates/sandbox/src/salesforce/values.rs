@@ -98,13 +98,18 @@ impl Cell {
         }
     }
 
-    /// The value in a history row.
+    /// The value in a history row: the beginning of a long text.
     pub(crate) fn plain(&self) -> Option<String> {
+        self.full().map(|text| text.chars().take(255).collect())
+    }
+
+    /// The value as a person reads it.
+    pub(crate) fn full(&self) -> Option<String> {
         match self {
             Self::Null => None,
             Self::Bool(value) => Some(value.to_string()),
             Self::Number(number) => Some(number.normalize().to_string()),
-            Self::Text(text) => Some(text.chars().take(255).collect()),
+            Self::Text(text) => Some(text.clone()),
             Self::Id(id) => Some(id.to_string()),
             Self::Date(date) => Some(date.to_string()),
             Self::At(at) => Some(wire_time(*at)),

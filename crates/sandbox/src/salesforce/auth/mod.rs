@@ -280,6 +280,7 @@ impl Gate {
         json!({
             "instance_url": org.base_url,
             "my_domain_url": org.base_url,
+            "page_url": format!("{}/_sandbox/page", org.base_url),
             "login_url": login,
             "token_url": oauth("token"),
             "authorize_url": format!("{login}/services/oauth2/authorize"),

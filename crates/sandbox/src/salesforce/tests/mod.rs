@@ -6,6 +6,7 @@ mod composites;
 mod grants;
 mod groups;
 mod knobs;
+mod page;
 mod queries;
 mod replication;
 mod rows;
