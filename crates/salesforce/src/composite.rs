@@ -41,7 +41,7 @@ impl Client {
     /// Sends the subrequests in one call; they run in their order.
     ///
     /// `all_or_none`: one failure undoes all, and the others answer `PROCESSING_HALTED`
-    /// ([`Refusal::is_bystander`]). Otherwise each stands for itself, and a caller must look at each part.
+    /// ([`crate::Refusal::is_bystander`]). Otherwise each stands for itself, and a caller must look at each part.
     /// A call whose answer was lost is [`ports::RetryClass::Doubtful`] if any subrequest writes.
     pub async fn composite(
         &self,

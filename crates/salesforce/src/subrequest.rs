@@ -174,7 +174,7 @@ impl Subrequest {
         self.header(name, value)
     }
 
-    /// Method and object: what the platform counts as the kind of a graph's node [I].
+    /// Method and object: what the platform is taken to count as the kind of a graph's node: inferred, the stricter reading.
     pub(crate) fn node_kind(&self) -> (&Method, &str) {
         (&self.method, self.path.split('/').nth(2).unwrap_or_default())
     }
