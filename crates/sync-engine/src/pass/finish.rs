@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use deal_model::{
-    Deal, Effect, EffectEnd, PerSide, Phase, Problem, ProblemClass, SETTLE, SettleInput, Side, Sight,
-    WaitingEffect, carried_out, settle,
+    Deal, Effect, EffectEnd, Observation, PerSide, Phase, Problem, ProblemClass, SETTLE, SettleInput, Side,
+    Sight, WaitingEffect, carried_out, newly_left_out, settle,
 };
 use jiff::Timestamp;
 use ports::RetryClass;
@@ -27,7 +27,7 @@ impl Engine {
         }
         let linked = item.deal.links.clone();
         let specs = self.specs();
-        item.deal.memory = settle(&SettleInput {
+        let settled = settle(&SettleInput {
             deal: &item.deal,
             plan: &item.round.plan,
             ends: &item.round.ends,
@@ -37,6 +37,12 @@ impl Engine {
             mapping: &self.parts.mapping,
             now: self.now(),
         });
+        let facts = item.seen(Side::Crm).and_then(Observation::crm);
+        for sentence in newly_left_out(&specs, &item.deal.memory, &settled, facts) {
+            let line = self.line("left out", &sentence);
+            item.round.audit.push(line);
+        }
+        item.deal.memory = settled;
         debug_assert_eq!(linked, item.deal.links, "settling changes the memory, never the links");
         if let Some(text) = item.round.reported.take() {
             item.deal.memory.reported.text = Some(text);
@@ -188,8 +194,9 @@ impl Engine {
             sooner(Some(self.after_failure(&error.class, item.claim.attempts)));
         } else {
             sooner(round.report_due);
-            if unsettled(item) {
-                // Two saves of one second carry one stamp: read again when the second is over.
+            if unsettled(item) || self.lags_behind(item) {
+                // Two saves of one second carry one stamp: read again when the second is over. So is what shows an
+                // older state than an event told of.
                 sooner(self.now().checked_add(SETTLE).ok());
             }
         }
@@ -206,6 +213,15 @@ impl Engine {
                 };
                 Disposition::Again { at, hints, attempts }
             }
+        }
+    }
+
+    fn lags_behind(&self, item: &Item) -> bool {
+        let Some(record) = &item.deal.links.crm else { return false };
+        match latest(item).crm {
+            Sight::Seen(seen) => self.lags(record, Some(seen.version.stamp)),
+            Sight::Gone => self.lags(record, None),
+            _ => false,
         }
     }
 

@@ -250,6 +250,26 @@ async fn the_echo_of_our_own_write_costs_no_read_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_that_lags_behind_the_event_is_made_again_and_the_edit_is_across_without_a_poll() {
+    let world = live().await;
+    beside(&world, async {
+        world.wait(5).await;
+        world.crm.edit("006", "name", "Late");
+        let stamp = world.crm.state().records[&"006".into()].stamp;
+        world.crm.fault(Call::Read, Fault::Stale);
+        world.crm.tells(seen(Side::Crm, "006", Some(stamp), true));
+        world.wait(1).await;
+        assert_eq!(world.portal.value("ref1", "name"), "Deal");
+        world.wait(3).await;
+        assert_eq!(world.portal.value("ref1", "name"), "Late");
+        world.forget_calls();
+        world.wait(60).await;
+        assert!(world.crm.calls().len() <= 1, "and then it rests, but for the read of its report");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_single_run_does_not_wait_for_news() {
     let mut world = World::new();
     world.crm.goes_live();

@@ -17,7 +17,8 @@ use deal_model::{
 use jiff::{SignedDuration, Timestamp};
 use ports::{Clock as _, RetryClass};
 use sync_engine::{
-    Applied, CallScope, Change, Created, Hints, IndexEntry, NewRecord, Seen, SideError, Target, WaitsFor, What,
+    Applied, CallScope, Change, Created, Hints, IndexEntry, NewRecord, Seen, SideError, Target, WaitsFor,
+    What,
 };
 
 use crate::world::TestClock;

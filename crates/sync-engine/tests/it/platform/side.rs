@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
-use deal_model::{RecordId, Side as Which, Sight};
+use deal_model::{Observed, Reading, RecordId, Side as Which, Sight};
 use jiff::{SignedDuration, Timestamp};
 use ports::RetryClass;
 use sync_engine::{
@@ -29,6 +29,14 @@ impl Side for Platform {
             Some(Fault::Lags(seconds)) => match self.see(&wanted.record) {
                 Sight::Seen(mut seen) => {
                     seen.version.stamp -= SignedDuration::from_secs(*seconds);
+                    Ok(Sight::Seen(seen))
+                }
+                other => Ok(other),
+            },
+            Some(Fault::Stale) => match self.see(&wanted.record) {
+                Sight::Seen(mut seen) => {
+                    seen.version.stamp -= SignedDuration::from_hours(1);
+                    seen.fields.insert("name".into(), Reading::plain(Observed::text("Deal")));
                     Ok(Sight::Seen(seen))
                 }
                 other => Ok(other),
