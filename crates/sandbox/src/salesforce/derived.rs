@@ -163,7 +163,8 @@ impl Org {
 
     /// Full access to an opportunity is its owner's (section 5.5).
     fn check_team_access(&self, object: &Object, draft: &Draft) -> Result<(), Fault> {
-        if value_of(object, &draft.row, "OpportunityAccessLevel").as_text() != Some("All") {
+        let level = "OpportunityAccessLevel";
+        if !draft.writes(object, level) || value_of(object, &draft.row, level).as_text() != Some("All") {
             return Ok(());
         }
         let user = value_of(object, &draft.row, "UserId").as_id();
@@ -175,7 +176,7 @@ impl Org {
             return Ok(());
         }
         let text = "OpportunityAccessLevel: only the owner's is All";
-        Err(Fault::bad("FIELD_INTEGRITY_EXCEPTION", text).on("OpportunityAccessLevel"))
+        Err(Fault::bad("FIELD_INTEGRITY_EXCEPTION", text).on(level))
     }
 
     /// The team row of the same opportunity and user, if there is one already.
