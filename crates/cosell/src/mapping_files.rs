@@ -10,6 +10,8 @@ use crate::config::{Config, Loaded};
 
 /// Most code lists in a folder: far more than there are.
 const MOST_LISTS: usize = 100;
+/// Where the referral's team is.
+pub(crate) const TEAM: &str = "/team";
 
 /// Compiles the mapping that the configuration names.
 pub(crate) fn load_mapping(loaded: &Loaded) -> anyhow::Result<Mapping> {
@@ -60,15 +62,16 @@ fn read_lists(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
 
 /// What the configuration lacks for any referral to be created (partner-center reference, section 4.5).
 pub(crate) fn lacks(mapping: &Mapping, config: &Config) -> Vec<Lack> {
-    if mapping.sets().iter().any(|set| set.portal_array.as_str() == "/team") {
-        return Vec::new();
-    }
     let lack = |sentence: String| Lack {
         about: "team".into(),
         sentence,
         next_step: "Ask your admin to name one under [partner_center.default_team_member].".to_owned(),
     };
     let Some(member) = &config.partner_center.default_team_member else {
+        // The opportunity's own people go there: the mapping's demand tells what they lack.
+        if mapping.sets().iter().any(|set| set.portal_array.as_str() == TEAM) {
+            return Vec::new();
+        }
         return vec![lack("A referral needs a seller of yours in its team, and none is named.".to_owned())];
     };
     let needs = [

@@ -8,7 +8,7 @@ use connectors::{
     partner_center::{PartnerCenter, PortalSettings, TeamMember},
     salesforce::{ConditionalWrites, ConsentRule, CrmSettings, Salesforce},
 };
-use deal_model::{Endings, GuardSettings, Specs, Switches};
+use deal_model::{ElementKey, Endings, GroupSpec, GuardSettings, Specs, Switches};
 use jiff::SignedDuration;
 use mapping::Mapping;
 use partner_center::webhook::{Verifier, VerifierConfig};
@@ -26,7 +26,7 @@ use crate::{
     config::{Config, Loaded, SecretRef},
     holds::holds_from_environment,
     listening::listening,
-    mapping_files::{lacks, load_mapping},
+    mapping_files::{TEAM, lacks, load_mapping},
     org_facts,
     salesforce_login::salesforce_config,
     sign_in::token_config,
@@ -385,8 +385,23 @@ fn specs(mapping: &Mapping, config: &Config) -> Specs {
             ..mapping.specs().endings.clone()
         },
         lacks: lacks(mapping, config),
+        groups: with_stand_in(mapping, config),
         ..mapping.specs().clone()
     }
+}
+
+/// The groups; where the referral's team is mapped, the default team member stands in for nobody.
+fn with_stand_in(mapping: &Mapping, config: &Config) -> Vec<GroupSpec> {
+    let mut groups = mapping.specs().groups.clone();
+    let default = config.partner_center.default_team_member.as_ref();
+    let key = default.map(|member| ElementKey(member.email.trim().to_lowercase()));
+    let members = groups.iter_mut().flat_map(|group| &mut group.members);
+    for member in members {
+        if mapping.set(&member.id).is_some_and(|set| set.portal_array.as_str() == TEAM) {
+            member.demands.stand_in.clone_from(&key);
+        }
+    }
+    groups
 }
 
 fn engine_settings(config: &Config) -> anyhow::Result<EngineSettings> {

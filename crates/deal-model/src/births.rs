@@ -1,8 +1,8 @@
 //! A deal's missing half: what creating it takes (sync rules, section 6).
 
 use crate::{
-    Content, Effect, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass, Side, Verdict, Why,
-    Write, fit_group,
+    Content, Effect, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass, Side, Value, Verdict,
+    Why, Write, fit_group,
     groups::without_currency,
     lifecycle::{LifeCase, LifeStep},
     merge::is_empty,
@@ -252,7 +252,12 @@ fn creating(
 
 fn creating_write(input: &PlanInput<'_>, spec: &GroupSpec, from: &Observation, to: Side) -> Option<Write> {
     let sends = known(from, &spec.members, &input.deal.memory, |reading| &reading.sends)?;
-    let sends = fit_group(spec, &input.specs.minor_units, &sends);
+    let mut sends = fit_group(spec, &input.specs.minor_units, &sends);
+    if to == Side::Portal && spec.only_grows() {
+        for held in sends.values_mut() {
+            *held = Held::Value(Value::Set(spec.taken(held.elements())));
+        }
+    }
     if is_empty(spec, &sends) {
         return None;
     }
@@ -279,7 +284,7 @@ fn refused(spec: &GroupSpec, message: &str, plan: &mut Plan) {
 fn complete(spec: &GroupSpec, from: &Observation, plan: &mut Plan) -> bool {
     let mut complete = true;
     for field in spec.members.iter().filter(|field| field.required.portal) {
-        if let Some(missing) = field.missing(from) {
+        if let Some(missing) = field.missing(from, spec.only_grows()) {
             plan.problem(
                 ProblemClass::Data,
                 Some(&field.id.as_str().into()),

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::{Content, ElementChange, FieldSpec, GroupHeld, GroupSpec, Held, Observation, Observed, Value};
+use crate::{
+    Content, ElementChange, ElementKey, FieldSpec, GroupHeld, GroupSpec, Held, Observation, Observed, Value,
+};
 
 /// Most codes that a sentence lists.
 const LISTED: usize = 12;
@@ -67,6 +69,9 @@ pub struct Demands {
     pub element_needs: Vec<(String, String)>,
     /// What a person calls one element of a set: `contact`.
     pub element: Option<String>,
+    /// Of a set: the element that the portal is given where the opportunity has none for it. It is not carried back.
+    #[serde(default)]
+    pub stand_in: Option<ElementKey>,
 }
 
 /// A demand that is not met.
@@ -120,10 +125,18 @@ impl FieldSpec {
     }
 
     /// What is wrong with the absence of a value that the portal cannot do without, if anything is.
-    pub(crate) fn missing(&self, seen: &Observation) -> Option<Unmet> {
+    /// `only_complete`: of a set, only elements that lack nothing count.
+    pub(crate) fn missing(&self, seen: &Observation, only_complete: bool) -> Option<Unmet> {
+        if self.demands.stand_in.is_some() {
+            return None;
+        }
         let empty = || format!("{} is empty, and a referral needs it.", self.label);
         let sentence = match seen.reading(&self.id).sends {
             Observed::Value(Value::Set(elements)) if elements.is_empty() => empty(),
+            Observed::Value(Value::Set(elements)) if only_complete => {
+                let nobody = elements.values().all(|element| !self.lacking(element).is_empty());
+                return nobody.then(|| self.incomplete_elements(&elements)).flatten();
+            }
             Observed::Value(_) => return None,
             Observed::Empty => empty(),
             Observed::Unknown if self.misfit(seen).is_some() => return None,
@@ -162,7 +175,7 @@ impl FieldSpec {
     }
 
     /// The elements that the list of those which can be sent does not have.
-    fn unknown_elements<'k>(&self, keys: impl Iterator<Item = &'k crate::ElementKey>) -> Option<Unmet> {
+    fn unknown_elements<'k>(&self, keys: impl Iterator<Item = &'k ElementKey>) -> Option<Unmet> {
         let list = self.demands.codes.as_ref()?;
         let refused: Vec<String> = keys
             .filter_map(|key| list.refuses(&key.0).map(|why| format!("\"{}\", {why}", key.0)))
@@ -175,13 +188,9 @@ impl FieldSpec {
     }
 
     fn incomplete_elements(&self, elements: &crate::Elements) -> Option<Unmet> {
-        let missing = |element: &crate::Element| -> Vec<&str> {
-            let needs = self.demands.element_needs.iter();
-            needs.filter(|(name, _)| !element.0.contains_key(name)).map(|(_, word)| word.as_str()).collect()
-        };
         let incomplete: Vec<String> = elements
             .iter()
-            .map(|(key, element)| (key, missing(element)))
+            .map(|(key, element)| (key, self.lacking(element)))
             .filter(|(_, missing)| !missing.is_empty())
             .map(|(key, missing)| format!("\"{}\" has no {}", key.0, missing.join(", ")))
             .take(LISTED)

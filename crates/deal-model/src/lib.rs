@@ -22,6 +22,7 @@ mod observation;
 mod plan;
 mod planner;
 mod problem;
+mod rosters;
 mod set_groups;
 mod sets;
 mod settle;
@@ -49,6 +50,7 @@ pub use observation::{
 pub use plan::{Archived, Content, Effect, ElementChange, GroupDecision, Plan, Why, Write};
 pub use planner::{PlanInput, READ_AGAIN, SETTLE, held, plan, sends};
 pub use problem::{Problem, ProblemClass};
+pub use rosters::newly_left_out;
 pub use sets::apply as apply_changes;
 pub use settle::{EffectEnd, SettleInput, settle};
 pub use spec::{

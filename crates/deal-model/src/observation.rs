@@ -80,6 +80,9 @@ pub struct CrmFacts {
     /// to them is passed over without a word.
     #[serde(default)]
     pub computed: BTreeMap<FieldId, String>,
+    /// Sets that take no new element at present, with the reason as the end of a sentence.
+    #[serde(default)]
+    pub closed: BTreeMap<FieldId, String>,
     /// Per set, the elements that the seller marked as the primary one.
     #[serde(default)]
     pub primary: BTreeMap<FieldId, Vec<ElementKey>>,

@@ -24,7 +24,7 @@ impl Groups<'_> {
         let base = base.map(|base| PerSide::new(elements(&base.portal), elements(&base.crm)));
         let may = self.writable(spec);
         let fill = |to: Side| !spec.to.at(to).fill_only || now.at(to).is_empty();
-        let mut ruling = SetCase {
+        let case = SetCase {
             spec,
             bounds,
             held: PerSide::new(&now.portal, &now.crm),
@@ -33,9 +33,15 @@ impl Groups<'_> {
             writable: PerSide::new(may.portal && fill(Side::Portal), may.crm && fill(Side::Crm)),
             born: self.input.deal.born,
             decided: decided.map(|decided| decided.winner),
+        };
+        let facts = self.seen.crm.crm();
+        let mut ruling = if bounds.add_only { case.grow(facts) } else { case.rule() };
+        for (key, holder) in &ruling.left_out {
+            let element = now.at(*holder).get(key);
+            plan.notes.extend(element.map(|element| spec.tell_left_out(*holder, key, element, facts)));
         }
-        .rule();
-        let mut waiting: Vec<ElementKey> = ruling.ask.iter().chain(&ruling.over).cloned().collect();
+        let not_agreed = ruling.ask.iter().chain(&ruling.over).chain(&ruling.parted);
+        let mut waiting: Vec<ElementKey> = not_agreed.cloned().collect();
         say_broken(spec, &ruling, plan);
         if !ruling.ask.is_empty() {
             ask(spec, held, plan);
@@ -82,7 +88,7 @@ impl Groups<'_> {
         {
             plan.consumed.push(decided.id);
         }
-        if self.seen.portal.life.is_closed() && spec.to.portal.update {
+        if self.seen.portal.life.is_closed() && spec.to.portal.update && !bounds.add_only {
             for loss in unsent(&now, base.as_ref()) {
                 self.archive_loss(spec, &loss, plan);
             }

@@ -37,6 +37,10 @@ pub(crate) struct SetRuling {
     pub(crate) over: Vec<ElementKey>,
     /// The portal's bounds would be broken.
     pub(crate) breaks: Option<Broken>,
+    /// Of a set that only grows: elements that one side holds alone and that are not carried across, with the holder.
+    pub(crate) left_out: Vec<(ElementKey, Side)>,
+    /// Of a set that only grows: elements that both sides had, and that a person took out of one.
+    pub(crate) parted: Vec<ElementKey>,
 }
 
 /// Which bound of the portal would be broken.
@@ -51,10 +55,7 @@ impl SetCase<'_> {
         let mut ruling = SetRuling::default();
         let empty = Elements::new();
         let base = |side: Side| self.base.map_or(&empty, |base| base.at(side));
-        let mut keys: Vec<&ElementKey> = self.held.crm.keys().chain(self.held.portal.keys()).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        for key in keys {
+        for key in self.keys() {
             let held = PerSide::new(self.held.portal.get(key), self.held.crm.get(key));
             let known = PerSide::new(base(Side::Portal).get(key), base(Side::Crm).get(key));
             match (held.portal, held.crm) {
@@ -66,6 +67,14 @@ impl SetCase<'_> {
         }
         self.check_bounds(&mut ruling);
         ruling
+    }
+
+    /// Every element that a side holds, each once.
+    pub(crate) fn keys(&self) -> Vec<&ElementKey> {
+        let mut keys: Vec<&ElementKey> = self.held.crm.keys().chain(self.held.portal.keys()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 
     /// The element is on `holder` only: new there, or removed across.
@@ -197,7 +206,7 @@ impl SetCase<'_> {
         }
     }
 
-    fn check_bounds(&self, ruling: &mut SetRuling) {
+    pub(crate) fn check_bounds(&self, ruling: &mut SetRuling) {
         let after = apply(self.held.portal, &ruling.to.portal).len();
         if ruling.to.portal.is_empty() {
             return;

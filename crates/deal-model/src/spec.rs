@@ -106,6 +106,9 @@ pub struct SetBounds {
     pub max: usize,
     /// Whether an element that one side removed is removed on the other.
     pub remove: PerSide<bool>,
+    /// Elements are only ever added, on both sides: none that is there is changed or removed, and one that a person took
+    /// out is not brought back. What cannot be added is left out, with a note.
+    pub add_only: bool,
 }
 
 /// Fields that are compared, merged, archived and written as one value.

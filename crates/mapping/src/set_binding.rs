@@ -19,7 +19,7 @@ pub struct Attribute {
     pub name: String,
     /// Its member in the portal's array element.
     pub portal_member: String,
-    /// Its column in the row: of the child row, or of the contact.
+    /// Its column in the row: of the child row, of the contact, or of the user.
     pub crm_column: ApiName,
     /// Most characters the column holds. Longer text is cut when read, and never cuts the portal's own.
     pub max_chars: Option<usize>,
@@ -69,6 +69,11 @@ pub enum SetSource {
     /// Contacts, by the opportunity's contact roles. Columns are the contact's; the key is its `Email`, and the primary
     /// one is the role's `IsPrimary`.
     ContactRoles,
+    /// Users: the opportunity's owner and its team. Columns are the user's; the key is its `Email`. Rows are only added.
+    Team {
+        /// The `TeamMemberRole` of rows that are added; none for the org's own default.
+        role: Option<String>,
+    },
 }
 
 /// When a set leaves for the portal at all.
@@ -103,10 +108,15 @@ pub struct SetBinding {
 }
 
 const CONTACT: &str = "Contact";
-const CONTACT_KEY: &str = "Email";
+const PERSON_KEY: &str = "Email";
 const ROLE_PRIMARY: &str = "IsPrimary";
+const USER: &str = "User";
+const USER_ACTIVE: &str = "IsActive";
 
 impl SetBinding {
+    /// The attribute that only an active user's element has; it has no place at the portal.
+    pub const ACTIVE: &'static str = "active";
+
     /// The elements of the array in a referral; an absent array is the empty set.
     pub fn observe_portal(&self, referral: &Json) -> Observed {
         self.read_portal(self.portal_array.read(referral).unwrap_or(&Json::Null))
@@ -135,10 +145,10 @@ impl SetBinding {
                 None => Some((ElementKey(String::new()), None)),
                 key => self.key_form.key(key).map(|key| (key, self.crm_attributes(row))),
             },
-            SetSource::ContactRoles => match row.get(CONTACT) {
+            SetSource::ContactRoles | SetSource::Team { .. } => match row.get(self.person()) {
                 None => Some((ElementKey(String::new()), None)),
-                Some(contact) => {
-                    self.key_form.key(contact.get(CONTACT_KEY)).map(|key| (key, self.crm_attributes(contact)))
+                Some(person) => {
+                    self.key_form.key(person.get(PERSON_KEY)).map(|key| (key, self.crm_attributes(person)))
                 }
             },
         })
@@ -150,6 +160,7 @@ impl SetBinding {
             SetSource::Children { primary_column: Some(column), .. } => column.as_str(),
             SetSource::Children { primary_column: None, .. } => return Vec::new(),
             SetSource::ContactRoles => ROLE_PRIMARY,
+            SetSource::Team { .. } => return Vec::new(),
         };
         let marked = rows.iter().filter(|row| row.get(flag) == Some(&Json::Bool(true)));
         let mut keys: Vec<ElementKey> = marked.filter_map(|row| self.row_key(row)).collect();
@@ -162,7 +173,7 @@ impl SetBinding {
     pub fn row_key(&self, row: &Json) -> Option<ElementKey> {
         let key = match &self.crm {
             SetSource::Children { key_column, .. } => row.get(key_column.as_str()),
-            SetSource::ContactRoles => row.get(CONTACT)?.get(CONTACT_KEY),
+            SetSource::ContactRoles | SetSource::Team { .. } => row.get(self.person())?.get(PERSON_KEY),
         };
         self.key_form.key(key)
     }
@@ -195,7 +206,7 @@ impl SetBinding {
         let mut columns = Columns::new();
         let key_column = match &self.crm {
             SetSource::Children { key_column, .. } => key_column.as_str(),
-            SetSource::ContactRoles => CONTACT_KEY,
+            SetSource::ContactRoles | SetSource::Team { .. } => PERSON_KEY,
         };
         columns.insert(key_column.to_owned(), Json::String(key.0.clone()));
         for attribute in &self.attributes {
@@ -218,9 +229,27 @@ impl SetBinding {
             SetSource::ContactRoles => [ROLE_PRIMARY.to_owned()]
                 .into_iter()
                 .chain(
-                    [CONTACT_KEY].into_iter().chain(attributes).map(|column| format!("{CONTACT}.{column}")),
+                    [PERSON_KEY].into_iter().chain(attributes).map(|column| format!("{CONTACT}.{column}")),
                 )
                 .collect(),
+            SetSource::Team { .. } => {
+                self.user_columns().into_iter().map(|column| format!("{USER}.{column}")).collect()
+            }
+        }
+    }
+
+    /// The columns of a user that are read, for a team: relative to the team's row they stand behind `User.`, and to the
+    /// opportunity behind `Owner.`.
+    pub fn user_columns(&self) -> Vec<&str> {
+        let attributes = self.attributes.iter().map(|attribute| attribute.crm_column.as_str());
+        [PERSON_KEY, USER_ACTIVE].into_iter().chain(attributes).collect()
+    }
+
+    /// The relationship from a row to the person it stands for.
+    fn person(&self) -> &'static str {
+        match self.crm {
+            SetSource::Team { .. } => USER,
+            SetSource::Children { .. } | SetSource::ContactRoles => CONTACT,
         }
     }
 
@@ -240,9 +269,13 @@ impl SetBinding {
     }
 
     fn crm_attributes(&self, row: &Json) -> Option<Element> {
-        self.element(|attribute| {
+        let mut element = self.element(|attribute| {
             row.get(attribute.crm_column.as_str()).map(|column| attribute.read_crm(column))
-        })
+        })?;
+        if matches!(self.crm, SetSource::Team { .. }) && row.get(USER_ACTIVE)?.as_bool()? {
+            element.0.insert(Self::ACTIVE.to_owned(), Value::Flag(true));
+        }
+        Some(element)
     }
 
     /// None if an attribute is not known.

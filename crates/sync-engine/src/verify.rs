@@ -250,7 +250,12 @@ impl Engine {
         let not_ours = preview.deal.born == Side::Portal && !spec.to.portal.update && !spec.to.crm.flows();
         let asks_help = crm.crm().is_some_and(|facts| facts.asks_help);
         let without_help = !asks_help && self.parts.specs.help_needs.contains(&spec.id);
-        if not_ours || without_help {
+        // Who is in a set that only grows, and may not or cannot be added across, is no difference.
+        let is_due = |(group, decision): &(GroupId, GroupDecision)| {
+            *group == spec.id && matches!(decision, GroupDecision::Merge | GroupDecision::Pending { .. })
+        };
+        let settled = spec.only_grows() && !preview.plan.decisions.iter().any(is_due);
+        if not_ours || without_help || settled {
             return None;
         }
         let memory = &preview.deal.memory;

@@ -1,4 +1,4 @@
-//! What changed since: opportunities, solutions and contact roles, each a keyset walk over (SystemModstamp, Id).
+//! What changed since: opportunities, solutions, contact roles and team members, each a keyset walk over (SystemModstamp, Id).
 //!
 //! Rows are asked for only where the opportunity is opted in, or carries a referral's identifier: a deal whose seller
 //! switched it off must be noticed. Deleted rows are listed too.
@@ -18,6 +18,7 @@ use sync_engine::{Changes, Hints, Pace, Seen, SideError, Source, Target};
 use super::{
     Salesforce,
     events::EVENTS,
+    features::TEAM_MEMBER,
     observe::is_about_columns,
     refusal,
     rows::path,
@@ -27,6 +28,8 @@ use super::{
 pub(super) const OPPORTUNITIES: &str = "crm.opportunities";
 pub(super) const SOLUTIONS: &str = "crm.solutions";
 pub(super) const CONTACT_ROLES: &str = "crm.contact_roles";
+/// Rows of the team leave no trace when they are deleted, and nothing has to follow from it: members are only added.
+pub(super) const TEAM: &str = "crm.team";
 /// Rows of one page.
 const PAGE: u32 = 1_000;
 /// How often a walk is asked for again with fewer columns.
@@ -73,6 +76,9 @@ impl Salesforce {
         }
         if has(|source| matches!(source, SetSource::ContactRoles)) {
             sources.push(CONTACT_ROLES);
+        }
+        if has(|source| matches!(source, SetSource::Team { .. })) {
+            sources.push(TEAM);
         }
         sources
     }
@@ -158,9 +164,10 @@ impl Salesforce {
                 SetSource::Children { object, parent_field, .. } => {
                     child(object.as_str(), parent_field.as_str())
                 }
-                SetSource::ContactRoles => None,
+                SetSource::ContactRoles | SetSource::Team { .. } => None,
             })),
             CONTACT_ROLES => Ok(child(CONTACT_ROLE, "OpportunityId")),
+            TEAM => Ok(child(TEAM_MEMBER, "OpportunityId")),
             _ => Err(refusal::bug("the CRM side has no source of this name")),
         }
     }

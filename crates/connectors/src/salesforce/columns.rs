@@ -123,6 +123,8 @@ pub(super) fn row_columns(
     let object = match &set.crm {
         SetSource::Children { object, .. } => object.as_str(),
         SetSource::ContactRoles => super::schema::CONTACT,
+        // Users are never written.
+        SetSource::Team { .. } => return Fields::new(),
     };
     let mut columns = set.crm_columns(key, element);
     columns.retain(|name, value| {

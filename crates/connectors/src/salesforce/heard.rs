@@ -18,7 +18,7 @@ use sync_engine::{Changes, Hearing, Hints, Seen, SideError, Target};
 
 use super::{
     Salesforce,
-    changes::{CONTACT_ROLES, OPPORTUNITIES, SOLUTIONS, Walk},
+    changes::{CONTACT_ROLES, OPPORTUNITIES, SOLUTIONS, TEAM, Walk},
     observe::{id_path, is_about_columns},
     refusal,
     rows::path,
@@ -71,7 +71,7 @@ impl Salesforce {
     /// The polled sources whose rows can be read.
     fn walks(&self, schema: &Schema) -> Vec<(&'static str, Walk)> {
         let walk = |source| Some((source, self.walk(source, schema).ok().flatten()?));
-        [OPPORTUNITIES, SOLUTIONS, CONTACT_ROLES].into_iter().filter_map(walk).collect()
+        [OPPORTUNITIES, SOLUTIONS, CONTACT_ROLES, TEAM].into_iter().filter_map(walk).collect()
     }
 
     fn of_opportunity(&self, told: &mut Told, event: &ChangeEvent, schema: &Schema) {

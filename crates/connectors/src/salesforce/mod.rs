@@ -1,12 +1,14 @@
-//! The CRM side as the engine sees it: opportunities of a Salesforce org, with their solutions and contact roles.
+//! The CRM side as the engine sees it: opportunities of a Salesforce org, with their solutions, contact roles and team.
 //!
 //! - `observe` reads opportunities by id, children included, 2,000 to a call.
 //! - `apply` makes compare-and-sets of their changes; `send` sends them and reads them back in the same call;
 //!   `siblings` lets writes under one account take turns.
-//! - `births` makes an opportunity of a referral, `newborn` all that belongs to it in one graph; `accounts` finds or
-//!   makes its account.
+//! - `births` makes opportunities of referrals, many at once: `first_look` finds what decides about them, `accounts`
+//!   their accounts, `waves` lets what shares a new record go one after the other, and `newborn` makes all that
+//!   belongs to each in a graph of its own.
 //! - `org_fit` asks the descriptions what this org can hold; `refusal` classes what it refuses, `explain` says it to
 //!   people.
+//! - `team` reads the owner and the team, and adds people to it.
 //! - `leads` makes and follows the org's own Lead records.
 //! - `changes` lists what changed since, by keyset; `events` listens for it, and `heard` is what events say.
 //! - `features` tells which of the org's options are on.
@@ -25,6 +27,7 @@ mod columns;
 mod events;
 mod explain;
 mod features;
+mod first_look;
 mod heard;
 mod leads;
 mod memory;
@@ -39,9 +42,11 @@ mod send;
 mod siblings;
 mod steps;
 mod survey;
+mod team;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod waves;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -169,6 +174,11 @@ impl Side for Salesforce {
     }
 
     async fn create(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError> {
+        let mut created = self.give_birth(std::slice::from_ref(new), context(scope)).await;
+        created.pop().unwrap_or_else(|| Err(refusal::bug("a birth was not answered")))
+    }
+
+    async fn create_many(&self, new: &[NewRecord], scope: CallScope) -> Vec<Result<Created, SideError>> {
         self.give_birth(new, context(scope)).await
     }
 

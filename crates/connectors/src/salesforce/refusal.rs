@@ -8,6 +8,7 @@ use sync_engine::{SideError, WaitsFor};
 
 use super::{
     explain,
+    features::TEAM_MEMBER,
     schema::{CONTACT, CONTACT_ROLE, CURRENCY, OPPORTUNITY},
 };
 
@@ -120,6 +121,7 @@ pub(super) fn group_of_object(mapping: &Mapping, object: &str) -> Vec<GroupId> {
     let sets = mapping.sets().iter().filter(|set| match &set.crm {
         SetSource::Children { object: rows, .. } => rows.as_str() == object,
         SetSource::ContactRoles => object == CONTACT || object == CONTACT_ROLE,
+        SetSource::Team { .. } => object == TEAM_MEMBER,
     });
     let fields = through.map(|binding| &binding.field).chain(sets.map(|set| &set.field));
     let mut groups: Vec<GroupId> = fields.filter_map(|field| group_of(mapping, field)).collect();
@@ -145,6 +147,7 @@ fn group_of_column(mapping: &Mapping, object: &str, column: &str) -> Option<Grou
         let set = |set: &&mapping::SetBinding| match &set.crm {
             SetSource::Children { object: rows, .. } => rows.as_str() == object,
             SetSource::ContactRoles => object == CONTACT || object == CONTACT_ROLE,
+            SetSource::Team { .. } => object == TEAM_MEMBER,
         };
         let of_parent = mapping.bindings().iter().find(through).map(|binding| &binding.field);
         of_parent.or_else(|| mapping.sets().iter().find(set).map(|set| &set.field))

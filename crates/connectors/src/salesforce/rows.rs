@@ -46,6 +46,9 @@ impl Salesforce {
         context: CallContext,
         steps: &mut Vec<Step>,
     ) -> Result<(), SideError> {
+        if let SetSource::Team { role } = &case.set.crm {
+            return self.team_steps(schema, case, role.as_deref(), context, steps).await;
+        }
         let group: Vec<GroupId> = refusal::group_of(&self.mapping, &case.set.field).into_iter().collect();
         if !schema.reads_set(case.set) {
             return Err(refusal::person(format!("the rows of {} cannot be read", case.set.field), group));
@@ -61,6 +64,7 @@ impl Salesforce {
                         SetSource::ContactRoles => {
                             put_contact(case, row, contacts.get(key).copied(), columns, &group, steps)?;
                         }
+                        SetSource::Team { .. } => {}
                     }
                 }
                 (ElementChange::Remove, Some(row)) if row.ours => {

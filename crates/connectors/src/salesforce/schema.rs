@@ -13,7 +13,7 @@ use salesforce::{
     soql::{Condition, Op, Select},
 };
 
-use super::features::{OrgFeatures, OrgStage};
+use super::features::{OrgFeatures, OrgStage, TEAM_MEMBER};
 pub(super) use told::Asking;
 use told::{Told, parent_object};
 
@@ -22,6 +22,7 @@ pub(super) const ACCOUNT: &str = "Account";
 pub(super) const CONTACT: &str = "Contact";
 pub(super) const CONTACT_ROLE: &str = "OpportunityContactRole";
 pub(super) const CONTACT_ROLES: &str = "OpportunityContactRoles";
+pub(super) const TEAM_MEMBERS: &str = "OpportunityTeamMembers";
 pub(super) const USER: &str = "User";
 pub(super) const LEAD: &str = "Lead";
 pub(super) const CURRENCY: &str = "CurrencyIsoCode";
@@ -42,7 +43,8 @@ const ALWAYS: [&str; 8] = [
 /// Columns that are read where the org has them, and whose absence is nobody's concern.
 const OPTIONAL: [&str; 2] = [HAS_LINE_ITEMS, "Account.IsPersonAccount"];
 /// Columns of every child row.
-const OF_CHILDREN: [&str; 3] = ["SystemModstamp", "CreatedById", "IsDeleted"];
+const OF_CHILDREN: [&str; 3] = ["SystemModstamp", "CreatedById", IS_DELETED];
+const IS_DELETED: &str = "IsDeleted";
 
 /// The currencies of an org.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +144,9 @@ impl Schema {
                 wanted.extend(["Id", "SystemModstamp"].map(|name| format!("{parent}.{name}")));
             }
         }
+        for set in mapping.sets().iter().filter(|set| matches!(set.crm, SetSource::Team { .. })) {
+            wanted.extend(set.user_columns().into_iter().map(|column| format!("Owner.{column}")));
+        }
         let mut seen_before = BTreeSet::new();
         wanted.retain(|path| seen_before.insert(path.to_ascii_lowercase()));
         for path in wanted {
@@ -175,13 +180,17 @@ impl Schema {
 
     fn choose_sets(&mut self, mapping: &Mapping, refused: &BTreeSet<String>) {
         for set in mapping.sets() {
+            if matches!(set.crm, SetSource::Team { .. }) && !self.features.team_selling {
+                // An option that is off is nothing hidden: the owner is the whole team.
+                continue;
+            }
             let (object, relationship) = place_of(set);
             let mut columns = Vec::new();
             let mut whole = true;
             for column in row_columns(set) {
                 let seen = match column.strip_prefix("Contact.") {
                     Some(of_contact) => self.field(CONTACT, of_contact).is_some(),
-                    None => self.field(&object, &column).is_some(),
+                    None => self.sees(&object, &column),
                 };
                 let path = format!("{relationship}.{column}");
                 if seen && !refused.contains(&path.to_ascii_lowercase()) {
@@ -311,6 +320,7 @@ pub(super) fn place_of(set: &SetBinding) -> (String, String) {
             (object.as_str().to_owned(), relationship.as_str().to_owned())
         }
         SetSource::ContactRoles => (CONTACT_ROLE.to_owned(), CONTACT_ROLES.to_owned()),
+        SetSource::Team { .. } => (TEAM_MEMBER.to_owned(), TEAM_MEMBERS.to_owned()),
     }
 }
 
@@ -321,6 +331,11 @@ fn row_columns(set: &SetBinding) -> Vec<String> {
         SetSource::Children { unique_key_column, .. } => columns.push(unique_key_column.as_str().to_owned()),
         SetSource::ContactRoles => {
             columns.extend(["ContactId".to_owned(), "Contact.SystemModstamp".to_owned()]);
+        }
+        SetSource::Team { .. } => {
+            // A deleted member leaves no row behind that could say so.
+            columns.retain(|column| column != IS_DELETED);
+            columns.push("UserId".to_owned());
         }
     }
     columns.extend(set.crm_select());

@@ -129,6 +129,7 @@ impl Reader<'_> {
             unsettled: self.server_date.duration_since(stamp) < SETTLED_AFTER,
             misfits: self.misfits(record),
             computed: self.computed(record),
+            closed: self.closed(),
             primary: self.primary(whole),
         };
         let known = Known {
@@ -285,6 +286,10 @@ impl Reader<'_> {
 
     fn set(&self, set: &SetBinding, whole: &Whole, asks_help: bool) -> (Reading, Vec<Row>) {
         let (_, relationship) = place_of(set);
+        if matches!(set.crm, SetSource::Team { .. }) {
+            let (held, rows) = self.team(set, whole);
+            return (Reading::plain(held), rows);
+        }
         let unknown = Reading { held: Observed::Unknown, sends: Observed::Unknown };
         if !self.schema.reads_set(set) {
             return (unknown, Vec::new());
@@ -300,7 +305,7 @@ impl Reader<'_> {
         (Reading { held, sends }, rows)
     }
 
-    fn row(&self, set: &SetBinding, record: &Record, json: &Json) -> Option<Row> {
+    pub(super) fn row(&self, set: &SetBinding, record: &Record, json: &Json) -> Option<Row> {
         let creator = record.text("CreatedById").and_then(|id| UserId::parse(id).ok());
         let contact = record.text("ContactId").and_then(|id| id.parse().ok());
         let contact = contact.zip(record.datetime("Contact.SystemModstamp"));

@@ -49,7 +49,7 @@ fn spec(tape: &mut Tape, id: &str) -> GroupSpec {
         3 => {
             let mut set = group(id, vec![field(id, Kind::Set)]);
             let remove = PerSide::new(tape.chance(70), tape.chance(70));
-            set.set = Some(SetBounds { min: tape.below(2), max: 2 + tape.below(2), remove });
+            set.set = Some(SetBounds { min: tape.below(2), max: 2 + tape.below(2), remove, add_only: false });
             set
         }
         4 => {

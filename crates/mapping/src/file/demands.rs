@@ -82,16 +82,25 @@ pub(super) fn of_set(set: &SetBinding, lists: &CodeLists) -> Demands {
             element: Some("row".to_owned()),
             ..Demands::default()
         },
-        SetSource::ContactRoles => {
-            let need = |(member, word): (&str, &str)| {
-                let attribute = set.attributes.iter().find(|attribute| attribute.portal_member == member)?;
-                Some((attribute.name.clone(), word.to_owned()))
-            };
+        SetSource::ContactRoles => Demands {
+            element_needs: needs_of_person(set).collect(),
+            element: Some("contact".to_owned()),
+            ..Demands::default()
+        },
+        SetSource::Team { .. } => {
+            let active = (SetBinding::ACTIVE.to_owned(), "active user account".to_owned());
             Demands {
-                element_needs: PERSON.into_iter().filter_map(need).collect(),
-                element: Some("contact".to_owned()),
+                element_needs: needs_of_person(set).chain([active]).collect(),
+                element: Some("team member".to_owned()),
                 ..Demands::default()
             }
         }
     }
+}
+
+fn needs_of_person(set: &SetBinding) -> impl Iterator<Item = (String, String)> {
+    PERSON.into_iter().filter_map(|(member, word)| {
+        let attribute = set.attributes.iter().find(|attribute| attribute.portal_member == member)?;
+        Some((attribute.name.clone(), word.to_owned()))
+    })
 }

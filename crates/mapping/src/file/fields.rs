@@ -52,6 +52,7 @@ const KEYS: &[&str] = &[
     "min",
     "max",
     "remove",
+    "role",
 ];
 /// Keys that only some types have.
 const TYPE_KEYS: &[(&str, &[&str])] = &[
@@ -87,10 +88,11 @@ const TYPE_KEYS: &[(&str, &[&str])] = &[
     ("key", SETS),
     ("attributes", SETS),
     ("constants", SETS),
-    ("when", SETS),
+    ("when", &["solutions", "people"]),
     ("min", SETS),
     ("max", SETS),
-    ("remove", SETS),
+    ("remove", &["solutions", "people"]),
+    ("role", &["team"]),
 ];
 const CODED: &[&str] = &["choice", "attribute"];
 const SCALARS: &[&str] = &[
@@ -110,7 +112,7 @@ const SCALARS: &[&str] = &[
     "profile_id",
     "names",
 ];
-const SETS: &[&str] = &["solutions", "people"];
+const SETS: &[&str] = &["solutions", "people", "team"];
 /// Keys that a later version reads.
 const EXPRESSION_KEYS: &[&str] = &["to_salesforce", "to_partner_center"];
 /// Longest name of a field.

@@ -12,7 +12,7 @@ use super::{
     place,
     policy::{Direction, Moments, Policy},
 };
-use crate::{Binding, Codec, SetBinding, When};
+use crate::{Binding, Codec, SetBinding, SetSource, When};
 
 /// What the fields compile to.
 pub(super) struct Groups {
@@ -138,7 +138,12 @@ fn spec(id: GroupId, direction: Direction, members: &[Field], mistakes: &mut Mis
         enforce: policy.enforce.unwrap_or_default(),
         active_only: policy.active_only.unwrap_or_default(),
         set: members.iter().find_map(|member| match &member.shape {
-            Shape::Set { min, max, remove, .. } => Some(SetBounds { min: *min, max: *max, remove: *remove }),
+            Shape::Set { binding, min, max, remove } => Some(SetBounds {
+                min: *min,
+                max: *max,
+                remove: *remove,
+                add_only: matches!(binding.crm, SetSource::Team { .. }),
+            }),
             Shape::Scalar { .. } => None,
         }),
         fixed: false,

@@ -1,4 +1,4 @@
-//! Set-valued fields of the file: solutions and people.
+//! Set-valued fields of the file: solutions, people and the team.
 
 use std::collections::BTreeMap;
 
@@ -29,10 +29,13 @@ pub(super) fn read(
     at: At,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<Shape> {
-    let (crm, key_form, usual_key) = if type_name == "people" {
-        (Some(SetSource::ContactRoles), KeyForm::LowerCase, "email")
-    } else {
-        (rows(table, at, mistakes), KeyForm::Exact, "id")
+    let (crm, key_form, usual_key) = match type_name {
+        "people" => (Some(SetSource::ContactRoles), KeyForm::LowerCase, "email"),
+        "team" => {
+            let role = table.get("role").and_then(|node| typed::text(node, mistakes)).map(str::to_owned);
+            (Some(SetSource::Team { role }), KeyForm::LowerCase, "email")
+        }
+        _ => (rows(table, at, mistakes), KeyForm::Exact, "id"),
     };
     let key_member = table.get("key").and_then(|node| typed::text(node, mistakes)).unwrap_or(usual_key);
     let attributes = table.get("attributes").and_then(|node| typed::table(node, mistakes));

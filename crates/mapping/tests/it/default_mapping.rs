@@ -50,6 +50,7 @@ fn the_shipped_default_compiles_to_these_groups_in_this_order() {
         "customer_duns portal C-- crm C-F = customer_duns",
         "customer_size portal C-- crm C-F = customer_size",
         "contacts portal C-- crm C-- = contacts",
+        "team portal CU- crm -U- = team",
         "microsoft_status portal --- crm CU- = microsoft_status",
         "microsoft_sellers portal --- crm CU- = microsoft_sellers",
         "microsoft_crm_id portal --- crm CU- = microsoft_crm_id",
@@ -104,6 +105,7 @@ fn what_the_portal_demands_at_creation_is_told() {
         "customer_street",
         "customer_city",
         "customer_country",
+        "team",
     ];
     assert_eq!(demanded, expected);
 }
@@ -209,6 +211,7 @@ fn the_documented_inbound_referral_is_read_field_by_field() {
         "referral_program: empty",
         "solutions: SOL-12345-ABC",
         "contacts: mia@contoso.example",
+        "team: ",
     ];
     assert_eq!(read, expected);
 }

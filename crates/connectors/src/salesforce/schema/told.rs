@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use mapping::{Mapping, SetSource};
 use salesforce::{CallContext, Client, Describe, Error, FieldPath, GlobalDescribe, ObjectName, soql::Select};
 
-use super::{ACCOUNT, CONTACT, CONTACT_ROLE, LEAD, OPPORTUNITY, object_name};
-use crate::salesforce::features::OrgStage;
+use super::{ACCOUNT, CONTACT, CONTACT_ROLE, LEAD, OPPORTUNITY, USER, object_name};
+use crate::salesforce::features::{OrgStage, TEAM_MEMBER};
 
 /// Parents of a path, at most (salesforce reference, section 2.8).
 const MAX_PARENTS: usize = 5;
@@ -52,6 +52,10 @@ impl Told {
                 SetSource::ContactRoles => {
                     round.object(CONTACT_ROLE).await?;
                     round.object(CONTACT).await?;
+                }
+                SetSource::Team { .. } => {
+                    round.object(TEAM_MEMBER).await?;
+                    round.object(USER).await?;
                 }
             }
         }

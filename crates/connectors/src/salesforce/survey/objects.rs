@@ -58,6 +58,8 @@ fn deeds(mapping: &Mapping) -> Vec<Deeds> {
                 let (object, filled) = (CONTACT.to_owned(), named(&["LastName", "AccountId"]));
                 deeds.push(Deeds { object, create: true, update: true, delete: false, filled });
             }
+            // An org without team selling has no such object: that is one of its options.
+            SetSource::Team { .. } => {}
         }
     }
     deeds

@@ -7,7 +7,7 @@ use mapping::{AccountRule, Codec, Mapping, SetSource};
 use salesforce::FieldType;
 
 use crate::salesforce::schema::{
-    ACCOUNT, CONTACT, CONTACT_ROLE, CURRENCY, Currencies, LEAD, OPPORTUNITY, Schema,
+    ACCOUNT, CONTACT, CONTACT_ROLE, CURRENCY, Currencies, LEAD, OPPORTUNITY, Schema, USER,
 };
 
 const TEXTS: &[FieldType] = &[
@@ -217,6 +217,14 @@ fn sets(mapping: &Mapping, wishes: &mut Wishes) {
                 wishes.add(CONTACT_ROLE, "IsPrimary", written(FLAG));
                 wishes.add(CONTACT, "Email", written(&[FieldType::Email, FieldType::String]));
                 CONTACT
+            }
+            SetSource::Team { .. } => {
+                // Users are read, never written.
+                wishes.add(USER, "Email", Wish::of(&[FieldType::Email, FieldType::String]));
+                for attribute in &set.attributes {
+                    wishes.add(USER, attribute.crm_column.as_str(), Wish::of(kinds(&attribute.codec)));
+                }
+                continue;
             }
         };
         for attribute in &set.attributes {

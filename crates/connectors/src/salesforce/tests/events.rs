@@ -7,7 +7,7 @@ use sync_engine::{Changes, Hearing, Pace, Seen, Side as _, Target};
 use super::desk::{Desk, scope};
 
 const EVENTS: &str = "crm.events";
-const ALL: [&str; 3] = ["crm.opportunities", "crm.solutions", "crm.contact_roles"];
+const ALL: [&str; 4] = ["crm.opportunities", "crm.solutions", "crm.contact_roles", "crm.team"];
 
 async fn listen(desk: &Desk, position: &str) -> Changes {
     let position = Some(position).filter(|position| !position.is_empty());
@@ -308,6 +308,6 @@ async fn a_side_that_listens_polls_slowly_beside_it() {
     let (desk, _) = Desk::listening();
     let sources = desk.side.sources();
     assert_eq!(sources.iter().filter(|source| source.pace == Pace::Live).count(), 1);
-    assert_eq!(Desk::new().side.sources().len(), 3, "without events, three polls");
-    assert_eq!(sources.len(), 4);
+    assert_eq!(Desk::new().side.sources().len(), 4, "without events, four polls");
+    assert_eq!(sources.len(), 5);
 }

@@ -110,7 +110,7 @@ async fn a_long_list_is_walked_page_by_page_and_nothing_is_lost() {
 async fn an_unknown_source_is_a_bug() {
     let desk = Desk::new();
     assert!(desk.side.changes("crm.leads", None, scope()).await.is_err());
-    assert_eq!(desk.side.sources().len(), 3);
+    assert_eq!(desk.side.sources().len(), 4);
     let missing = RecordId::from("006000000000000AAA");
     assert!(desk.side.stranger(&missing, scope()).await.is_err());
 }

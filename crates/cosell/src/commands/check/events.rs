@@ -109,13 +109,15 @@ fn wanted(mapping: &Mapping, features: &OrgFeatures) -> Vec<Wanted> {
     };
     let mut wanted = vec![of("Opportunity", &[names.identifier.as_str(), names.sync.as_str()])];
     for set in mapping.sets() {
-        wanted.push(match &set.crm {
-            SetSource::Children { object, parent_field, .. } => of(object.as_str(), &[parent_field.as_str()]),
-            SetSource::ContactRoles => of("OpportunityContactRole", &["OpportunityId"]),
+        wanted.extend(match &set.crm {
+            SetSource::Children { object, parent_field, .. } => {
+                Some(of(object.as_str(), &[parent_field.as_str()]))
+            }
+            SetSource::ContactRoles => Some(of("OpportunityContactRole", &["OpportunityId"])),
+            SetSource::Team { .. } => features
+                .team_selling
+                .then(|| of(connectors::salesforce::TEAM_MEMBER, &["OpportunityId"])),
         });
-    }
-    if features.team_selling {
-        wanted.push(of(connectors::salesforce::TEAM_MEMBER, &["OpportunityId"]));
     }
     wanted
 }

@@ -1,0 +1,139 @@
+//! Sets that only grow: the people who work on a deal. An element is carried across once; nobody is changed, raised or
+//! removed, and whom a person took out is not brought back (sync rules, sections 3 and 6).
+
+use crate::{
+    CrmFacts, Element, ElementChange, ElementKey, Elements, FieldSpec, GroupSpec, Held, Memory, PerSide,
+    Side, Specs, Value,
+    sets::{SetCase, SetRuling},
+};
+
+/// Attributes that make up a person's name, where an element has them.
+const NAMES: [&str; 2] = ["first_name", "last_name"];
+
+impl SetCase<'_> {
+    /// The ruling of a set that only grows. `facts` are the opportunity's.
+    pub(crate) fn grow(&self, facts: Option<&CrmFacts>) -> SetRuling {
+        let mut ruling = SetRuling::default();
+        for key in self.keys() {
+            let held = PerSide::new(self.held.portal.get(key), self.held.crm.get(key));
+            let (holder, element) = match (held.portal, held.crm) {
+                (Some(element), None) => (Side::Portal, element),
+                (None, Some(element)) => (Side::Crm, element),
+                (Some(_), Some(_)) | (None, None) => continue,
+            };
+            let across = holder.other();
+            let known = |side: Side| self.base.and_then(|base| base.at(side).get(key));
+            if known(holder).is_some() && known(across).is_some() {
+                // Both had it, and a person took it out of one: the base goes on to say so.
+                ruling.parted.push(key.clone());
+            } else if known(holder) == Some(element) {
+                // It was left out before, and nothing of it has changed since.
+                ruling.left_out.push((key.clone(), holder));
+            } else if *self.writable.at(across) && !self.spec.lead().is_stand_in(key) {
+                if self.spec.keeps_out(across, element, facts).is_some() {
+                    ruling.left_out.push((key.clone(), holder));
+                } else {
+                    ruling.to.at_mut(across).push((key.clone(), ElementChange::Put(element.clone())));
+                }
+            }
+        }
+        self.check_bounds(&mut ruling);
+        ruling
+    }
+}
+
+impl FieldSpec {
+    /// Whether the portal is given this element where the opportunity has none: it is nobody's of the opportunity.
+    fn is_stand_in(&self, key: &ElementKey) -> bool {
+        self.demands.stand_in.as_ref() == Some(key)
+    }
+
+    /// What people call the details that the element lacks and the portal demands.
+    pub(crate) fn lacking(&self, element: &Element) -> Vec<&str> {
+        let needs = self.demands.element_needs.iter();
+        needs.filter(|(name, _)| !element.0.contains_key(name)).map(|(_, word)| word.as_str()).collect()
+    }
+}
+
+impl GroupSpec {
+    /// Whether elements are only ever added to it.
+    pub fn only_grows(&self) -> bool {
+        self.set.is_some_and(|bounds| bounds.add_only)
+    }
+
+    /// Of these elements, those that the portal takes: of a set that only grows, the others are left out.
+    pub(crate) fn taken(&self, elements: Elements) -> Elements {
+        if !self.only_grows() {
+            return elements;
+        }
+        elements.into_iter().filter(|(_, element)| self.lead().lacking(element).is_empty()).collect()
+    }
+
+    /// Why the element cannot be added to the side, as far as it is known beforehand.
+    fn keeps_out(&self, to: Side, element: &Element, facts: Option<&CrmFacts>) -> Option<String> {
+        match to {
+            Side::Portal => {
+                let lacking = self.lead().lacking(element);
+                (!lacking.is_empty()).then(|| format!("no {}", lacking.join(", no ")))
+            }
+            Side::Crm => facts?.closed.get(&self.lead().id).cloned(),
+        }
+    }
+
+    /// Whom a side holds alone, and why, for a person.
+    pub(crate) fn tell_left_out(
+        &self,
+        holder: Side,
+        key: &ElementKey,
+        element: &Element,
+        facts: Option<&CrmFacts>,
+    ) -> String {
+        let across = holder.other();
+        let (target, unknown) = match across {
+            Side::Portal => ("referral", "the referral did not take it"),
+            Side::Crm => ("opportunity", "there is not exactly one active user with this e-mail"),
+        };
+        let why = self.keeps_out(across, element, facts).unwrap_or_else(|| unknown.to_owned());
+        format!("{}: {} is left out of the {target}: {why}.", self.label(), called(key, element))
+    }
+}
+
+/// Whom the base newly shows on one side alone, in sets that only grow; each is told once.
+pub fn newly_left_out(
+    specs: &Specs,
+    before: &Memory,
+    after: &Memory,
+    facts: Option<&CrmFacts>,
+) -> Vec<String> {
+    let mut told = Vec::new();
+    for spec in specs.groups.iter().filter(|spec| spec.only_grows()) {
+        let (old, new) = (elements_of(spec, before), elements_of(spec, after));
+        for holder in Side::BOTH {
+            let across = holder.other();
+            let alone = new.at(holder).iter().filter(|(key, _)| !new.at(across).contains_key(*key));
+            let fresh = alone.filter(|(key, element)| old.at(holder).get(*key) != Some(*element));
+            let flows = spec.to.at(across).flows();
+            let meant = fresh.filter(|(key, _)| flows && !spec.lead().is_stand_in(key));
+            told.extend(meant.map(|(key, element)| spec.tell_left_out(holder, key, element, facts)));
+        }
+    }
+    told
+}
+
+fn elements_of(spec: &GroupSpec, memory: &Memory) -> PerSide<Elements> {
+    let base = memory.base.get(&spec.id);
+    let of = |side: Side| {
+        base.and_then(|base| base.at(side).get(&spec.lead().id)).map(Held::elements).unwrap_or_default()
+    };
+    PerSide::new(of(Side::Portal), of(Side::Crm))
+}
+
+/// What people call the element: its name and its key.
+fn called(key: &ElementKey, element: &Element) -> String {
+    let text = |name: &str| match element.0.get(name) {
+        Some(Value::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let name: Vec<&str> = NAMES.into_iter().filter_map(text).collect();
+    if name.is_empty() { key.0.clone() } else { format!("{} ({})", name.join(" "), key.0) }
+}
