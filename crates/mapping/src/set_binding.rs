@@ -228,9 +228,7 @@ impl SetBinding {
                 .collect(),
             SetSource::ContactRoles => [ROLE_PRIMARY.to_owned()]
                 .into_iter()
-                .chain(
-                    [PERSON_KEY].into_iter().chain(attributes).map(|column| format!("{CONTACT}.{column}")),
-                )
+                .chain([PERSON_KEY].into_iter().chain(attributes).map(|column| format!("{CONTACT}.{column}")))
                 .collect(),
             SetSource::Team { .. } => {
                 self.user_columns().into_iter().map(|column| format!("{USER}.{column}")).collect()

@@ -114,9 +114,9 @@ fn wanted(mapping: &Mapping, features: &OrgFeatures) -> Vec<Wanted> {
                 Some(of(object.as_str(), &[parent_field.as_str()]))
             }
             SetSource::ContactRoles => Some(of("OpportunityContactRole", &["OpportunityId"])),
-            SetSource::Team { .. } => features
-                .team_selling
-                .then(|| of(connectors::salesforce::TEAM_MEMBER, &["OpportunityId"])),
+            SetSource::Team { .. } => {
+                features.team_selling.then(|| of(connectors::salesforce::TEAM_MEMBER, &["OpportunityId"]))
+            }
         });
     }
     wanted
