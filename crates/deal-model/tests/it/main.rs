@@ -13,6 +13,7 @@ mod lifecycle;
 mod merge;
 mod properties;
 mod random;
+mod rosters;
 mod sets;
 mod settling;
 mod world;
