@@ -14,5 +14,6 @@ mod outbound;
 mod registering;
 mod salesforce_allowance;
 mod salesforce_sign_in;
+mod team;
 mod throttling;
 mod webhooks;
