@@ -85,8 +85,7 @@ pub(crate) fn plan_companion(
     let Some(mut writes) = posting(input, crm, plan) else { return };
     for spec in input.specs.groups.iter().filter(|spec| spec.asks_help()) {
         let write = creating_write(input, spec, crm, Side::Portal);
-        if let Some(message) = write.as_ref().and_then(|write| input.refused(write, Side::Portal)) {
-            refused(spec, message, plan);
+        if write.as_ref().is_some_and(|write| input.holds_back(spec, write, Side::Portal, plan)) {
             return;
         }
         writes.extend(write);
@@ -225,8 +224,7 @@ fn creating(
         }
         let mut write = creating_write(input, spec, from, side);
         let wanted = write.is_some();
-        if let Some(message) = write.as_ref().and_then(|write| input.refused(write, side)) {
-            refused(spec, message, plan);
+        if write.as_ref().is_some_and(|write| input.holds_back(spec, write, side, plan)) {
             write = None;
         }
         if let Some(amount) = write.as_ref().and_then(|write| without_currency(spec, &write.content)) {
@@ -269,15 +267,6 @@ fn creating_write(input: &PlanInput<'_>, spec: &GroupSpec, from: &Observation, t
         why: Why::Created,
         latch: spec.latch.filter(|_| to == Side::Portal),
     })
-}
-
-fn refused(spec: &GroupSpec, message: &str, plan: &mut Plan) {
-    plan.problem(
-        ProblemClass::Data,
-        Some(&spec.id),
-        format!("{} was refused: {message}", spec.label()),
-        spec.how_to_mend(),
-    );
 }
 
 /// Whether all that a referral cannot do without is there, with a problem for each that is not.

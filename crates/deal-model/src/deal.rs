@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -45,7 +45,11 @@ impl Links {
     }
 }
 
-/// A value that one side refused; not sent again until something changes.
+/// How long a value that the CRM refused is left alone: what the customer's administrators change there, such as a
+/// validation rule or a flow, is told to nobody.
+pub const CRM_ASKED_AGAIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// A value that one side refused; not sent again until something changes. The CRM is asked again once a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
     /// The group.
@@ -58,8 +62,21 @@ pub struct Rejection {
     pub held: Fingerprint,
     /// The mapping's version when it was refused.
     pub mapping: String,
+    /// When it was refused.
+    pub at: Timestamp,
     /// What the server said.
     pub message: String,
+}
+
+impl Rejection {
+    /// When the same value may be sent again though nothing is known to have changed.
+    pub(crate) fn again_at(&self) -> Option<Timestamp> {
+        match self.side {
+            Side::Crm => self.at.checked_add(CRM_ASKED_AGAIN).ok(),
+            // Microsoft's rules do not change for a customer.
+            Side::Portal => None,
+        }
+    }
 }
 
 /// A short digest of a value: equal values have equal fingerprints.

@@ -2,7 +2,7 @@
 
 use crate::{
     Archived, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Life, Observation, PerSide, Phase,
-    Plan, PlanInput, ProblemClass, SETTLE, Side, Verdict, Why, Window, Write,
+    Plan, PlanInput, ProblemClass, Rejection, SETTLE, Side, Verdict, Why, Window, Write,
     births::{demanded, fitting},
     display, fingerprint, fit_group,
     fuse::{Spark, by_person},
@@ -127,11 +127,11 @@ impl Groups<'_> {
             why: Why::Created,
             latch: None,
         };
-        if let Some(message) = self.input.refused(&write, Side::Crm) {
+        if let Some(rejection) = self.input.refused(&write, Side::Crm) {
             plan.problem(
                 ProblemClass::Data,
                 Some(&spec.id),
-                format!("{} was refused: {message}", spec.label()),
+                format!("{} was refused: {}", spec.label(), rejection.message),
                 "Fill it in by hand in the CRM; it is written there at creation only.",
             );
         }
@@ -322,13 +322,7 @@ impl Groups<'_> {
         }
         if write.why != Why::Decided {
             self.fuse(spec, to, &write, plan)?;
-            if let Some(message) = self.input.refused(&write, to) {
-                plan.problem(
-                    ProblemClass::Data,
-                    Some(&spec.id),
-                    format!("{} was refused: {message}", spec.label()),
-                    spec.how_to_mend(),
-                );
+            if self.input.holds_back(spec, &write, to, plan) {
                 return pending("the value was refused");
             }
         }
@@ -463,20 +457,32 @@ impl PlanInput<'_> {
         self.now.checked_add(SETTLE.saturating_sub(age).max(jiff::SignedDuration::ZERO)).unwrap_or(self.now)
     }
 
-    /// What the server said of exactly this value in exactly this place, if it was refused before.
-    pub(crate) fn refused(&self, write: &Write, to: Side) -> Option<&str> {
+    /// What the server said of exactly this value in exactly this place, if it was refused before, and when it may be
+    /// sent again all the same.
+    pub(crate) fn refused(&self, write: &Write, to: Side) -> Option<&Rejection> {
         let held = fingerprint(&write.instead_of);
-        self.deal
-            .memory
-            .rejected
-            .iter()
-            .find(|rejection| {
-                rejection.group == write.group
-                    && rejection.side == to
-                    && rejection.sent == write.fingerprint()
-                    && rejection.held == held
-                    && rejection.mapping == self.mapping
-            })
-            .map(|rejection| rejection.message.as_str())
+        self.deal.memory.rejected.iter().find(|rejection| {
+            rejection.group == write.group
+                && rejection.side == to
+                && rejection.sent == write.fingerprint()
+                && rejection.held == held
+                && rejection.mapping == self.mapping
+        })
+    }
+
+    /// Whether a write is held back because its value was refused before, with the problem and the next try.
+    pub(crate) fn holds_back(&self, spec: &GroupSpec, write: &Write, to: Side, plan: &mut Plan) -> bool {
+        let again = |rejection: &&Rejection| rejection.again_at().is_none_or(|at| self.now < at);
+        let Some(rejection) = self.refused(write, to).filter(again) else { return false };
+        plan.problem(
+            ProblemClass::Data,
+            Some(&spec.id),
+            format!("{} was refused: {}", spec.label(), rejection.message),
+            spec.how_to_mend(),
+        );
+        if let Some(at) = rejection.again_at() {
+            plan.look_again(at);
+        }
+        true
     }
 }

@@ -33,7 +33,8 @@ mod value;
 mod window;
 
 pub use deal::{
-    Deal, Decision, Fingerprint, Links, Memory, Phase, Rejection, Reported, Verdict, WaitingEffect,
+    CRM_ASKED_AGAIN, Deal, Decision, Fingerprint, Links, Memory, Phase, Rejection, Reported, Verdict,
+    WaitingEffect,
 };
 pub use decisions::carried_out;
 pub use demands::{Code, CodeList, CodeStanding, Demands};

@@ -298,6 +298,7 @@ impl SettleInput<'_> {
                     sent: write.fingerprint(),
                     held: fingerprint(&write.instead_of),
                     mapping: self.mapping.to_owned(),
+                    at: self.now,
                     message: message.clone(),
                 });
             }

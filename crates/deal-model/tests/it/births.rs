@@ -158,6 +158,7 @@ fn a_refused_creation_is_not_sent_again_until_the_value_changes() {
         sent: writes[0].fingerprint(),
         held: deal_model::fingerprint(&writes[0].instead_of),
         mapping: "1".to_owned(),
+        at: world.now,
         message: "not allowed here".to_owned(),
     });
     assert!(world.plan().is_quiet());

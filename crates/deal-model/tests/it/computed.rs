@@ -2,7 +2,7 @@
 
 use deal_model::{Deal, Effect, GroupSpec, Held, Observed, Plan, Rejection, Route, Side, Value, fingerprint};
 
-use crate::world::{World, check, deal, money, text};
+use crate::world::{World, at, check, deal, money, text};
 
 fn number(value: i64) -> Observed {
     Observed::Value(Value::Number(value.into()))
@@ -61,6 +61,7 @@ fn what_was_refused_at_birth_stays_told_until_somebody_fills_it_in() {
             sent: fingerprint(&sent),
             held: fingerprint(&nothing),
             mapping: "1".to_owned(),
+            at: at(0),
             message: "no such street".to_owned(),
         });
     };

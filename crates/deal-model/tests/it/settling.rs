@@ -1,6 +1,7 @@
 //! What a deal remembers after a pass: the base advances from what was read, and from nothing else.
 
-use deal_model::{Actor, Conflict, FieldId, Held, PerSide, ProblemClass, Side, Value};
+use deal_model::{Actor, CRM_ASKED_AGAIN, Conflict, FieldId, Held, PerSide, ProblemClass, Side, Value};
+use jiff::SignedDuration;
 
 use crate::world::{ALWAYS, World, at, check, deal, text};
 
@@ -83,6 +84,29 @@ fn a_refused_value_is_not_sent_again_until_something_changes() {
     let mapping = world.clone().with(|world| "0".clone_into(&mut world.deal.memory.rejected[0].mapping));
     assert!(!mapping.plan().is_quiet(), "the mapping changed");
     assert!(!world.resolves("name", Side::Crm).plan().is_quiet(), "a person asks");
+}
+
+#[test]
+fn what_the_crm_refused_is_sent_again_after_a_day_and_what_the_portal_refused_is_not() {
+    for (side, again) in [(Side::Crm, true), (Side::Portal, false)] {
+        let mut world = match side {
+            Side::Crm => name().portal("name", "b"),
+            Side::Portal => name().crm("name", "b"),
+        };
+        world.refuses = vec!["name".into()];
+        assert_eq!(world.passes(1).len(), 1);
+        let refused = world.deal.memory.rejected[0].at;
+        let due = refused.checked_add(CRM_ASKED_AGAIN).unwrap();
+        assert_eq!(world.plan().next_due, again.then_some(due), "{side:?}");
+        world.now = due - SignedDuration::from_secs(1);
+        assert!(world.plan().is_quiet(), "{side:?}");
+        world.now = due;
+        assert_eq!(world.plan().is_quiet(), !again, "{side:?}");
+        // Refused again: another day.
+        let _ = world.pass();
+        assert_eq!(world.deal.memory.rejected[0].at, if again { due } else { refused });
+        assert_eq!(world.plan().problems.len(), 1);
+    }
 }
 
 #[test]

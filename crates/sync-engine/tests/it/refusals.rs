@@ -42,6 +42,24 @@ async fn a_rejected_value_is_not_sent_again_until_it_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_crm_refused_is_tried_again_by_itself_a_day_later() {
+    let world = World::linked().await;
+    world.portal.edit("ref1", "notes", "new");
+    world.crm.state().refuses.insert("notes".into(), true);
+    world.hear_referral("ref1").await;
+    world.work().await;
+    assert_eq!(world.problems("006").await, ["notes was refused: not allowed here"]);
+    // The administrator takes the rule away, and tells nobody.
+    world.crm.state().refuses.clear();
+    world.forget_calls();
+    world.settle(80_000).await;
+    assert!(!world.crm.calls().iter().any(|call| call.starts_with("write")), "{:?}", world.crm.calls());
+    world.settle(90_000).await;
+    assert_eq!(world.crm.value("006", "notes"), "new");
+    assert_eq!(world.problems("006").await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_that_waits_for_somebody_blames_no_value_and_is_tried_again_by_itself() {
     let world = World::linked().await;
     world.crm.edit("006", "name", "New");

@@ -51,6 +51,7 @@ fn full(mut deal: Deal) -> Deal {
         sent: Fingerprint("a".to_owned()),
         held: Fingerprint("b".to_owned()),
         mapping: "1".to_owned(),
+        at: at(5),
         message: "no".to_owned(),
     }];
     deal.memory.reported.at = Some(at(4));
