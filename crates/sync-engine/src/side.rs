@@ -175,7 +175,8 @@ pub struct Changes {
     /// What changed.
     pub seen: Vec<Seen>,
     /// What changed of records of which the page does not tell whether they may be kept: the store's links are asked
-    /// first, then [`Side::admit`]. Their targets beget nothing (live sources).
+    /// first, then [`Side::admit`]. A target with `birth` says that the record may be opted in although a read does not
+    /// show it yet: it is asked for a second time (live sources).
     pub unsure: Vec<Seen>,
     /// What the page teaches the births' index.
     pub index: Vec<IndexEntry>,
@@ -188,6 +189,9 @@ pub struct Changes {
     /// Polled sources of this side that are to be read from their beginning: of them, changes were missed (live
     /// sources). Kept with the position, so that nothing forgets it.
     pub missed: Vec<&'static str>,
+    /// Polled sources of this side of whose changes this source does not tell: they keep their ordinary pace (live
+    /// sources).
+    pub untold: Vec<&'static str>,
     /// How many changes could not be read; their sources are among the missed (live sources).
     pub unread: usize,
     /// How a live source stands after this page.
@@ -215,6 +219,8 @@ pub struct Silence {
     pub next_step: String,
     /// When it is tried again.
     pub retry: Duration,
+    /// Whether that is as good as expected: shown where somebody looks, and no problem of the connection.
+    pub quiet: bool,
 }
 
 /// A source of changes.
@@ -279,6 +285,15 @@ pub trait Side: Send + Sync + 'static {
 
     /// Creates a record. On the CRM it carries a unique key, so that trying again is harmless.
     async fn create(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError>;
+
+    /// Creates records, as few calls as the side allows; each is made, found or refused by itself.
+    async fn create_many(&self, new: &[NewRecord], scope: CallScope) -> Vec<Result<Created, SideError>> {
+        let mut created = Vec::with_capacity(new.len());
+        for each in new {
+            created.push(self.create(each, scope).await);
+        }
+        created
+    }
 
     /// Creates the other organisation's record in the deal's engagement (portal).
     async fn create_companion(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError>;

@@ -1,57 +1,141 @@
-//! An inbound referral becomes an opportunity: look first, then make it once under a unique key, with its account, rows
-//! and contacts in one graph that stands or falls as a whole.
+//! Inbound referrals become opportunities: look first, then make each once under a unique key, with its account, rows and
+//! contacts in one graph that stands or falls as a whole; then read all of them back.
 //!
 //! The insert is never an upsert: a unique key that is held leads to its holder, which is read and left alone.
 
-use deal_model::{ProblemClass, RecordId as DealRecord};
+use deal_model::{Observation, ProblemClass, RecordId as DealRecord};
+use mapping::Route;
 use ports::RetryClass;
-use salesforce::{
-    CallContext, Error, Fields, Meaning, Record, RecordId, ReferenceId, Refusal, Subrequest,
-    soql::{Condition, Op, Select},
-};
+use salesforce::{CallContext, Error, Fields, MAX_GRAPHS, Meaning, RecordId, Refusal};
 use serde_json::{Map, Value as Json};
 use sync_engine::{Created, NewRecord, SideError};
 
 use super::{
     Salesforce,
-    accounts::is_in_country,
     apply::of_stage,
     columns::{Columns, columns},
     explain,
-    newborn::{Family, NotMade},
+    first_look::{Looked, Sought},
+    newborn::NotMade,
     refusal,
-    rows::path,
-    schema::{ACCOUNT, OPPORTUNITY, Schema, USER, object_name},
+    schema::{ACCOUNT, OPPORTUNITY, Schema},
     steps::{Step, one_by_one},
+    waves::{Unborn, Unmade},
 };
 
-/// Most records that each look brings: of accounts with the same name and postal code, some are in other countries.
-const MAX_CANDIDATES: u32 = 20;
-
-/// What was found before anything is written.
-#[derive(Default)]
-struct Looked {
-    /// The opportunity that holds the unique key.
-    holder: Option<RecordId>,
-    owner: Option<RecordId>,
-    /// Accounts by rank: D-U-N-S number, our own key, name and place.
-    accounts: Vec<Vec<RecordId>>,
+/// A referral on its way to its opportunity.
+pub(super) struct Expected<'n> {
+    /// Its place among those that were asked for.
+    pub(super) place: usize,
+    new: &'n NewRecord,
+    pub(super) columns: Columns,
+    customer: Fields,
+    route: Route,
+    /// An owner who has left yields to the default one.
+    owners: Vec<String>,
 }
 
+/// How often a birth is tried: somebody may be faster than the first time.
+const ATTEMPTS: usize = 2;
+
+impl<'n> Expected<'n> {
+    fn sought(&self) -> Sought<'_> {
+        Sought { referral: &self.new.from.record, owners: &self.owners, customer: &self.customer }
+    }
+
+    pub(super) fn referral(&self) -> &'n str {
+        self.new.from.record.as_str()
+    }
+}
+
+/// The opportunity of a referral, and whether it was there already.
+type End = Result<(RecordId, bool), SideError>;
+
 impl Salesforce {
+    /// Makes the opportunities of referrals, each by itself and all of them in few calls: a look, a call or two of
+    /// graphs, a read-back. The answers stand in the order of `new`.
     pub(super) async fn give_birth(
         &self,
-        new: &NewRecord,
+        new: &[NewRecord],
         context: CallContext,
-    ) -> Result<Created, SideError> {
-        let schema = self.schema(context).await?;
-        let referral = new.from.record.as_str();
-        let mut columns = columns(&self.mapping, &schema, &new.writes)?;
+    ) -> Vec<Result<Created, SideError>> {
+        let schema = match self.schema(context).await {
+            Ok(schema) => schema,
+            Err(error) => return new.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let mut created = Vec::with_capacity(new.len());
+        for some in new.chunks(MAX_GRAPHS) {
+            let ends = self.bear(&schema, some, context).await;
+            created.extend(self.read_back_born(ends, context).await);
+        }
+        created
+    }
+
+    async fn bear(&self, schema: &Schema, new: &[NewRecord], context: CallContext) -> Vec<End> {
+        let mut ends: Vec<Option<End>> = new.iter().map(|_| None).collect();
+        let mut expected = Vec::new();
+        for (place, new) in new.iter().enumerate() {
+            match self.expect(schema, place, new) {
+                Ok(each) => expected.push(each),
+                Err(error) => ends[place] = Some(Err(error)),
+            }
+        }
+        for attempt in 0..ATTEMPTS {
+            let sought: Vec<Sought<'_>> = expected.iter().map(Expected::sought).collect();
+            if sought.is_empty() {
+                break;
+            }
+            let looked = match self.look_first(schema, &sought, context).await {
+                Ok(looked) => looked,
+                Err(error) => {
+                    for each in &expected {
+                        ends[each.place] = Some(Err(error.clone()));
+                    }
+                    break;
+                }
+            };
+            let mut unborn = Vec::new();
+            for (each, looked) in std::mem::take(&mut expected).into_iter().zip(looked) {
+                let place = each.place;
+                match looked.holder {
+                    Some(holder) => ends[place] = Some(Ok((holder, true))),
+                    None => match self.unborn(schema, each, &looked) {
+                        Ok(each) => unborn.push(each),
+                        Err(error) => ends[place] = Some(Err(error)),
+                    },
+                }
+            }
+            for (each, answer) in self.bear_in_waves(schema, unborn, context).await {
+                let place = each.expected.place;
+                match answer {
+                    Ok(opportunity) => ends[place] = Some(Ok((opportunity, false))),
+                    // Somebody was faster, with the opportunity or with the account: look again, try once more.
+                    Err(Unmade::Refused(refused)) if attempt + 1 < ATTEMPTS && is_taken(&refused) => {
+                        expected.push(each.expected);
+                    }
+                    Err(Unmade::Refused(refused)) => {
+                        ends[place] = Some(Err(self.not_made(&refused, context).await));
+                    }
+                    Err(Unmade::Unfit(error)) => ends[place] = Some(Err(error)),
+                }
+            }
+        }
+        let missing = || Err(refusal::bug("a birth was not answered"));
+        ends.into_iter().map(|end| end.unwrap_or_else(missing)).collect()
+    }
+
+    /// What is known of a birth before anything is asked.
+    fn expect<'n>(
+        &self,
+        schema: &Schema,
+        place: usize,
+        new: &'n NewRecord,
+    ) -> Result<Expected<'n>, SideError> {
+        let mut columns = columns(&self.mapping, schema, &new.writes)?;
         let customer = columns.parents.remove(ACCOUNT).unwrap_or_default();
         let route = self.mapping.inbound().route(&self.as_referral(new));
-        // An owner who has left yields to the default one.
-        let mut owners: Vec<&str> = route.owner.as_deref().into_iter().collect();
-        owners.extend(self.mapping.inbound().default_owner.as_deref());
+        let mut owners: Vec<String> = route.owner.clone().into_iter().collect();
+        owners.extend(self.mapping.inbound().default_owner.clone());
         owners.dedup();
         if owners.is_empty() {
             return Err(refusal::waits(
@@ -60,11 +144,17 @@ impl Salesforce {
                 "Name one: inbound.default_owner in the mapping file.",
             ));
         }
-        let mut looked = self.look_first(&schema, referral, &owners, &customer, context).await?;
-        if let Some(holder) = looked.holder {
-            return self.existing(holder, context).await;
-        }
-        let mut own = self.own_columns(&schema, new, &mut columns)?;
+        Ok(Expected { place, new, columns, customer, route, owners })
+    }
+
+    /// What is known of it after the look.
+    fn unborn<'n>(
+        &self,
+        schema: &Schema,
+        expected: Expected<'n>,
+        looked: &Looked,
+    ) -> Result<Unborn<'n>, SideError> {
+        let mut own = self.own_columns(schema, expected.new, &expected.columns)?;
         let owner = looked.owner.ok_or_else(|| {
             refusal::waits(
                 ProblemClass::Data,
@@ -73,44 +163,43 @@ impl Salesforce {
             )
         })?;
         own.insert("OwnerId".to_owned(), Json::String(owner.to_string()));
-        if let Some(name) = &route.record_type {
-            own.insert("RecordTypeId".to_owned(), Json::String(record_type(&schema, name)?.to_string()));
+        if let Some(name) = &expected.route.record_type {
+            own.insert("RecordTypeId".to_owned(), Json::String(record_type(schema, name)?.to_string()));
         }
-        if let Some(campaign) = route.campaign {
-            own.insert("CampaignId".to_owned(), Json::String(campaign));
+        if let Some(campaign) = &expected.route.campaign {
+            own.insert("CampaignId".to_owned(), Json::String(campaign.clone()));
         }
-        for attempt in 0..2 {
-            let account = self.account(&schema, &looked.accounts, &customer)?;
-            let family = self.family(&schema, referral, &own, account, &columns, context).await?;
-            let refused = match self.bring_to_life(&family, context).await {
-                Ok(id) => {
-                    let record = DealRecord::new(id.to_string());
-                    let after = self.see(&record, id, context).await;
-                    return Ok(Created { record, engagement: None, after, existed: false });
-                }
-                Err(refused) if attempt == 0 && is_taken(&family, &refused) => {
-                    // Somebody was faster, with the opportunity or with the account: look again, try once more.
-                    looked = self.look_first(&schema, referral, &owners, &customer, context).await?;
-                    if let Some(holder) = looked.holder {
-                        return self.existing(holder, context).await;
-                    }
+        let account = self.account(schema, &looked.accounts, &expected.customer)?;
+        Ok(Unborn { expected, own, account })
+    }
+
+    /// Reads all of them in one call, and completes those that were there already.
+    async fn read_back_born(&self, ends: Vec<End>, context: CallContext) -> Vec<Result<Created, SideError>> {
+        let ids: Vec<RecordId> = ends.iter().filter_map(|end| Some(end.as_ref().ok()?.0)).collect();
+        let read = if ids.is_empty() { None } else { self.read(&ids, context).await.ok() };
+        let mut created = Vec::with_capacity(ends.len());
+        for end in ends {
+            let (id, existed) = match end {
+                Ok(end) => end,
+                Err(error) => {
+                    created.push(Err(error));
                     continue;
                 }
-                Err(refused) => refused,
             };
-            return Err(self.not_made(&family, &refused, context).await);
+            let record = DealRecord::new(id.to_string());
+            let after = read.as_ref().and_then(|(schema, found)| self.after(&record, id, schema, found));
+            let after = if existed { self.complete(&record, id, after, context).await } else { after };
+            created.push(Ok(Created { record, engagement: None, after, existed }));
         }
-        Err(refusal::bug("a birth has two attempts"))
+        created
     }
 
     /// Why a newborn was not made.
-    async fn not_made(&self, family: &Family, refused: &NotMade, context: CallContext) -> SideError {
+    async fn not_made(&self, refused: &NotMade, context: CallContext) -> SideError {
         let NotMade { step, error } = refused;
-        let Some(step) = step.and_then(|step| family.steps.get(step)) else {
-            return refusal::of_error(error);
-        };
+        let Some(step) = step else { return refusal::of_error(error) };
         let mut side = self.refused_row(step, None, error, context).await;
-        if is_taken(family, refused) {
+        if is_taken(refused) {
             // Late to be seen, or hidden from us for good: nobody can tell.
             side.class = RetryClass::LATER;
             let what = format!(
@@ -154,14 +243,9 @@ impl Salesforce {
     }
 
     /// The new opportunity's own columns, but for the owner and the account.
-    fn own_columns(
-        &self,
-        schema: &Schema,
-        new: &NewRecord,
-        columns: &mut Columns,
-    ) -> Result<Fields, SideError> {
+    fn own_columns(&self, schema: &Schema, new: &NewRecord, columns: &Columns) -> Result<Fields, SideError> {
         let names = self.mapping.names();
-        let mut own = std::mem::take(&mut columns.own);
+        let mut own = columns.own.clone();
         let stage = self.mapping.stages().stage_for(&new.life, None).map_err(|error| of_stage(&error))?;
         own.extend(stage.stage_name.map(|name| ("StageName".to_owned(), Json::String(name))));
         own.extend(stage.reason.map(|(field, text)| (field.as_str().to_owned(), Json::String(text))));
@@ -193,85 +277,35 @@ impl Salesforce {
         Ok(own)
     }
 
-    /// Everything that decides what is inserted, in one call.
-    async fn look_first(
+    /// The unique key was held already: nothing of its holder is written but an origin that an interrupted birth left
+    /// empty.
+    async fn complete(
         &self,
-        schema: &Schema,
-        referral: &str,
-        owners: &[&str],
-        customer: &Fields,
+        record: &DealRecord,
+        holder: RecordId,
+        after: Option<Observation>,
         context: CallContext,
-    ) -> Result<Looked, SideError> {
-        let names = self.mapping.names();
-        let own = |name: &mapping::ApiName| salesforce::FieldPath::new(name.as_str());
-        let mut queries = Vec::new();
-        let key = own(&names.unique_key).map_err(|_| refusal::bug("the unique key's name is no name"))?;
-        queries.push(Select::from(&object_name(OPPORTUNITY)).filter(Condition::compare(
-            &key,
-            Op::Eq,
-            referral,
-        )));
-        let ids = owners.iter().filter_map(|owner| owner.parse::<RecordId>().ok());
-        let named = Condition::one_of(&path("Username"), owners.iter().copied());
-        let by_id = Condition::one_of(&path("Id"), ids.clone());
-        let user = if ids.count() > 0 { named.or(by_id) } else { named };
-        let active = Condition::compare(&path("IsActive"), Op::Eq, true);
-        let users = Select::from(&object_name(USER)).fields([&path("Username")]);
-        queries.push(users.filter(user.and(active)));
-        queries.extend(self.account_queries(schema, customer));
-        let parts = queries.iter().enumerate().map(|(number, select)| {
-            Subrequest::query(ReferenceId::numbered(number), &select.clone().limit(MAX_CANDIDATES).build())
-        });
-        let answer = self.client.composite(context, parts.collect(), false).await;
-        let answer = answer.map_err(|error| refusal::of_error(&error))?;
-        let mut pages = Vec::with_capacity(queries.len());
-        for part in &answer.parts {
-            pages.push(part.page(answer.server_date).map_err(|error| refusal::of_error(&error))?.records);
-        }
-        let mut pages = pages.into_iter();
-        let us: RecordId = schema.user.into();
-        let holder = pages.next().and_then(|records| records.first().and_then(Record::id));
-        let users = pages.next().unwrap_or_default();
-        let user = |owner: &&str| {
-            let is = |user: &&Record| {
-                user.id() == owner.parse().ok()
-                    || user.text("Username").is_some_and(|name| name.eq_ignore_ascii_case(owner))
-            };
-            users.iter().find(is).and_then(Record::id).filter(|id| *id != us)
+    ) -> Option<Observation> {
+        let (Some(known), Some(schema)) = (self.memory.known(holder), self.memory.schema()) else {
+            return after;
         };
-        let owner = owners.iter().find_map(user);
-        let here = |records: Vec<Record>| {
-            let here = records.into_iter().filter(|record| is_in_country(record, customer));
-            here.filter_map(|record| record.id()).collect()
-        };
-        Ok(Looked { holder, owner, accounts: pages.map(here).collect() })
-    }
-
-    /// The unique key was held already: its holder is read, and nothing of it is written but an origin that an
-    /// interrupted birth left empty.
-    async fn existing(&self, holder: RecordId, context: CallContext) -> Result<Created, SideError> {
-        let record = DealRecord::new(holder.to_string());
-        let mut after = self.see(&record, holder, context).await;
-        let known = self.memory.known(holder);
-        if let (Some(known), Some(schema)) = (known, self.memory.schema())
-            && !known.has_origin
-            && schema.reads(&self.mapping.names().origin)
-            && let Some(field) = self.origin_field(&schema)
-        {
-            let own: Fields = [(field, Json::String(holder.to_string()))].into_iter().collect();
-            let (object, unmodified_since) = (OPPORTUNITY.to_owned(), Some(known.stamp));
-            let step = Step::Update { object, id: holder, fields: own, unmodified_since };
-            if one_by_one(&self.client, context, &[step]).await.is_ok() {
-                after = self.see(&record, holder, context).await;
-            }
+        if known.has_origin || !schema.reads(&self.mapping.names().origin) {
+            return after;
         }
-        Ok(Created { record, engagement: None, after, existed: true })
+        let Some(field) = self.origin_field(&schema) else { return after };
+        let own: Fields = [(field, Json::String(holder.to_string()))].into_iter().collect();
+        let (object, unmodified_since) = (OPPORTUNITY.to_owned(), Some(known.stamp));
+        let step = Step::Update { object, id: holder, fields: own, unmodified_since };
+        if one_by_one(&self.client, context, &[step]).await.is_err() {
+            return after;
+        }
+        self.see(record, holder, context).await
     }
 }
 
 /// Whether the key of the opportunity or of its account is held already.
-fn is_taken(family: &Family, refused: &NotMade) -> bool {
-    let step = refused.step.and_then(|step| family.steps.get(step));
+fn is_taken(refused: &NotMade) -> bool {
+    let step = refused.step.as_ref();
     step.is_some_and(|step| matches!(step.object(), OPPORTUNITY | ACCOUNT))
         && refused.error.refusal().map(Refusal::meaning) == Some(Meaning::UniqueValue)
 }

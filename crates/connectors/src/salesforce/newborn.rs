@@ -1,20 +1,23 @@
-//! Everything that a new opportunity consists of, made in one graph: its account, itself, its rows, its contacts.
+//! Everything that a new opportunity consists of, made in one graph: its account, itself, its rows, its contacts. Many
+//! such graphs go in one call, and each stands or falls by itself.
 //!
-//! All of it is there, or nothing is. What hangs on the opportunity carries keys that begin with the referral's, so that
-//! a row is never made twice; the opportunity's own key sees to it that the whole is not.
+//! All of a family is there, or nothing is. What hangs on the opportunity carries keys that begin with the referral's, so
+//! that a row is never made twice; the opportunity's own key sees to it that the whole is not.
 
-use salesforce::{CallContext, Error, Fields, Graph, MAX_NODES, RecordId};
+use std::collections::VecDeque;
+
+use salesforce::{CallContext, Error, Graph, GraphAnswer, MAX_GRAPHS, MAX_NODES, RecordId, Refusal};
 use serde_json::Value as Json;
 use sync_engine::SideError;
 
 use super::{
     Salesforce,
     accounts::Account,
-    columns::Columns,
     rows::RowCase,
     schema::{ACCOUNT, OPPORTUNITY, Schema},
     send::try_lock_again,
     steps::{Parent, Step, one_by_one, point},
+    waves::Unborn,
 };
 
 /// An opportunity and its relatives, in the order in which they are made.
@@ -26,34 +29,98 @@ pub(super) struct Family {
     account: Option<RecordId>,
 }
 
+impl Family {
+    /// The place of the step that makes its account, if one does.
+    fn makes_account(&self) -> Option<usize> {
+        self.steps.first().is_some_and(|step| step.object() == ACCOUNT).then_some(0)
+    }
+
+    fn born(&self, answer: &GraphAnswer) -> Birth {
+        let parts = answer.outcome().map_err(|(step, refused)| NotMade {
+            step: self.steps.get(step).cloned(),
+            error: refused.into(),
+        })?;
+        let made = |place: usize| {
+            let part = parts.get(place).ok_or_else(NotMade::without_an_answer)?;
+            part.inserted_id().map_err(|error| NotMade { step: None, error })
+        };
+        let account = self.makes_account().map(made).transpose()?;
+        Ok(Born { opportunity: made(self.opportunity)?, account })
+    }
+}
+
+/// What was made of a family, as far as others are told of it.
+pub(super) struct Born {
+    pub(super) opportunity: RecordId,
+    /// The account, if it was made with it.
+    pub(super) account: Option<RecordId>,
+}
+
 /// Why none of a family was made.
 pub(super) struct NotMade {
     /// The step that was refused; none if no answer came.
-    pub(super) step: Option<usize>,
+    pub(super) step: Option<Step>,
     pub(super) error: Error,
 }
 
+impl NotMade {
+    fn without_an_answer() -> Self {
+        let error = Error::Unreadable { status: 200, reason: "no id of the new record", write: true };
+        Self { step: None, error }
+    }
+
+    /// Whether the platform left it out of a call after others had failed.
+    fn was_not_tried(&self) -> bool {
+        self.step.is_some() && self.error.refusal().is_some_and(Refusal::is_bystander)
+    }
+
+    fn may_try_again(&self, attempt: u32) -> bool {
+        self.step.is_some() && self.error.refusal().is_some_and(|refused| try_lock_again(attempt, refused))
+    }
+}
+
+pub(super) type Birth = Result<Born, NotMade>;
+
+/// A family on its way.
+struct Try<'f> {
+    place: usize,
+    family: &'f Family,
+    /// How often a row of it was locked.
+    locked: u32,
+}
+
+/// As many of those that are left as one call holds: at least one.
+fn one_call<'f>(left: &mut VecDeque<Try<'f>>) -> Vec<Try<'f>> {
+    let (mut call, mut nodes) = (Vec::new(), 0);
+    while let Some(next) = left.front() {
+        nodes += next.family.steps.len();
+        if !call.is_empty() && (call.len() == MAX_GRAPHS || nodes > MAX_NODES) {
+            break;
+        }
+        call.extend(left.pop_front());
+    }
+    call
+}
+
 impl Salesforce {
-    /// The steps that make the opportunity of `referral`.
+    /// The steps that make an opportunity.
     pub(super) async fn family(
         &self,
         schema: &Schema,
-        referral: &str,
-        own: &Fields,
-        account: Account,
-        columns: &Columns,
+        unborn: &Unborn<'_>,
         context: CallContext,
     ) -> Result<Family, SideError> {
         let mut steps = Vec::new();
-        let account = match account {
-            Account::Found(id) => Some(Parent::Is(id)),
+        let account = match &unborn.account {
+            Account::Found(id) => Some(Parent::Is(*id)),
             Account::New(fields) => {
-                steps.push(Step::Insert { object: ACCOUNT.to_owned(), fields, refers: Vec::new() });
+                let (object, fields) = (ACCOUNT.to_owned(), fields.clone());
+                steps.push(Step::Insert { object, fields, refers: Vec::new() });
                 Some(Parent::MadeBy(0))
             }
             Account::None => None,
         };
-        let (mut fields, mut refers) = (own.clone(), Vec::new());
+        let (mut fields, mut refers) = (unborn.own.clone(), Vec::new());
         if let Some(account) = account {
             point(&mut fields, &mut refers, "AccountId", account);
         }
@@ -62,12 +129,12 @@ impl Salesforce {
         if let Some(field) = self.origin_field(schema) {
             steps.push(Step::Sign { object: OPPORTUNITY.to_owned(), made_by: opportunity, field });
         }
-        for (field, changes) in &columns.sets {
+        for (field, changes) in &unborn.expected.columns.sets {
             let Some(set) = self.mapping.set(field) else { continue };
             let case = RowCase {
                 set,
                 opportunity: Parent::MadeBy(opportunity),
-                key: referral,
+                key: unborn.expected.referral(),
                 account,
                 person: false,
                 rows: &[],
@@ -92,53 +159,72 @@ impl Salesforce {
         Some(origin.to_owned())
     }
 
-    /// Makes the whole family, or none of it; the opportunity's id.
-    pub(super) async fn bring_to_life(
-        &self,
-        family: &Family,
-        context: CallContext,
-    ) -> Result<RecordId, NotMade> {
-        let no_id = || {
-            let error = Error::Unreadable { status: 200, reason: "no id of the new record", write: true };
-            NotMade { step: None, error }
-        };
-        let _turn = self.siblings.turn(family.account.into_iter().collect()).await;
-        if family.steps.iter().any(Step::is_ambiguous) {
-            return self.one_after_the_other(family, context).await?.ok_or_else(no_id);
+    /// Makes families, each of them whole or not at all, in as few calls as hold them. The answers stand in their order.
+    ///
+    /// After some failures the platform does not try the rest of a call: that goes again, in the next one.
+    pub(super) async fn bring_to_life(&self, families: &[Family], context: CallContext) -> Vec<Birth> {
+        let mut births: Vec<Option<Birth>> = families.iter().map(|_| None).collect();
+        let mut left = VecDeque::new();
+        for (place, family) in families.iter().enumerate() {
+            if family.steps.iter().any(Step::is_ambiguous) {
+                births[place] = Some(self.one_after_the_other(family, context).await);
+            } else {
+                left.push_back(Try { place, family, locked: 0 });
+            }
         }
-        let mut attempt = 0;
-        loop {
-            let nodes = family.steps.iter().enumerate().map(|(number, step)| step.part(number)).collect();
-            let answers = self.client.graphs(context, vec![Graph::new("birth", nodes)]).await;
-            let answers = answers.map_err(|error| NotMade { step: None, error })?;
-            match answers.graphs.first().map(salesforce::GraphAnswer::outcome) {
-                Some(Ok(parts)) => {
-                    let made = parts.get(family.opportunity).ok_or_else(no_id)?.inserted_id();
-                    return made.map_err(|error| NotMade { step: None, error });
+        while !left.is_empty() {
+            let answers = self.send_families(one_call(&mut left), context).await;
+            let was_left_out = |answer: &Birth| matches!(answer, Err(refused) if refused.was_not_tried());
+            let none_was_tried = answers.iter().all(|(_, answer)| was_left_out(answer));
+            let mut locked = None;
+            for (mut each, answer) in answers {
+                match answer {
+                    answer if was_left_out(&answer) && !none_was_tried => left.push_back(each),
+                    Err(refused) if refused.may_try_again(each.locked) => {
+                        locked = locked.max(Some(each.locked));
+                        each.locked += 1;
+                        left.push_back(each);
+                    }
+                    answer => births[each.place] = Some(answer),
                 }
-                Some(Err((_, refused))) if try_lock_again(attempt, &refused) => {
-                    self.pause_for_lock(attempt).await;
-                    attempt += 1;
-                }
-                Some(Err((step, refused))) => {
-                    return Err(NotMade { step: Some(step), error: refused.into() });
-                }
-                None => return Err(no_id()),
+            }
+            if let Some(attempt) = locked {
+                self.pause_for_lock(attempt).await;
+            }
+        }
+        births.into_iter().map(|birth| birth.unwrap_or_else(|| Err(NotMade::without_an_answer()))).collect()
+    }
+
+    /// One call of graphs, while nobody else of this process writes under their accounts.
+    async fn send_families<'f>(&self, tried: Vec<Try<'f>>, context: CallContext) -> Vec<(Try<'f>, Birth)> {
+        let accounts = tried.iter().filter_map(|each| each.family.account).collect();
+        let _turn = self.siblings.turn(accounts).await;
+        let graph = |(number, each): (usize, &Try<'_>)| {
+            let nodes = each.family.steps.iter().enumerate().map(|(step, node)| node.part(step)).collect();
+            Graph::new(format!("birth{number}"), nodes)
+        };
+        let answers = self.client.graphs(context, tried.iter().enumerate().map(graph).collect()).await;
+        match answers {
+            Ok(answers) => {
+                let births = tried.iter().zip(&answers.graphs).map(|(each, answer)| each.family.born(answer));
+                let births: Vec<Birth> = births.collect();
+                tried.into_iter().zip(births).collect()
+            }
+            Err(error) => {
+                let failed = || Err(NotMade { step: None, error: error.clone() });
+                tried.into_iter().map(|each| (each, failed())).collect()
             }
         }
     }
 
     /// A value looks like a reference: each record in a call of its own. The unique keys make it safe that they do not
     /// stand or fall together, and an opportunity that is there is not failed by what hangs on it.
-    async fn one_after_the_other(
-        &self,
-        family: &Family,
-        context: CallContext,
-    ) -> Result<Option<RecordId>, NotMade> {
+    async fn one_after_the_other(&self, family: &Family, context: CallContext) -> Birth {
+        let _turn = self.siblings.turn(family.account.into_iter().collect()).await;
         let (first, rest) = family.steps.split_at(family.opportunity + 1);
         let made = one_by_one(&self.client, context, first).await;
-        let made = made.map_err(|(step, error)| NotMade { step: Some(step), error })?;
-        let opportunity = made.last().copied().flatten();
+        let made = made.map_err(|(step, error)| NotMade { step: first.get(step).cloned(), error })?;
+        let opportunity = made.last().copied().flatten().ok_or_else(NotMade::without_an_answer)?;
         let there = |place: usize| made.get(place).copied().flatten();
         let mut left = Vec::with_capacity(rest.len());
         for step in rest {
@@ -147,7 +233,7 @@ impl Salesforce {
         if let Err((_, error)) = one_by_one(&self.client, context, &left).await {
             tracing::debug!(%error, "a part of a new opportunity is left to the next pass");
         }
-        Ok(opportunity)
+        Ok(Born { opportunity, account: family.makes_account().and_then(there) })
     }
 }
 

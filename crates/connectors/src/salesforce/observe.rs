@@ -267,7 +267,8 @@ impl Salesforce {
         Ok(())
     }
 
-    async fn follow(
+    /// These records, and those of all pages that follow.
+    pub(super) async fn follow(
         &self,
         mut records: Vec<Record>,
         mut next: Option<Locator>,

@@ -22,9 +22,6 @@ impl Engine {
                 Effect::Create { side: Side::Portal, writes, life } => {
                     self.bear_referral(item, writes, life).await?
                 }
-                Effect::Create { side: Side::Crm, writes, life } => {
-                    self.bear_opportunity(item, writes, life).await?
-                }
                 Effect::CreateCompanion { writes } => self.bear_companion(item, writes).await?,
                 Effect::Move { to, kind } => self.move_referral(item, to, *kind).await,
                 Effect::Update { side: Side::Portal, writes, life, expect } => {
@@ -34,7 +31,8 @@ impl Engine {
                     }
                     continue;
                 }
-                Effect::Update { side: Side::Crm, .. } => continue,
+                // Sent for the whole batch at once.
+                Effect::Create { side: Side::Crm, .. } | Effect::Update { side: Side::Crm, .. } => continue,
             };
             let done = matches!(end, EffectEnd::Done { .. });
             item.round.ends[at] = end;

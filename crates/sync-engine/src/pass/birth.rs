@@ -1,10 +1,10 @@
-//! Births: look first, send once, look again (sync rules, section 6).
+//! Births at the portal: look first, send once, look again (sync rules, section 6).
 
-use deal_model::{Effect, EffectEnd, Irreversible, Life, Observation, RecordId, Side, Write, digest};
+use deal_model::{Effect, EffectEnd, Irreversible, Life, RecordId, Side, Write, digest};
 use jiff::SignedDuration;
-use ports::{EffectKind, HoldPoint, RetryClass};
+use ports::{EffectKind, HoldPoint};
 
-use super::{Item, NOT_DONE, doubts::was_on_hold, look::Look, refusals::failed};
+use super::{Item, NOT_DONE, look::Look, refusals::failed};
 use crate::{
     CallScope, Created, Engine, Intent, IntentOutcome, NewRecord, Prepared, SideError, StoreError,
     StoreResult, WriteAhead, settings::BIRTH_MARGIN,
@@ -90,94 +90,8 @@ impl Engine {
         }
     }
 
-    /// An opportunity carries a unique key: trying again finds it. The intent tells that it was ours.
-    pub(super) async fn bear_opportunity(
-        &self,
-        item: &mut Item,
-        writes: &[Write],
-        life: &Life,
-    ) -> StoreResult<EffectEnd> {
-        let Some(from) = item.seen(Side::Portal).cloned() else {
-            return Ok(NOT_DONE);
-        };
-        let doubtful = self.open_intent(item, EffectKind::CrmWrite).await?;
-        let tried_before = doubtful.is_some();
-        let intent = if doubtful.is_some() {
-            doubtful
-        } else {
-            let key = from.record.as_str().to_owned();
-            self.intend(item, EffectKind::CrmWrite, key, Vec::new()).await?
-        };
-        let Some(intent) = intent else { return Ok(NOT_DONE) };
-        let mut new = NewRecord { writes: writes.to_vec(), life: life.clone(), from, engagement: None };
-        let scope = self.write_scope(item);
-        let mut refused = Vec::new();
-        let mut answer = self.parts.crm.create(&new, scope).await;
-        if let Err(error) = &answer
-            && error.class == RetryClass::Person
-            && !error.groups.is_empty()
-        {
-            // A value that the CRM will not take does not keep the deal from being seen: it goes without that value.
-            refused = error.groups.iter().map(|group| (group.clone(), error.told.clone())).collect();
-            new.writes.retain(|write| !error.groups.contains(&write.group));
-            answer = self.parts.crm.create(&new, scope).await;
-        }
-        if answer.is_ok() {
-            self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CrmWrite);
-        }
-        if let Ok(created) = &answer {
-            was_on_hold(item, life, created, tried_before);
-        }
-        let end = match answer {
-            Ok(created) if created.existed => {
-                self.link_existing(item, created).await?;
-                // What a seller already had is merged by the next round: nothing of it was written by us.
-                NOT_DONE
-            }
-            Ok(created) => {
-                link_opportunity(item, created);
-                let line = self.timed(item, "created", Side::Crm, &new.writes, "Opportunity created.");
-                item.round.audit.push(line);
-                EffectEnd::Done { refused }
-            }
-            Err(error) if error.certainly_not_done && !tried_before => failed(&mut item.round, error),
-            // Whether it was done shows when it is tried again.
-            Err(error) => return Ok(failed(&mut item.round, error)),
-        };
-        let outcome = item.deal.links.crm.clone().map_or(IntentOutcome::NotDone, IntentOutcome::Done);
-        item.round.intents.push((intent.id, outcome));
-        Ok(end)
-    }
-
-    /// The opportunity that holds the referral's unique key becomes the deal's half, if it may.
-    async fn link_existing(&self, item: &mut Item, created: Created) -> StoreResult<()> {
-        let Some(facts) = created.after.as_ref().and_then(Observation::crm) else {
-            // Whether it is opted in was not read: nothing of it is kept, and it is looked at again.
-            item.round.retry_at = Some(self.in_(self.back_off(item.claim.attempts)));
-            return Ok(());
-        };
-        if !facts.opted_in {
-            // Nothing of it is kept, its id included (ARCHITECTURE.md, invariant 8).
-            "waiting: sync is off on this referral's opportunity".clone_into(&mut item.round.plan.headline);
-            return Ok(());
-        }
-        let holder = self.parts.store.deal_of(Side::Crm, &created.record).await?;
-        if holder.is_some_and(|holder| holder != item.deal.id) {
-            self.link_problem(
-                item,
-                "The opportunity that carries this referral's identifier belongs to another deal.",
-                "Correct the identifier on the opportunity, or relink the deal.",
-            );
-            return Ok(());
-        }
-        link_opportunity(item, created);
-        let sentence = "Opportunity found by its key, and linked.";
-        item.round.audit.push(self.timed(item, "linked", Side::Crm, &[], sentence));
-        Ok(())
-    }
-
     /// Writes the intent down and counts the brake. `None`: it may not be sent now.
-    async fn intend(
+    pub(super) async fn intend(
         &self,
         item: &mut Item,
         kind: EffectKind,
@@ -281,12 +195,5 @@ pub(super) fn link_referral(item: &mut Item, record: RecordId, engagement: Optio
 pub(super) fn link_companion(item: &mut Item, record: RecordId) {
     item.deal.links.companion = Some(record);
     item.read.companion = true;
-    item.round.linked = true;
-}
-
-fn link_opportunity(item: &mut Item, created: Created) {
-    item.deal.links.crm = Some(created.record);
-    item.round.after.crm = created.after.map(Box::new);
-    item.round.effect.get_or_insert(EffectKind::CrmWrite);
     item.round.linked = true;
 }

@@ -10,6 +10,7 @@ mod finish;
 mod leads;
 mod look;
 mod observe;
+mod opportunities;
 mod refusals;
 mod stranger;
 mod tell;
@@ -190,6 +191,7 @@ impl Engine {
             ready.push(item?);
         }
         drop(running);
+        self.bear_opportunities(&mut ready).await?;
         self.apply_crm(&mut ready).await?;
         for item in ready {
             self.close_round(item).await?;

@@ -1,0 +1,114 @@
+//! Births of one batch that would make the same account, or the same contact, go one after the other: the first makes
+//! it, the others find it. All others go together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mapping::SetSource;
+use salesforce::{CallContext, Fields, RecordId};
+use sync_engine::SideError;
+
+use super::{Salesforce, accounts::Account, births::Expected, newborn::NotMade, schema::Schema};
+
+/// A birth of which everything is known but what its contacts are.
+pub(super) struct Unborn<'n> {
+    pub(super) expected: Expected<'n>,
+    /// The opportunity's own columns, but for the account.
+    pub(super) own: Fields,
+    pub(super) account: Account,
+}
+
+/// Why a birth came to nothing.
+pub(super) enum Unmade {
+    /// Found before anything was sent.
+    Unfit(SideError),
+    /// By the platform.
+    Refused(NotMade),
+}
+
+/// A record that several births of a batch may want, and that only one of them may make.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Shared {
+    /// By its unique key.
+    Account(String),
+    /// By its account, if there is one, and its e-mail.
+    Contact(Option<RecordId>, String),
+}
+
+impl Salesforce {
+    /// Makes them; each stands or falls by itself. The answers stand in no order.
+    pub(super) async fn bear_in_waves<'n>(
+        &self,
+        schema: &Schema,
+        mut waiting: Vec<Unborn<'n>>,
+        context: CallContext,
+    ) -> Vec<(Unborn<'n>, Result<RecordId, Unmade>)> {
+        let mut answers = Vec::with_capacity(waiting.len());
+        // Accounts that a wave made, by their keys; contacts that are there for certain.
+        let mut accounts: BTreeMap<String, RecordId> = BTreeMap::new();
+        let mut there: BTreeSet<Shared> = BTreeSet::new();
+        // Each wave takes the first that waits, at the least.
+        while !waiting.is_empty() {
+            let mut taken: BTreeSet<Shared> = BTreeSet::new();
+            let (mut wave, mut families, mut later) = (Vec::new(), Vec::new(), Vec::new());
+            for mut unborn in waiting {
+                if let Some(made) = self.new_account(&unborn).and_then(|key| accounts.get(&key)) {
+                    unborn.account = Account::Found(*made);
+                }
+                let shared = self.shared(&unborn);
+                if shared.iter().any(|each| taken.contains(each) && !there.contains(each)) {
+                    later.push(unborn);
+                    continue;
+                }
+                match self.family(schema, &unborn, context).await {
+                    Ok(family) => {
+                        taken.extend(shared);
+                        families.push(family);
+                        wave.push(unborn);
+                    }
+                    Err(error) => answers.push((unborn, Err(Unmade::Unfit(error)))),
+                }
+            }
+            let births = self.bring_to_life(&families, context).await;
+            for (mut unborn, birth) in wave.into_iter().zip(births) {
+                let born = match birth {
+                    Ok(born) => born,
+                    Err(refused) => {
+                        answers.push((unborn, Err(Unmade::Refused(refused))));
+                        continue;
+                    }
+                };
+                if let Some((key, account)) = self.new_account(&unborn).zip(born.account) {
+                    accounts.insert(key, account);
+                    unborn.account = Account::Found(account);
+                }
+                there.extend(self.shared(&unborn));
+                answers.push((unborn, Ok(born.opportunity)));
+            }
+            waiting = later;
+        }
+        answers
+    }
+
+    /// The key of the account that it would make.
+    fn new_account(&self, unborn: &Unborn<'_>) -> Option<String> {
+        let Account::New(fields) = &unborn.account else { return None };
+        let key = fields.get(self.mapping.names().account_key.as_str());
+        key.and_then(serde_json::Value::as_str).map(str::to_owned)
+    }
+
+    /// What it may have to make, and others may want too.
+    fn shared(&self, unborn: &Unborn<'_>) -> Vec<Shared> {
+        let account = match &unborn.account {
+            // Whoever makes the account makes its contacts.
+            Account::New(_) => return self.new_account(unborn).map(Shared::Account).into_iter().collect(),
+            Account::Found(id) => Some(*id),
+            Account::None => None,
+        };
+        let sets = unborn.expected.columns.sets.iter();
+        let contacts = sets.filter(|(field, _)| {
+            self.mapping.set(field).is_some_and(|set| set.crm == SetSource::ContactRoles)
+        });
+        let contacts = contacts.flat_map(|(_, changes)| changes);
+        contacts.map(|(email, _)| Shared::Contact(account, email.0.trim().to_lowercase())).collect()
+    }
+}

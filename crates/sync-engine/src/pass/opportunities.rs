@@ -1,0 +1,170 @@
+//! Births into the CRM: those of one batch are made together, each by itself.
+//!
+//! An opportunity carries a unique key: trying again finds it. Its intent tells that it was ours.
+
+use deal_model::{Effect, EffectEnd, GroupId, Observation, Side};
+use ports::{EffectKind, HoldPoint, RetryClass};
+
+use super::{Item, NOT_DONE, doubts::was_on_hold, refusals::failed};
+use crate::{
+    Created, Engine, Intent, IntentOutcome, NewRecord, SideError, StoreResult, WorkLane, engine::scope,
+};
+
+type Answer = Result<Created, SideError>;
+
+/// One opportunity on its way.
+struct Birth {
+    /// The place of its deal in the batch.
+    at: usize,
+    /// The place of the effect in the deal's plan.
+    slot: usize,
+    intent: Intent,
+    tried_before: bool,
+    new: NewRecord,
+    /// What it goes without, and what was said of it.
+    refused: Vec<(GroupId, String)>,
+}
+
+impl Engine {
+    /// Makes the opportunities that the plans of these deals ask for.
+    pub(super) async fn bear_opportunities(&self, items: &mut [&mut Item]) -> StoreResult<()> {
+        let mut births = Vec::new();
+        for (at, item) in items.iter_mut().enumerate() {
+            births.extend(self.expected(at, item).await?);
+        }
+        let Some(until) = births.iter().map(|birth: &Birth| items[birth.at].claim.lease_until).min() else {
+            return Ok(());
+        };
+        let is_urgent = births.iter().any(|birth| items[birth.at].claim.lane == WorkLane::Now);
+        let lane = if is_urgent { ports::Lane::Now } else { ports::Lane::Background };
+        // Many calls: each has its own deadline, and all of them have the lease. What is still under way then is found
+        // by its key.
+        let scope = scope(lane, until);
+        let wanted: Vec<NewRecord> = births.iter().map(|birth| birth.new.clone()).collect();
+        let mut answers = self.create_all(&wanted, scope).await;
+
+        let mut again = Vec::new();
+        for (place, (birth, answer)) in births.iter_mut().zip(&answers).enumerate() {
+            if let Err(error) = answer
+                && error.class == RetryClass::Person
+                && !error.groups.is_empty()
+            {
+                // A value that the CRM will not take does not keep the deal from being seen: it goes without that value.
+                let refused = error.groups.iter().map(|group| (group.clone(), error.told.clone()));
+                birth.refused = refused.collect();
+                birth.new.writes.retain(|write| !error.groups.contains(&write.group));
+                again.push(place);
+            }
+        }
+        if !again.is_empty() {
+            let wanted: Vec<NewRecord> = again.iter().map(|place| births[*place].new.clone()).collect();
+            for (place, answer) in again.into_iter().zip(self.create_all(&wanted, scope).await) {
+                answers[place] = answer;
+            }
+        }
+        if answers.iter().any(Result::is_ok) {
+            self.parts.holds.reach(HoldPoint::AfterAnswer, EffectKind::CrmWrite);
+        }
+        for (birth, answer) in births.into_iter().zip(answers) {
+            let (at, slot) = (birth.at, birth.slot);
+            items[at].round.ends[slot] = self.opportunity_born(items[at], birth, answer).await?;
+        }
+        Ok(())
+    }
+
+    /// One answer for each, whatever the side says.
+    async fn create_all(&self, wanted: &[NewRecord], scope: crate::CallScope) -> Vec<Answer> {
+        let mut answers = self.parts.crm.create_many(wanted, scope).await;
+        answers.resize_with(wanted.len(), || Err(SideError::unanswered()));
+        answers
+    }
+
+    /// What is to be made for a deal, with its intent written down. `None`: nothing, or not now.
+    async fn expected(&self, at: usize, item: &mut Item) -> StoreResult<Option<Birth>> {
+        let is_birth = |effect: &Effect| matches!(effect, Effect::Create { side: Side::Crm, .. });
+        let Some(slot) = item.round.to_send().iter().position(is_birth) else { return Ok(None) };
+        let Effect::Create { writes, life, .. } = item.round.plan.effects[slot].clone() else {
+            return Ok(None);
+        };
+        let (false, Some(from)) = (item.ended, item.seen(Side::Portal).cloned()) else { return Ok(None) };
+        if self.lapsed(item) {
+            item.round.retry_at = Some(self.now());
+            return Ok(None);
+        }
+        let doubtful = self.open_intent(item, EffectKind::CrmWrite).await?;
+        let tried_before = doubtful.is_some();
+        let intent = if doubtful.is_some() {
+            doubtful
+        } else {
+            let key = from.record.as_str().to_owned();
+            self.intend(item, EffectKind::CrmWrite, key, Vec::new()).await?
+        };
+        let new = NewRecord { writes, life, from, engagement: None };
+        Ok(intent.map(|intent| Birth { at, slot, intent, tried_before, new, refused: Vec::new() }))
+    }
+
+    async fn opportunity_born(
+        &self,
+        item: &mut Item,
+        birth: Birth,
+        answer: Answer,
+    ) -> StoreResult<EffectEnd> {
+        let Birth { intent, tried_before, new, refused, .. } = birth;
+        if let Ok(created) = &answer {
+            was_on_hold(item, &new.life, created, tried_before);
+        }
+        let end = match answer {
+            Ok(created) if created.existed => {
+                self.link_existing(item, created).await?;
+                // What a seller already had is merged by the next round: nothing of it was written by us.
+                NOT_DONE
+            }
+            Ok(created) => {
+                link_opportunity(item, created);
+                let line = self.timed(item, "created", Side::Crm, &new.writes, "Opportunity created.");
+                item.round.audit.push(line);
+                EffectEnd::Done { refused }
+            }
+            Err(error) if error.certainly_not_done && !tried_before => failed(&mut item.round, error),
+            // Whether it was done shows when it is tried again.
+            Err(error) => return Ok(failed(&mut item.round, error)),
+        };
+        let outcome = item.deal.links.crm.clone().map_or(IntentOutcome::NotDone, IntentOutcome::Done);
+        item.round.intents.push((intent.id, outcome));
+        Ok(end)
+    }
+
+    /// The opportunity that holds the referral's unique key becomes the deal's half, if it may.
+    async fn link_existing(&self, item: &mut Item, created: Created) -> StoreResult<()> {
+        let Some(facts) = created.after.as_ref().and_then(Observation::crm) else {
+            // Whether it is opted in was not read: nothing of it is kept, and it is looked at again.
+            item.round.retry_at = Some(self.in_(self.back_off(item.claim.attempts)));
+            return Ok(());
+        };
+        if !facts.opted_in {
+            // Nothing of it is kept, its id included (ARCHITECTURE.md, invariant 8).
+            "waiting: sync is off on this referral's opportunity".clone_into(&mut item.round.plan.headline);
+            return Ok(());
+        }
+        let holder = self.parts.store.deal_of(Side::Crm, &created.record).await?;
+        if holder.is_some_and(|holder| holder != item.deal.id) {
+            self.link_problem(
+                item,
+                "The opportunity that carries this referral's identifier belongs to another deal.",
+                "Correct the identifier on the opportunity, or relink the deal.",
+            );
+            return Ok(());
+        }
+        link_opportunity(item, created);
+        let sentence = "Opportunity found by its key, and linked.";
+        item.round.audit.push(self.timed(item, "linked", Side::Crm, &[], sentence));
+        Ok(())
+    }
+}
+
+fn link_opportunity(item: &mut Item, created: Created) {
+    item.deal.links.crm = Some(created.record);
+    item.round.after.crm = created.after.map(Box::new);
+    item.round.effect.get_or_insert(EffectKind::CrmWrite);
+    item.round.linked = true;
+}
