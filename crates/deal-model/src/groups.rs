@@ -1,8 +1,8 @@
 //! Every group of a linked deal: from the merge's ruling to a write, or to why there is none.
 
 use crate::{
-    Archived, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Life, Observation, PerSide, Phase,
-    Plan, PlanInput, ProblemClass, Rejection, SETTLE, Side, Verdict, Why, Window, Write,
+    Archived, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Kind, Life, Observation, PerSide,
+    Phase, Plan, PlanInput, ProblemClass, Rejection, SETTLE, Side, Value, Verdict, Why, Window, Write,
     births::{demanded, fitting},
     display, fingerprint, fit_group,
     fuse::{Spark, by_person},
@@ -194,6 +194,7 @@ impl Groups<'_> {
         if let Some(note) = note {
             plan.notes.push(format!("{} {note}.", spec.label()));
         }
+        self.say_cut(spec, held, plan);
         if alike && let Some(decided) = decided {
             plan.consumed.push(decided.id);
         }
@@ -260,6 +261,30 @@ impl Groups<'_> {
         }
         let reason = if reconciled { "held more than both sides can hold" } else { lost_because(why) };
         self.archive(spec, to, held, reason, plan);
+    }
+
+    /// A long text does not fit across: its beginning goes, and a person is told that its end does not.
+    fn say_cut(&self, spec: &GroupSpec, held: &PerSide<GroupHeld>, plan: &mut Plan) {
+        let writable = self.writable(spec);
+        for field in spec.members.iter().filter(|field| field.kind == Kind::LongText) {
+            for (from, holder, across) in
+                [(Side::Portal, "referral", "opportunity"), (Side::Crm, "opportunity", "referral")]
+            {
+                let Some(Held::Value(Value::Text(text))) = held.at(from).get(&field.id) else { continue };
+                let (length, most) = (text.chars().count(), field.fit.max_chars.unwrap_or(usize::MAX));
+                if length > most && *writable.at(from.other()) {
+                    plan.problem(
+                        ProblemClass::Data,
+                        Some(&spec.id),
+                        format!(
+                            "{} has {length} characters on the {holder}, and only its first {most} go to the {across}.",
+                            field.label
+                        ),
+                        format!("Shorten it on the {holder}; all of it stays there meanwhile."),
+                    );
+                }
+            }
+        }
     }
 
     /// The sides were reconciled as different: one of them kept something else than it was sent.

@@ -6,6 +6,16 @@ use serde_json::Value;
 
 /// The object every CRM path starts from.
 pub const ROOT_OBJECT: &str = "Opportunity";
+/// Objects of notes, and the relationships by which an opportunity leads to them (salesforce reference, section 5.7).
+const NOTES: [&str; 7] = [
+    "Note",
+    "Notes",
+    "NotesAndAttachments",
+    "ContentNote",
+    "ContentDocumentLink",
+    "ContentDocumentLinks",
+    "AttachedContentDocuments",
+];
 
 /// Longest name of a field or relationship: a namespace of 15, two underscores, a name of 40 and a suffix, with room.
 const MAX_API_NAME_CHARS: usize = 80;
@@ -132,6 +142,12 @@ pub struct CrmPath {
 impl CrmPath {
     /// Takes `Opportunity.Field` or `Opportunity.Relationship.Field`, with at most five relationships.
     pub fn parse(text: &str) -> Result<Self, PathError> {
+        if text.split('.').take(2).any(|name| NOTES.contains(&name)) {
+            return Err(PathError(format!(
+                "`{text}`: notes that are records of their own are not supported; notes go to a long text of the \
+                 opportunity, by default `{ROOT_OBJECT}.Description`"
+            )));
+        }
         let mut segments = text.split('.');
         if segments.next() != Some(ROOT_OBJECT) {
             return Err(PathError(format!("`{text}` must begin with `{ROOT_OBJECT}.`")));

@@ -36,7 +36,8 @@ const ROLE: &str = "TeamMemberRole";
 /// The licence of people who sell: no portal, community or automated user is added.
 const PEOPLE: &str = "Standard";
 /// Why nobody can be added where there is no team.
-const NO_TEAMS: &str = "this org has no opportunity teams (team selling is off, or the integration user may not see them)";
+const NO_TEAMS: &str =
+    "this org has no opportunity teams (team selling is off, or the integration user may not see them)";
 
 impl Reader<'_> {
     /// The owner and the team, and the team's rows.
@@ -55,7 +56,8 @@ impl Reader<'_> {
             return (Observed::Unknown, Vec::new());
         };
         let rows: Vec<Json> = members.iter().map(|member| Json::Object(member.as_map().clone())).collect();
-        let known = members.iter().zip(&rows).filter_map(|(member, row)| self.row(set, member, row)).collect();
+        let known =
+            members.iter().zip(&rows).filter_map(|(member, row)| self.row(set, member, row)).collect();
         let people: Vec<Json> = std::iter::once(json!({ "User": owner })).chain(rows).collect();
         (set.read_crm(&people), known)
     }

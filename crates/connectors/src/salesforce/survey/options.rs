@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) fn told(mapping: &Mapping, schema: &Schema) -> Vec<Finding> {
     vec![
-        team_selling(schema),
+        team_selling(mapping, schema),
         notes(schema),
         currencies(schema),
         country_picklists(mapping, schema),
@@ -24,15 +24,29 @@ pub(super) fn told(mapping: &Mapping, schema: &Schema) -> Vec<Finding> {
     ]
 }
 
-fn team_selling(schema: &Schema) -> Finding {
+fn team_selling(mapping: &Mapping, schema: &Schema) -> Finding {
     let (id, title) = ("salesforce.team_selling", "Team selling");
+    let mut groups = mapping.specs().groups.iter();
+    let joins = groups.any(|group| group.only_grows() && group.to.crm.flows());
     if schema.features.team_selling {
+        let may_add = schema.object(TEAM_MEMBER).is_none_or(|members| members.createable);
+        if joins && !may_add {
+            return Finding::fail(
+                id,
+                title,
+                format!("on, and the integration user may not create {TEAM_MEMBER}: nobody can join a team."),
+                "Give the integration user's permission set the right to create opportunity team members.",
+            );
+        }
         return Finding::pass(id, title, format!("on: {TEAM_MEMBER} is there"));
     }
     Finding::fail(
         id,
         title,
-        format!("{TEAM_MEMBER} is not there: team selling is off, or the user may not see it."),
+        format!(
+            "{TEAM_MEMBER} is not there: team selling is off, or the user may not see it. Of the people, only the \
+             opportunity's owner goes to the portal, and nobody of the portal joins a team."
+        ),
         "Setup, Opportunity Team Settings: enable team selling; then give the permission set access to the object.",
     )
 }

@@ -12,4 +12,5 @@ mod looking;
 mod reading;
 mod refusals;
 mod sources;
+mod team;
 mod writing;

@@ -66,7 +66,15 @@ async fn rows_lead_to_their_opportunity_if_it_is_opted_in() {
         );
         desk.make("OpportunityContactRole", json!({"OpportunityId": id, "ContactId": contact}));
     }
-    for source in ["crm.solutions", "crm.contact_roles"] {
+    let lea = desk.act(
+        "user",
+        &json!({"fields": {"Username": "lea@trey-research.example", "LastName": "Later",
+        "Email": "lea@trey-research.example", "IsActive": true}}),
+    );
+    for id in [&shown, &hidden] {
+        desk.make("OpportunityTeamMember", json!({"OpportunityId": id, "UserId": lea["id"]}));
+    }
+    for source in ["crm.solutions", "crm.contact_roles", "crm.team"] {
         let changes = poll(&desk, source, None).await;
         assert_eq!(targets(&changes), [(shown.clone(), true)], "{source}");
         assert_eq!(changes.seen[0].stamp, None);
