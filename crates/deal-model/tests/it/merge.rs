@@ -1,6 +1,6 @@
 //! The merge table (sync rules, section 3), each row in each direction, and what qualifies it.
 
-use deal_model::{Clear, Conflict, Route, Row, Side};
+use deal_model::{Clear, Conflict, Kind, Route, Row, Side};
 
 use crate::world::{ALWAYS, Empty, NEVER, NOW, Unknown, World, archived, at, check, deal, money, text};
 
@@ -246,6 +246,19 @@ fn what_holds_more_than_fits_is_archived_before_it_is_replaced() {
     let world = short().bases("name", "abc", "abcdef").crm("name", "x").portal("name", "abcdef");
     let plan = check(&world, &["referral: name abcdef -> x (changed on the other side)"]);
     assert_eq!(archived(&plan), ["referral: name abcdef: held more than both sides can hold"]);
+}
+
+#[test]
+fn a_long_text_that_does_not_fit_is_told_before_and_while_it_is_cut() {
+    let long = short().with(|world| world.specs.groups[0].members[0].kind = Kind::LongText);
+    let mut world = long.base("name", "abc").crm("name", "abc").portal("name", "xyzab");
+    for _ in 0..2 {
+        let told = world.pass().problems;
+        let said = "name has 5 characters on the referral, and only its first 3 go to the opportunity.";
+        assert_eq!(told.iter().map(|it| it.sentence.as_str()).collect::<Vec<_>>(), [said]);
+    }
+    let mut world = world.portal("name", "xyz");
+    assert!(world.pass().problems.is_empty());
 }
 
 #[test]

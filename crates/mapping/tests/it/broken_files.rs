@@ -112,6 +112,23 @@ fn a_pointer_and_a_path_that_are_none_are_told() {
 }
 
 #[test]
+fn notes_that_are_records_of_their_own_are_told_to_be_unsupported() {
+    for place in ["ContentNote.Content", "Note.Body", "Opportunity.Notes.Body"] {
+        let file = format!("[fields.notes]\nsalesforce = \"{place}\"\n");
+        let said = format!("3:14 `{place}`: notes that are records of their own are not supported; notes go to");
+        told(&file, &[said.as_str()]);
+    }
+}
+
+#[test]
+fn a_team_takes_a_role_and_removes_nobody() {
+    told(
+        "[fields.team]\nrole = \"Sales Rep\"\nremove = true\n",
+        &["4:1 `remove` means nothing to the type `team`"],
+    );
+}
+
+#[test]
 fn an_injection_into_a_name_is_told() {
     told(
         "[names]\nsync = \"Sync__c FROM User\"\n",
