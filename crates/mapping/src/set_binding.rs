@@ -158,9 +158,8 @@ impl SetBinding {
     pub fn primary(&self, rows: &[Json]) -> Vec<ElementKey> {
         let flag = match &self.crm {
             SetSource::Children { primary_column: Some(column), .. } => column.as_str(),
-            SetSource::Children { primary_column: None, .. } => return Vec::new(),
             SetSource::ContactRoles => ROLE_PRIMARY,
-            SetSource::Team { .. } => return Vec::new(),
+            SetSource::Children { primary_column: None, .. } | SetSource::Team { .. } => return Vec::new(),
         };
         let marked = rows.iter().filter(|row| row.get(flag) == Some(&Json::Bool(true)));
         let mut keys: Vec<ElementKey> = marked.filter_map(|row| self.row_key(row)).collect();

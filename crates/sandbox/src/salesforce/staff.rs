@@ -50,14 +50,13 @@ impl Org {
             _ => Cell::Null,
         });
         let blank: Vec<Cell> = blank.collect();
-        let mut row = match known {
-            Some(row) => Row::clone(&row),
-            None => {
-                let id = self.new_id("005");
-                let mut row = Row { id, cells: blank };
-                row.set(system::ID, Cell::Id(id));
-                row
-            }
+        let mut row = if let Some(row) = known {
+            Row::clone(&row)
+        } else {
+            let id = self.new_id("005");
+            let mut row = Row { id, cells: blank };
+            row.set(system::ID, Cell::Id(id));
+            row
         };
         let id = row.id;
         for (at, cell) in writes {
