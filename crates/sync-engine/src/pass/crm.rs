@@ -113,10 +113,16 @@ impl Engine {
                 told = rides && answer.is_ok();
                 answer
             };
+            let mut unsettled = false;
             if let Ok(Applied { after: Some(after) }) = &answer {
                 expect = after.version.clone();
+                unsettled = after.crm().is_some_and(|facts| facts.unsettled);
             }
             attempt.heard(part, answer);
+            if unsettled {
+                // A person's save of this second would have the same stamp: the rest is planned when it is over.
+                attempt.leave();
+            }
         }
         if !told {
             item.round.reported = None;

@@ -77,11 +77,16 @@ impl Attempt {
             }
             Err(error) => {
                 self.unsent.add(part);
-                for part in std::mem::take(&mut self.parts) {
-                    self.unsent.add(part);
-                }
+                self.leave();
                 self.failure = Some(error);
             }
+        }
+    }
+
+    /// Leaves what is not sent yet to another pass.
+    pub(super) fn leave(&mut self) {
+        for part in std::mem::take(&mut self.parts) {
+            self.unsent.add(part);
         }
     }
 

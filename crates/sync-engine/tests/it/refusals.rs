@@ -60,6 +60,28 @@ async fn what_the_crm_refused_is_tried_again_by_itself_a_day_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_half_that_was_written_settles_before_the_other_is_sent() {
+    let world = World::linked().await;
+    world.crm.state().coarse = true;
+    world.portal.edit("ref1", "name", "New");
+    world.portal.edit("ref1", "notes", "new");
+    // The whole is refused without a name, and the halves are not.
+    world.crm.state().refuses.insert("notes".into(), false);
+    world.crm.before(Call::Write, |crm| crm.before(Call::Write, |crm| crm.state().refuses.clear()));
+    world.hear_referral("ref1").await;
+    world.settle(120).await;
+    let calls = world.crm.calls();
+    let writes: Vec<usize> =
+        (0..calls.len()).filter(|at| calls[*at].contains("name") || calls[*at].contains("notes")).collect();
+    assert_eq!(writes.len(), 3, "{calls:?}");
+    assert!(calls[writes[1]..writes[2]].iter().any(|call| call.starts_with("read")), "{calls:?}");
+    assert_eq!(
+        (world.crm.value("006", "name"), world.crm.value("006", "notes")),
+        ("New".into(), "new".into())
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_that_waits_for_somebody_blames_no_value_and_is_tried_again_by_itself() {
     let world = World::linked().await;
     world.crm.edit("006", "name", "New");
