@@ -48,12 +48,23 @@ fn coded(code: &FieldDescribe, value: Json) -> Result<Json, String> {
     })
 }
 
+/// The first column of a record that this org cannot hold as it is, with the clause that says why.
+pub(super) fn misfit<'f>(schema: &Schema, object: &str, columns: &'f Fields) -> Option<(&'f str, String)> {
+    let described = schema.object(object)?;
+    columns.iter().find_map(|(name, value)| {
+        let told = fits(described.field(name)?, object, value).err()?;
+        Some((name.as_str(), told))
+    })
+}
+
 /// Whether the field holds the value as it is.
 fn fits(field: &FieldDescribe, object: &str, value: &Json) -> Result<(), String> {
     let Json::String(text) = value else { return Ok(()) };
     let record = explain::record(object);
-    let is_text =
-        matches!(field.kind, FieldType::String | FieldType::Textarea | FieldType::Phone | FieldType::Url);
+    let is_text = matches!(
+        field.kind,
+        FieldType::String | FieldType::Textarea | FieldType::Phone | FieldType::Url | FieldType::Email
+    );
     let (most, has) = (field.length as usize, text.chars().count());
     if is_text && most > 0 && has > most {
         return Err(format!(

@@ -14,6 +14,8 @@ use sync_engine::SideError;
 use super::{
     Salesforce,
     columns::row_columns,
+    org_fit,
+    people::People,
     refusal,
     schema::{CONTACT, CONTACT_ROLE, Schema, object_name},
     steps::{Parent, Step, point},
@@ -35,6 +37,8 @@ pub(super) struct RowCase<'a> {
     /// The rows as last read.
     pub(super) rows: &'a [Row],
     pub(super) changes: &'a [(ElementKey, ElementChange)],
+    /// Contacts and users, if they were looked for already.
+    pub(super) people: Option<&'a People>,
 }
 
 impl Salesforce {
@@ -54,6 +58,7 @@ impl Salesforce {
             return Err(refusal::person(format!("the rows of {} cannot be read", case.set.field), group));
         }
         let contacts = self.contacts(case, &group, context).await?;
+        let start = steps.len();
         for (key, change) in case.changes {
             let row = case.rows.iter().find(|row| &row.key == key);
             match (change, row) {
@@ -81,7 +86,7 @@ impl Salesforce {
                 (ElementChange::Remove, None) => {}
             }
         }
-        Ok(())
+        measured(schema, &steps[start..], &group)
     }
 
     /// The field by which a row of a set points to its opportunity.
@@ -113,11 +118,33 @@ impl Salesforce {
             return Ok(found);
         }
         let account = match case.account {
-            Some(Parent::Is(account)) => Literal::from(account),
+            Some(Parent::Is(account)) => Some(account),
             // One that is yet to be made has no contacts.
             Some(Parent::MadeBy(_)) => return Ok(found),
-            None => Literal::null(),
+            None => None,
         };
+        let contacts = match case.people {
+            Some(people) => people.contacts(account, &wanted),
+            None => self.contacts_of(account, wanted, context).await?,
+        };
+        for (email, id) in contacts {
+            if let Some(other) = found.insert(email, id) {
+                let what = format!("several contacts of the account have the same e-mail: {other}, {id}");
+                return Err(refusal::person(what, group.to_vec()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The contacts of an account, or of none, with one of these e-mails.
+    async fn contacts_of(
+        &self,
+        account: Option<RecordId>,
+        wanted: Vec<&str>,
+        context: CallContext,
+    ) -> Result<Vec<(ElementKey, RecordId)>, SideError> {
+        let account = account.map_or_else(Literal::null, Literal::from);
+        let mut found = Vec::new();
         let select = Select::from(&object_name(CONTACT)).fields([&path("Email")]).filter(Condition::compare(
             &path("AccountId"),
             Op::Eq,
@@ -127,10 +154,7 @@ impl Salesforce {
             let page = self.client.query_all(context, &soql, MAX_CONTACTS).await;
             for contact in page.map_err(|error| refusal::of_error(&error))?.records {
                 let (Some(id), Some(email)) = (contact.id(), contact.text("Email")) else { continue };
-                if let Some(other) = found.insert(ElementKey(email.trim().to_lowercase()), id) {
-                    let what = format!("several contacts of the account have the same e-mail: {other}, {id}");
-                    return Err(refusal::person(what, group.to_vec()));
-                }
+                found.push((ElementKey(email.trim().to_lowercase()), id));
             }
         }
         Ok(found)
@@ -208,6 +232,20 @@ fn put_contact(
     }
     steps.push(Step::Insert { object: CONTACT_ROLE.to_owned(), fields: role, refers });
     Ok(())
+}
+
+/// What this org cannot hold of a row is told before anything is sent.
+fn measured(schema: &Schema, steps: &[Step], group: &[GroupId]) -> Result<(), SideError> {
+    let rows = steps.iter().filter_map(|step| match step {
+        Step::Update { object, fields, .. } | Step::Insert { object, fields, .. } => Some((object, fields)),
+        Step::Check { .. } | Step::Sign { .. } | Step::Delete { .. } => None,
+    });
+    let misfit = |(object, fields): (&String, &Fields)| {
+        let (column, told) = org_fit::misfit(schema, object, fields)?;
+        Some(refusal::unfit(object, column, told, group.first()?))
+    };
+    let mut misfits = rows.filter_map(misfit);
+    misfits.next().map_or(Ok(()), Err)
 }
 
 fn object_of(set: &SetBinding) -> String {
