@@ -115,7 +115,8 @@ fn a_pointer_and_a_path_that_are_none_are_told() {
 fn notes_that_are_records_of_their_own_are_told_to_be_unsupported() {
     for place in ["ContentNote.Content", "Note.Body", "Opportunity.Notes.Body"] {
         let file = format!("[fields.notes]\nsalesforce = \"{place}\"\n");
-        let said = format!("3:14 `{place}`: notes that are records of their own are not supported; notes go to");
+        let said =
+            format!("3:14 `{place}`: notes that are records of their own are not supported; notes go to");
         told(&file, &[said.as_str()]);
     }
 }
