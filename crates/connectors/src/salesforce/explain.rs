@@ -97,6 +97,11 @@ pub(super) fn waits_for(refusal: &Refusal, object: &str) -> Option<WaitsFor> {
     }
 }
 
+/// Whether it is about one record, and not about the org or the user as a whole.
+pub(super) fn is_of_one_record(meaning: Meaning) -> bool {
+    matches!(meaning, Meaning::ApprovalLock | Meaning::NoAccess | Meaning::Owner)
+}
+
 /// Why a new record was refused where no field of it is named.
 pub(super) fn not_made(refusal: &Refusal, object: &str) -> WaitsFor {
     let next_step = match refusal.meaning() {

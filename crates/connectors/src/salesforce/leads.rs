@@ -168,9 +168,10 @@ impl Salesforce {
     }
 }
 
-/// A refused write, with the fields that the platform names.
+/// A refused write, with the fields that the platform names. A lead that was converted meanwhile is looked at again, so
+/// that its opportunity is not made a second time.
 fn refused(leads: &Leads, error: &salesforce::Error) -> SideError {
-    let mut side = refusal::of_error(error);
+    let mut side = refusal::of_record(error);
     for named in error.fields() {
         let is = |column: &mapping::ApiName| column.as_str().eq_ignore_ascii_case(named);
         let fields = leads.fields.iter().filter(|field| is(&field.column));

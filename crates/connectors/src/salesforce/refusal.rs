@@ -26,20 +26,20 @@ pub(super) fn of_error(error: &Error) -> SideError {
     }
 }
 
-/// A refused write of a record of `object`.
-pub(super) fn of_write(mapping: &Mapping, object: &str, error: &Error) -> SideError {
+/// A refused write of a record: one that is gone, or a lead that was converted, is not what was read.
+pub(super) fn of_record(error: &Error) -> SideError {
     let mut side = of_error(error);
-    let meaning = error.refusal().map(Refusal::meaning);
-    // A converted lead is read again, and followed to its opportunity.
-    if error.refusal().is_some_and(Refusal::is_gone) || meaning == Some(Meaning::ConvertedLead) {
+    let moved = |refused: &Refusal| refused.is_gone() || refused.meaning() == Meaning::ConvertedLead;
+    if error.refusal().is_some_and(moved) {
         side.class = RetryClass::Changed;
     }
-    side.waits_for = error.refusal().and_then(|refused| explain::waits_for(refused, object)).map(Box::new);
-    if side.waits_for.is_some() {
-        // Nothing else of the record would be taken either: no value is left out, and it is looked at again.
-        side.class = RetryClass::Person;
-        return side;
-    }
+    side
+}
+
+/// A refused write of a record of `object`.
+pub(super) fn of_write(mapping: &Mapping, object: &str, error: &Error) -> SideError {
+    let mut side = of_record(error);
+    let meaning = error.refusal().map(Refusal::meaning);
     if meaning == Some(Meaning::Currency) && object == OPPORTUNITY {
         side.groups.extend(group_of_column(mapping, object, CURRENCY));
     }
@@ -49,6 +49,13 @@ pub(super) fn of_write(mapping: &Mapping, object: &str, error: &Error) -> SideEr
         {
             side.groups.push(group);
         }
+    }
+    // A right that is missing for one field of ours is that field's trouble.
+    let waits_for = error.refusal().filter(|_| side.groups.is_empty());
+    side.waits_for = waits_for.and_then(|refused| explain::waits_for(refused, object)).map(Box::new);
+    if side.waits_for.is_some() {
+        // Nothing else of the record would be taken either: no value is left out, and it is looked at again.
+        side.class = RetryClass::Person;
     }
     side
 }

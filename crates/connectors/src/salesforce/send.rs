@@ -16,6 +16,7 @@ use sync_engine::{Applied, SideError};
 use super::{
     ConditionalWrites, Salesforce,
     apply::{Answer, Unit},
+    explain,
     observe::id_path,
     refusal,
     schema::{ACCOUNT, OPPORTUNITY, object_name},
@@ -124,7 +125,7 @@ impl Salesforce {
                 ..error
             };
             let answer = answer.map_err(|error| whole(refusal::of_error(&error)))?;
-            if let Some((step, refused)) = first_refusal(steps, &answer.parts) {
+            if let Some((step, refused)) = first_refusal(steps, &answer.parts).filter(by_itself) {
                 let error = Error::from(refused);
                 return match unit.without_report(&error).filter(|_| start == 0) {
                     Some(unit) => Box::pin(self.send_together(unit, context)).await,
@@ -137,6 +138,9 @@ impl Salesforce {
                 let mut error = refusal::of_error(&refused.into());
                 error.class = RetryClass::LATER;
                 return Err(whole(error));
+            }
+            if let Some((_, halted)) = first_refusal(steps, &answer.parts) {
+                return Err(whole(refusal::of_error(&halted.into())));
             }
             let found = self.read_back(&answer, &back, context).await;
             after = self.after(&unit.record, unit.id, &schema, &found);
@@ -184,24 +188,41 @@ impl Salesforce {
         context: CallContext,
     ) -> SideError {
         let mut side = refusal::of_write(&self.mapping, step.object(), error);
+        let meaning = error.refusal().map(Refusal::meaning);
+        // An opportunity that is there does not wait for the account, or for a row, that may not be written: only what
+        // lives there is left out.
+        let lives_there = refusal::group_of_object(&self.mapping, step.object());
+        if opportunity.is_some()
+            && step.object() != OPPORTUNITY
+            && !lives_there.is_empty()
+            && meaning.is_some_and(explain::is_of_one_record)
+            && let Some(waits) = side.waits_for.take()
+        {
+            side.told = waits.sentence;
+        }
+        // There is nothing to be looked at again where nothing was.
+        if matches!(step, Step::Insert { .. }) && meaning == Some(Meaning::NotFound) {
+            side.class = RetryClass::Person;
+        }
         // A new account is no value of the deal: without it there is no deal.
         let is_birth = opportunity.is_none() && step.object() == ACCOUNT;
         if side.groups.is_empty() && side.waits_for.is_none() && !is_birth {
-            side.groups.extend(refusal::group_of_object(&self.mapping, step.object()));
+            side.groups.extend(lives_there);
         }
-        // Somebody else made the row meanwhile: it is read, and planned again. Unless it is another deal's.
+        // Somebody else made the row meanwhile: it is read, and planned again. Unless it is another deal's, or hidden.
         if let (Step::Insert { object, .. }, Some(opportunity)) = (step, opportunity)
-            && error.refusal().map(Refusal::meaning) == Some(Meaning::UniqueValue)
+            && meaning == Some(Meaning::UniqueValue)
             && let Some(parent) = self.parent_field(object)
-            && !self.is_anothers(object, &parent, opportunity, error, context).await
+            && self.may_be_ours(object, &parent, opportunity, error, context).await
         {
             side.class = RetryClass::Changed;
         }
         side
     }
 
-    /// Whether the record that holds the unique value certainly hangs on another opportunity.
-    async fn is_anothers(
+    /// Whether the record that holds the unique value hangs on this opportunity, as far as it can be told now. One that
+    /// we may not see does not: its opportunity is seen.
+    async fn may_be_ours(
         &self,
         object: &str,
         parent: &FieldPath,
@@ -210,9 +231,13 @@ impl Salesforce {
         context: CallContext,
     ) -> bool {
         let Some(holder) = error.duplicate_of() else { return false };
-        let read = self.client.get(context, &object_name(object), holder, std::slice::from_ref(parent)).await;
-        let held = read.ok().and_then(|read| read.record.text(parent.as_str())?.parse::<RecordId>().ok());
-        held.is_some_and(|held| held != opportunity)
+        match self.client.get(context, &object_name(object), holder, std::slice::from_ref(parent)).await {
+            Ok(read) => {
+                let held = read.record.text(parent.as_str()).and_then(|id| id.parse::<RecordId>().ok());
+                held == Some(opportunity)
+            }
+            Err(error) => error.class() != RetryClass::Person,
+        }
     }
 
     /// A value of these looks like a reference, or the org keeps to no precondition inside another call: each goes in a
@@ -265,9 +290,12 @@ fn end_of_call(steps: &[Step], start: usize) -> usize {
     if steps.get(end).is_some_and(Step::refers) { end - 1 } else { end }
 }
 
-/// The step that failed by itself; the others only fell with it.
+/// The step that failed by itself, else the first that fell with something else.
 fn first_refusal<'s>(steps: &'s [Step], parts: &[Subresponse]) -> Option<(&'s Step, Refusal)> {
-    let refused = steps.iter().zip(parts).filter_map(|(step, part)| Some((step, part.outcome().err()?)));
-    let mut by_itself = refused.filter(|(_, refused)| !refused.is_bystander());
-    by_itself.next()
+    let refused = || steps.iter().zip(parts).filter_map(|(step, part)| Some((step, part.outcome().err()?)));
+    refused().find(by_itself).or_else(|| refused().next())
+}
+
+fn by_itself((_, refused): &(&Step, Refusal)) -> bool {
+    !refused.is_bystander()
 }

@@ -84,6 +84,20 @@ async fn a_converted_lead_tells_its_opportunity_where_it_came_from() {
 }
 
 #[tokio::test]
+async fn a_lead_that_was_converted_since_it_was_found_is_looked_at_again_and_not_written() {
+    let desk = desk();
+    let made = desk.side.write_lead(&new(&[("company", "Contoso AG")]), scope()).await.unwrap();
+    desk.pass(5);
+    desk.act("convert", &json!({ "id": made.record.as_str() }));
+    let read = desk.side.lead(&REFERRAL.into(), scope()).await.unwrap().unwrap();
+    // Its stamp says nothing: conversion in the same second, or a platform that looks at the lock first.
+    let late = LeadWrite { record: Some((read.record, read.stamp)), ..new(&[("phone", "+41 2")]) };
+    let error = desk.side.write_lead(&late, scope()).await.unwrap_err();
+    assert!(error.what.contains("CANNOT_UPDATE_CONVERTED_LEAD"), "{error}");
+    assert_eq!((error.class, error.certainly_not_done), (RetryClass::Changed, true));
+}
+
+#[tokio::test]
 async fn without_a_unique_column_no_lead_is_made_and_without_leads_nothing_is_asked() {
     let desk = desk();
     desk.knobs(&json!({ "identifier_unique": false }));
