@@ -300,6 +300,7 @@ impl Engine {
             now: self.now(),
             lease_until: self.in_(self.parts.settings.lease),
             most: self.parts.settings.batch,
+            most_of_backlog: self.parts.settings.first_load_batch,
         };
         self.parts.store.claim(&request).await
     }

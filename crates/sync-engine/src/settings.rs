@@ -41,6 +41,8 @@ pub struct EngineSettings {
     pub workers: usize,
     /// Most deals in one batch.
     pub batch: usize,
+    /// Most deals in one batch while only backlog is due: the first load. One call of the CRM makes so many.
+    pub first_load_batch: usize,
     /// Most referrals written at once within a batch.
     pub portal_concurrency: usize,
     /// How long a claim lasts.
@@ -71,6 +73,7 @@ impl Default for EngineSettings {
             owner: "cosell".to_owned(),
             workers: 2,
             batch: 24,
+            first_load_batch: 75,
             portal_concurrency: 8,
             lease: Duration::from_secs(90),
             deadline: Duration::from_secs(20),

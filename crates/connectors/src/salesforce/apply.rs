@@ -190,6 +190,7 @@ impl Salesforce {
                 person: known.person,
                 rows,
                 changes,
+                people: None,
             };
             self.row_steps(&schema, &case, context, &mut steps).await?;
         }

@@ -5,7 +5,7 @@
 //!   `siblings` lets writes under one account take turns.
 //! - `births` makes opportunities of referrals, many at once: `first_look` finds what decides about them, `accounts`
 //!   their accounts, `waves` lets what shares a new record go one after the other, and `newborn` makes all that
-//!   belongs to each in a graph of its own.
+//!   belongs to each in a graph of its own; `people` finds the contacts and users that they may want.
 //! - `org_fit` asks the descriptions what this org can hold; `refusal` classes what it refuses, `explain` says it to
 //!   people.
 //! - `team` reads the owner and the team, and adds people to it.
@@ -34,6 +34,7 @@ mod memory;
 mod newborn;
 mod observe;
 mod org_fit;
+mod people;
 mod refusal;
 mod rows;
 mod schema;

@@ -13,6 +13,7 @@ use sync_engine::SideError;
 use super::{
     Salesforce,
     accounts::Account,
+    people::People,
     rows::RowCase,
     schema::{ACCOUNT, OPPORTUNITY, Schema},
     send::try_lock_again,
@@ -108,6 +109,7 @@ impl Salesforce {
         &self,
         schema: &Schema,
         unborn: &Unborn<'_>,
+        people: &People,
         context: CallContext,
     ) -> Result<Family, SideError> {
         let mut steps = Vec::new();
@@ -139,6 +141,7 @@ impl Salesforce {
                 person: false,
                 rows: &[],
                 changes,
+                people: Some(people),
             };
             self.row_steps(schema, &case, context, &mut steps).await?;
         }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deal_model::{ElementChange, ElementKey, Observed};
 use mapping::{SetBinding, SetSource};
 use salesforce::{
-    CallContext, Fields, RecordId,
+    CallContext, Fields, Record, RecordId,
     soql::{Condition, Op, Select},
 };
 use serde_json::{Value as Json, json};
@@ -92,7 +92,10 @@ impl Salesforce {
             let what = format!("{TEAM_MEMBER}.{access} may not be written, so nobody is added to the team");
             return Err(refusal::person(what, group.into_iter().collect()));
         }
-        let users = self.users(&wanted, context).await?;
+        let users = match case.people {
+            Some(people) => people.users.clone(),
+            None => self.users(&wanted, context).await?,
+        };
         let there = match case.opportunity {
             Parent::Is(opportunity) => self.members(opportunity, &users, context).await?,
             // One that is yet to be made has no team.
@@ -121,19 +124,12 @@ impl Salesforce {
         wanted: &[&ElementKey],
         context: CallContext,
     ) -> Result<BTreeMap<ElementKey, Option<RecordId>>, SideError> {
-        let active = Condition::compare(&path("IsActive"), Op::Eq, true);
-        let people = Condition::compare(&path("UserType"), Op::Eq, PEOPLE);
-        let select = Select::from(&object_name(USER)).fields([&path("Email")]).filter(active.and(people));
-        let mut users: BTreeMap<ElementKey, Option<RecordId>> = BTreeMap::new();
-        for soql in select.split(&path("Email"), wanted.iter().map(|key| key.0.as_str())) {
+        let mut found = Vec::new();
+        for soql in active_people().split(&path("Email"), wanted.iter().map(|key| key.0.as_str())) {
             let page = self.client.query_all(context, &soql, MAX_USERS).await;
-            for user in page.map_err(|error| refusal::of_error(&error))?.records {
-                let (Some(id), Some(email)) = (user.id(), user.text("Email")) else { continue };
-                let same = users.entry(ElementKey(email.trim().to_lowercase()));
-                same.and_modify(|several| *several = None).or_insert(Some(id));
-            }
+            found.extend(page.map_err(|error| refusal::of_error(&error))?.records);
         }
-        Ok(users)
+        Ok(one_of_each(found))
     }
 
     /// Of these users, those who are in the team now.
@@ -153,4 +149,22 @@ impl Salesforce {
         }
         Ok(there)
     }
+}
+
+/// The active users who are people.
+pub(super) fn active_people() -> Select {
+    let active = Condition::compare(&path("IsActive"), Op::Eq, true);
+    let people = Condition::compare(&path("UserType"), Op::Eq, PEOPLE);
+    Select::from(&object_name(USER)).fields([&path("Email")]).filter(active.and(people))
+}
+
+/// The one user of each e-mail; none where there are several.
+pub(super) fn one_of_each(users: impl IntoIterator<Item = Record>) -> BTreeMap<ElementKey, Option<RecordId>> {
+    let mut one: BTreeMap<ElementKey, Option<RecordId>> = BTreeMap::new();
+    for user in users {
+        let (Some(id), Some(email)) = (user.id(), user.text("Email")) else { continue };
+        let same = one.entry(ElementKey(email.trim().to_lowercase()));
+        same.and_modify(|several| *several = None).or_insert(Some(id));
+    }
+    one
 }

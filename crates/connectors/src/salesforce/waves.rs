@@ -50,16 +50,25 @@ impl Salesforce {
         while !waiting.is_empty() {
             let mut taken: BTreeSet<Shared> = BTreeSet::new();
             let (mut wave, mut families, mut later) = (Vec::new(), Vec::new(), Vec::new());
-            for mut unborn in waiting {
-                if let Some(made) = self.new_account(&unborn).and_then(|key| accounts.get(&key)) {
+            for unborn in &mut waiting {
+                if let Some(made) = self.new_account(unborn).and_then(|key| accounts.get(&key)) {
                     unborn.account = Account::Found(*made);
                 }
+            }
+            let people = match self.people(schema, &waiting, context).await {
+                Ok(people) => people,
+                Err(error) => {
+                    answers.extend(waiting.into_iter().map(|each| (each, Err(Unmade::Unfit(error.clone())))));
+                    return answers;
+                }
+            };
+            for unborn in waiting {
                 let shared = self.shared(&unborn);
                 if shared.iter().any(|each| taken.contains(each) && !there.contains(each)) {
                     later.push(unborn);
                     continue;
                 }
-                match self.family(schema, &unborn, context).await {
+                match self.family(schema, &unborn, &people, context).await {
                     Ok(family) => {
                         taken.extend(shared);
                         families.push(family);

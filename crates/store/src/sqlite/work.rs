@@ -37,14 +37,16 @@ pub(super) fn claim(sql: &Connection, request: &ClaimRequest) -> Outcome<Vec<Cla
     let most = request.most.min(MOST_ROWS);
     wake(sql, request.now)?;
     let mut now = ready(sql, WorkLane::Now, most)?;
-    let mut background = ready(sql, WorkLane::Background, most)?;
+    // What is left of a first load waits for nobody, and nobody for it.
+    let most_of_both = if now.is_empty() { most.max(request.most_of_backlog.min(MOST_ROWS)) } else { most };
+    let mut background = ready(sql, WorkLane::Background, most_of_both)?;
     if now.is_empty() && background.is_empty() {
         // Nothing was changed, so an idle look costs no write to the disk.
         return Ok(Vec::new());
     }
     let reserved = background_share(sql, most)?.min(background.len());
     now.truncate(most - reserved);
-    background.truncate(most - now.len());
+    background.truncate(most_of_both - now.len());
 
     let rows: Vec<ReadyRow> = now.into_iter().chain(background).collect();
     let first = leases::draw_numbers(sql, rows.len() as u64)?;

@@ -80,9 +80,19 @@ pub(crate) async fn put(store: &dyn Store, marks: &[Mark]) -> usize {
 
 /// Claims for `owner` at `second`, for a minute.
 pub(crate) async fn claim(store: &dyn Store, owner: &str, second: i64, most: usize) -> Vec<Claim> {
-    let request =
-        ClaimRequest { owner: owner.to_owned(), now: at(second), lease_until: at(second + 60), most };
-    store.claim(&request).await.unwrap()
+    claim_backlog(store, owner, second, most, most).await
+}
+
+/// The same, and up to `most_of_backlog` when nothing is urgent.
+pub(crate) async fn claim_backlog(
+    store: &dyn Store,
+    owner: &str,
+    second: i64,
+    most: usize,
+    most_of_backlog: usize,
+) -> Vec<Claim> {
+    let (owner, now, lease_until) = (owner.to_owned(), at(second), at(second + 60));
+    store.claim(&ClaimRequest { owner, now, lease_until, most, most_of_backlog }).await.unwrap()
 }
 
 /// Claims the one row that is due.

@@ -152,6 +152,8 @@ pub struct ClaimRequest {
     /// Most rows of both lanes together. The *now* lane gets up to 80 %, *background* never less than 20 %, and
     /// either takes what the other leaves.
     pub most: usize,
+    /// Most rows when nothing of the *now* lane is ready, if that is more: a first load goes in few calls.
+    pub most_of_backlog: usize,
 }
 
 /// What becomes of the work row at a commit.

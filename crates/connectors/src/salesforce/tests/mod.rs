@@ -13,4 +13,5 @@ mod reading;
 mod refusals;
 mod sources;
 mod team;
+mod together;
 mod writing;

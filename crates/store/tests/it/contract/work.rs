@@ -4,7 +4,7 @@ use deal_model::Side;
 use sync_engine::{Disposition, Hints, Mark, Store, StoreError, WorkLane};
 
 use super::on_every_store;
-use crate::ground::{at, claim, claim_one, claimed_deal, ending, mark, opportunity, put};
+use crate::ground::{at, claim, claim_backlog, claim_one, claimed_deal, ending, mark, opportunity, put};
 
 on_every_store![
     only_due_rows_are_claimed,
@@ -14,6 +14,7 @@ on_every_store![
     the_now_lane_gets_four_fifths,
     either_lane_takes_what_the_other_leaves,
     claims_of_one_row_serve_the_background_lane_too,
+    a_backlog_goes_in_larger_claims_until_something_is_urgent,
     rows_that_wait_do_not_stand_before_rows_that_are_due,
     the_next_due_of_a_leased_row_is_the_end_of_its_lease,
     a_generation_that_was_not_claimed_survives,
@@ -90,6 +91,18 @@ async fn claims_of_one_row_serve_the_background_lane_too(store: &dyn Store) {
         background += lanes(store, 1).await.1;
     }
     assert_eq!(background, 2, "one in five");
+}
+
+async fn a_backlog_goes_in_larger_claims_until_something_is_urgent(store: &dyn Store) {
+    for id in 0..30 {
+        put(store, &[lane(id, WorkLane::Background, 0)]).await;
+    }
+    assert_eq!(claim_backlog(store, "worker", 9, 4, 10).await.len(), 10);
+    put(store, &[lane(0, WorkLane::Now, 9)]).await;
+    let claims = claim_backlog(store, "worker", 9, 4, 10).await;
+    assert_eq!(claims.len(), 4);
+    assert!(claims.iter().any(|claim| claim.lane == WorkLane::Now), "{claims:?}");
+    assert_eq!(claim_backlog(store, "worker", 9, 4, 0).await.len(), 4, "never fewer than an ordinary claim");
 }
 
 async fn rows_that_wait_do_not_stand_before_rows_that_are_due(store: &dyn Store) {
