@@ -190,7 +190,6 @@ impl Org {
                      admin these details. {message}"
                 ),
             ),
-            FailureKind::Apex => Fault::bad("APEX_ERROR", format!("{name}: {message}")),
         })
     }
 

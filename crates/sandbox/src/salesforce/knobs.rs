@@ -120,12 +120,11 @@ pub(crate) struct DuplicateRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FailureKind {
-    /// An Apex trigger throws: `CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY`.
+    /// An Apex trigger throws: `CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY`. The reference also names `APEX_ERROR` texts, but
+    /// Salesforce's list of codes has no such code.
     Trigger,
     /// A record-triggered flow fails: `CANNOT_EXECUTE_FLOW_TRIGGER`.
     Flow,
-    /// An uncaught Apex exception: `APEX_ERROR`.
-    Apex,
 }
 
 /// A trigger or flow that refuses saves with a text of the customer's.

@@ -28,10 +28,6 @@ fn s2_3_the_customers_own_code_refuses_with_the_customers_text() {
             .patch(DEAL, rename.clone())
             .refused(400, "CANNOT_EXECUTE_FLOW_TRIGGER")
             .holds("/0/message", "Ask Noa first"),
-        rule("Apex that nobody caught")
-            .then_knobs(failure("apex", &json!({})))
-            .patch(DEAL, rename.clone())
-            .refused(400, "APEX_ERROR"),
         rule("only where its field is written")
             .then_knobs(failure("trigger", &json!({"field": "Amount"})))
             .patch(DEAL, rename.clone())
