@@ -24,6 +24,8 @@ fn reserved(word: &str) -> bool {
 pub(super) struct Parser {
     tokens: Vec<Spanned>,
     pub(super) next: usize,
+    /// The query being read is a semi-join's inner one, which cannot hold another.
+    joined: bool,
 }
 
 /// Reads one query.
@@ -34,7 +36,7 @@ pub(crate) fn parse(text: &str) -> Result<Query, Bad> {
             message: format!("SOQL statements cannot be longer than {MAX_QUERY} characters."),
         });
     }
-    let mut parser = Parser { tokens: tokens(text)?, next: 0 };
+    let mut parser = Parser { tokens: tokens(text)?, next: 0, joined: false };
     let query = parser.query(false)?;
     match parser.peek() {
         Token::End => Ok(query),
@@ -381,7 +383,13 @@ impl Parser {
     fn list(&mut self, path: Path, op: ListOp) -> Result<Expr, Bad> {
         self.need_symbol("(")?;
         if self.is_word("SELECT") && matches!(op, ListOp::In | ListOp::NotIn) {
+            if self.joined {
+                let message = "Nesting of semi join sub-selects is not supported".to_owned();
+                return Err(Bad { at: self.at(), message });
+            }
+            self.joined = true;
             let query = self.query(true)?;
+            self.joined = false;
             self.need_symbol(")")?;
             return Ok(Expr::Semi { path, negated: op == ListOp::NotIn, query: Box::new(query) });
         }

@@ -120,6 +120,11 @@ fn s2_8_mistakes_in_groups_joins_and_scopes_are_refused_with_their_place() {
             "MALFORMED_QUERY",
             "not allowed in a semi join",
         ),
+        (
+            "SELECT Id FROM Opportunity WHERE AccountId IN (SELECT Id FROM Account WHERE OwnerId IN (SELECT Id FROM User))",
+            "MALFORMED_QUERY",
+            "Nesting of semi join",
+        ),
         ("SELECT Id FROM Opportunity WHERE Amount > XXX5", "INVALID_FIELD", "currency XXX is not active"),
         ("SELECT Id FROM Opportunity FOR UPDATE", "MALFORMED_QUERY", "unexpected token: 'UPDATE'"),
         ("SELECT FIELDS(ALL) FROM Opportunity", "MALFORMED_QUERY", "at most 200"),
@@ -131,6 +136,23 @@ fn s2_8_mistakes_in_groups_joins_and_scopes_are_refused_with_their_place() {
     }
     let reply = desk.query("SELECT Id\nFROM Opportunity\nWHERE Nome = 'x'");
     assert!(reply.message().contains("ERROR at Row:3:Column:7"), "{}", reply.message());
+}
+
+#[test]
+fn s2_8_no_nesting_uses_up_the_stack() {
+    let desk = Desk::new();
+    for (opens, closes) in
+        [("AccountId IN (SELECT Id FROM Account WHERE ", ")"), ("(", ")"), ("NOT ", ""), ("NOT (", ")")]
+    {
+        let many = 90_000 / (opens.len() + closes.len());
+        let text = format!(
+            "SELECT Id FROM Opportunity WHERE {}Name = 'a'{}",
+            opens.repeat(many),
+            closes.repeat(many)
+        );
+        let job = desk.call("POST", "/jobs/query", &json!({"operation": "query", "query": text}));
+        assert_eq!((job.status, job.code()), (400, "MALFORMED_QUERY"), "{opens}");
+    }
 }
 
 #[test]
