@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::id::Id;
 
-/// Cursors kept at once; the oldest goes first.
+/// Cursors kept at once, and records in all of them; the oldest goes first, the newest stays whatever it holds.
 const MAX_CURSORS: usize = 500;
+const MAX_RECORDS: usize = 1_000_000;
 /// How long a cursor lives.
 const LIFE_HOURS: i64 = 48;
 
@@ -85,8 +86,9 @@ impl Cursors {
         }
         let page = records.iter().take(fits).cloned().collect();
         self.open.push_back(Cursor { id, user, opened: now, size, records });
-        if self.open.len() > MAX_CURSORS {
-            self.open.pop_front();
+        let mut held: usize = self.open.iter().map(|cursor| cursor.records.len()).sum();
+        while self.open.len() > MAX_CURSORS || (held > MAX_RECORDS && self.open.len() > 1) {
+            held -= self.open.pop_front().map_or(0, |cursor| cursor.records.len());
         }
         Page { total, records: page, next: Some(format!("{id}-{fits}")) }
     }
@@ -105,5 +107,34 @@ impl Cursors {
         let records: Vec<Value> = rest.iter().take(cursor.size.fits(rest)).cloned().collect();
         let reached = offset + records.len();
         Some(Page { total, records, next: (reached < total).then(|| format!("{id}-{reached}")) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s2_8_what_is_never_paged_to_its_end_is_given_up_oldest_first() {
+        let user = Id::new("005", [b'0'; 2], 1);
+        let open = |cursors: &mut Cursors, number: u64, records: usize| {
+            let id = Id::new("01g", [b'0'; 2], number);
+            let records = vec![Value::Null; records];
+            cursors.first(id, user, Timestamp::UNIX_EPOCH, records, Size::Records(1)).next.unwrap()
+        };
+        let lives =
+            |cursors: &Cursors, locator: &str| cursors.next(locator, user, Timestamp::UNIX_EPOCH).is_some();
+        let mut cursors = Cursors::default();
+        let first = open(&mut cursors, 1, MAX_RECORDS / 2);
+        let second = open(&mut cursors, 2, MAX_RECORDS / 2);
+        assert!(lives(&cursors, &first) && lives(&cursors, &second));
+        let third = open(&mut cursors, 3, 2);
+        assert!(!lives(&cursors, &first) && lives(&cursors, &second) && lives(&cursors, &third));
+        let huge = open(&mut cursors, 4, MAX_RECORDS + 1);
+        assert!(lives(&cursors, &huge) && !lives(&cursors, &third));
+        for number in 0..500 {
+            open(&mut cursors, 10 + number, 2);
+        }
+        assert_eq!(cursors.open.len(), MAX_CURSORS);
     }
 }

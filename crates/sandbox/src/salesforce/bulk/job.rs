@@ -90,6 +90,19 @@ impl Job {
         matches!(self.work, Work::Query { .. })
     }
 
+    /// About how many bytes of uploads and results it holds.
+    pub(super) fn weight(&self) -> usize {
+        /// A cell's text with what is around it.
+        const CELL_BYTES: usize = 32;
+        match &self.work {
+            Work::Query { result, .. } => result.rows.len() * result.header.len() * CELL_BYTES,
+            Work::Ingest { upload, outcome, .. } => {
+                let rows = outcome.done.len() + outcome.failed.len() + outcome.untouched.len();
+                upload.as_ref().map_or(0, Bytes::len) + rows * outcome.header.len() * CELL_BYTES
+            }
+        }
+    }
+
     /// Rows done and failed.
     pub(super) fn counts(&self) -> (usize, usize) {
         match &self.work {

@@ -25,13 +25,28 @@ use super::{
 };
 use crate::exchange;
 
-/// Jobs kept at once; the oldest goes first.
+/// Jobs kept at once, and bytes of uploads and results in all of them; the oldest goes first.
 const MAX_JOBS: usize = 2_000;
+const MAX_HELD_BYTES: usize = 1 << 30;
 
 /// The org's jobs, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     all: Vec<Job>,
+}
+
+impl Jobs {
+    /// Gives up the oldest jobs until there is room for another with `more` bytes among `most`.
+    fn make_room(&mut self, more: usize, most: usize) {
+        let mut held = self.all.iter().map(Job::weight).sum::<usize>().saturating_add(more);
+        let heavy = self.all.iter().take_while(|job| {
+            let too_much = held > most;
+            held = held.saturating_sub(job.weight());
+            too_much
+        });
+        let gone = heavy.count().max((self.all.len() + 1).saturating_sub(MAX_JOBS));
+        self.all.drain(..gone);
+    }
 }
 
 /// What creates a job.
@@ -89,6 +104,7 @@ impl Org {
             _ => return Err(Fault::not_found()),
         };
         let queries = kind == "query";
+        self.jobs.make_room(request.body().len(), MAX_HELD_BYTES);
         let method = request.method();
         let wrong = |allowed: &str| Err(Fault::method(method.as_str(), allowed));
         if rest.is_empty() {
@@ -175,9 +191,6 @@ impl Org {
         }
         let body = job.brief();
         self.jobs.all.push(job);
-        if self.jobs.all.len() > MAX_JOBS {
-            self.jobs.all.remove(0);
-        }
         Ok(told(&body))
     }
 
@@ -331,5 +344,45 @@ impl Org {
         let header: Vec<String> =
             first.iter().map(|name| (*name).to_owned()).chain(outcome.header.iter().cloned()).collect();
         Ok(table(job.dialect.write(&header, rows.iter().map(Vec::as_slice))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{super::org::Role, *};
+
+    #[test]
+    fn s3_the_oldest_jobs_are_given_up_for_the_bytes_of_new_ones() {
+        let job = |number: u64, bytes: usize| Job {
+            id: Id::new("750", [b'0'; 2], number),
+            user: Id::new("005", [b'0'; 2], 1),
+            role: Role::Seller,
+            version: 66,
+            object: "Account",
+            work: Work::Ingest {
+                operation: Operation::Insert,
+                key: None,
+                upload: Some(Bytes::from(vec![b'x'; bytes])),
+                outcome: Outcome::default(),
+            },
+            dialect: Dialect { delimiter: Delimiter::default(), ending: LineEnding::default() },
+            created: Timestamp::UNIX_EPOCH,
+            moved: Timestamp::UNIX_EPOCH,
+            state: State::Open,
+            due: None,
+            error: None,
+        };
+        let mut jobs = Jobs { all: vec![job(1, 40), job(2, 40), job(3, 10)] };
+        jobs.make_room(10, 100);
+        assert_eq!(jobs.all.len(), 3, "all of it fits");
+        jobs.make_room(11, 100);
+        assert_eq!(jobs.all.first().unwrap().id, Id::new("750", [b'0'; 2], 2));
+        jobs.make_room(200, 100);
+        assert!(jobs.all.is_empty());
+        jobs.all.extend((0..MAX_JOBS as u64).map(|number| job(number, 0)));
+        jobs.make_room(0, 100);
+        assert_eq!(jobs.all.len(), MAX_JOBS - 1, "room for one more");
     }
 }

@@ -24,8 +24,9 @@ use crate::{
     },
 };
 
-/// Jobs kept; the oldest goes first.
+/// Jobs kept, and unzipped bytes in all of them; the oldest goes first.
 const MAX_JOBS: usize = 200;
+const MAX_HELD_BYTES: usize = 2 * 600 * 1024 * 1024;
 /// How long a validated package can be deployed without another check.
 const QUICK_DAYS: i64 = 10;
 
@@ -88,6 +89,7 @@ struct Job {
     id: Id,
     by: Id,
     options: Options,
+    /// Let go when nothing can be deployed from it any more.
     package: std::sync::Arc<Result<Package, Problem>>,
     validated: Option<Id>,
     status: Status,
@@ -101,6 +103,16 @@ struct Job {
 #[derive(Debug, Default)]
 pub(crate) struct Deploys {
     all: Vec<Job>,
+}
+
+impl Deploys {
+    /// Gives up the oldest jobs while there are too many, or hold more than `most` bytes; the newest stays.
+    fn shed(&mut self, most: usize) {
+        let mut held: usize = self.all.iter().map(Job::weight).sum();
+        while self.all.len() > MAX_JOBS || (held > most && self.all.len() > 1) {
+            held -= self.all.remove(0).weight();
+        }
+    }
 }
 
 impl Org {
@@ -210,9 +222,7 @@ impl Org {
         };
         let answer = Answer::with(StatusCode::CREATED, job.json(Status::Pending, false));
         self.deploys.all.push(job);
-        if self.deploys.all.len() > MAX_JOBS {
-            self.deploys.all.remove(0);
-        }
+        self.deploys.shed(MAX_HELD_BYTES);
         Ok(answer)
     }
 
@@ -267,6 +277,9 @@ impl Org {
             if let Some(job) = self.deploys.all.get_mut(at) {
                 (job.done, job.problems, job.status) = (done, problems, status);
                 job.completed = Some(now);
+                if !job.options.check_only || status != Status::Succeeded {
+                    job.package = std::sync::Arc::new(Ok(Package::default()));
+                }
             }
         }
     }
@@ -285,6 +298,11 @@ fn order_of(body: &[u8]) -> Result<Order, Fault> {
 }
 
 impl Job {
+    /// The unzipped bytes it holds.
+    fn weight(&self) -> usize {
+        self.package.as_ref().as_ref().map_or(0, |package| package.files.values().map(String::len).sum())
+    }
+
     fn json(&self, status: Status, details: bool) -> Value {
         let at = |at: Timestamp| json!(wire_time(at));
         let id = self.id.to_string();
@@ -333,4 +351,40 @@ fn failure(problem: &Problem) -> Value {
         "created": false, "changed": false, "deleted": false, "problem": problem.text, "problemType": "Error",
         "lineNumber": place(problem.line), "columnNumber": place(problem.column),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn s6_3_the_oldest_packages_are_given_up_for_new_ones() {
+        let job = |number: u64, bytes: usize| {
+            let files = [("classes/A.cls".to_owned(), "x".repeat(bytes))].into();
+            Job {
+                id: Id::new("0Af", [b'0'; 2], number),
+                by: Id::new("005", [b'0'; 2], 1),
+                options: Options::default(),
+                package: Arc::new(Ok(Package { files, ..Package::default() })),
+                validated: None,
+                status: Status::Pending,
+                created: Timestamp::UNIX_EPOCH,
+                completed: None,
+                done: Vec::new(),
+                problems: Vec::new(),
+            }
+        };
+        let mut deploys = Deploys { all: vec![job(1, 40), job(2, 40), job(3, 20)] };
+        deploys.shed(100);
+        assert_eq!(deploys.all.len(), 3, "all of it fits");
+        deploys.shed(60);
+        assert_eq!(deploys.all.first().unwrap().id, Id::new("0Af", [b'0'; 2], 2));
+        deploys.shed(10);
+        assert_eq!(deploys.all.len(), 1, "the newest stays");
+        deploys.all.extend((0..MAX_JOBS as u64).map(|number| job(number, 0)));
+        deploys.shed(100);
+        assert_eq!(deploys.all.len(), MAX_JOBS);
+    }
 }
