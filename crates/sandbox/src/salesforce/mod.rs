@@ -183,8 +183,9 @@ impl Machine for Salesforce {
         Ok(())
     }
 
-    /// `clone`, `convert`, `touch`, `delete` and `undelete` take `{id, user?}`, `revoke` takes `{user}`, `select-events`
-    /// `{entity, channel?, enriched?, filter?, selected?}`, `emit-event` `{entity, change_type, record_ids}`.
+    /// `clone`, `convert`, `touch`, `delete` and `undelete` take `{id, user?}`, `empty-bin` nothing, `revoke` `{user}`,
+    /// `select-events` `{entity, channel?, enriched?, filter?, selected?}`, `emit-event` `{entity, change_type,
+    /// record_ids}`.
     fn act(&self, actor: &str, body: &Value, now: Timestamp) -> Result<Value, String> {
         let mut state = self.open(now);
         let State { org, gate, .. } = &mut *state;
@@ -202,13 +203,14 @@ impl Machine for Salesforce {
             "user" => org.set_user(&caller, body),
             "delete" => org.bin_row(&caller, body, true),
             "undelete" => org.bin_row(&caller, body, false),
+            "empty-bin" => Ok(org.empty_bin()),
             "revoke" => {
                 gate.revoke_user(person.id);
                 Ok(json!({"user": person.username}))
             }
             _ => Err(format!(
-                "Salesforce has no actor {actor}: clone, convert, touch, user, delete, undelete, revoke, \
-                 select-events, emit-event"
+                "Salesforce has no actor {actor}: clone, convert, touch, user, delete, undelete, empty-bin, \
+                 revoke, select-events, emit-event"
             )),
         };
         org.tables.settle();

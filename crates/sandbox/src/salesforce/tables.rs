@@ -242,6 +242,23 @@ impl Tables {
         self.journal.push(Undo::Slot { object, id, before: before.map(Box::new), now, signed });
     }
 
+    /// Forgets the deleted rows of an object, as if they had never been; not to be undone, so between requests only.
+    pub(crate) fn forget_deleted(&mut self, object: usize) -> usize {
+        let Some(table) = self.by_object.get_mut(object) else { return 0 };
+        let gone: Vec<Arc<Row>> = table
+            .slots
+            .values()
+            .map(|slot| &slot.current)
+            .filter(|row| row.deleted())
+            .map(Arc::clone)
+            .collect();
+        for row in &gone {
+            table.unlist(row);
+            table.slots.remove(&row.id);
+        }
+        gone.len()
+    }
+
     /// The row as it is, deleted ones included.
     pub(crate) fn get(&self, object: usize, id: Id) -> Option<&Arc<Row>> {
         self.by_object.get(object)?.slots.get(&id).map(|slot| &slot.current)

@@ -51,6 +51,23 @@ fn s2_13_what_came_back_from_the_bin_is_updated_and_no_longer_deleted() {
 }
 
 #[test]
+fn s2_13_what_was_emptied_from_the_bin_is_told_by_nothing() {
+    let desk = Desk::new();
+    let (gone, kept) = (desk.opportunity(json!({})), desk.opportunity(json!({})));
+    desk.call("DELETE", &format!("/sobjects/Opportunity/{gone}"), &serde_json::Value::Null);
+    let row = |id: &str| desk.get(&format!("/sobjects/Opportunity/{id}"));
+    assert_eq!((row(&gone).status, row(&gone).code()), (404, "ENTITY_IS_DELETED"));
+    // The opportunity, and its history with it.
+    assert_eq!(desk.act("empty-bin", &json!({})).unwrap(), json!({"rows": 2}));
+    assert_eq!((row(&gone).status, row(&gone).code()), (404, "NOT_FOUND"));
+    assert_eq!(row(&kept).status, 200);
+    assert_eq!(desk.within("deleted", -60, 120).body["deletedRecords"], json!([]));
+    let deleted = "SELECT+Id+FROM+Opportunity+WHERE+IsDeleted+=+true";
+    assert_eq!(desk.get(&format!("/queryAll?q={deleted}")).body["totalSize"], 0);
+    desk.act("undelete", &json!({"id": gone})).unwrap_err();
+}
+
+#[test]
 fn s2_13_too_many_ids_are_refused() {
     let desk = Desk::new();
     for _ in 0..3 {
