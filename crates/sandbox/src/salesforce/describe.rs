@@ -162,11 +162,11 @@ impl Org {
         let object = self.schema.object(index);
         let mut whole = outline(object, self.rights(caller.role, index), caller.version);
         let fields: Vec<Value> = object
-            .fields
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| self.visible(caller.role, index, *at))
-            .map(|(_, field)| {
+            .in_describe_order()
+            .into_iter()
+            .filter(|at| self.visible(caller.role, index, *at))
+            .filter_map(|at| object.fields.get(at))
+            .map(|field| {
                 let mut shown = field_json(object, field);
                 if !self.editable(caller.role, index, field) {
                     shown["createable"] = json!(false);

@@ -147,6 +147,24 @@ impl Object {
         })
     }
 
+    /// The fields' positions in the order in which describe lists them and change events carry them: who and when stand
+    /// behind the owner (salesforce reference, section 4.7: a live event's bits).
+    pub(crate) fn in_describe_order(&self) -> Vec<usize> {
+        let stamps = [
+            system::CREATED_DATE,
+            system::CREATED_BY,
+            system::MODIFIED_DATE,
+            system::MODIFIED_BY,
+            system::MODSTAMP,
+        ];
+        let own: Vec<usize> = (system::MODSTAMP + 1..self.fields.len()).collect();
+        let named = |at: &usize| self.fields.get(*at).map(|field| field.name);
+        let behind = own.iter().position(|at| named(at) == Some("OwnerId")).map(|at| at + 1);
+        let custom = own.iter().position(|at| self.fields.get(*at).is_some_and(Field::custom));
+        let (before, after) = own.split_at(behind.or(custom).unwrap_or(own.len()));
+        [&[system::ID, system::IS_DELETED], before, &stamps, after].concat()
+    }
+
     /// The position of the field that names a row.
     pub(crate) fn name_position(&self) -> Option<usize> {
         self.fields.iter().position(|field| field.is_name)

@@ -108,23 +108,6 @@ pub(crate) fn event_name(object: &str) -> String {
     }
 }
 
-/// An object's fields in the order in which describe lists them on a real org: who and when stand behind the owner.
-fn order(object: &Object) -> Vec<usize> {
-    let stamps = [
-        system::CREATED_DATE,
-        system::CREATED_BY,
-        system::MODIFIED_DATE,
-        system::MODIFIED_BY,
-        system::MODSTAMP,
-    ];
-    let own: Vec<usize> = (system::MODSTAMP + 1..object.fields.len()).collect();
-    let named = |at: &usize| object.fields.get(*at).map(|field| field.name);
-    let behind = own.iter().position(|at| named(at) == Some("OwnerId")).map(|at| at + 1);
-    let custom = own.iter().position(|at| object.fields.get(*at).is_some_and(Field::custom));
-    let (before, after) = own.split_at(behind.or(custom).unwrap_or(own.len()));
-    [&[system::ID, system::IS_DELETED], before, &stamps, after].concat()
-}
-
 impl Shape {
     /// The shape of `index`'s events with the fields that `visible` lets through.
     pub(crate) fn of(schema: &Schema, index: usize, visible: impl Fn(usize) -> bool) -> Self {
@@ -152,7 +135,7 @@ impl Shape {
             "name": "ChangeEventHeader", "type": header(), "doc": "Data:ChangeEventHeader",
         })];
         let mut address_named = false;
-        for at in order(object) {
+        for at in object.in_describe_order() {
             let Some(field) = field(at).filter(|_| visible(at)) else { continue };
             if is_derived(field) || part_of_compound(field.name) {
                 continue;

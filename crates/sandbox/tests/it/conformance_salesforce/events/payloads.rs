@@ -124,6 +124,26 @@ fn s4_7_the_body_follows_describe_and_its_id_follows_the_body() {
 }
 
 #[test]
+fn s4_7_fields_stand_in_the_body_as_they_do_in_describe() {
+    let desk = Desk::new();
+    desk.act("select-events", json!({"entity": "AccountChangeEvent"})).unwrap();
+    for (topic, object) in [(OPPORTUNITIES, "Opportunity"), (ACCOUNTS, "Account")] {
+        let names = |list: &Value| -> Vec<String> {
+            let fields = list["fields"].as_array().unwrap();
+            fields.iter().map(|field| field["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let body = names(&desk.topic_schema(topic));
+        let mut described = names(&desk.call("GET", &format!("/sobjects/{object}/describe"), &Value::Null).1);
+        described.retain(|name| body.contains(name));
+        assert_eq!(described, body[1..], "{object}");
+        let at = |name: &str| body.iter().position(|own| own == name).unwrap();
+        // Who and when stand behind the owner, in the midst of what an admin named.
+        assert_eq!(at("CreatedDate"), at("OwnerId") + 1, "{object}");
+        assert!(at("LastModifiedById") < body.len() - 1, "{object}");
+    }
+}
+
+#[test]
 fn s4_7_a_creation_tells_everything_and_an_update_only_what_changed() {
     let desk = Desk::new();
     let id = desk.opportunity(json!({"Amount": 1200.5, "Description": "Long", "CloseDate": "2027-01-31"}));
