@@ -43,6 +43,9 @@ use crate::{
 pub const MAX_CONNECTIONS: usize = 1024;
 /// Most calls of one platform under way at once.
 pub const MAX_COURIER_CALLS: usize = 32;
+/// Longest request body read unless the configuration says otherwise, in bytes: the largest upload of a bulk job, and
+/// more than the largest deploy with its form (salesforce reference, sections 3 and 6.3).
+pub const MAX_BODY_BYTES: usize = 100 << 20;
 /// How long the other side of a platform's call may take.
 pub const COURIER_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a TLS handshake may take.
@@ -87,8 +90,7 @@ impl Default for SandboxConfig {
             salesforce: any,
             pubsub: any,
             seed: 0,
-            // The largest deploy and its form (salesforce reference, section 6.3).
-            max_body_bytes: 40 << 20,
+            max_body_bytes: MAX_BODY_BYTES,
             dump: None,
             tls: false,
             tls_folder: None,
