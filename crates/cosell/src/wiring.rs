@@ -49,6 +49,14 @@ pub(crate) struct Wired {
     pub(crate) loaded: Loaded,
 }
 
+/// Why the store is bound to no org and tenant.
+pub(crate) enum Unbound {
+    /// Salesforce does not let Cosell in: not now, or not before a person has acted.
+    NotLetIn(salesforce::Error),
+    /// Configuration, store and org do not belong together.
+    Wrong(anyhow::Error),
+}
+
 /// How the store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -184,11 +192,25 @@ impl Wired {
 
     /// Binds the store to the org and tenant that the connections lead to.
     pub(crate) async fn bind(&self) -> anyhow::Result<()> {
+        match self.try_bind().await {
+            Ok(()) => Ok(()),
+            Err(Unbound::NotLetIn(error)) => Err(self.not_signed_in(&error).await),
+            Err(Unbound::Wrong(error)) => Err(error),
+        }
+    }
+
+    /// The same; tells apart what may end while somebody waits.
+    pub(crate) async fn try_bind(&self) -> Result<(), Unbound> {
         let org = match self.salesforce.org_id().await {
             Ok(org) => org,
-            Err(error) => return Err(self.not_signed_in(&error).await),
+            // Another org's login: what mends it stands in the configuration.
+            Err(error @ salesforce::Error::OrgChanged { .. }) => {
+                return Err(Unbound::Wrong(self.not_signed_in(&error).await));
+            }
+            Err(error) => return Err(Unbound::NotLetIn(error)),
         };
-        self.store.bind(org.as_str(), &self.loaded.config.partner_center.tenant_id).await?;
+        let tenant = &self.loaded.config.partner_center.tenant_id;
+        self.store.bind(org.as_str(), tenant).await.map_err(|error| Unbound::Wrong(error.into()))?;
         self.refuse_rehearsal_on_the_real_portal().await
     }
 
@@ -210,27 +232,29 @@ impl Wired {
     }
 
     /// A sandbox org is read-only towards the real portal unless told otherwise.
-    async fn refuse_rehearsal_on_the_real_portal(&self) -> anyhow::Result<()> {
+    async fn refuse_rehearsal_on_the_real_portal(&self) -> Result<(), Unbound> {
         let config = &self.loaded.config;
         if config.partner_center.dangerous_writes_from_sandbox_org || !config.writes_to_real_portal() {
             return Ok(());
         }
-        if self.is_sandbox_org().await? {
-            bail!(
+        if self.may_be_sandbox_org().await.map_err(Unbound::NotLetIn)? {
+            return Err(Unbound::Wrong(anyhow!(
                 "this is a sandbox org, and the flows would write to the real Partner Center\n  fix: switch \
                  create_referrals, update_referrals and solutions off, or point [partner_center] api_url at \
                  `cosell sandbox`"
-            );
+            )));
         }
         Ok(())
     }
 
     /// Whether the org is, or may be, a sandbox: a refreshed one carries production's identifiers.
     pub(crate) async fn is_sandbox_org(&self) -> anyhow::Result<bool> {
+        self.may_be_sandbox_org().await.context("cannot ask what kind of org it is")
+    }
+
+    async fn may_be_sandbox_org(&self) -> salesforce::Result<bool> {
         let context = salesforce::CallContext::new(ports::Lane::Now);
-        let standing =
-            self.salesforce.organization(context).await.context("cannot ask what kind of org it is")?;
-        Ok(standing.is_sandbox != Some(false))
+        Ok(self.salesforce.organization(context).await?.is_sandbox != Some(false))
     }
 
     /// The verifier of the webhook endpoint.

@@ -1,6 +1,6 @@
 //! `cosell run`: the service.
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use connectors::salesforce::Salesforce;
@@ -15,16 +15,29 @@ use crate::{
     org_facts,
     salesforce_login::certificate_ends,
     wanted_registration::wanted,
-    wiring::{Access, wire},
+    wiring::{Access, Unbound, Wired, wire},
 };
+
+/// How often is looked whether Salesforce lets Cosell in; it costs no call while it does not.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How soon an org that grants a session, and then does not answer, is asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
     let wired = wire(Config::load(config)?, Access::Own)?;
-    wired.bind().await?;
     let stop = Arc::new(Notify::new());
+    let told = Arc::clone(&stop);
+    tokio::spawn(async move {
+        asked_to_stop().await;
+        tracing::info!("stopping: passes under way are finished first");
+        told.notify_one();
+    });
     let mut servers = tokio::task::JoinSet::new();
-    let looks = look_at_the_org(Arc::clone(&wired.crm), Arc::clone(&wired.store), Arc::clone(&wired.clock));
-    drop(tokio::spawn(looks));
+    let trouble = match wired.try_bind().await {
+        Ok(()) => None,
+        Err(Unbound::NotLetIn(error)) => Some(error),
+        Err(Unbound::Wrong(error)) => return Err(error),
+    };
     let mut events = None;
     if let (Some(webhook), Some(verifier)) = (&wired.loaded.config.webhook, wired.verifier()?) {
         let listener = TcpListener::bind(webhook.listen)
@@ -78,15 +91,49 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         let admin = Admin { store, clock, events, salesforce, engine };
         servers.spawn(serve(listener, admin.routes()));
     }
-    let told = Arc::clone(&stop);
-    tokio::spawn(async move {
-        asked_to_stop().await;
-        tracing::info!("stopping: passes under way are finished first");
-        told.notify_one();
-    });
+    if let Some(trouble) = trouble
+        && !is_let_in(&wired, trouble, &stop).await?
+    {
+        servers.shutdown().await;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let looks = look_at_the_org(Arc::clone(&wired.crm), Arc::clone(&wired.store), Arc::clone(&wired.clock));
+    drop(tokio::spawn(looks));
     wired.engine.run(&stop).await?;
     servers.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until Salesforce lets Cosell in and the store is bound. False if it was told to stop before.
+///
+/// The watch over the connections tries, and tells a person what to do; a session that it was granted is seen here.
+/// Meanwhile health is told, and events of the portal are taken in and kept.
+async fn is_let_in(wired: &Wired, mut trouble: salesforce::Error, stop: &Notify) -> anyhow::Result<bool> {
+    tracing::warn!(error = %trouble, "Salesforce does not let Cosell in; nothing is synchronised until it does");
+    loop {
+        let patience = async {
+            if wired.salesforce.standing().is_some() {
+                // It has a session, and the org did not answer all the same: it is not asked again at once.
+                wired.clock.sleep(ASK_AGAIN_AFTER).await;
+            }
+            while wired.salesforce.standing().is_none() {
+                wired.clock.sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::select! {
+            () = stop.notified() => return Ok(false),
+            () = patience => {}
+        }
+        match wired.try_bind().await {
+            Ok(()) => return Ok(true),
+            Err(Unbound::Wrong(error)) => return Err(error),
+            Err(Unbound::NotLetIn(error)) if error == trouble => {}
+            Err(Unbound::NotLetIn(error)) => {
+                tracing::warn!(%error, "Salesforce still does not let Cosell in");
+                trouble = error;
+            }
+        }
+    }
 }
 
 /// Tells which of the org's options changed since somebody last looked. Nothing waits for it.

@@ -197,6 +197,49 @@ async fn p3_a_revoked_salesforce_sign_in_is_told_with_the_next_step_and_a_new_on
 }
 
 #[tokio::test]
+async fn p3_a_service_that_starts_while_nobody_is_signed_in_to_salesforce_tells_it_and_begins_with_the_sign_in()
+ {
+    let world = nobody_signed_in(json!({ "approval": "approves" })).await;
+    let admin = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    world.configure("[guard]\n", &format!("[admin]\nlisten = \"{admin}\"\n\n[guard]\n"));
+    let mut service = world.run();
+    let health = until("health tells what is wrong", || async {
+        let answer = reqwest::get(format!("http://{admin}/healthz")).await.ok()?;
+        let health: Value = answer.json().await.unwrap();
+        let problems = health["connection_problems"].as_array().unwrap();
+        problems.iter().any(|problem| problem["key"] == "salesforce.sign_in").then_some(health)
+    })
+    .await;
+    assert!(health.to_string().contains("cosell login salesforce"), "{health}");
+    assert_eq!(salesforce(&world, &[])["next_step"], "Run: cosell login salesforce");
+    // The portal's half is not held up.
+    until("Partner Center works meanwhile", || async {
+        let all = world.cosell_json(&["connections"]);
+        (all[0]["key"] == "partner_center.sign_in" && all[0]["state"] == "ok").then_some(())
+    })
+    .await;
+
+    login(&world).await;
+    let opportunity = world.new_opportunity("Begun with the sign-in", 1000).await;
+    world.opt_in(&opportunity, false).await;
+    world.referral_of(&opportunity).await;
+    assert!(service.is_up(), "nobody restarted anything");
+    until("the trouble is over", || async { (salesforce(&world, &[])["state"] == "ok").then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_service_that_waits_for_salesforces_sign_in_stops_when_it_is_asked_to() {
+    let world = nobody_signed_in(json!({ "approval": "approves" })).await;
+    let mut service = world.run();
+    until("the trouble is told", || async {
+        let told = std::fs::read_to_string(world.folder().join("cosell.log")).ok()?;
+        told.contains("does not let Cosell in").then_some(())
+    })
+    .await;
+    service.stop();
+}
+
+#[tokio::test]
 async fn m4_client_credentials_work_on_the_my_domain_host_and_a_login_host_is_refused_before_anything_is_sent()
  {
     for header in ["", "secret_in_header = true\n"] {
