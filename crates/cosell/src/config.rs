@@ -268,7 +268,7 @@ pub(crate) enum SalesforceFlow {
     Login,
 }
 
-/// `[salesforce] allowance`: hundredths of the org's daily calls.
+/// `[salesforce] allowance`: hundredths of the org's daily calls, and how their return is noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AllowanceConfig {
@@ -278,12 +278,15 @@ pub(crate) struct AllowanceConfig {
     pub(crate) reports: u8,
     /// Everything stops here but what guards irreversible steps.
     pub(crate) others: u8,
+    /// While something is stopped, one call goes this often, to find out how much is free again.
+    pub(crate) look_again: Span,
 }
 
 impl Default for AllowanceConfig {
     fn default() -> Self {
-        let service::Shares { background, report, now } = service::Shares::default();
-        Self { background, reports: report, others: now }
+        let service::BudgetSettings { shares, sound_every, .. } = service::BudgetSettings::default();
+        let service::Shares { background, report, now } = shares;
+        Self { background, reports: report, others: now, look_again: Span(sound_every) }
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) fn salesforce_config(loaded: &Loaded, store: &Arc<SqliteStore>) -> an
         .map(|org| OrgId::parse(&org).map_err(|_| anyhow!("the store belongs to no Salesforce org's id")))
         .transpose()?;
     client.allow_duplicate_alerts = config.allow_duplicate_alerts;
+    // A spent day is asked again no later than a halted lane would be.
+    client.limits.limit_pause = client.limits.limit_pause.min(config.allowance.look_again.0);
     if let Some(version) = &config.api_version {
         client.api_version.clone_from(version);
     }

@@ -312,7 +312,8 @@ pub(crate) fn budget(
     let most = config.engine.calls_at_once.get();
     let concurrency = ConcurrencySettings { most, ..ConcurrencySettings::default() };
     let shares = config.salesforce.allowance.shares();
-    let settings = BudgetSettings { shares, concurrency, ..BudgetSettings::default() };
+    let sound_every = config.salesforce.allowance.look_again.0;
+    let settings = BudgetSettings { shares, sound_every, concurrency, ..BudgetSettings::default() };
     let budget = SharedBudget::new(Arc::clone(clock), settings).informed_by(store.as_ref());
     if access == Access::Own { budget.kept_in(Arc::clone(store) as Arc<dyn BudgetBook>) } else { budget }
 }

@@ -34,7 +34,7 @@ use concurrency::Era;
 use queue::Ticket;
 use state::State;
 
-/// How long a lane whose share is spent waits before it asks again.
+/// How long a lane whose share is spent waits before it asks again, at most.
 const ASK_AGAIN: Duration = Duration::from_mins(1);
 
 /// Places that only guards have, beyond the number of calls at once.
@@ -44,14 +44,27 @@ const GUARD_PLACES: u32 = 1;
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 
 /// All settings of a [`SharedBudget`].
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BudgetSettings {
     /// Shares of the daily allowance.
     pub shares: Shares,
+    /// While a lane is halted, one call goes this often, to find out how much of the allowance is free again.
+    pub sound_every: Duration,
     /// How the number of calls at once is found, for each platform.
     pub concurrency: ConcurrencySettings,
     /// How the pace is found, for each platform.
     pub pace: PaceSettings,
+}
+
+impl Default for BudgetSettings {
+    fn default() -> Self {
+        Self {
+            shares: Shares::default(),
+            sound_every: Duration::from_mins(10),
+            concurrency: ConcurrencySettings::default(),
+            pace: PaceSettings::default(),
+        }
+    }
 }
 
 /// What a budget has learnt of one platform.
@@ -74,6 +87,7 @@ pub struct Learnt {
 pub struct SharedBudget {
     clock: Arc<dyn Clock>,
     shares: Shares,
+    sound_every: Duration,
     gates: [Arc<Gate>; 2],
     book: Option<Arc<dyn BudgetBook>>,
 }
@@ -103,7 +117,8 @@ impl SharedBudget {
             Arc::new(Gate { clock: Arc::clone(&clock), state, changed: Notify::new() })
         };
         let gates = [gate(), gate()];
-        Self { clock, shares: settings.shares, gates, book: None }
+        let BudgetSettings { shares, sound_every, .. } = settings;
+        Self { clock, shares, sound_every, gates, book: None }
     }
 
     /// The same budget, in the pauses and with the allowances that `book` knows.
@@ -260,7 +275,7 @@ impl Budget for SharedBudget {
                 return Admission::Wait(until.duration_since(began).unsigned_abs());
             }
             if lane != Lane::Guard && !state.allowance.admits(self.shares.of(lane), began) {
-                return Admission::Wait(ASK_AGAIN);
+                return Admission::Wait(ASK_AGAIN.min(self.sound_every));
             }
             state.queue.enter(lane)
         };

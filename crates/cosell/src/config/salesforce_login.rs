@@ -1,8 +1,13 @@
 //! Which way of logging in to Salesforce a configuration means, and what contradicts it.
 
+use std::{ops::RangeInclusive, time::Duration};
+
 use url::Url;
 
 use super::{SalesforceConfig, SalesforceFlow};
+
+/// How often one call may find out how much of the day's calls is free again: they count against it themselves.
+const LOOK_AGAIN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
 
 /// Hosts that grant no client credentials (salesforce reference, section 1.4).
 const LOGIN_HOSTS: [&str; 2] = ["login.salesforce.com", "test.salesforce.com"];
@@ -85,11 +90,20 @@ impl SalesforceConfig {
             && bounds.background <= bounds.reports
             && bounds.reports <= bounds.others
             && bounds.others <= 99;
-        if rises {
-            return Ok(());
+        if !rises {
+            return Err(
+                "[salesforce] allowance does not rise from 1 to 99: background, reports, others\n  fix: \
+                        allowance = { background = 70, reports = 80, others = 95 }"
+                    .to_owned(),
+            );
         }
-        Err("[salesforce] allowance does not rise from 1 to 99: background, reports, others\n  fix: allowance = { \
-             background = 70, reports = 80, others = 95 }"
-            .to_owned())
+        if !LOOK_AGAIN.contains(&bounds.look_again.0) {
+            return Err(
+                "[salesforce] allowance: look_again is not from a second to an hour\n  fix: look_again = \
+                        \"10min\""
+                    .to_owned(),
+            );
+        }
+        Ok(())
     }
 }

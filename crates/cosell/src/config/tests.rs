@@ -150,12 +150,19 @@ fn what_is_given_decides_how_salesforce_is_logged_in_to_and_contradictions_are_t
 #[test]
 fn the_bounds_of_the_allowance_rise_and_leave_something_for_guards() {
     let with = |bounds: &str| {
-        let text = TEMPLATE.replace("{ background = 70, reports = 80, others = 95 }", bounds);
+        let text = TEMPLATE
+            .replace("{ background = 70, reports = 80, others = 95, look_again = \"10min\" }", bounds);
         toml::from_str::<Config>(&text).unwrap().check()
     };
     assert_eq!(with("{ background = 50 }"), Ok(()));
     assert_eq!(with("{ background = 90, reports = 90, others = 99 }"), Ok(()));
-    for wrong in ["{ others = 100 }", "{ background = 85 }", "{ background = 0 }", "{ reports = 96 }"] {
+    for wrong in [
+        "{ others = 100 }",
+        "{ background = 85 }",
+        "{ background = 0 }",
+        "{ reports = 96 }",
+        "{ look_again = \"0s\" }",
+    ] {
         let error = with(wrong).unwrap_err();
         assert!(error.contains("allowance") && error.contains("fix: "), "{wrong}: {error}");
     }

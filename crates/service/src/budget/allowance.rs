@@ -3,6 +3,8 @@
 //! The window is one rolling 24 hours, shared with every other app of the org (salesforce reference, section 2.15): what
 //! was told goes stale as the window slides. While a lane is halted, one call in a while may go, and its answer tells.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use ports::Usage;
 
@@ -10,8 +12,6 @@ use super::Shares;
 
 /// The server's window: when it has passed, nothing that was counted counts.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
-/// While a lane is halted and nobody else brings news, one call goes this often.
-const SOUND_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// Answers overtake each other by less than this; a newer one that looks older is a server's clock that was set back.
 const MOST_OVERTAKEN: SignedDuration = SignedDuration::from_mins(2);
 /// What was told is kept at least this often while it is told.
@@ -66,8 +66,9 @@ impl AllowanceStanding {
 }
 
 /// What is known of one platform's allowance.
-#[derive(Default)]
 pub(super) struct Allowance {
+    /// While a lane is halted and nobody else brings news, one call goes this often.
+    sound_every: SignedDuration,
     known: Option<Known>,
     kept: Option<(Usage, Timestamp)>,
 }
@@ -80,6 +81,12 @@ struct Known {
 }
 
 impl Allowance {
+    /// Nothing is known yet.
+    pub(super) fn new(sound_every: Duration) -> Self {
+        let sound_every = SignedDuration::try_from(sound_every).unwrap_or(SignedDuration::MAX);
+        Self { sound_every, known: None, kept: None }
+    }
+
     /// Takes note of what the server counted; whether that is worth keeping. Answers may overtake each other; its own
     /// date says which is newer.
     pub(super) fn observe(&mut self, usage: Usage, now: Timestamp) -> bool {
@@ -118,7 +125,7 @@ impl Allowance {
             return true;
         }
         // A clock that was set back counts as time that passed: the answer tells.
-        let sounds = now.duration_since(known.looked).abs() >= SOUND_EVERY;
+        let sounds = now.duration_since(known.looked).abs() >= self.sound_every;
         if sounds {
             known.looked = now;
         }

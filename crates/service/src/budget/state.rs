@@ -20,7 +20,7 @@ impl State {
     pub(super) fn new(settings: BudgetSettings) -> Self {
         Self {
             paused_until: None,
-            allowance: Allowance::default(),
+            allowance: Allowance::new(settings.sound_every),
             concurrency: Concurrency::new(settings.concurrency),
             pace: Pace::new(settings.pace),
             queue: Queue::default(),

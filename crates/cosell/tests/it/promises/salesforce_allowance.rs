@@ -1,5 +1,7 @@
 //! The org's daily calls: what stops at which part of them, told from each bound on and taken back by itself.
 
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -7,6 +9,9 @@ use crate::harness::{Platform, World, until};
 
 /// Calls that another app of the org made already, so that one more call is a small part.
 const OTHERS: u64 = 400;
+
+/// How long a service with nothing left to spend is watched.
+const OBSERVED: Duration = Duration::from_secs(6);
 
 /// Lets the org allow so many calls that what was used is `percent` of them.
 async fn used_to(world: &World, percent: u64) {
@@ -91,5 +96,50 @@ async fn what_is_used_of_the_days_calls_is_told_at_each_bound_survives_a_restart
     .await;
     let seen = health(&admin).await;
     assert!(seen["salesforce"]["allowance"]["percent"].as_u64().unwrap() >= 95, "{seen}");
+    assert!(service.is_up());
+}
+
+/// Calls that reached the org's API since this was last asked.
+async fn new_calls(world: &World) -> usize {
+    let report = world.control(Platform::Salesforce, Method::GET, "requests", None).await;
+    world.control(Platform::Salesforce, Method::DELETE, "requests", None).await;
+    let log = report["log"].as_array().unwrap();
+    log.iter().filter(|one| one["path"].as_str().unwrap().starts_with("/services/data/")).count()
+}
+
+#[tokio::test]
+async fn when_the_days_calls_are_spent_calling_stops_a_person_is_told_and_it_goes_on_by_itself() {
+    let world = World::start();
+    // Ten minutes otherwise.
+    let looks = "[salesforce.allowance]\nlook_again = \"2s\"\n\n# Change events come within a second";
+    world.configure("# Change events come within a second", looks);
+    let mut service = world.run();
+    let opportunity = world.new_opportunity("Spent", 1000).await;
+    world.opt_in(&opportunity, false).await;
+    let referral = world.referral_of(&opportunity).await;
+
+    // From now on every call is refused: 403, REQUEST_LIMIT_EXCEEDED.
+    world.control(Platform::Salesforce, Method::PATCH, "knobs", Some(&json!({ "daily_limit": 1 }))).await;
+    let told = until("the spent day is told", || async { problem(&world) }).await;
+    assert!(told.contains("everything waits"), "{told}");
+    let notes = json!({ "id": referral, "set": { "/details/notes": "Written on a spent day" } });
+    world.acts("portal/edit", notes).await;
+    // What was under way ends; then one call goes in two seconds, where polls alone were four in two seconds.
+    new_calls(&world).await;
+    let began = Instant::now();
+    until("some pauses are over", || async { (began.elapsed() >= OBSERVED).then_some(()) }).await;
+    let calls = new_calls(&world).await;
+    assert!(calls <= 6, "{calls} calls in {OBSERVED:?}");
+    assert!(service.is_up());
+
+    // The window slides: nobody has to say so, and nothing was lost.
+    let free = json!({ "daily_limit": 100_000 });
+    world.control(Platform::Salesforce, Method::PATCH, "knobs", Some(&free)).await;
+    until("the portal's change arrives", || async {
+        let row = world.opportunity(&opportunity).await;
+        (row["Description"] == "Written on a spent day").then_some(())
+    })
+    .await;
+    until("the problem is taken back", || async { problem(&world).is_none().then_some(()) }).await;
     assert!(service.is_up());
 }
