@@ -57,18 +57,19 @@ impl Org {
             text.push_str(
                 "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Opportunities\"><table><thead><tr>\
                  <th scope=\"col\">Name</th><th scope=\"col\">Stage</th><th scope=\"col\">Amount</th>\
-                 <th scope=\"col\">Closes</th><th scope=\"col\">Co-sell</th></tr></thead>\n<tbody>\n",
+                 <th scope=\"col\">Closes</th><th scope=\"col\">Shared</th><th scope=\"col\">Co-sell</th></tr></thead>\n<tbody>\n",
             );
         }
         for row in rows.iter().take(MAX_ROWS) {
             let _ = writeln!(
                 text,
-                "<tr><td><a href=\"{PATH}?id={}\">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><td><a href=\"{PATH}?id={}\">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
                 row.id,
                 escape(&reads(row, "Name")),
                 escape(&reads(row, "StageName")),
                 escape(&reads(row, "Amount")),
                 escape(&reads(row, "CloseDate")),
+                self.shared(caller, object, row),
                 escape(&reads(row, "Co_sell_Status__c")),
             );
         }

@@ -67,8 +67,20 @@ impl Org {
         Some((name, text))
     }
 
+    /// Whether co-sell may look at the opportunity, in few words.
+    pub(super) fn shared(&self, caller: &Caller, object: usize, row: &Row) -> &'static str {
+        let ticked = |name| self.reads(caller, object, row, name).as_deref() == Some("true");
+        match (ticked("Sync_with_Partner_Center__c"), ticked("IsPrivate")) {
+            (true, false) => "Shared",
+            (true, true) => "Private, so not shared",
+            (false, _) => "Not shared",
+        }
+    }
+
     fn told(&self, text: &mut String, caller: &Caller, object: usize, row: &Row) {
-        text.push_str("<section aria-labelledby=\"cosell\"><h2 id=\"cosell\">Co-sell</h2>\n<dl>");
+        text.push_str("<section aria-labelledby=\"cosell\"><h2 id=\"cosell\">Co-sell</h2>\n");
+        let _ =
+            writeln!(text, "<p><span class=\"state\">{}</span></p>\n<dl>", self.shared(caller, object, row));
         let mut anything = false;
         for (name, term) in TOLD {
             if let Some(fact) = self.reads(caller, object, row, name) {

@@ -51,7 +51,7 @@ pub(super) fn whole(name: &'static str) -> Field {
     Field::new(name, Kind::Int { digits: 9 })
 }
 pub(super) fn currency() -> Field {
-    strict_pick("CurrencyIsoCode", &CURRENCIES).supplied()
+    strict_pick("CurrencyIsoCode", &CURRENCIES).labelled("Currency").supplied()
 }
 
 /// A lookup; its path is its name without `Id`, or with `__r` for `__c`.

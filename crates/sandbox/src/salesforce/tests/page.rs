@@ -82,7 +82,18 @@ fn a_seller_makes_an_opportunity_and_shares_it() {
     assert_eq!((said.as_str(), sentence.as_str()), ("said", "Created."));
     assert!(desk.page("").1.contains("Analytics rollout"));
     assert!(desk.page("?find=nothing+like+it").1.contains("No opportunity has this"));
+    let state = |id: &str| {
+        let (_, page) = desk.page(&format!("?id={id}"));
+        page.split("class=\"state\">").nth(1).unwrap().split('<').next().unwrap().to_owned()
+    };
+    assert_eq!(state(id), "Not shared");
     let (_, page) = desk.page(&format!("?id={id}"));
+    for label in ["Stage", "Currency", "Close Date", "Co-sell Response", "Private"] {
+        assert!(
+            page.contains(&format!(">{label}</label>")) || page.contains(&format!("> {label}</label>")),
+            "{label}"
+        );
+    }
     assert!(page.contains("Ida Holm, ida@northwind.example"), "{page}");
 
     let mut form = desk.form(id);
@@ -96,6 +107,13 @@ fn a_seller_makes_an_opportunity_and_shares_it() {
         (&row["Amount"], &row["How_can_Microsoft_help__c"]),
         (&json!(61000.5), &json!("General or other"))
     );
+
+    assert_eq!(state(id), "Shared");
+    assert!(desk.page("").1.contains("<td>Shared</td>"));
+    let mut private = desk.form(id);
+    put(&mut private, "IsPrivate", "true");
+    desk.save(&private);
+    assert_eq!(state(id), "Private, so not shared");
 
     let again = desk.form(id);
     assert_eq!(desk.save(&again).1, "Nothing was changed.");
