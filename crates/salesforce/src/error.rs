@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ports::{RetryClass, TransportError};
 
-use crate::{OrgId, RecordId, Refusal, barred::Barred, denial};
+use crate::{Meaning, OrgId, RecordId, Refusal, barred::Barred, denial};
 
 /// Why a call gave no result.
 ///
@@ -65,7 +65,7 @@ pub enum Error {
         found: OrgId,
     },
     /// No place in the budget within the bound; nothing was sent.
-    #[error("no place in the call budget within {waited:?}")]
+    #[error("no call could be made within {waited:?}: calls are paused, or the day's calls are used up")]
     NoPlace {
         /// How long was waited.
         waited: Duration,
@@ -181,6 +181,10 @@ impl Error {
                 "Log in to the org that the store belongs to, or let [store] path name a store of its own.",
             ),
             Self::Login { advice, .. } if self.class() == RetryClass::Person => Some(advice),
+            Self::Refused(refusal) if refusal.errors().iter().any(|error| Meaning::of(error.code()) == Meaning::NoApi) => Some(
+                "Give the integration user's permission set the system permission API Enabled; the org's edition must \
+                 have the API.",
+            ),
             _ => None,
         }
     }

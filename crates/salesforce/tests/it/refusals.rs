@@ -62,6 +62,18 @@ async fn an_answer_without_a_code_is_classed_by_its_status() {
 }
 
 #[tokio::test]
+async fn a_user_or_an_edition_without_the_api_is_told_what_to_give() {
+    let step = async |code: &str| {
+        let body = format!(r#"[{{"message":"m","errorCode":"{code}"}}]"#);
+        salesforce::Error::from(refused(403, &body).await).next_step()
+    };
+    for code in ["API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"] {
+        assert!(step(code).await.unwrap().contains("API Enabled"), "{code}");
+    }
+    assert_eq!(step("INSUFFICIENT_ACCESS").await, None);
+}
+
+#[tokio::test]
 async fn both_names_of_the_code_and_several_errors_are_read() {
     let body = r#"[{"message":"a","errorCode":"UNABLE_TO_LOCK_ROW","fields":null},
                    {"message":"b","statusCode":"STRING_TOO_LONG","fields":["Name","Bad name!"]}, 7]"#;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use connectors::Finding;
 use ports::Platform;
-use salesforce::{CallContext, OrgLimit};
+use salesforce::{CallContext, OrgLimit, Refusal};
 
 use crate::wiring::Wired;
 
@@ -21,7 +21,11 @@ pub(super) async fn look(wired: &Wired, context: CallContext) -> Vec<Finding> {
             deliveries(&limits, share),
         ],
         Err(error) => {
-            let line = if error.refusal().is_some_and(|refusal| refusal.status() == 403) {
+            // A spent day is a 403, too, and says nothing of the right.
+            let lacks_right = |refusal: &Refusal| {
+                refusal.status() == 403 && refusal.code() != Some("REQUEST_LIMIT_EXCEEDED")
+            };
+            let line = if error.refusal().is_some_and(lacks_right) {
                 Finding::fail(
                     id,
                     title,

@@ -5,7 +5,7 @@ use connectors::{
     salesforce::{OrgFeatures, Salesforce},
 };
 use jiff::{SignedDuration, Timestamp};
-use ports::Lane;
+use ports::{Lane, RetryClass};
 use salesforce::{CallContext, Error, FieldPath, ObjectName, Record, soql::Select};
 use service::{Seen, seen_of_salesforce};
 use sync_engine::CallScope;
@@ -44,12 +44,7 @@ pub(super) async fn look(wired: &Wired, write_probe: bool) -> Vec<Finding> {
             survey.features
         }
         Err(error) => {
-            findings.push(Finding::fail(
-                "salesforce.describe",
-                "Descriptions of objects",
-                format!("The org could not be described: {}.", error.what),
-                "Give the integration user's permission set access to Opportunity, and try again.",
-            ));
+            findings.push(undescribed(&error.class, &error.what));
             OrgFeatures::default()
         }
     };
@@ -60,6 +55,22 @@ pub(super) async fn look(wired: &Wired, write_probe: bool) -> Vec<Finding> {
         tracing::warn!(%error, "what was seen of the org could not be kept");
     }
     findings
+}
+
+/// What cannot be seen at the moment says nothing of the user's rights.
+fn undescribed(class: &RetryClass, what: &str) -> Finding {
+    let (id, title) = ("salesforce.describe", "Descriptions of objects");
+    let why = format!("The org could not be described: {what}.");
+    if matches!(class, RetryClass::Later { .. }) {
+        return Finding::unseen(
+            id,
+            title,
+            why,
+            "Try again in a while: neither objects nor fields were looked at.",
+        );
+    }
+    let mend = "Give the integration user's permission set access to Opportunity, and try again.";
+    Finding::fail(id, title, why, mend)
 }
 
 async fn sign_in(wired: &Wired) -> Result<Finding, Error> {
@@ -176,6 +187,13 @@ pub(super) fn name(text: &'static str) -> FieldPath {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_org_that_does_not_answer_now_is_not_said_to_lack_rights() {
+        let verdict = |class| undescribed(&class, "no call could be made").verdict;
+        assert_eq!(verdict(RetryClass::LATER), Verdict::CannotBeChecked);
+        assert_eq!(verdict(RetryClass::Person), Verdict::Fail);
+    }
 
     #[test]
     fn only_a_clock_that_is_far_off_fails_and_whole_seconds_are_no_skew() {
