@@ -15,6 +15,7 @@ mod side;
 mod sources;
 mod stop;
 mod store;
+mod strangers;
 mod sweep;
 mod verify;
 

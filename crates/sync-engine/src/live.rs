@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use deal_model::{RecordId, Side};
+use deal_model::{RecordId, SETTLE, Side};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::{Notify, futures::Notified};
@@ -21,6 +21,7 @@ use crate::{
     WorkLane,
     engine::scope,
     sources::{Reader, record},
+    strangers::{Strangers, is_of},
 };
 
 /// How the key of a connection's problem begins when it is about a live source.
@@ -59,6 +60,8 @@ pub struct LiveSource {
     pub since: Timestamp,
     /// Why it does not hear, if that is known.
     pub silence: Option<String>,
+    /// Polled sources of whose changes it does not tell: they keep their ordinary pace.
+    pub untold: Vec<&'static str>,
     /// Pages that told of changes.
     pub pages: u64,
     /// Changes that were told.
@@ -79,6 +82,7 @@ impl LiveSource {
             hears: false,
             since: now,
             silence: None,
+            untold: Vec::new(),
             pages: 0,
             changes: 0,
             marks: 0,
@@ -92,12 +96,16 @@ impl LiveSource {
 /// 4.10). What is later than this, the polls find.
 const LAG: SignedDuration = SignedDuration::from_secs(15);
 
+/// When a change is read again whose event tells no stamp of the opportunity that a read could be compared with.
+const LAG_SEEN: SignedDuration = SignedDuration::from_secs(3);
+
 /// Most saves that reads are awaited for; of any more, the polls find what a read did not show.
 const AWAITED: usize = 10_000;
 
 /// A save that was told of, and that a read has not shown yet.
 struct Awaited {
-    stamp: Timestamp,
+    /// None: a row's, or a deletion; nothing in the opportunity tells whether a read shows it.
+    stamp: Option<Timestamp>,
     until: Timestamp,
 }
 
@@ -108,6 +116,7 @@ pub(crate) struct Live {
     turned: Notify,
     /// By record.
     awaited: Mutex<BTreeMap<RecordId, Awaited>>,
+    pub(crate) strangers: Strangers,
 }
 
 impl Live {
@@ -116,27 +125,40 @@ impl Live {
     }
 
     fn await_saves(&self, told: &[Seen], now: Timestamp) {
-        let until = now.checked_add(LAG).unwrap_or(now);
+        let in_ = |lag| now.checked_add(lag).unwrap_or(now);
         let mut awaited = self.awaited.lock().expect("no code panics while holding this lock");
         awaited.retain(|_, save| save.until > now);
         for change in told {
-            if let (Some(record), Some(stamp)) = (record(change), change.stamp)
-                && awaited.len() < AWAITED
-            {
-                awaited.insert(record.clone(), Awaited { stamp, until });
+            let Some(record) = record(change).filter(|_| awaited.len() < AWAITED) else { continue };
+            match (change.stamp, awaited.get_mut(record)) {
+                (Some(stamp), _) => {
+                    awaited.insert(record.clone(), Awaited { stamp: Some(stamp), until: in_(LAG) });
+                }
+                // The echo of a write of ours is read as late as this anyway.
+                (None, _) if change.echo => {}
+                (None, None) => {
+                    awaited.insert(record.clone(), Awaited { stamp: None, until: in_(LAG_SEEN) });
+                }
+                (None, Some(save)) if save.stamp.is_none() => save.until = in_(LAG_SEEN),
+                (None, Some(_)) => {}
             }
         }
     }
 
-    /// Whether a read lags behind what was told of the record: `seen` is its stamp as read, none if it was not there.
-    fn lags(&self, record: &RecordId, seen: Option<Timestamp>, now: Timestamp) -> bool {
+    /// When to read again what may lag behind what was told of the record: `seen` is its stamp as read, none if it was
+    /// not there.
+    fn lags(&self, record: &RecordId, seen: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         let mut awaited = self.awaited.lock().expect("no code panics while holding this lock");
-        let Some(save) = awaited.get(record) else { return false };
-        let lags = seen.is_none_or(|seen| seen < save.stamp) && now < save.until;
-        if !lags {
+        let save = awaited.get(record)?;
+        let again = match save.stamp {
+            Some(stamp) => now.checked_add(SETTLE).ok().filter(|_| seen.is_none_or(|seen| seen < stamp)),
+            None => Some(save.until),
+        };
+        let again = again.filter(|_| now < save.until);
+        if again.is_none() {
             awaited.remove(record);
         }
-        lags
+        again
     }
 
     /// Waits until a live source begins or ceases to hear, or has missed something.
@@ -151,16 +173,31 @@ impl Engine {
         self.live.lock().values().cloned().collect()
     }
 
-    /// Whether the opportunity's read is older than a save that was told of: it is read again soon.
-    pub(crate) fn lags(&self, record: &RecordId, seen: Option<Timestamp>) -> bool {
+    /// When the opportunity is read again, if its read may be older than a save that was told of.
+    pub(crate) fn lags(&self, record: &RecordId, seen: Option<Timestamp>) -> Option<Timestamp> {
         self.live.lags(record, seen, self.now())
     }
 
     /// How long a polled source rests.
     pub(crate) fn pace(&self, reader: &Reader) -> Duration {
         let Pace::Polled { every, beside_live } = reader.source.pace else { return Duration::ZERO };
-        let hears = self.live.lock().values().any(|source| source.side == reader.side && source.hears);
-        if hears { beside_live } else { every }
+        if self.only_reconciles(reader) { beside_live } else { every }
+    }
+
+    /// Whether a live source tells of what this one is polled for.
+    fn only_reconciles(&self, reader: &Reader) -> bool {
+        let tells = |source: &LiveSource| {
+            source.side == reader.side && source.hears && !source.untold.contains(&reader.source.name)
+        };
+        self.live.lock().values().any(tells)
+    }
+
+    /// Whose share of the allowance a poll spends. A poll that alone finds changes does not stop with the background.
+    /// The portal tells of changes by its webhook.
+    pub(crate) fn poll_lane(&self, reader: &Reader) -> ports::Lane {
+        let background =
+            reader.side == Side::Portal || reader.is_first_load() || self.only_reconciles(reader);
+        if background { ports::Lane::Background } else { ports::Lane::Now }
     }
 
     /// Problems of live sources that are not read any more end.
@@ -253,29 +290,35 @@ impl Engine {
                 ),
                 next_step: "It is tried again by itself; if it lasts, look at the connection.".to_owned(),
                 retry,
+                quiet: false,
             };
             self.note_hearing(reader, &Hearing::Deaf(silence)).await?;
         }
         Ok(retry)
     }
 
-    /// What of a page may be kept. Linked records are known; the others are asked for, all at once, and what is not
-    /// opted in is forgotten here.
+    /// What of a page may be kept. Linked records are known; of the others, those of which the page does not tell are
+    /// asked for, all at once, and what is not opted in is forgotten here.
     async fn admitted(
         &self,
         side: Side,
         page: &Changes,
         bounds: crate::CallScope,
     ) -> StoreResult<Result<Vec<Seen>, SideError>> {
-        let mut known = page.seen.clone();
-        let unsure: BTreeSet<RecordId> = page.unsure.iter().filter_map(record).cloned().collect();
-        if unsure.is_empty() {
-            return Ok(Ok(known));
-        }
-        let unsure: Vec<RecordId> = unsure.into_iter().collect();
-        let linked = self.parts.store.seen(side, &unsure).await?;
+        let mut records: Vec<RecordId> =
+            page.seen.iter().chain(&page.unsure).filter_map(record).cloned().collect();
+        records.sort_unstable();
+        records.dedup();
+        let linked = self.parts.store.seen(side, &records).await?;
         let linked: BTreeSet<RecordId> = linked.into_iter().map(|(record, _)| record).collect();
-        let strangers: Vec<RecordId> = unsure.into_iter().filter(|id| !linked.contains(id)).collect();
+        let may_stay = |change: &&Seen| {
+            let barren = matches!(change.target, Target::Opportunity { birth: false, .. });
+            !barren || record(change).is_some_and(|record| linked.contains(record))
+        };
+        let mut known: Vec<Seen> = page.seen.iter().filter(may_stay).cloned().collect();
+        let strangers: BTreeSet<RecordId> =
+            page.unsure.iter().filter_map(record).filter(|id| !linked.contains(id)).cloned().collect();
+        let strangers: Vec<RecordId> = strangers.into_iter().collect();
         let admitted = if strangers.is_empty() {
             Vec::new()
         } else {
@@ -284,17 +327,22 @@ impl Engine {
                 Err(error) => return Ok(Err(error)),
             }
         };
+        let mut refused = Vec::new();
         for change in &page.unsure {
-            let Some(id) = record(change) else { continue };
-            let of =
-                |target: &&Target| matches!(target, Target::Opportunity { id: other, .. } if other == id);
-            let target = match admitted.iter().find(of) {
+            let Target::Opportunity { id, .. } = &change.target else { continue };
+            let target = match admitted.iter().find(|target| is_of(target, id)) {
                 Some(target) => target.clone(),
-                None if linked.contains(id) => change.target.clone(),
-                None => continue,
+                None if linked.contains(id) => {
+                    Target::Opportunity { id: id.clone(), birth: false, claims: None }
+                }
+                None => {
+                    refused.push(change.clone());
+                    continue;
+                }
             };
             known.push(Seen { target, ..change.clone() });
         }
+        self.live.strangers.ask_again(side, refused, self.now());
         Ok(Ok(known))
     }
 
@@ -312,6 +360,13 @@ impl Engine {
         source.changes += changes as u64;
         source.marks += marks as u64;
         source.unread += page.unread as u64;
+        if source.untold != page.untold {
+            source.untold.clone_from(&page.untold);
+            if !page.untold.is_empty() {
+                tracing::warn!(source = source.name, polled = ?page.untold, "the channel does not tell of everything");
+            }
+            self.live.turned.notify_waiters();
+        }
         source.reconciles += u64::from(!page.missed.is_empty());
     }
 
@@ -348,6 +403,10 @@ impl Engine {
         match hearing {
             Hearing::Hears => {
                 tracing::info!(source = name, "changes come by themselves; polls only reconcile");
+                self.parts.store.connection_problem(&key(name), None).await
+            }
+            Hearing::Deaf(silence) if silence.quiet => {
+                tracing::info!(source = name, sentence = %silence.sentence, "changes are polled for");
                 self.parts.store.connection_problem(&key(name), None).await
             }
             Hearing::Deaf(silence) => self.tell_silence(name, silence).await,

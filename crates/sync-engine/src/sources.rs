@@ -33,6 +33,8 @@ pub(crate) struct Reader {
     pub(crate) failed: u32,
     /// More is there now than the last turn read.
     behind: bool,
+    /// It has never been read to its end.
+    first_load: bool,
 }
 
 /// The keys of an overlap that were marked already.
@@ -61,7 +63,7 @@ impl Recent {
 
 impl Reader {
     pub(crate) fn new(side: deal_model::Side, source: Source) -> Self {
-        Self { side, source, recent: Recent::default(), failed: 0, behind: false }
+        Self { side, source, recent: Recent::default(), failed: 0, behind: false, first_load: false }
     }
 
     pub(crate) fn failed(&self) -> u32 {
@@ -70,6 +72,10 @@ impl Reader {
 
     pub(crate) fn behind(&self) -> bool {
         self.behind
+    }
+
+    pub(crate) fn is_first_load(&self) -> bool {
+        self.first_load
     }
 
     /// Whether it waits for news itself.
@@ -132,9 +138,10 @@ impl Engine {
                 return Ok(heard);
             };
             let anew = self.asked_anew(name).await?;
-            let position =
-                store.cursor(name).await?.filter(|position| position != BEGINNING && anew.is_none());
-            let bounds = scope(ports::Lane::Background, until);
+            let kept = store.cursor(name).await?;
+            reader.first_load |= kept.is_none();
+            let position = kept.filter(|position| position != BEGINNING && anew.is_none());
+            let bounds = scope(self.poll_lane(reader), until);
             let page = match self.side(reader.side).changes(name, position.as_deref(), bounds).await {
                 Ok(page) => page,
                 Err(error) => {
@@ -161,6 +168,7 @@ impl Engine {
             heard += self.commit_page(&marks, &page.index, &cursors, &fence).await?;
             reader.remember(page.seen);
             if !page.more {
+                reader.first_load = false;
                 self.note_poll(name, began, page.complete).await?;
                 self.note_blind().await?;
                 return Ok(heard);
@@ -192,7 +200,7 @@ impl Engine {
         Ok(changes
             .iter()
             .filter(|change| !reader.recent.contains(&change.key))
-            .filter(|change| !known_state(change, &seen))
+            .filter(|change| !known_state(reader, change, &seen))
             .map(|change| Mark {
                 target: change.target.clone(),
                 hints: change.hints,
@@ -216,8 +224,12 @@ pub(crate) fn record(change: &Seen) -> Option<&RecordId> {
     }
 }
 
-/// An event is dropped at the mark only on content: the deal has seen this very state (sync rules, section 7).
-fn known_state(change: &Seen, seen: &HashMap<RecordId, Option<Timestamp>>) -> bool {
+/// An event is dropped at the mark only on content: the deal has seen this very state (sync rules, section 7). Two saves
+/// of one second carry one stamp: an event of the second that was read last may be of the save that the read did not show,
+/// unless it was ours.
+fn known_state(reader: &Reader, change: &Seen, seen: &HashMap<RecordId, Option<Timestamp>>) -> bool {
     let (Some(stamp), Some(record)) = (change.stamp, record(change)) else { return false };
-    seen.get(record).copied().flatten().is_some_and(|known| known >= stamp)
+    let is_doubtful = reader.is_live() && !change.echo;
+    let known = seen.get(record).copied().flatten();
+    known.is_some_and(|known| known > stamp || known == stamp && !is_doubtful)
 }

@@ -9,7 +9,7 @@ use deal_model::{
 use jiff::Timestamp;
 use ports::RetryClass;
 
-use super::{Item, birth::goes_without, is_changed};
+use super::{Item, birth::goes_without, is_changed, tell::LEFT_OUT};
 use crate::{
     Claim, Commit, Disposition, Engine, Hints, StoreError, StoreResult, WaitsFor,
     engine::fenced,
@@ -38,8 +38,13 @@ impl Engine {
             now: self.now(),
         });
         let facts = item.seen(Side::Crm).and_then(Observation::crm);
-        for sentence in newly_left_out(&specs, &item.deal.memory, &settled, facts) {
-            let line = self.line("left out", &sentence);
+        let mut left_out = newly_left_out(&specs, &item.deal.memory, &settled, facts);
+        if item.round.ends.iter().all(|end| matches!(end, EffectEnd::Done { .. })) {
+            let foreseen = item.round.plan.left_out.iter().filter(|sentence| !left_out.contains(sentence));
+            left_out.extend(foreseen.cloned().collect::<Vec<_>>());
+        }
+        for sentence in left_out {
+            let line = self.line(LEFT_OUT, &sentence);
             item.round.audit.push(line);
         }
         item.deal.memory = settled;
@@ -194,11 +199,11 @@ impl Engine {
             sooner(Some(self.after_failure(&error.class, item.claim.attempts)));
         } else {
             sooner(round.report_due);
-            if unsettled(item) || self.lags_behind(item) {
-                // Two saves of one second carry one stamp: read again when the second is over. So is what shows an
-                // older state than an event told of.
+            if unsettled(item) {
+                // Two saves of one second carry one stamp: read again when the second is over.
                 sooner(self.now().checked_add(SETTLE).ok());
             }
+            sooner(self.lags_behind(item));
         }
         match at {
             None => Disposition::Done,
@@ -216,12 +221,13 @@ impl Engine {
         }
     }
 
-    fn lags_behind(&self, item: &Item) -> bool {
-        let Some(record) = &item.deal.links.crm else { return false };
+    /// When to read again what may show an older state than an event told of.
+    fn lags_behind(&self, item: &Item) -> Option<Timestamp> {
+        let record = item.deal.links.crm.as_ref()?;
         match latest(item).crm {
             Sight::Seen(seen) => self.lags(record, Some(seen.version.stamp)),
             Sight::Gone => self.lags(record, None),
-            _ => false,
+            _ => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deal_model::Side;
-use ports::{Clock as _, RetryClass};
+use ports::{Clock as _, Lane, RetryClass};
 use sync_engine::{Changes, Hearing, Silence, Store as _};
 use tokio::sync::Notify;
 
@@ -41,6 +41,7 @@ fn deaf(sentence: &str) -> Hearing {
         sentence: sentence.to_owned(),
         next_step: "Do something.".to_owned(),
         retry: Duration::from_secs(20),
+        quiet: false,
     })
 }
 
@@ -178,7 +179,9 @@ async fn of_a_linked_record_nobody_is_asked_and_a_stranger_leaves_a_trace_only_i
         world.crm.tells_page(unsure("006"));
         world.wait(3).await;
         assert_eq!(world.portal.value("ref1", "name"), "New");
+        world.wait(3).await;
         assert!(!world.crm.calls().iter().any(|call| call.starts_with("admit")));
+        world.forget_calls();
         let both = Changes {
             unsure: vec![seen(Side::Crm, "007", None, false), seen(Side::Crm, "008", None, false)],
             ..Changes::default()
@@ -267,6 +270,124 @@ async fn a_read_that_lags_behind_the_event_is_made_again_and_the_edit_is_across_
         assert!(world.crm.calls().len() <= 1, "and then it rests, but for the read of its report");
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_of_the_second_that_was_read_last_is_looked_at_and_a_later_read_makes_it_old() {
+    let world = live().await;
+    beside(&world, async {
+        world.wait(5).await;
+        let stamp = world.crm.state().records[&"006".into()].stamp;
+        world.forget_calls();
+        world.crm.tells(seen(Side::Crm, "006", Some(stamp - jiff::SignedDuration::from_secs(1)), true));
+        let ours = sync_engine::Seen { echo: true, ..seen(Side::Crm, "006", Some(stamp), true) };
+        world.crm.tells(ours);
+        world.wait(5).await;
+        assert_eq!(world.crm.calls(), Vec::<String>::new(), "that state is known, and so is our own write");
+        // Another save in the second of the one that was read: it has the same stamp.
+        world.crm.edit("006", "name", "Same second");
+        world.crm.change("006", |record| record.stamp = stamp);
+        let second = seen(Side::Crm, "006", Some(stamp), true);
+        world.crm.tells(sync_engine::Seen { key: "another event".to_owned(), ..second });
+        world.wait(1).await;
+        assert_eq!(world.portal.value("ref1", "name"), "Same second");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_a_lagging_read_does_not_show_yet_is_across_without_a_poll() {
+    let world = live().await;
+    beside(&world, async {
+        world.wait(5).await;
+        world.crm.edit("006", "name", "Row");
+        world.crm.fault(Call::Read, Fault::Stale);
+        // An event of a row tells no stamp of the opportunity.
+        world.crm.tells(seen(Side::Crm, "006", None, true));
+        world.wait(1).await;
+        assert_eq!(world.portal.value("ref1", "name"), "Deal");
+        world.wait(4).await;
+        assert_eq!(world.portal.value("ref1", "name"), "Row");
+        world.forget_calls();
+        world.wait(60).await;
+        assert!(world.crm.calls().len() <= 1, "and then it rests, but for the read of its report");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_whose_event_says_that_it_is_opted_in_is_asked_for_again_when_reads_caught_up() {
+    let world = live().await;
+    world.crm.put("007", &[("name", "Opted in now")]);
+    world.crm.change("007", |record| record.crm.opted_in = false);
+    beside(&world, async {
+        world.wait(1).await;
+        let news = seen(Side::Crm, "007", None, true);
+        world.crm.tells_page(Changes { unsure: vec![news], ..Changes::default() });
+        world.wait(1).await;
+        assert_eq!(world.crm.calls().last().unwrap(), "admit 007");
+        // The read has caught up with the event.
+        world.crm.change("007", |record| record.crm.opted_in = true);
+        world.wait(10).await;
+    })
+    .await;
+    assert!(world.deal("007").await.links.portal.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_channel_does_not_carry_is_polled_at_the_ordinary_pace() {
+    let world = live().await;
+    let untold = vec!["crm.opportunities"];
+    beside(&world, async {
+        world.wait(5).await;
+        world.crm.state().live.as_mut().unwrap().untold = untold.clone();
+        world.wait(15).await;
+        let polls = world.crm.state().polls;
+        world.wait(95).await;
+        let polls = world.crm.state().polls - polls;
+        assert!((3..=4).contains(&polls), "{polls} polls are not the ordinary pace");
+        assert_eq!(world.engine.live_sources()[0].untold, untold);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_that_alone_find_changes_do_not_stop_with_the_background_and_those_beside_events_do() {
+    let world = live().await;
+    beside(&world, async {
+        world.wait(5).await;
+        world.crm.state().polled_in.clear();
+        world.crm.hearing(deaf("The allowance is spent."));
+        world.wait(60).await;
+        assert!(world.crm.state().polled_in.iter().all(|lane| *lane == Lane::Now), "alone");
+        world.crm.hearing(Hearing::Hears);
+        world.wait(60).await;
+        world.crm.state().polled_in.clear();
+        world.wait(4_000).await;
+        let lanes = world.crm.state().polled_in.clone();
+        assert!(!lanes.is_empty() && lanes.iter().all(|lane| *lane == Lane::Background), "beside: {lanes:?}");
+        assert!(world.portal.state().polled_in.iter().all(|lane| *lane == Lane::Background));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_load_gives_way_whether_or_not_anybody_hears() {
+    let mut world = World::new();
+    world.crm.state().feed = vec![seen(Side::Crm, "006", None, true)];
+    world.settle(120).await;
+    assert_eq!(world.crm.state().polled_in.first(), Some(&Lane::Background));
+    assert_eq!(world.crm.state().polled_in.last(), Some(&Lane::Now));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_org_that_simply_has_no_events_is_shown_and_no_problem() {
+    let world = live().await;
+    let Hearing::Deaf(silence) = deaf("The org has none.") else { unreachable!() };
+    world.crm.hearing(Hearing::Deaf(Silence { quiet: true, ..silence }));
+    beside(&world, world.wait(5)).await;
+    assert_eq!(silences(&world).await, Vec::<String>::new());
+    assert_eq!(world.engine.live_sources()[0].silence.as_deref(), Some("The org has none."));
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,8 @@ pub(crate) struct Live {
     /// Its pages; a position is how many were told.
     pub(crate) pages: Vec<Changes>,
     pub(crate) hearing: Hearing,
+    /// Sources of which it tells nothing.
+    pub(crate) untold: Vec<&'static str>,
     /// How often it was asked.
     pub(crate) asked: usize,
 }
@@ -63,7 +65,8 @@ impl Platform {
                 let live = state.live.as_ref().expect("it is live");
                 if let Some(page) = live.pages.get(from) {
                     let position = (from + 1).to_string();
-                    return Ok(Changes { position, hearing: live.hearing.clone(), ..page.clone() });
+                    let (hearing, untold) = (live.hearing.clone(), live.untold.clone());
+                    return Ok(Changes { position, hearing, untold, ..page.clone() });
                 }
                 if first || matches!(live.hearing, Hearing::Deaf(_)) {
                     break;
@@ -71,8 +74,10 @@ impl Platform {
             }
             self.clock.sleep(STEP).await;
         }
-        let hearing = self.state().live.as_ref().expect("it is live").hearing.clone();
-        Ok(Changes { position: from.to_string(), hearing, ..Changes::default() })
+        let state = self.state();
+        let live = state.live.as_ref().expect("it is live");
+        let (hearing, untold) = (live.hearing.clone(), live.untold.clone());
+        Ok(Changes { position: from.to_string(), hearing, untold, ..Changes::default() })
     }
 
     pub(super) fn admitted(&self, records: &[RecordId]) -> Vec<Target> {

@@ -103,11 +103,15 @@ pub(crate) struct State {
     pub(crate) companions_unlisted: bool,
     pub(crate) blind: BTreeMap<String, String>,
     pub(crate) polls: usize,
+    /// Of each poll, the lane.
+    pub(crate) polled_in: Vec<ports::Lane>,
     /// Its live source, if it has one.
     pub(crate) live: Option<live::Live>,
     pub(crate) leads: leads::Leads,
     pub(crate) scopes: Vec<CallScope>,
     created: usize,
+    /// How many records each creation of many was asked for.
+    pub(crate) together: Vec<usize>,
 }
 
 pub(crate) struct Platform {

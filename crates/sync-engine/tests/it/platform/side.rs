@@ -72,6 +72,15 @@ impl Side for Platform {
         self.create_record(Call::Create, new, true).await
     }
 
+    async fn create_many(&self, new: &[NewRecord], scope: CallScope) -> Vec<Result<Created, SideError>> {
+        self.state().together.push(new.len());
+        let mut created = Vec::new();
+        for each in new {
+            created.push(self.create(each, scope).await);
+        }
+        created
+    }
+
     async fn create_companion(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError> {
         self.note("help".to_owned(), scope);
         self.create_record(Call::Help, new, false).await
@@ -99,12 +108,13 @@ impl Side for Platform {
         &self,
         source: &str,
         position: Option<&str>,
-        _: CallScope,
+        scope: CallScope,
     ) -> Result<Changes, SideError> {
         if source == LIVE {
             return self.listen(position).await;
         }
         self.state().polls += 1;
+        self.state().polled_in.push(scope.lane);
         if let Some(Fault::Before(class)) = self.trouble(Call::List).await {
             return Err(error(class, true));
         }
