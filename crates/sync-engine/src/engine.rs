@@ -158,6 +158,8 @@ impl Engine {
         }
         let (engine, told) = (Arc::clone(self), Arc::clone(&stopped));
         tasks.spawn(async move { engine.sweep_companions(&told).await });
+        let (engine, told) = (Arc::clone(self), Arc::clone(&stopped));
+        tasks.spawn(async move { engine.ask_strangers(&told).await });
         let (engine, beats) = (Arc::clone(self), Arc::clone(&stopped));
         tasks.spawn(async move { engine.heartbeat(&beats).await });
         let bug = tokio::select! {
