@@ -18,7 +18,7 @@ pub(crate) fn listening(
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Salesforce> {
     let config = &loaded.config.salesforce.events;
-    if !config.enabled {
+    if !config.enabled.listens() {
         return Ok(crm);
     }
     let endpoint = config.endpoint.parse().context("[salesforce.events] endpoint is not an address")?;
@@ -30,6 +30,10 @@ pub(crate) fn listening(
     let extra_roots = extra_roots.map(|pem| pem.expose_secret().to_owned());
     let events = Events::new(client, &EventsConfig { endpoint, extra_roots, limits })
         .context("[salesforce.events] cannot be used")?;
-    let settings = EventSettings { channel: config.channel.clone(), poll_beside: config.poll_every.0 };
+    let settings = EventSettings {
+        channel: config.channel.clone(),
+        poll_beside: config.poll_every.0,
+        quiet_without: !config.enabled.is_demanded(),
+    };
     Ok(crm.listening(events, Arc::clone(clock), settings))
 }

@@ -61,7 +61,8 @@ pub(crate) fn list(value: &Value) -> &[Value] {
 }
 
 /// A referral and an opportunity are a pair if the one names the other. A copied opportunity names the referral of its
-/// original, which names the original: the original it is.
+/// original, which names the original: the original it is. A private opportunity is never shared, whatever its checkbox
+/// says, and needs no referral.
 pub(crate) fn find<'a>(salesforce: &'a Value, portal: &'a Value) -> Found<'a> {
     let organization = portal["organizationId"].as_str().unwrap_or_default();
     let ours = |referral: &&Value| referral["organizationId"] == organization;
@@ -92,6 +93,7 @@ pub(crate) fn find<'a>(salesforce: &'a Value, portal: &'a Value) -> Found<'a> {
     }
     let unpaired = living(salesforce, "Opportunity").filter(|row| {
         flag(&row["Sync_with_Partner_Center__c"])
+            && !flag(&row["IsPrivate"])
             && !pairs.iter().any(|pair| pair.opportunity["Id"] == row["Id"])
     });
     alone.extend(unpaired.map(|row| text(&row["Id"])));

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sync_engine::{CallScope, Changes, Hearing, SideError, Silence};
 use tokio::sync::Mutex;
 
-use super::{Salesforce, context, refusal};
+use super::{Salesforce, context, coverage::Coverage, refusal};
 
 /// The source's name.
 pub(super) const EVENTS: &str = "crm.events";
@@ -37,14 +37,17 @@ pub struct EventSettings {
     pub channel: Topic,
     /// How long polls wait while events come.
     pub poll_beside: Duration,
+    /// Whether an org without change events is nothing to be told of: nobody demanded them.
+    pub quiet_without: bool,
 }
 
 /// The events of the org, and the stream that is open.
 pub(super) struct Listener {
-    events: Events,
-    clock: Arc<dyn Clock>,
+    pub(super) events: Events,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: EventSettings,
     open: Mutex<Option<Open>>,
+    pub(super) coverage: Mutex<Option<Coverage>>,
 }
 
 struct Open {
@@ -79,7 +82,7 @@ impl std::fmt::Debug for Listener {
 
 impl Listener {
     pub(super) fn new(events: Events, clock: Arc<dyn Clock>, settings: EventSettings) -> Self {
-        Self { events, clock, settings, open: Mutex::new(None) }
+        Self { events, clock, settings, open: Mutex::new(None), coverage: Mutex::new(None) }
     }
 
     /// Where to begin; an error if the text is no position in this channel.
@@ -154,13 +157,15 @@ impl Salesforce {
                     stream.delivered = true;
                     let mut page = self.told(&batch.events, context(scope)).await?;
                     page.position = listener.text(Some(batch.position));
+                    page.untold = self.untold(listener, context(scope)).await;
                     return Ok(page);
                 }
                 Ok(None) => {
                     stream.accepted |= stream.at.is_some();
                     let hearing = if stream.accepted { Hearing::Hears } else { Hearing::Unproven };
                     let position = position.unwrap_or_default().to_owned();
-                    return Ok(Changes { position, hearing, ..Changes::default() });
+                    let untold = self.untold(listener, context(scope)).await;
+                    return Ok(Changes { position, hearing, untold, ..Changes::default() });
                 }
                 Err(EventsError::Undecodable { replay_id, reason, .. }) => {
                     tracing::warn!(%reason, "a change event cannot be read; all it may be about is read");
@@ -170,6 +175,7 @@ impl Salesforce {
                         position: listener.text(Some(replay_id)),
                         missed: self.polled(),
                         unread: 1,
+                        untold: self.untold(listener, context(scope)).await,
                         hearing: Hearing::Hears,
                         ..Changes::default()
                     });
@@ -246,7 +252,8 @@ impl Salesforce {
             | EventsError::Protocol(_) => return Err(passing(&error)),
         };
         let polls = format!("Polls alone find changes, every {:?}.", self.settings.poll);
-        let silence = Silence { sentence: format!("{sentence} {polls}"), next_step, retry };
+        let quiet = listener.settings.quiet_without && matches!(error, EventsError::TopicMissing { .. });
+        let silence = Silence { sentence: format!("{sentence} {polls}"), next_step, retry, quiet };
         Ok(Changes {
             position: position.unwrap_or_default().to_owned(),
             hearing: Hearing::Deaf(silence),

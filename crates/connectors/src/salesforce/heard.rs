@@ -78,8 +78,10 @@ impl Salesforce {
         let is_delete = matches!(event.kind, ChangeKind::Delete | ChangeKind::GapDelete);
         // A deleted record begets nothing: the store's links tell whose it was.
         let birth = if is_delete { Some((false, None)) } else { self.opted_in_by(event) };
+        let may_be = event.kind.is_gap()
+            || event.value(self.mapping.names().sync.as_str()) == Some(&Value::Boolean(true));
         for id in &event.records.ids {
-            let (birth_now, claims) = birth.clone().unwrap_or_default();
+            let (birth_now, claims) = birth.clone().unwrap_or((may_be, None));
             let target = Target::Opportunity { id: deal_record(*id), birth: birth_now, claims };
             let seen = Seen { stamp: saved_at(event), ..seen_in(event, *id, target, schema) };
             if birth.is_some() { told.page.seen.push(seen) } else { told.page.unsure.push(seen) }
@@ -244,17 +246,17 @@ fn leads_to(row: &Record, walk: &Walk, identifier: &str) -> Option<(RecordId, Ta
     Some((id, Target::Opportunity { id: deal_record(parent), birth: true, claims }))
 }
 
-/// When the event's save was stamped, if the event says so of exactly one record: a deal that has seen that stamp has
-/// seen the save.
+/// When the event's save was stamped, to the second as records show it, if the event says so of exactly one record: a deal
+/// that has seen a later stamp has seen the save. What was restored may carry the stamp that it was deleted with.
 fn saved_at(event: &ChangeEvent) -> Option<Timestamp> {
     let says = match event.kind {
-        ChangeKind::Create | ChangeKind::Undelete => true,
+        ChangeKind::Create => true,
         ChangeKind::Update => event.touches(SAVED),
         _ => false,
     };
     match event.value(SAVED) {
         Some(Value::Integer(at)) if says && event.records.ids.len() == 1 => {
-            Timestamp::from_millisecond(*at).ok()
+            Timestamp::from_second(at.div_euclid(1_000)).ok()
         }
         _ => None,
     }

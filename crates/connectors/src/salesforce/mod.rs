@@ -24,6 +24,7 @@ mod apply;
 mod births;
 mod changes;
 mod columns;
+mod coverage;
 mod events;
 mod explain;
 mod features;

@@ -226,3 +226,15 @@ fn what_cannot_be_taken_back_is_done_once() {
     let kinds: Vec<_> = irreversible_twice(&twice).into_iter().map(|double| double.kind).collect();
     assert_eq!(kinds, [DuplicateKind::CreatedTwice, DuplicateKind::MovedTwice]);
 }
+
+#[test]
+fn a_private_opportunity_needs_no_referral_whatever_its_checkbox_says() {
+    let (mut salesforce, portal) = worlds();
+    let mut other = salesforce["Opportunity"][0].clone();
+    other["Id"] = json!("006Ms000069yTXkIAM");
+    other["Referral_Identifier__c"] = Value::Null;
+    salesforce["Opportunity"].as_array_mut().unwrap().push(other);
+    assert!(!judge(&salesforce, &portal).holds(), "one that is shared does");
+    salesforce["Opportunity"][1]["IsPrivate"] = json!(true);
+    assert!(judge(&salesforce, &portal).holds());
+}

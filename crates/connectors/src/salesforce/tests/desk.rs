@@ -123,7 +123,8 @@ impl Desk {
         let clock: Arc<dyn Clock> = Arc::new(desk.time.clone());
         let bus = Bus { org: Arc::clone(&desk.org), clock: Arc::clone(&clock), starts: Arc::default() };
         let events = Events::over(&desk.client, Arc::new(bus.clone()), EventsLimits::default()).unwrap();
-        let settings = EventSettings { channel: Topic::all(), poll_beside: Duration::from_mins(5) };
+        let poll_beside = Duration::from_mins(5);
+        let settings = EventSettings { channel: Topic::all(), poll_beside, quiet_without: false };
         desk.side = desk.side.listening(events, clock, settings);
         (desk, bus)
     }

@@ -107,7 +107,12 @@ fn wanted(mapping: &Mapping, features: &OrgFeatures) -> Vec<Wanted> {
         entity: entity(object),
         enriched: enriched.iter().map(|name| (*name).to_owned()).collect(),
     };
-    let mut wanted = vec![of("Opportunity", &[names.identifier.as_str(), names.sync.as_str()])];
+    // With these, no question is needed to know whether an opportunity is opted in.
+    let mut told_by = vec![names.identifier.as_str(), names.sync.as_str()];
+    if !mapping.opt_in().private {
+        told_by.push("IsPrivate");
+    }
+    let mut wanted = vec![of("Opportunity", &told_by)];
     for set in mapping.sets() {
         wanted.extend(match &set.crm {
             SetSource::Children { object, parent_field, .. } => {

@@ -42,7 +42,7 @@ pub(crate) struct Channels {
 }
 
 impl Default for Channels {
-    /// What a Cosell admin selects: opportunities with their identifier and opt-in, and the rows below them with the
+    /// What a Cosell admin selects: opportunities with their identifier and what tells their opt-in, and the rows below them with the
     /// opportunity that they belong to.
     fn default() -> Self {
         let member = |entity: &str, enriched: &[&str]| Member {
@@ -53,7 +53,10 @@ impl Default for Channels {
         };
         Self {
             members: vec![
-                member("OpportunityChangeEvent", &["Referral_Identifier__c", "Sync_with_Partner_Center__c"]),
+                member(
+                    "OpportunityChangeEvent",
+                    &["Referral_Identifier__c", "Sync_with_Partner_Center__c", "IsPrivate"],
+                ),
                 member("Microsoft_Solution__ChangeEvent", &["Opportunity__c"]),
                 member("OpportunityContactRoleChangeEvent", &["OpportunityId"]),
                 member("OpportunityTeamMemberChangeEvent", &["OpportunityId"]),
