@@ -49,6 +49,7 @@ pub(crate) fn plan_referral(input: &PlanInput<'_>, crm: &Observation, plan: &mut
             _ => None,
         };
         plan.effects.push(Effect::Create { side: Side::Portal, writes, life: Life::Active { sales_stage } });
+        tell_keyless(input, crm, plan);
     }
 }
 
@@ -92,6 +93,18 @@ pub(crate) fn plan_companion(
     }
     plan.consumed.extend(input.confirmed_help(crm));
     plan.effects.push(Effect::CreateCompanion { writes });
+    tell_keyless(input, crm, plan);
+}
+
+/// Whom the portal is not told of when help is asked for, because nothing ties them to an element there.
+fn tell_keyless(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) {
+    let Some(facts) = crm.crm().filter(|facts| facts.asks_help) else { return };
+    for spec in input.specs.help_needs.iter().filter_map(|id| input.specs.group(id)) {
+        let Some(count) = facts.keyless.get(&spec.lead().id).filter(|count| **count > 0) else { continue };
+        let told = format!("{}: {count} without an e-mail address, left out of the referral.", spec.label());
+        plan.notes.push(told.clone());
+        plan.left_out.push(told);
+    }
 }
 
 /// What goes along with any new record at the portal, but for the asking itself; none while something that the portal

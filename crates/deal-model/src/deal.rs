@@ -110,6 +110,9 @@ pub struct Memory {
     pub fuse: BTreeMap<GroupId, Fuse>,
     /// Values that were refused.
     pub rejected: Vec<Rejection>,
+    /// Per set that only grows, when the CRM last added nobody for an element that it was given.
+    #[serde(default)]
+    pub not_added: BTreeMap<GroupId, Timestamp>,
     /// What was reported last.
     pub reported: Reported,
     /// What was last read of the other organisation's referral.

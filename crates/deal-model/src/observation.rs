@@ -83,6 +83,9 @@ pub struct CrmFacts {
     /// Sets that take no new element at present, with the reason as the end of a sentence.
     #[serde(default)]
     pub closed: BTreeMap<FieldId, String>,
+    /// Per set, how many of its rows are nobody's element, for want of a key: contacts without an e-mail address.
+    #[serde(default)]
+    pub keyless: BTreeMap<FieldId, usize>,
     /// Per set, the elements that the seller marked as the primary one.
     #[serde(default)]
     pub primary: BTreeMap<FieldId, Vec<ElementKey>>,

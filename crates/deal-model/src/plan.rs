@@ -224,6 +224,9 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// What a person may like to know, and need not act on.
     pub notes: Vec<String>,
+    /// Whom this plan newly leaves out of a side, for a person: told once, with the writes that are due anyway.
+    #[serde(default)]
+    pub left_out: Vec<String>,
     /// Per set, the elements that are as they may be: their base takes what both sides hold. All others wait or are
     /// written.
     pub elements: Vec<(GroupId, Vec<ElementKey>)>,

@@ -2,8 +2,8 @@
 //! removed, and whom a person took out is not brought back (sync rules, sections 3 and 6).
 
 use crate::{
-    CrmFacts, Element, ElementChange, ElementKey, Elements, FieldSpec, GroupSpec, Held, Memory, PerSide,
-    Side, Specs, Value,
+    CRM_ASKED_AGAIN, CrmFacts, Element, ElementChange, ElementKey, Elements, FieldSpec, GroupSpec, Held,
+    Memory, PerSide, PlanInput, Side, Specs, Value,
     sets::{SetCase, SetRuling},
 };
 
@@ -26,7 +26,7 @@ impl SetCase<'_> {
             if known(holder).is_some() && known(across).is_some() {
                 // Both had it, and a person took it out of one: the base goes on to say so.
                 ruling.parted.push(key.clone());
-            } else if known(holder) == Some(element) {
+            } else if known(holder) == Some(element) && !(across == Side::Crm && self.asks_again) {
                 // It was left out before, and nothing of it has changed since.
                 ruling.left_out.push((key.clone(), holder));
             } else if *self.writable.at(across) && !self.spec.lead().is_stand_in(key) {
@@ -39,6 +39,16 @@ impl SetCase<'_> {
         }
         self.check_bounds(&mut ruling);
         ruling
+    }
+}
+
+impl PlanInput<'_> {
+    /// Whether the CRM is given again whom it did not add before. Who may be added there changes without a word: a user
+    /// is made, an org gets teams. It is asked when the deal is looked at anyway, and at most once a day.
+    pub(crate) fn asks_again(&self, spec: &GroupSpec) -> bool {
+        let asked = self.deal.memory.not_added.get(&spec.id);
+        let again = asked.and_then(|at| at.checked_add(CRM_ASKED_AGAIN).ok());
+        again.is_none_or(|again| again <= self.now)
     }
 }
 

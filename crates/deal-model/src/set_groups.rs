@@ -33,12 +33,19 @@ impl Groups<'_> {
             writable: PerSide::new(may.portal && fill(Side::Portal), may.crm && fill(Side::Crm)),
             born: self.input.deal.born,
             decided: decided.map(|decided| decided.winner),
+            asks_again: self.input.asks_again(spec),
         };
         let facts = self.seen.crm.crm();
         let mut ruling = if bounds.add_only { case.grow(facts) } else { case.rule() };
-        for (key, holder) in &ruling.left_out {
-            let element = now.at(*holder).get(key);
-            plan.notes.extend(element.map(|element| spec.tell_left_out(*holder, key, element, facts)));
+        for holder in Side::BOTH {
+            for (key, _) in ruling.left_out.iter().filter(|(_, of)| *of == holder) {
+                let Some(element) = now.at(holder).get(key) else { continue };
+                let told = spec.tell_left_out(holder, key, element, facts);
+                if base.as_ref().is_none_or(|base| base.at(holder).get(key) != Some(element)) {
+                    plan.left_out.push(told.clone());
+                }
+                plan.notes.push(told);
+            }
         }
         let not_agreed = ruling.ask.iter().chain(&ruling.over).chain(&ruling.parted);
         let mut waiting: Vec<ElementKey> = not_agreed.cloned().collect();

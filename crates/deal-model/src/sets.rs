@@ -15,6 +15,8 @@ pub(crate) struct SetCase<'a> {
     pub(crate) writable: PerSide<bool>,
     pub(crate) born: Side,
     pub(crate) decided: Option<Side>,
+    /// Of a set that only grows: whether the CRM may be given again whom it did not add before.
+    pub(crate) asks_again: bool,
 }
 
 /// An element, or one attribute of it, whose other version won.

@@ -40,6 +40,10 @@ impl SettleInput<'_> {
         keys.sort_unstable();
         keys.dedup();
 
+        let not_added = |key: &ElementKey| after.crm.as_ref().is_some_and(|held| !held.contains_key(key));
+        if spec.only_grows() && done.crm.iter().copied().any(not_added) {
+            memory.not_added.insert(spec.id.clone(), self.now);
+        }
         let old = memory.base.get(&spec.id);
         if old.is_none() && keys.is_empty() && !(read.portal.is_empty() && read.crm.is_empty()) {
             return;

@@ -55,6 +55,28 @@ fn people_go_along_only_when_help_is_asked() {
 }
 
 #[test]
+fn contacts_that_nothing_ties_to_the_portal_are_told_of_when_help_is_asked() {
+    let contacts = |asks_help: bool| {
+        unborn()
+            .with(|world| {
+                world.specs.groups = vec![text("contacts")];
+                world.specs.help_needs = vec!["contacts".into()];
+                world.facts().asks_help = asks_help;
+                world.facts().keyless.insert("contacts".into(), 2);
+            })
+            .crm("contacts", "somebody")
+    };
+    assert_eq!(
+        contacts(true).plan().left_out,
+        ["contacts: 2 without an e-mail address, left out of the referral."]
+    );
+    assert!(contacts(false).plan().left_out.is_empty(), "nobody's contacts leave");
+    let mut waits = contacts(true);
+    waits.facts().consent = false;
+    assert!(waits.plan().left_out.is_empty(), "nothing is sent yet");
+}
+
+#[test]
 fn help_that_rides_inside_a_creation_is_asked_right_after_it() {
     let mut spec = group("help", vec![field("help", Kind::Text)]);
     spec.latch = Some(Irreversible::AskHelp);

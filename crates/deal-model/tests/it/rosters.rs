@@ -1,8 +1,10 @@
 //! Sets that only grow: added once across, never changed, removed or brought back (sync rules, sections 3 and 6).
 
 use deal_model::{
-    CrmFacts, Element, ElementKey, Elements, Kind, Observed, PerSide, SetBounds, Sight, Value, newly_left_out,
+    CRM_ASKED_AGAIN, CrmFacts, EffectEnd, Element, ElementKey, Elements, Kind, Observed, PerSide, SetBounds,
+    SettleInput, Sight, Value, newly_left_out, settle,
 };
+use jiff::SignedDuration;
 
 use crate::world::{Says, World, check, deal, field, group};
 
@@ -64,7 +66,13 @@ fn who_lacks_a_detail_is_left_out_with_a_note_until_it_is_there() {
     let note = "note: team: Ada Berg (b) is left out of the referral: no phone.";
     let mut world = people(NOBODY, incomplete("b"), NOBODY);
     let before = world.deal.memory.clone();
+    assert_eq!(
+        world.plan().left_out,
+        [note.trim_start_matches("note: ")],
+        "known before anything is written"
+    );
     assert_eq!(world.pass().describe(), [note]);
+    assert!(world.plan().left_out.is_empty());
     let told = |before, after| newly_left_out(&world.specs, before, after, None);
     assert_eq!(told(&before, &world.deal.memory), [note.trim_start_matches("note: ")]);
     assert!(told(&world.deal.memory, &world.deal.memory).is_empty(), "each is told once");
@@ -83,13 +91,54 @@ fn a_side_that_takes_nobody_is_not_written_and_says_why() {
 }
 
 #[test]
-fn who_could_not_be_added_is_not_tried_again_until_something_of_them_changes() {
+fn who_could_not_be_added_is_not_tried_again_within_a_day_unless_something_of_them_changes() {
     // The platform took the write, and added nobody.
     let mut world = people(A, A, AB).bases("team", A, AB);
+    world.deal.memory.not_added.insert("team".into(), world.now);
     let words = "there is not exactly one active user with this e-mail";
     assert_eq!(world.pass().describe(), [format!("note: team: b is left out of the opportunity: {words}.")]);
     let changed = world.portal("team", [("a", "1"), ("b", "2")]);
     check(&changed, &["opportunity: team put b (changed on the other side)"]);
+}
+
+#[test]
+fn who_could_not_be_added_is_tried_again_when_the_deal_is_seen_a_day_later() {
+    let put = ["opportunity: team put b (changed on the other side)"];
+    let mut world = people(A, A, AB).bases("team", A, AB);
+    let refused = world.now;
+    world.deal.memory.not_added.insert("team".into(), refused);
+    let due = refused.checked_add(CRM_ASKED_AGAIN).unwrap();
+    world.now = due - SignedDuration::from_secs(1);
+    let plan = world.plan();
+    assert!(plan.is_quiet() && plan.next_due.is_none(), "it is asked when the deal is seen anyway");
+    world.now = due;
+    check(&world, &put);
+    // In vain again: another day.
+    let (before, plan) = (world.crm.seen().unwrap().clone(), world.plan());
+    let settled = settle(&SettleInput {
+        deal: &world.deal,
+        plan: &plan,
+        ends: &[EffectEnd::DONE],
+        before: PerSide::new(world.portal.seen(), Some(&before)),
+        after: PerSide::new(None, Some(&before)),
+        specs: &world.specs,
+        mapping: "1",
+        now: world.now,
+    });
+    assert_eq!(settled.not_added.get(&"team".into()), Some(&due));
+    assert!(newly_left_out(&world.specs, &world.deal.memory, &settled, None).is_empty(), "told once");
+    world.deal.memory = settled;
+    assert!(world.plan().is_quiet());
+}
+
+#[test]
+fn who_was_left_out_because_there_were_no_teams_joins_once_there_are() {
+    let mut world = people(A, A, AB);
+    world.facts().closed.insert("team".into(), "there are no teams".to_owned());
+    world.pass();
+    assert!(world.plan().is_quiet());
+    world.facts().closed.clear();
+    check(&world, &["opportunity: team put b (changed on the other side)"]);
 }
 
 #[test]

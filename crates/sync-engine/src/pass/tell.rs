@@ -6,6 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::Item;
 use crate::{AuditLine, Engine, Report, StoreResult, report};
 
+/// What history calls a line about somebody who is on one side alone.
+pub(super) const LEFT_OUT: &str = "left out";
+
 impl Engine {
     /// The report that rides in a write which is due anyway. It tells of that write too, or another would have to.
     pub(super) async fn riding_report(
@@ -16,7 +19,9 @@ impl Engine {
     ) -> StoreResult<Report> {
         let sentence = self.updated("Opportunity", writes, stage);
         let line = self.timed(item, "updated", Side::Crm, writes, &sentence);
-        let (report, text) = self.composed(item, Some(line)).await?;
+        let mut expected = vec![line];
+        expected.extend(self.left_out(item));
+        let (report, text) = self.composed(item, &expected).await?;
         item.round.reported = Some(text);
         Ok(report)
     }
@@ -27,7 +32,7 @@ impl Engine {
         if super::finish::must_go_on(item) || self.soon_again(item) {
             return Ok(None);
         }
-        let (report, text) = self.composed(item, None).await?;
+        let (report, text) = self.composed(item, &self.left_out(item)).await?;
         if item.deal.memory.reported.text.as_ref() == Some(&text) {
             return Ok(None);
         }
@@ -45,7 +50,7 @@ impl Engine {
         if known || !item.opted_in() || item.deal.links.crm.is_none() {
             return Ok(None);
         }
-        let (_, text) = self.composed(item, None).await?;
+        let (_, text) = self.composed(item, &[]).await?;
         if item.deal.memory.reported.text.as_ref() == Some(&text) {
             return Ok(None);
         }
@@ -66,9 +71,14 @@ impl Engine {
         next.max(settled).filter(|at| *at > self.now())
     }
 
-    async fn composed(&self, item: &Item, expected: Option<AuditLine>) -> StoreResult<(Report, Fingerprint)> {
+    /// Lines of whom the plan leaves out; they become history when the round closes.
+    fn left_out(&self, item: &Item) -> Vec<AuditLine> {
+        item.round.plan.left_out.iter().map(|sentence| self.line(LEFT_OUT, sentence)).collect()
+    }
+
+    async fn composed(&self, item: &Item, expected: &[AuditLine]) -> StoreResult<(Report, Fingerprint)> {
         let history = self.parts.store.history(&item.deal.id, report::AUDIT_LINES).await?;
-        let fresh: Vec<&AuditLine> = item.round.audit.iter().chain(&expected).collect();
+        let fresh: Vec<&AuditLine> = item.round.audit.iter().chain(expected).collect();
         let stand = report::Stand {
             headline: &item.round.plan.headline,
             problems: &self.problems(item),
