@@ -155,6 +155,7 @@ impl PartnerCenter {
             writes: &new.writes,
             consent: facts.is_some_and(|facts| facts.consent),
             primary: marked.and_then(|(_, marked)| marked.first()),
+            marked: facts.map(|facts| &facts.primary),
             reference: normalise_reference(new.from.record.as_str()),
             engagement,
         }

@@ -1,7 +1,9 @@
 //! From canonical values to what is sent: the operations of a change, the document of a creation.
 
+use std::collections::BTreeMap;
+
 use deal_model::{Content, ElementChange, ElementKey, FieldId, GroupHeld, Held, Value, Write};
-use mapping::{Binding, Codec, Mapping, SetBinding, When};
+use mapping::{Binding, Codec, Mapping, SetBinding, SetSource, When};
 use partner_center::PatchOperation;
 use serde_json::{Map, Value as Json, json};
 
@@ -192,6 +194,8 @@ pub(super) struct Draft<'a> {
     pub(super) reference: String,
     /// The solution that the seller marked as the primary one: what a shared deal targets. Without it, the first.
     pub(super) primary: Option<&'a ElementKey>,
+    /// The elements that the seller marked as the primary ones, by set.
+    pub(super) marked: Option<&'a BTreeMap<FieldId, Vec<ElementKey>>>,
     /// The engagement of a companion.
     pub(super) engagement: Option<String>,
 }
@@ -217,7 +221,9 @@ impl Draft<'_> {
         for (field, held) in group {
             if let Some(set) = mapping.set(field) {
                 if set.when == When::Always || self.sends_contacts() {
-                    set_at(document, set.portal_array.as_str(), replaced_array(set, None, held));
+                    let mut array = replaced_array(set, None, held);
+                    self.put_primary_first(set, &mut array);
+                    set_at(document, set.portal_array.as_str(), array);
                 }
                 continue;
             }
@@ -232,6 +238,17 @@ impl Draft<'_> {
                 let value = member(binding, held, path.read(document));
                 set_at(document, path.as_str(), value);
             }
+        }
+    }
+
+    /// The portal has no mark for the customer's primary contact: it is the one that a reader meets first.
+    fn put_primary_first(&self, set: &SetBinding, array: &mut Json) {
+        let marked = self.marked.and_then(|marked| marked.get(&set.field)?.first());
+        if let (SetSource::ContactRoles, Some(primary), Some(array)) =
+            (&set.crm, marked, array.as_array_mut())
+        {
+            // Stable: the others keep their order.
+            array.sort_by_key(|item| set.member_key(item).as_ref() != Some(primary));
         }
     }
 

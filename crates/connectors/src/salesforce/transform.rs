@@ -130,6 +130,7 @@ impl Reader<'_> {
             misfits: self.misfits(record),
             computed: self.computed(record),
             closed: self.closed(),
+            keyless: self.keyless(whole),
             primary: self.primary(whole),
         };
         let known = Known {
@@ -242,9 +243,22 @@ impl Reader<'_> {
         let marked = |set: &SetBinding| {
             let rows = whole.children.get(&place_of(set).1)?;
             let rows: Vec<Json> = rows.iter().map(|row| Json::Object(row.as_map().clone())).collect();
-            matches!(set.crm, SetSource::Children { .. }).then(|| set.primary(&rows))
+            let may_be_marked = !matches!(set.crm, SetSource::Team { .. });
+            may_be_marked.then(|| set.primary(&rows))
         };
         self.mapping.sets().iter().filter_map(|set| Some((set.field.clone(), marked(set)?))).collect()
+    }
+
+    /// How many contacts have no e-mail address, which is what ties a contact to a person of the referral.
+    fn keyless(&self, whole: &Whole) -> BTreeMap<FieldId, usize> {
+        let count = |set: &SetBinding| {
+            let rows = whole.children.get(&place_of(set).1)?;
+            let rows = rows.iter().map(|row| Json::Object(row.as_map().clone()));
+            let keyless = rows.filter(|row| row["Contact"].is_object() && set.row_key(row).is_none());
+            Some(keyless.count()).filter(|count| *count > 0)
+        };
+        let of_contacts = self.mapping.sets().iter().filter(|set| set.crm == SetSource::ContactRoles);
+        of_contacts.filter_map(|set| Some((set.field.clone(), count(set)?))).collect()
     }
 
     /// What a column holds. Names are compared without case, as the platform does.

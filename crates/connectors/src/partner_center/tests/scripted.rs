@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use deal_model::{
-    Content, Element, ElementChange, ElementKey, GroupHeld, GroupId, Held, Life, Observed, RecordId, Sight,
-    Value, Version, Why, Write,
+    Content, Element, ElementChange, ElementKey, Facts, GroupHeld, GroupId, Held, Life, Observed, RecordId,
+    Sight, Value, Version, Why, Write,
 };
 use ports::{RetryClass, TransportError};
 use serde_json::{Value as Json, json};
@@ -410,6 +410,29 @@ async fn a_deal_with_help_targets_its_solution_and_contacts_go_only_then() {
         assert_eq!(body.pointer("/customerProfile/team").is_some(), help);
         assert_eq!(body.get("inviteContext"), None);
     }
+}
+
+#[tokio::test]
+async fn the_contact_that_the_seller_marked_as_primary_is_the_first_of_the_customers_people() {
+    let emails = async |marked: &[&str]| {
+        let script = Script::default();
+        script.answer(201, &json!({ "id": ID }));
+        let mut new = deal(true);
+        let contacts = new.writes.iter_mut().find(|write| write.group.as_str() == "contacts").unwrap();
+        let Content::Whole(group) = &mut contacts.content else { panic!("a creation writes whole groups") };
+        let person = |email: &str| (ElementKey(email.to_owned()), Element::default());
+        let people = ["ann@x.example", "bob@x.example", "cid@x.example"].map(person);
+        group.insert("contacts".into(), Held::Value(Value::Set(people.into())));
+        let Facts::Crm(facts) = &mut new.from.facts else { panic!("an opportunity") };
+        facts.primary =
+            [("contacts".into(), marked.iter().map(|key| ElementKey((*key).to_owned())).collect())].into();
+        script.side().create(&new, SCOPE).await.unwrap();
+        let body = script.asked().pop().unwrap().1;
+        let people = body["customerProfile"]["team"].as_array().unwrap().clone();
+        people.iter().map(|person| person["email"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(emails(&["bob@x.example"]).await, ["bob@x.example", "ann@x.example", "cid@x.example"]);
+    assert_eq!(emails(&[]).await, ["ann@x.example", "bob@x.example", "cid@x.example"]);
 }
 
 #[tokio::test]

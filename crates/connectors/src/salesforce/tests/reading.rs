@@ -1,6 +1,6 @@
 //! Observing.
 
-use deal_model::{Actor, CrmFacts, Facts, Life, Observed, Sight, Value};
+use deal_model::{Actor, CrmFacts, ElementKey, Facts, Life, Observed, Sight, Value};
 use ports::RetryClass;
 use serde_json::json;
 use sync_engine::{Side as _, Wanted};
@@ -19,7 +19,12 @@ async fn an_opted_in_opportunity_is_read_with_its_account_and_its_rows() {
     );
     let contact = desk
         .make("Contact", json!({"LastName": "Berg", "Email": "Ada@Fabrikam.Example", "AccountId": account}));
-    desk.make("OpportunityContactRole", json!({"OpportunityId": id, "ContactId": contact}));
+    desk.make(
+        "OpportunityContactRole",
+        json!({"OpportunityId": id, "ContactId": contact, "IsPrimary": true}),
+    );
+    let silent = desk.make("Contact", json!({"LastName": "Still", "AccountId": account}));
+    desk.make("OpportunityContactRole", json!({"OpportunityId": id, "ContactId": silent}));
     desk.pass(5);
     desk.side.open(scope()).await.unwrap();
     desk.calls();
@@ -37,6 +42,9 @@ async fn an_opted_in_opportunity_is_read_with_its_account_and_its_rows() {
     let contacts = seen.reading(&"contacts".into());
     let Observed::Value(Value::Set(people)) = &contacts.held else { panic!("no contacts") };
     assert_eq!(people.keys().map(|key| key.0.as_str()).collect::<Vec<_>>(), ["ada@fabrikam.example"]);
+    let facts = seen.crm().unwrap();
+    assert_eq!(facts.primary[&"contacts".into()], [ElementKey("ada@fabrikam.example".to_owned())]);
+    assert_eq!(facts.keyless[&"contacts".into()], 1, "who has no e-mail is nobody's element");
     assert_eq!(contacts.sends, Observed::Empty, "nobody asked for help: the customer's people stay here");
     assert_eq!(seen.life, Life::Active { sales_stage: None });
     assert_eq!(seen.actor, Actor::Person);
