@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use http::Response;
 use jiff::Timestamp;
 use oauth::Astray;
-use ports::{MemoryTokenStore, RetryClass, StoredToken, TokenFacts, TokenLease, TokenStore, TokenStoreError};
+use ports::{
+    MemoryTokenStore, RetryClass, StoredToken, TokenFacts, TokenLease, TokenStore, TokenStoreError,
+    TransportError,
+};
 use salesforce::{Client, ClientConfig, Error, LoginConfig, SignIn, SignInError, soql::Soql};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -138,6 +141,24 @@ async fn a_dead_sign_in_is_a_persons_business_and_a_new_one_is_taken_up() {
     client.org_id().await.unwrap();
     assert_eq!(field(&stub, 1, "refresh_token").as_deref(), Some("new"));
     assert!(!client.adopt_new_sign_in().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_grant_whose_answer_is_lost_after_the_rotation_is_told_as_a_sign_in_that_is_over() {
+    let stub = Stub::new([]);
+    let lost = TransportError::Broken { host: "h".into(), reason: "reset".into() };
+    stub.logins.lock().unwrap().extend([Err(lost), answer(400, DEAD)]);
+    let tokens = signed_in("r0").await;
+    let client = client(&stub, &tokens);
+    // Nobody can know yet: it is asked again with the only token there is, and by nobody else meanwhile.
+    assert!(matches!(client.org_id().await.unwrap_err().class(), RetryClass::Later { .. }));
+    assert_eq!(kept(&tokens).await, "r0");
+    let error = client.org_id().await.unwrap_err();
+    assert_eq!(error.class(), RetryClass::Person);
+    assert!(error.next_step().unwrap().contains("cosell login salesforce"), "{error}");
+    client.trouble().await;
+    let spent: Vec<_> = (0..2).map(|at| field(&stub, at, "refresh_token").unwrap()).collect();
+    assert_eq!(spent, ["r0", "r0"]);
 }
 
 #[tokio::test]
