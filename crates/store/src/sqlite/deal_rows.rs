@@ -34,7 +34,7 @@ fn load_chunk(sql: &Connection, ids: &[DealId]) -> Outcome<BTreeMap<DealId, Deal
         .prepare_cached(
             "SELECT id, born, phase, crm_id, portal_id, companion, engagement, problems,
                     base, windows, life, versions, fuse, rejected, reported, companion_fields, stand_in,
-                    answered, companion_state
+                    answered, companion_state, not_added
              FROM deal WHERE id IN (SELECT value FROM json_each(?1))",
         )?
         .query_map([&wanted], |row| deal(row).map(|deal| (deal.id.clone(), deal)))?
@@ -93,6 +93,7 @@ fn deal(row: &Row<'_>) -> rusqlite::Result<Deal> {
             stand_in: row.get::<_, Json<_>>(16)?.0,
             answered: row.get::<_, Json<_>>(17)?.0,
             companion_state: row.get::<_, Json<_>>(18)?.0,
+            not_added: row.get::<_, Json<_>>(19)?.0,
         },
         waiting: Vec::new(),
         decisions: Vec::new(),
@@ -109,9 +110,9 @@ pub(super) fn insert(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<(
     let statement =
         "INSERT INTO deal (id, born, phase, crm_id, portal_id, companion, engagement, problems, base,
                            windows, life, versions, fuse, rejected, reported, companion_fields, stand_in,
-                           answered, updated, companion_state, companion_open, created)
+                           answered, updated, companion_state, companion_open, not_added, created)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?19)";
+                 ?22, ?19)";
     write(sql, statement, deal, now)?;
     write_waiting(sql, deal)
 }
@@ -137,7 +138,8 @@ pub(super) fn save(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<()>
     let statement = "UPDATE deal SET born = ?2, phase = ?3, crm_id = ?4, portal_id = ?5, companion = ?6,
                 engagement = ?7, problems = ?8, base = ?9, windows = ?10, life = ?11, versions = ?12, fuse = ?13,
                 rejected = ?14, reported = ?15, companion_fields = ?16, stand_in = ?17,
-                answered = ?18, updated = ?19, companion_state = ?20, companion_open = ?21
+                answered = ?18, updated = ?19, companion_state = ?20, companion_open = ?21,
+                not_added = ?22
          WHERE id = ?1";
     write(sql, statement, deal, now)?;
     sql.prepare_cached("DELETE FROM waiting_effect WHERE deal = ?1")?.execute([deal.id.as_str()])?;
@@ -156,6 +158,7 @@ fn write(sql: &Connection, statement: &'static str, deal: &Deal, now: Timestamp)
         versions,
         fuse,
         rejected,
+        not_added,
         reported,
         companion: companion_fields,
         companion_state,
@@ -184,6 +187,7 @@ fn write(sql: &Connection, statement: &'static str, deal: &Deal, now: Timestamp)
         Micros(now),
         Json(companion_state),
         companion_open,
+        Json(not_added),
     ])?;
     Ok(())
 }

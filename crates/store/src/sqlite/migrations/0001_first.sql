@@ -27,6 +27,7 @@ CREATE TABLE deal (
     reported         TEXT NOT NULL,            -- what was last written onto the opportunity as a report
     fuse             TEXT NOT NULL,            -- group -> chain of our own writes
     rejected         TEXT NOT NULL,            -- [value that a side refused]
+    not_added        TEXT NOT NULL,            -- set -> when the CRM last added nobody for an element
     windows          TEXT NOT NULL,            -- group -> side -> when the present value came
     base             TEXT NOT NULL,            -- group -> side -> what it really held
     companion_fields TEXT NOT NULL,            -- field -> what was read of the companion

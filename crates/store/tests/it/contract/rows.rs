@@ -54,6 +54,7 @@ fn full(mut deal: Deal) -> Deal {
         at: at(5),
         message: "no".to_owned(),
     }];
+    deal.memory.not_added.insert("team".into(), at(6));
     deal.memory.reported.at = Some(at(4));
     let reading = Reading::plain(Observed::Value(Value::Number("1234567.891".parse().unwrap())));
     deal.memory.companion = [("status".into(), reading.clone())].into();
