@@ -248,3 +248,14 @@ fn s3_jobs_fail_by_knob_and_their_allowance_ends() {
     let over = desk.call("POST", "/jobs/ingest", &insert);
     assert_eq!((over.status, over.code()), (403, "REQUEST_LIMIT_EXCEEDED"));
 }
+
+#[test]
+fn s3_jobs_and_results_are_kept_for_seven_days() {
+    let desk = Desk::new();
+    let id = desk.job("query", json!({"operation": "query", "query": "SELECT Id FROM Account"}));
+    let path = format!("/jobs/query/{id}/results");
+    desk.wait(7.0 * 86_400.0 - 60.0);
+    assert_eq!(desk.get(&path).status, 200);
+    desk.wait(120.0);
+    assert_eq!((desk.get(&path).status, desk.get(&path).code()), (404, "NOT_FOUND"));
+}

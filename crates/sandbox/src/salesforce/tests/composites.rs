@@ -263,3 +263,21 @@ fn s2_12_each_graph_stands_or_falls_by_itself() {
     let query = json!({"graphs": [{"graphId": "q", "compositeRequest": [sub("GET", "/query?q=SELECT+Id+FROM+User", "q", Value::Null)]}]});
     assert_eq!(desk.call("POST", "/composite/graph", &query).status, 400);
 }
+
+#[test]
+fn s2_11_a_tree_has_five_levels_at_most() {
+    let desk = Desk::new();
+    let grow = |levels: usize| {
+        let mut tree = Value::Null;
+        for level in (0..levels).rev() {
+            let mut record =
+                json!({"attributes": {"type": "Account", "referenceId": format!("r{level}")}, "Name": "A"});
+            if !tree.is_null() {
+                record["ChildAccounts"] = tree;
+            }
+            tree = json!({ "records": [record] });
+        }
+        desk.call("POST", "/composite/tree/Account", &tree).status
+    };
+    assert_eq!((grow(5), grow(6)), (201, 400));
+}

@@ -171,6 +171,10 @@ fn s1_3_an_assertion_that_expires_far_ahead_passes_unless_it_must_not() {
     desk.knob(json!({"accept_far_expiry": false}));
     assert_eq!(error(&bearer(&desk, &far)).1, "invalid_grant");
     assert_eq!(bearer(&desk, &claims(&desk)).status, 200);
+    for (ahead, status) in [(300, 200), (302, 400)] {
+        far["exp"] = json!(desk.now.get().as_second() + ahead);
+        assert_eq!(bearer(&desk, &far).status, status, "{ahead} s ahead");
+    }
 }
 
 #[test]

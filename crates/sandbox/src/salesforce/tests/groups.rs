@@ -139,6 +139,14 @@ fn s2_8_mistakes_in_groups_joins_and_scopes_are_refused_with_their_place() {
 }
 
 #[test]
+fn s2_8_a_path_has_five_parents_at_most() {
+    let desk = Desk::new();
+    let ask = |parents: usize| desk.query(&format!("SELECT {}Name FROM Account", "Parent.".repeat(parents)));
+    assert_eq!(ask(5).status, 200);
+    assert_eq!((ask(6).status, ask(6).code()), (400, "INVALID_FIELD"));
+}
+
+#[test]
 fn s2_8_no_nesting_uses_up_the_stack() {
     let desk = Desk::new();
     for (opens, closes) in

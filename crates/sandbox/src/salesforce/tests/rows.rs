@@ -214,6 +214,9 @@ fn s2_14_conditions_are_compared_by_the_second() {
         let reply = desk.with(&desk.seller, "GET", &path, &[("if-modified-since", date)], &Value::Null);
         assert_eq!(reply.status, status, "{date}");
     }
+    let past = [("if-unmodified-since", "Sun, 22 Nov 2026 05:59:59 GMT")];
+    let deleted = desk.with(&desk.seller, "DELETE", &path, &past, &Value::Null);
+    assert_eq!(deleted.status, 204, "a deletion knows no condition");
 }
 
 #[test]
