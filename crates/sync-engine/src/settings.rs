@@ -41,7 +41,7 @@ pub struct EngineSettings {
     pub workers: usize,
     /// Most deals in one batch.
     pub batch: usize,
-    /// Most deals in one batch while only backlog is due: the first load. One call of the CRM makes so many.
+    /// Most deals in one batch while there is backlog: the first load. One call of the CRM makes so many.
     pub first_load_batch: usize,
     /// Most referrals written at once within a batch.
     pub portal_concurrency: usize,

@@ -37,8 +37,7 @@ pub(super) fn claim(sql: &Connection, request: &ClaimRequest) -> Outcome<Vec<Cla
     let most = request.most.min(MOST_ROWS);
     wake(sql, request.now)?;
     let mut now = ready(sql, WorkLane::Now, most)?;
-    // What is left of a first load waits for nobody, and nobody for it.
-    let most_of_both = if now.is_empty() { most.max(request.most_of_backlog.min(MOST_ROWS)) } else { most };
+    let most_of_both = most.max(request.most_of_backlog.min(MOST_ROWS));
     let mut background = ready(sql, WorkLane::Background, most_of_both)?;
     if now.is_empty() && background.is_empty() {
         // Nothing was changed, so an idle look costs no write to the disk.

@@ -152,7 +152,7 @@ pub struct ClaimRequest {
     /// Most rows of both lanes together. The *now* lane gets up to 80 %, *background* never less than 20 %, and
     /// either takes what the other leaves.
     pub most: usize,
-    /// Most rows when nothing of the *now* lane is ready, if that is more: a first load goes in few calls.
+    /// Most rows of both lanes when the *background* lane has them, if that is more: a first load goes in few calls.
     pub most_of_backlog: usize,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use deal_model::{GroupId, Irreversible, Life, RecordId, Side, Specs};
 use jiff::SignedDuration;
 use ports::{Clock as _, RetryClass};
-use sync_engine::{Engine, Store as _};
+use sync_engine::{Engine, Hints, Mark, Store as _, Target, WorkLane};
 
 use crate::{
     platform::{Call, Fault, ids},
@@ -60,7 +60,8 @@ async fn a_birth_whose_lease_was_lost_posts_nothing_and_reports_nothing() {
         let until = now + SignedDuration::from_secs(90);
         let owner = "somebody else".to_owned();
         futures::executor::block_on(store.start(&owner, now)).unwrap();
-        let request = sync_engine::ClaimRequest { owner, now, lease_until: until, most: 10, most_of_backlog: 0 };
+        let request =
+            sync_engine::ClaimRequest { owner, now, lease_until: until, most: 10, most_of_backlog: 0 };
         assert_eq!(futures::executor::block_on(store.claim(&request)).unwrap().len(), 1);
     });
     world.hear("006").await;
@@ -322,6 +323,31 @@ async fn a_referral_becomes_an_opportunity() {
     assert_eq!(world.portal.calls(), ["meet r1", "read r1"]);
     assert_eq!(world.crm.calls(), ["create r1"]);
     assert_eq!(world.crm.value("opp1", "name"), "Inbound");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_births_of_a_batch_go_together_and_one_that_fails_holds_up_no_other() {
+    let world = World::new();
+    let now = world.clock.now();
+    let mut marks = Vec::new();
+    for id in ["r1", "r2", "r3"] {
+        world.portal.put(id, &[("name", id)]);
+        let target = Target::Referral { id: id.into(), engagement: None, birth: true };
+        let (hints, lane) = (Hints::of(Side::Portal), WorkLane::Background);
+        marks.push(Mark { target, hints, lane, due: now, heard: now });
+    }
+    world.engine.mark(&marks).await.unwrap();
+    world.crm.fault(Call::Create, Fault::Before(RetryClass::Changed));
+    world.work().await;
+    let together = world.crm.state().together.clone();
+    assert_eq!(together.first(), Some(&3), "{together:?}");
+    world.settle(60).await;
+    for id in ["r1", "r2", "r3"] {
+        let deal = world.store.deal_of(Side::Portal, &id.into()).await.unwrap().unwrap();
+        let deal = world.store.deals(&[deal]).await.unwrap().pop().unwrap();
+        assert!(deal.links.crm.is_some(), "{id}: {deal:?}");
+    }
+    assert_eq!(world.crm.state().records.len(), 4, "each once, beside the one that was there");
 }
 
 #[tokio::test(start_paused = true)]
