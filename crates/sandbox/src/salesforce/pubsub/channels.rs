@@ -7,7 +7,7 @@ use super::{
     super::{
         org::{Caller, Org},
         schema::Schema,
-        soql::{eval::fits, parser as soql},
+        soql::{ast::Expr, eval::fits, parser as soql},
         tables::Row,
     },
     shape::event_name,
@@ -42,8 +42,8 @@ pub(crate) struct Channels {
 }
 
 impl Default for Channels {
-    /// What a Cosell admin selects: opportunities with their identifier and what tells their opt-in, and the rows below them with the
-    /// opportunity that they belong to.
+    /// What a Cosell admin selects: opportunities with their identifier and what tells their opt-in, and the rows below
+    /// them with the opportunity that they belong to.
     fn default() -> Self {
         let member = |entity: &str, enriched: &[&str]| Member {
             channel: STANDARD.to_owned(),
@@ -161,8 +161,19 @@ impl Channels {
             if channel == STANDARD {
                 return Err(format!("{entity}: only members of custom channels have a filterExpression"));
             }
-            soql::parse(&condition(object.name, filter))
-                .map_err(|bad| format!("{entity}: filterExpression: {}", bad.message))?;
+            let refused = |text: &str| format!("{entity}: filterExpression: {text}");
+            let query = soql::parse(&condition(object.name, filter)).map_err(|bad| refused(&bad.message))?;
+            if query.is_grouped() || query.limit.or(query.offset).is_some() || !query.order.is_empty() {
+                return Err(refused("only a condition is expected"));
+            }
+            let paths = query.filter.iter().flat_map(Expr::paths);
+            let mut names = paths.filter_map(|path| match path.parts.as_slice() {
+                [name] => Some(name),
+                _ => None,
+            });
+            if let Some(name) = names.find(|name| object.position(name).is_none()) {
+                return Err(refused(&format!("no field {name}")));
+            }
         }
         if enriched.len() > MAX_ENRICHED {
             return Err(format!(

@@ -140,6 +140,18 @@ pub(crate) enum Expr {
     },
 }
 
+impl Expr {
+    /// Every name in the condition itself, those of inner queries left out.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        match self {
+            Self::And(terms) | Self::Or(terms) => terms.iter().flat_map(Self::paths).collect(),
+            Self::Not(term) => term.paths(),
+            Self::Compare { path, .. } | Self::List { path, .. } | Self::Semi { path, .. } => vec![path],
+            Self::Total { of, .. } => vec![&of.path],
+        }
+    }
+}
+
 /// What is sorted by.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Key {

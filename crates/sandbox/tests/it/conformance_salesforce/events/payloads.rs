@@ -162,11 +162,17 @@ fn s4_7_a_creation_tells_everything_and_an_update_only_what_changed() {
     assert_eq!(updated.changed, names(["Amount", "ExpectedRevenue", "LastModifiedDate", "NextStep"]));
     assert_eq!(updated.nulled, names(["Amount", "ExpectedRevenue"]));
     // What changed, and what the channel is enriched with.
-    assert_eq!(updated.said(), ["LastModifiedDate", "NextStep", "Sync_with_Partner_Center__c"].into());
+    assert_eq!(
+        updated.said(),
+        ["IsPrivate", "LastModifiedDate", "NextStep", "Sync_with_Partner_Center__c"].into()
+    );
     assert_eq!(updated.body["LastModifiedDate"], json!(1_795_327_205_000_i64));
     desk.delete("Opportunity", &id);
     let deleted = desk.last(OPPORTUNITIES);
-    assert_eq!((deleted.kind(), deleted.said()), ("DELETE", ["Sync_with_Partner_Center__c"].into()));
+    assert_eq!(
+        (deleted.kind(), deleted.said()),
+        ("DELETE", ["IsPrivate", "Sync_with_Partner_Center__c"].into())
+    );
     desk.act("undelete", json!({"id": id})).unwrap();
     let undeleted = desk.last(OPPORTUNITIES);
     assert_eq!((undeleted.kind(), &undeleted.body["Name"]), ("UNDELETE", &json!("Deal")));

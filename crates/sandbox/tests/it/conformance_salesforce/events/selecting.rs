@@ -128,7 +128,7 @@ fn s4_12_a_cosell_admins_selection_is_there_to_begin_with() {
     assert_eq!(
         members,
         [
-            ("OpportunityChangeEvent", 2),
+            ("OpportunityChangeEvent", 3),
             ("Microsoft_Solution__ChangeEvent", 1),
             ("OpportunityContactRoleChangeEvent", 1),
             ("OpportunityTeamMemberChangeEvent", 1),
@@ -141,7 +141,9 @@ fn s4_7_a_custom_channel_carries_what_its_members_filters_let_pass() {
     let desk = Desk::new();
     let member = |filter: &str, channel: &str| json!({"entity": "OpportunityChangeEvent", "channel": channel, "enriched": ["Name"], "filter": filter});
     desk.act("select-events", member("Sync_with_Partner_Center__c = true", "Cosell__chn")).unwrap();
-    desk.act("select-events", member("Amount = ", "Cosell__chn")).unwrap_err();
+    for wrong in ["Amount = ", "Amuont > 5", "Amount > 5 LIMIT 1", "Amount > 5 AND NOT Nix__c = true"] {
+        desk.act("select-events", member(wrong, "Cosell__chn")).unwrap_err();
+    }
     desk.act("select-events", member("Amount > 5", "ChangeEvents")).unwrap_err();
     desk.opportunity(json!({"Name": "Private"}));
     let id = desk.opportunity(json!({"Name": "Shared", "Sync_with_Partner_Center__c": true}));
