@@ -221,3 +221,66 @@ async fn p9_where_countries_are_a_picklist_the_code_is_written_and_an_unknown_on
     // The deal is seen all the same: only the address is left out.
     stage.opportunity_of(&referral).await;
 }
+
+#[tokio::test]
+async fn p9_a_currency_that_the_org_gave_up_holds_amount_and_currency_together_and_nothing_else() {
+    let stage = Stage::set().await;
+    let (opportunity, referral) = stage.pair("Hotel Iris", 48_000, false).await;
+    stage.both_judges_agree(1).await;
+    org(&stage, json!({ "active_currencies": ["USD", "EUR"] })).await;
+    let pounds =
+        json!({ "/details/dealValue": 61_000, "/details/currency": "GBP", "/details/notes": "In pounds" });
+    stage.colleague_edits(&referral, pounds).await;
+    stage.until_opportunity(&opportunity, "Description", says("In pounds")).await;
+    let problem = told(&stage, &opportunity, "currency").await;
+    assert!(mentions("not active")(&problem["sentence"]), "{problem}");
+    let row = stage.opportunity(&opportunity).await;
+    assert_eq!(
+        (&row["Amount"], &row["CurrencyIsoCode"]),
+        (&json!(48_000.0), &json!("EUR")),
+        "nobody's amount"
+    );
+
+    let euros = json!({ "/details/dealValue": 62_000, "/details/currency": "EUR" });
+    stage.colleague_edits(&referral, euros).await;
+    stage.until_opportunity(&opportunity, "Amount", is(62_000)).await;
+    no_problem(&stage, &opportunity).await;
+    stage.both_judges_agree(1).await;
+}
+
+#[tokio::test]
+async fn p1_an_owner_who_may_not_own_it_is_named_as_the_reason_and_the_deal_comes_when_that_is_mended() {
+    let stage = Stage::set().await;
+    org(&stage, json!({ "cannot_own": ["noa.seller@trey-research.example"] })).await;
+    let invited = json!({ "referral": invitation("Juniper mills"), "withMicrosoft": true });
+    let referral = stage.acts("microsoft/invite", invited).await["id"].as_str().unwrap().to_owned();
+    let problem = told(&stage, &referral, "owner of the opportunity").await;
+    assert!(mentions("active user")(&problem["next_step"]), "{problem}");
+    assert_eq!(stage.query("SELECT Id FROM Account").await, [] as [Value; 0], "half of nothing");
+
+    org(&stage, json!({ "cannot_own": [] })).await;
+    stage.colleague_edits(&referral, json!({ "/details/notes": "Still interested" })).await;
+    let opportunity = stage.opportunity_of(&referral).await;
+    stage.until_opportunity(&opportunity, "Description", says("Still interested")).await;
+    no_problem(&stage, &referral).await;
+}
+
+#[tokio::test]
+async fn p2_an_org_that_keeps_to_a_precondition_only_alone_is_written_to_one_record_a_call() {
+    let mut stage = Stage::set().await;
+    let (opportunity, referral) = stage.pair("Kilo press", 48_000, false).await;
+    stage
+        .while_it_is_away(async |world| {
+            org(world, json!({ "composite_ignores_conditions": true })).await;
+            world.cosell(&["check", "--write-probe"]);
+        })
+        .await;
+    let before = stage.log(Platform::Salesforce).await.len();
+    stage.colleague_edits(&referral, json!({ "/details/dealValue": 61_000 })).await;
+    stage.until_opportunity(&opportunity, "Amount", is(61_000)).await;
+    stage.both_judges_agree(1).await;
+    let log = stage.log(Platform::Salesforce).await;
+    let packed = |exchange: &&Value| mentions("\"method\":\"PATCH\"")(&exchange["request"]);
+    assert!(log[..before].iter().any(|exchange| packed(&exchange)), "the control: the log shows such calls");
+    assert_eq!(log[before..].iter().filter(packed).count(), 0);
+}
