@@ -81,6 +81,7 @@ pub(crate) fn compare(pair: &Pair<'_>) -> Vec<Difference> {
     stage(&mut sheet);
     solutions(&mut sheet);
     customer(&mut sheet);
+    team(&mut sheet);
     sheet.found
 }
 
@@ -161,6 +162,29 @@ fn contacts(sheet: &mut Sheet<'_>, theirs: &Value) {
     let created_with_help = text(&pair.referral["type"]) == "Shared";
     let at_the_portal = if created_with_help && ours != in_salesforce { ours } else { submitted };
     sheet.equal("contacts", joined(in_salesforce), joined(at_the_portal), Later::Fixed);
+}
+
+/// Our own people: the owner and every member of the opportunity's team who is active and has the four details that the
+/// portal asks for is in the referral's team. The portal's own people may stand there beside them. A closed referral
+/// takes nobody any more, and one that waits for its answer nobody yet.
+fn team(sheet: &mut Sheet<'_>) {
+    let pair = sheet.pair;
+    if pair.referral["status"] != "Active" {
+        return;
+    }
+    let members = pair.children("OpportunityTeamMember", "OpportunityId").map(|member| &member["UserId"]);
+    let users = members.chain([&pair.opportunity["OwnerId"]]).filter_map(|id| pair.row("User", id));
+    let details = ["FirstName", "LastName", "Email", "Phone"];
+    let is_complete = |user: &&Value| {
+        flag(&user["IsActive"]) && details.iter().all(|detail| !text(&user[*detail]).is_empty())
+    };
+    let wanted: BTreeSet<String> =
+        users.filter(is_complete).map(|user| text(&user["Email"]).to_lowercase()).collect();
+    let there: BTreeSet<String> =
+        list(&pair.referral["team"]).iter().map(|member| text(&member["email"]).to_lowercase()).collect();
+    if !wanted.is_subset(&there) {
+        sheet.equal("team", joined(wanted), joined(there), Later::Follows);
+    }
 }
 
 /// What the deal is about: the ids on both sides, and what both keep of each.

@@ -141,6 +141,37 @@ fn help_that_was_asked_later_took_the_contacts_to_microsofts_referral_alone() {
 }
 
 #[test]
+fn the_owner_and_every_complete_member_belong_in_the_referrals_team_beside_the_portals_own() {
+    let (mut salesforce, mut portal) = worlds();
+    let user = |id: &str, name: &str, phone: Value, active: bool| {
+        json!({ "Id": id, "FirstName": name, "LastName": "Seller", "Email": format!("{name}@Trey.example"),
+            "Phone": phone, "IsActive": active, "IsDeleted": false })
+    };
+    salesforce["User"] = json!([
+        user("005A", "Noa", json!("+4940"), true),
+        user("005B", "Kim", json!("+4941"), true),
+        user("005C", "Bare", Value::Null, true),
+        user("005D", "Left", json!("+4942"), false),
+    ]);
+    let member =
+        |user: &str, gone: bool| json!({ "OpportunityId": OPPORTUNITY, "UserId": user, "IsDeleted": gone });
+    salesforce["OpportunityTeamMember"] =
+        json!([member("005B", false), member("005C", false), member("005D", false)]);
+    salesforce["Opportunity"][0]["OwnerId"] = json!("005A");
+    let fields = |salesforce: &Value, portal: &Value| -> Vec<&'static str> {
+        judge(salesforce, portal).differences.iter().map(|difference| difference.field).collect()
+    };
+    portal["referrals"][0]["team"] = json!([{ "email": "noa@trey.example" }, { "email": "KIM@trey.example" }, { "email": "own@portal.example" }]);
+    assert_eq!(fields(&salesforce, &portal), [""; 0]);
+    portal["referrals"][0]["team"] = json!([{ "email": "noa@trey.example" }]);
+    assert_eq!(fields(&salesforce, &portal), ["team"]);
+    salesforce["OpportunityTeamMember"][0] = member("005B", true);
+    assert_eq!(fields(&salesforce, &portal), [""; 0]);
+    portal["referrals"][0]["team"] = json!([]);
+    assert_eq!(fields(&salesforce, &portal), ["team"], "the owner belongs there");
+}
+
+#[test]
 fn stages_mean_what_salesforce_says_they_mean() {
     for (stage, status, substatus, fits) in [
         ("Co-sell: to answer", "New", "Pending", true),
