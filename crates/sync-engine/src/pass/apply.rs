@@ -4,9 +4,7 @@ use deal_model::{Effect, EffectEnd, Irreversible, Life, Observation, Side, Versi
 use ports::{EffectKind, HoldPoint};
 
 use super::{Item, refusals::Attempt, refusals::failed};
-use crate::{
-    Applied, AuditLine, CallScope, Change, Engine, SideError, StoreResult, What, WorkLane, engine::scope,
-};
+use crate::{Applied, AuditLine, CallScope, Change, Engine, SideError, StoreResult, What, engine::scope};
 
 impl Engine {
     /// Sends the portal's effects of one deal. One that fails stops the rest; a field that was refused does not.
@@ -105,11 +103,7 @@ impl Engine {
     }
 
     pub(super) fn write_scope(&self, item: &Item) -> CallScope {
-        let lane = match item.claim.lane {
-            WorkLane::Now => ports::Lane::Now,
-            WorkLane::Background => ports::Lane::Background,
-        };
-        scope(lane, item.claim.lease_until.min(self.in_(self.parts.settings.deadline)))
+        scope(item.lane(self.now()), item.claim.lease_until.min(self.in_(self.parts.settings.deadline)))
     }
 
     /// Notes an answered effect: what was read back, and a line of history.

@@ -3,9 +3,9 @@
 use deal_model::{Effect, Side};
 use ports::{EffectKind, HoldPoint};
 
-use super::{Item, is_changed, refusals::Attempt};
+use super::{Item, first_lane, is_changed, refusals::Attempt};
 use crate::{
-    Applied, CallScope, Change, Engine, SideError, StoreResult, What, WorkLane, engine::scope,
+    Applied, CallScope, Change, Engine, SideError, StoreResult, What, engine::scope,
     settings::LOOK_AT_PROBLEMS_AGAIN,
 };
 
@@ -23,10 +23,9 @@ impl Engine {
         };
         let lane = if changes.iter().all(is_report) {
             ports::Lane::Report
-        } else if senders.iter().any(|at| items[*at].claim.lane == WorkLane::Now) {
-            ports::Lane::Now
         } else {
-            ports::Lane::Background
+            let now = self.now();
+            first_lane(senders.iter().map(|at| items[*at].lane(now)))
         };
         let until = until.min(self.in_(self.parts.settings.deadline));
         let answers = self.parts.crm.apply(&changes, scope(lane, until)).await;

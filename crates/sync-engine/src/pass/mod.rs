@@ -23,7 +23,7 @@ pub(crate) use look::COMPANIONS_SEEN;
 use ports::{EffectKind, RetryClass};
 
 use crate::{
-    AuditLine, Claim, Disposition, Engine, Hints, IntentOutcome, SideError, StoreResult, Subject,
+    AuditLine, Claim, Disposition, Engine, Hints, IntentOutcome, SideError, StoreResult, Subject, WorkLane,
     settings::ROUNDS,
 };
 
@@ -43,6 +43,26 @@ pub(crate) struct Item {
     round: Round,
     /// The pass is over for this deal.
     ended: bool,
+}
+
+impl Item {
+    /// Whose share of the budget its calls spend: a guard whose time has come must not wait for what can.
+    fn lane(&self, now: Timestamp) -> ports::Lane {
+        if self.deal.waiting.iter().any(|effect| effect.not_before <= now) {
+            return ports::Lane::Guard;
+        }
+        match self.claim.lane {
+            WorkLane::Now => ports::Lane::Now,
+            WorkLane::Background => ports::Lane::Background,
+        }
+    }
+}
+
+/// The most urgent of several lanes.
+fn first_lane(lanes: impl IntoIterator<Item = ports::Lane>) -> ports::Lane {
+    let lanes: Vec<ports::Lane> = lanes.into_iter().collect();
+    let first = [ports::Lane::Guard, ports::Lane::Now, ports::Lane::Report];
+    first.into_iter().find(|lane| lanes.contains(lane)).unwrap_or(ports::Lane::Background)
 }
 
 /// What one round did.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use deal_model::{Phase, Problem, ProblemClass, Side, Sight};
 use ports::RetryClass;
 
-use super::{Item, open};
-use crate::{CallScope, Engine, SideError, StoreResult, Wanted, WorkLane};
+use super::{Item, first_lane, open};
+use crate::{CallScope, Engine, SideError, StoreResult, Wanted};
 
 /// How long after an inadmissible read the record is read again: 1, 2, 4 seconds (sync rules, section 1).
 const LAGGING: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -66,11 +66,8 @@ impl Engine {
         if wanted.is_empty() {
             return Ok(());
         }
-        let lane = if items.iter().any(|item| item.claim.lane == WorkLane::Now) {
-            ports::Lane::Now
-        } else {
-            ports::Lane::Background
-        };
+        let now = self.now();
+        let lane = first_lane(items.iter().map(|item| item.lane(now)));
         let scope = CallScope { lane, send_before: until };
         let mut answers = self.side(side).observe(&wanted, scope).await.into_iter();
         for at in asked {
