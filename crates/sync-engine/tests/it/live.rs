@@ -373,7 +373,7 @@ async fn polls_that_alone_find_changes_do_not_stop_with_the_background_and_those
 
 #[tokio::test(start_paused = true)]
 async fn a_first_load_gives_way_whether_or_not_anybody_hears() {
-    let mut world = World::new();
+    let world = World::new();
     world.crm.state().feed = vec![seen(Side::Crm, "006", None, true)];
     world.settle(120).await;
     assert_eq!(world.crm.state().polled_in.first(), Some(&Lane::Background));
