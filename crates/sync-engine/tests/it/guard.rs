@@ -34,7 +34,8 @@ async fn a_close_waits_out_its_grace_and_leaves_from_a_fresh_read_of_both_sides(
 #[tokio::test(start_paused = true)]
 async fn what_waited_out_its_grace_is_read_and_sent_from_the_guards_share_of_the_calls() {
     let world = won().await;
-    world.settle(599).await;
+    world.wait(599).await;
+    world.work().await;
     world.forget_calls();
     for side in [&world.portal, &world.crm] {
         side.state().scopes.clear();
