@@ -17,7 +17,7 @@ use super::{
 pub(crate) const INTEGRATION: &str = "cosell@trey-research.example";
 /// The administrator.
 pub(crate) const ADMIN: &str = "admin@trey-research.example";
-/// Two sellers.
+/// Two sellers; the second left her phone out.
 pub(crate) const SELLERS: [&str; 2] =
     ["noa.seller@trey-research.example", "kim.seller@trey-research.example"];
 /// A user who left: owns nothing and cannot sign in.
@@ -39,12 +39,12 @@ impl Org {
     /// Puts the first rows in, stamped `now`.
     pub(crate) fn seed(&mut self, now: Timestamp) {
         let admin = self.new_id("005");
-        for (username, first, last, role, active) in [
-            (ADMIN, "Ada", "Admin", Some(Role::Admin), true),
-            (INTEGRATION, "Cosell", "Integration", Some(Role::Integration), true),
-            (SELLERS[0], "Noa", "Seller", Some(Role::Seller), true),
-            (SELLERS[1], "Kim", "Seller", Some(Role::Seller), true),
-            (FORMER, "Fred", "Former", None, false),
+        for (username, first, last, phone, role, active) in [
+            (ADMIN, "Ada", "Admin", None, Some(Role::Admin), true),
+            (INTEGRATION, "Cosell", "Integration", None, Some(Role::Integration), true),
+            (SELLERS[0], "Noa", "Seller", Some("+4940100"), Some(Role::Seller), true),
+            (SELLERS[1], "Kim", "Seller", None, Some(Role::Seller), true),
+            (FORMER, "Fred", "Former", None, None, false),
         ] {
             let id = if username == ADMIN { admin } else { self.new_id("005") };
             let mut cells = vec![
@@ -59,6 +59,7 @@ impl Org {
                 ("LocaleSidKey", text("en_US")),
                 ("CurrencyIsoCode", text("USD")),
             ];
+            cells.extend(phone.map(|phone| ("Phone", text(phone))));
             cells.extend(SYSTEM_CODE.map(|(name, value)| (name, text(value))));
             self.plant("User", id, admin, now, cells);
             if let Some(role) = role {
