@@ -38,7 +38,7 @@ impl Family {
 
     fn born(&self, answer: &GraphAnswer) -> Birth {
         let parts = answer.outcome().map_err(|(step, refused)| NotMade {
-            step: self.steps.get(step).cloned(),
+            step: self.steps.get(step).cloned().map(Box::new),
             error: refused.into(),
         })?;
         let made = |place: usize| {
@@ -60,7 +60,7 @@ pub(super) struct Born {
 /// Why none of a family was made.
 pub(super) struct NotMade {
     /// The step that was refused; none if no answer came.
-    pub(super) step: Option<Step>,
+    pub(super) step: Option<Box<Step>>,
     pub(super) error: Error,
 }
 
@@ -226,7 +226,8 @@ impl Salesforce {
         let _turn = self.siblings.turn(family.account.into_iter().collect()).await;
         let (first, rest) = family.steps.split_at(family.opportunity + 1);
         let made = one_by_one(&self.client, context, first).await;
-        let made = made.map_err(|(step, error)| NotMade { step: first.get(step).cloned(), error })?;
+        let made =
+            made.map_err(|(step, error)| NotMade { step: first.get(step).cloned().map(Box::new), error })?;
         let opportunity = made.last().copied().flatten().ok_or_else(NotMade::without_an_answer)?;
         let there = |place: usize| made.get(place).copied().flatten();
         let mut left = Vec::with_capacity(rest.len());

@@ -14,7 +14,9 @@ use sync_engine::SideError;
 use super::{
     Salesforce,
     columns::row_columns,
-    people::People, refusal,
+    org_fit,
+    people::People,
+    refusal,
     schema::{CONTACT, CONTACT_ROLE, Schema, object_name},
     steps::{Parent, Step, point},
     transform::Row,
@@ -56,6 +58,7 @@ impl Salesforce {
             return Err(refusal::person(format!("the rows of {} cannot be read", case.set.field), group));
         }
         let contacts = self.contacts(case, &group, context).await?;
+        let start = steps.len();
         for (key, change) in case.changes {
             let row = case.rows.iter().find(|row| &row.key == key);
             match (change, row) {
@@ -83,7 +86,7 @@ impl Salesforce {
                 (ElementChange::Remove, None) => {}
             }
         }
-        Ok(())
+        measured(schema, &steps[start..], &group)
     }
 
     /// The field by which a row of a set points to its opportunity.
@@ -229,6 +232,20 @@ fn put_contact(
     }
     steps.push(Step::Insert { object: CONTACT_ROLE.to_owned(), fields: role, refers });
     Ok(())
+}
+
+/// What this org cannot hold of a row is told before anything is sent.
+fn measured(schema: &Schema, steps: &[Step], group: &[GroupId]) -> Result<(), SideError> {
+    let rows = steps.iter().filter_map(|step| match step {
+        Step::Update { object, fields, .. } | Step::Insert { object, fields, .. } => Some((object, fields)),
+        Step::Check { .. } | Step::Sign { .. } | Step::Delete { .. } => None,
+    });
+    let misfit = |(object, fields): (&String, &Fields)| {
+        let (column, told) = org_fit::misfit(schema, object, fields)?;
+        Some(refusal::unfit(object, column, told, group.first()?))
+    };
+    let mut misfits = rows.filter_map(misfit);
+    misfits.next().map_or(Ok(()), Err)
 }
 
 fn object_of(set: &SetBinding) -> String {

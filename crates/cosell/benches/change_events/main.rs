@@ -252,14 +252,15 @@ impl Judge {
         knobs(&self.world, json!({ "kill_every": 0 })).await;
         println!("{KILLED_CHANGES} changes while streams ended after every {KILL_EVERY} events:");
         println!("  {streams} streams, nothing lost, nothing doubled");
-        assert!(streams as usize >= KILLED_CHANGES / KILL_EVERY - 1, "only {streams} streams were opened");
+        let least = KILLED_CHANGES / KILL_EVERY - 1;
+        assert!(usize::try_from(streams).unwrap() >= least, "only {streams} streams were opened");
     }
 
     /// 1,000 changes at once; one of a deal comes behind them, and is across.
     async fn burst(&self, (shared, referral): &Deal) {
         let mut ids = Vec::new();
         for _ in 0..BURST / ROWS {
-            let rows: Vec<Value> = (0..ROWS).map(|row| opportunity(row)).collect();
+            let rows: Vec<Value> = (0..ROWS).map(opportunity).collect();
             let answer = self.rows(Method::POST, rows).await;
             ids.extend(answer.iter().map(|row| row["id"].as_str().unwrap().to_owned()));
         }
