@@ -181,10 +181,14 @@ impl Error {
                 "Log in to the org that the store belongs to, or let [store] path name a store of its own.",
             ),
             Self::Login { advice, .. } if self.class() == RetryClass::Person => Some(advice),
-            Self::Refused(refusal) if refusal.errors().iter().any(|error| Meaning::of(error.code()) == Meaning::NoApi) => Some(
-                "Give the integration user's permission set the system permission API Enabled; the org's edition must \
+            Self::Refused(refusal)
+                if refusal.errors().iter().any(|error| Meaning::of(error.code()) == Meaning::NoApi) =>
+            {
+                Some(
+                    "Give the integration user's permission set the system permission API Enabled; the org's edition must \
                  have the API.",
-            ),
+                )
+            }
             _ => None,
         }
     }
