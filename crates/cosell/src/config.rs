@@ -420,6 +420,8 @@ pub(crate) struct EngineConfig {
     pub(crate) workers: usize,
     /// Most deals in a batch.
     pub(crate) batch: usize,
+    /// Most deals in a batch while there is backlog.
+    pub(crate) first_load_batch: usize,
     /// How long a claim lasts.
     pub(crate) lease: Span,
     /// The deadline of a remote write.
@@ -438,6 +440,7 @@ impl Default for EngineConfig {
         Self {
             workers: engine.workers,
             batch: engine.batch,
+            first_load_batch: engine.first_load_batch,
             lease: Span(engine.lease),
             deadline: Span(engine.deadline),
             settling: Span(engine.settling),

@@ -442,6 +442,7 @@ fn engine_settings(config: &Config) -> anyhow::Result<EngineSettings> {
         owner: format!("cosell-{}", std::process::id()),
         workers: engine.workers,
         batch: engine.batch,
+        first_load_batch: engine.first_load_batch,
         lease: engine.lease.0,
         deadline: engine.deadline.0,
         settling: engine.settling.0,

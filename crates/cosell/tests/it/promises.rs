@@ -7,6 +7,7 @@ mod checking;
 mod clocks;
 mod connections;
 mod crm_refusals;
+mod first_load;
 mod kept;
 mod leads;
 mod microsoft;

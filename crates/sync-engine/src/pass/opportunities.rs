@@ -59,7 +59,10 @@ impl Engine {
         if !again.is_empty() {
             let wanted: Vec<NewRecord> = again.iter().map(|place| births[*place].new.clone()).collect();
             for (place, answer) in again.into_iter().zip(self.create_all(&wanted, scope).await) {
-                answers[place] = answer;
+                // What it cannot go without was refused first, in words that say why.
+                if !misses_only(&births[place].refused, &answer) {
+                    answers[place] = answer;
+                }
             }
         }
         if answers.iter().any(Result::is_ok) {
@@ -160,6 +163,15 @@ impl Engine {
         item.round.audit.push(self.timed(item, "linked", Side::Crm, &[], sentence));
         Ok(())
     }
+}
+
+/// Whether it was not made for want of what was left out.
+fn misses_only(left_out: &[(GroupId, String)], answer: &Answer) -> bool {
+    let is_left_out = |group: &GroupId| left_out.iter().any(|(left, _)| left == group);
+    answer
+        .as_ref()
+        .err()
+        .is_some_and(|error| !error.groups.is_empty() && error.groups.iter().all(is_left_out))
 }
 
 fn link_opportunity(item: &mut Item, created: Created) {
