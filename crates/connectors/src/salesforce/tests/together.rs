@@ -53,7 +53,11 @@ async fn seventy_five_births_of_as_many_customers_are_a_look_a_call_and_a_read_b
     assert!(rest.len() <= 1, "records with their children may come in two pages: {calls:?}");
     for (new, created) in new.iter().zip(created) {
         let after = created.unwrap().after.unwrap();
-        assert_eq!(after.crm().unwrap().claims.as_ref(), Some(&new.from.record), "in the order of the question");
+        assert_eq!(
+            after.crm().unwrap().claims.as_ref(),
+            Some(&new.from.record),
+            "in the order of the question"
+        );
     }
     assert_eq!(desk.query("SELECT Id FROM Account").len(), MAX_GRAPHS);
     let again = desk.side.create_many(&new, scope()).await;
@@ -72,7 +76,9 @@ async fn births_of_one_customer_share_its_account_and_its_contact() {
     assert!(created.iter().all(|created| !created.as_ref().unwrap().existed));
     let calls = desk.calls();
     assert_eq!(calls.len(), 5, "look, make, contacts, make, read back: {calls:?}");
-    for (object, count) in [("Account", 20), ("Contact", 20), ("OpportunityContactRole", 60), ("Opportunity", 60)] {
+    for (object, count) in
+        [("Account", 20), ("Contact", 20), ("OpportunityContactRole", 60), ("Opportunity", 60)]
+    {
         assert_eq!(desk.query(&format!("SELECT Id FROM {object}")).len(), count, "{object}");
     }
     let first = desk.row("Opportunity", created[0].as_ref().unwrap().record.as_str());
@@ -93,7 +99,7 @@ async fn births_without_an_account_share_the_contact_that_the_first_makes() {
 #[tokio::test]
 async fn the_platform_gives_a_call_up_after_some_failures_and_still_every_good_one_is_born() {
     let desk = Desk::with("account = \"create\"");
-    let bad: Vec<usize> = (0..2 * MAX_FAILED_GRAPHS + 1).collect();
+    let bad: Vec<usize> = (0..=2 * MAX_FAILED_GRAPHS).collect();
     refuse(&desk, &bad);
     let new: Vec<NewRecord> = (0..40).map(|number| referral(number, number)).collect();
     let created = desk.side.create_many(&new, scope()).await;
