@@ -254,10 +254,11 @@ impl Salesforce {
     }
 
     pub(super) fn is_opted_in(&self, row: &Record) -> bool {
-        let flag = |name: &str| row.at(name) == Some(&serde_json::Value::Bool(true));
+        let is = |name: &str, wanted: bool| row.at(name) == Some(&serde_json::Value::Bool(wanted));
         let rules = self.mapping.opt_in();
-        flag(self.mapping.names().sync.as_str())
-            && rules.admits(row.text("RecordType.DeveloperName"), flag("IsPrivate"))
+        // Whoever does not say that it is not private is taken to be.
+        is(self.mapping.names().sync.as_str(), true)
+            && rules.admits(row.text("RecordType.DeveloperName"), !is("IsPrivate", false))
     }
 }
 

@@ -96,6 +96,10 @@ fn is_like(posted: &Value, example: &Value, but: &[(&str, Value)]) {
 
 /// The opportunity that the examples (a) and (b) are of.
 async fn northwind(stage: &Stage) -> String {
+    // The seller of the examples.
+    let seller = json!({ "Username": "noa.seller@trey-research.example", "FirstName": "Ada", "LastName": "Berg",
+        "Email": "ada.berg@fabrikam.example", "Phone": "+49401234567" });
+    stage.control(Platform::Salesforce, Method::POST, "actor/user", Some(&json!({ "fields": seller }))).await;
     let account = json!({ "Name": "Northwind Traders GmbH", "BillingStreet": "Hafenstr. 9", "BillingCity": "Hamburg",
         "BillingState": "HH", "BillingPostalCode": "20457", "BillingCountry": "DE", "DunsNumber": "123456789",
         "NumberOfEmployees": 400 });
