@@ -1,11 +1,11 @@
 //! What every page is made of: a frame, and text that can never become markup.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION},
 };
 
 use crate::exchange;
@@ -100,6 +100,27 @@ pub(crate) fn long_text(name: &str, label: &str, value: &str) -> String {
     format!(
         "<label for=\"{name}\">{label}</label><textarea id=\"{name}\" name=\"{name}\" rows=\"3\">\n{value}</textarea>"
     )
+}
+
+/// What the form before had to say, good or bad, as [`led_to`] put it into the page's address.
+pub(crate) fn notices(query: &HashMap<String, String>) -> String {
+    let mut text = String::new();
+    for (name, class, role) in [("said", "notice", "status"), ("problem", "notice bad", "alert")] {
+        if let Some(sentence) = query.get(name) {
+            let _ = writeln!(text, "<p class=\"{class}\" role=\"{role}\">{}</p>", escape(sentence));
+        }
+    }
+    text
+}
+
+/// Sends the browser to a page, with what is to stand in its address.
+pub(crate) fn led_to(path: &str, query: &[(&str, &str)]) -> Response<Bytes> {
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let mut response = exchange::empty(StatusCode::SEE_OTHER);
+    if let Ok(location) = HeaderValue::from_str(&format!("{path}?{query}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
 }
 
 /// A whole page. `title` is plain text; `main` is markup.

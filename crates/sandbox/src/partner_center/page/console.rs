@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt::Write as _};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header::LOCATION};
+use http::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -33,10 +33,11 @@ impl State {
                 self.keep_the_hour(&mut order.body);
                 self.act(order.actor, &order.body, now).map(|_| order.done)
             });
-            return see(match &answered {
-                Ok(sentence) => ("said", sentence),
+            let sentence = match &answered {
+                Ok(sentence) => ("said", *sentence),
                 Err(sentence) => ("problem", sentence.as_str()),
-            });
+            };
+            return html::led_to(PATH, &[sentence]);
         }
         let query: HashMap<String, String> = exchange::query(request).into_iter().collect();
         html::page(StatusCode::OK, "Deals", &self.written(&query, now))
@@ -67,11 +68,7 @@ impl State {
             escape(&self.identity.organization_name),
             now.strftime("%Y-%m-%d %H:%M:%S UTC"),
         );
-        for (name, class, role) in [("said", "notice", "status"), ("problem", "notice bad", "alert")] {
-            if let Some(sentence) = query.get(name) {
-                let _ = writeln!(text, "<p class=\"{class}\" role=\"{role}\">{}</p>", escape(sentence));
-            }
-        }
+        text.push_str(&html::notices(query));
         self.deals(&mut text, query);
         invitation(&mut text, now);
         codes(&mut text, &self.waiting_devices(now), &self.identity.people);
@@ -128,16 +125,6 @@ impl State {
         }
         text.push_str("</section>\n");
     }
-}
-
-/// Sends the browser to the page, with a sentence to show there.
-fn see((name, sentence): (&str, &str)) -> Response<Bytes> {
-    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, sentence).finish();
-    let mut response = exchange::empty(StatusCode::SEE_OTHER);
-    if let Ok(location) = HeaderValue::from_str(&format!("{PATH}?{query}")) {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    response
 }
 
 /// An input whose id is its name.

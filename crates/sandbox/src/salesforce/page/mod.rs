@@ -4,10 +4,10 @@ mod list;
 mod opportunity;
 mod save;
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::collections::HashMap;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header::LOCATION};
+use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 
 use super::{
@@ -40,11 +40,13 @@ impl Org {
         if request.method() == Method::POST {
             let form: Form = url::form_urlencoded::parse(request.body()).into_owned().collect();
             self.sign_as_person(caller.user);
-            let (id, (name, sentence)) = match self.do_as_told(&caller, &form) {
-                Ok((id, sentence)) => (id.map(|id| id.to_string()), ("said", sentence)),
-                Err(sentence) => (form.get("id").cloned(), ("problem", sentence)),
+            let (id, name, sentence) = match self.do_as_told(&caller, &form) {
+                Ok((id, sentence)) => (id.map(|id| id.to_string()), "said", sentence),
+                Err(sentence) => (form.get("id").cloned(), "problem", sentence),
             };
-            return see(id.as_deref(), name, &sentence);
+            let id = id.as_deref().map(|id| ("id", id));
+            let told: Vec<(&str, &str)> = id.into_iter().chain([(name, sentence.as_str())]).collect();
+            return html::led_to(PATH, &told);
         }
         let query: Form = exchange::query(request).into_iter().collect();
         let (title, main) = match query.get("id") {
@@ -75,29 +77,10 @@ impl Org {
 const NOT_THERE: &str = "<p>There is no opportunity with this id; it may have been deleted.</p>";
 
 fn frame(title: &str, query: &Form, main: &str) -> String {
-    let mut text = format!(
+    let text = format!(
         "<header class=\"top\"><h1>{}</h1>\n<p class=\"quiet\">Here you are Noa Seller, in the local Salesforce.</p>\n\
          <nav aria-label=\"Pages\"><ul><li><a href=\"{PATH}\">All opportunities</a></li></ul></nav></header>\n<main>\n",
         escape(if title.is_empty() { "Salesforce sandbox" } else { title }),
     );
-    for (name, class, role) in [("said", "notice", "status"), ("problem", "notice bad", "alert")] {
-        if let Some(sentence) = query.get(name) {
-            let _ = writeln!(text, "<p class=\"{class}\" role=\"{role}\">{}</p>", escape(sentence));
-        }
-    }
-    text + main + "</main>"
-}
-
-/// Sends the browser to the page, with a sentence to show there.
-fn see(id: Option<&str>, name: &str, sentence: &str) -> Response<Bytes> {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    if let Some(id) = id {
-        query.append_pair("id", id);
-    }
-    let query = query.append_pair(name, sentence).finish();
-    let mut response = exchange::empty(StatusCode::SEE_OTHER);
-    if let Ok(location) = HeaderValue::from_str(&format!("{PATH}?{query}")) {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    response
+    text + &html::notices(query) + main + "</main>"
 }
