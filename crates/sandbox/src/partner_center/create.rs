@@ -40,7 +40,7 @@ impl State {
         who: usize,
         now: Timestamp,
     ) -> Result<(usize, Step), Refusal> {
-        let Value::Object(document) = schema::read(body, schema::REFERRAL, "", self.reading())? else {
+        let Value::Object(mut document) = schema::read(body, schema::REFERRAL, "", self.reading())? else {
             return Err(Refusal::invalid("The body must be a referral."));
         };
         if document.contains_key("registrations") {
@@ -50,6 +50,7 @@ impl State {
                 "cannot be set when a referral is created.",
             ));
         }
+        rules::cut(&mut document, &self.knobs);
         let step = step(&Value::Object(document.clone()));
         self.allowed(&document, who, step)?;
         rules::birth(&document, step, &self.knobs)?;

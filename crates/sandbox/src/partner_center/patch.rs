@@ -129,6 +129,7 @@ impl State {
         for operation in editing {
             self.apply(document, operation)?;
         }
+        rules::cut(document, &self.knobs);
         let after = (text(document, "status"), text(document, "substatus"));
         lifecycle::check((&before.0, &before.1), after, Mover::Person, &self.knobs)?;
         let reason = text(document, "statusReason");

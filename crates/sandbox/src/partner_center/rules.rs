@@ -40,6 +40,23 @@ const CHECKS: [(&str, Check); 8] = [
     ("/customerProfile/team", |document, _, _| people(document, "/customerProfile/team")),
 ];
 
+/// Texts that a portal may keep shorter than they were sent (reference, section 10: its limits are undocumented).
+const CUT: [&[&str]; 2] = [&["name"], &["details", "notes"]];
+
+/// Cuts what the portal keeps shorter than it was sent, and tells nobody.
+pub(super) fn cut(document: &mut Document, knobs: &Knobs) {
+    let Some(most) = knobs.cut_texts_at else { return };
+    for path in CUT {
+        let (first, rest) = (path[0], &path[1..]);
+        let member = rest.iter().fold(document.get_mut(first), |member, name| member?.get_mut(name));
+        if let Some(Value::String(text)) = member
+            && let Some((end, _)) = text.char_indices().nth(most)
+        {
+            text.truncate(end);
+        }
+    }
+}
+
 /// Checks the content of a referral that the partner creates.
 pub(super) fn content(document: &Document, knobs: &Knobs, now: Timestamp) -> Result<(), Refusal> {
     lengths(document, knobs)?;

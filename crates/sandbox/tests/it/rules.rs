@@ -274,6 +274,16 @@ fn s4_5_notes_contacts_and_lengths_are_knobs() {
 }
 
 #[test]
+fn s10_texts_may_be_cut_without_a_word() {
+    let desk = Desk::new().knob(json!({"cut_texts_at": 4}));
+    let created = desk.post(&with(partner_led(), "/details/notes", Some(json!("äöüß and more")))).expect(200);
+    assert_eq!(created.pointer("/details/notes"), Some(&json!("äöüß")));
+    assert_eq!(text(&created, "name").chars().count(), 4);
+    let changed = desk.replace(text(&created, "id"), &[("/details/notes", json!("another"))]).expect(200);
+    assert_eq!(changed.pointer("/details/notes"), Some(&json!("anot")));
+}
+
+#[test]
 fn s5_errors_are_spelt_as_listed_or_as_sampled() {
     let bad = with(partner_led(), "/details/currency", Some(json!("XXY")));
     let listed = Desk::new().post(&bad).expect(400);

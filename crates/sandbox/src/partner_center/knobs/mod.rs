@@ -62,6 +62,8 @@ knobs! {
     max_name_chars: Option<usize> = None;
     /// Longest notes, in characters.
     max_notes_chars: Option<usize> = None;
+    /// Where the notes and the name are cut without a word, in characters; absent: they are kept whole.
+    cut_texts_at: Option<usize> = None;
     /// Whether a closing date in the past is refused.
     refuse_past_closing: bool = false;
     /// Whether the error's `target` is always `referral`, as in Microsoft's sample, instead of the member.
