@@ -55,8 +55,8 @@ pub use rosters::newly_left_out;
 pub use sets::apply as apply_changes;
 pub use settle::{EffectEnd, SettleInput, settle};
 pub use spec::{
-    Clear, Conflict, Endings, FieldSpec, Fit, GroupSpec, GuardSettings, Kind, Lack, Route, SetBounds, Specs,
-    Switches,
+    Clear, Conflict, Endings, FieldSpec, Fit, GroupSpec, GuardSettings, Kind, Lack, Measure, Route, Sameness,
+    SetBounds, Specs, Switches,
 };
 pub use value::{Element, ElementKey, Elements, GroupHeld, Held, Observed, Value, display};
 pub use window::{CERTAIN_APART, Window};

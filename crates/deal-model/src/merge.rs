@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Clear, Conflict, GroupHeld, GroupSpec, Held, PerSide, Side, Value, Why, Window, fit_group};
+use crate::{
+    Clear, Conflict, GroupHeld, GroupSpec, Held, PerSide, Side, Value, Why, Window, fit::said, fit_group,
+};
 
 /// A row of the merge table. Tests demand that random cases hit each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -83,7 +85,7 @@ pub(crate) fn comparable(
     group: &GroupHeld,
 ) -> GroupHeld {
     let fitted = fit_group(spec, minor_units, group);
-    if is_empty(spec, &fitted) { empty_like(spec, &fitted) } else { fitted }
+    if is_empty(spec, &fitted) { empty_like(spec, &fitted) } else { said(spec, fitted) }
 }
 
 /// Whether both sides hold the same of a group, as far as both can hold it.

@@ -2,7 +2,7 @@
 
 use crate::{
     Conflict, Element, ElementChange, ElementKey, Elements, GroupSpec, PerSide, SetBounds, Side, Window,
-    merge::later,
+    fit::says_same, merge::later,
 };
 
 /// Everything the merge of a set looks at.
@@ -137,7 +137,7 @@ impl SetCase<'_> {
         names.dedup();
         for name in names {
             let now = PerSide::new(held.portal.0.get(name), held.crm.0.get(name));
-            if now.portal == now.crm {
+            if says_same(self.spec.lead().fit.attributes.get(name), now.portal, now.crm) {
                 continue;
             }
             let before = |side: Side| known.at(side).map(|element| element.0.get(name));

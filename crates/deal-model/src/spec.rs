@@ -26,15 +26,46 @@ pub enum Kind {
     Set,
 }
 
+/// How the length of a text is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// In Unicode's characters: an emoji of one code point is one.
+    #[default]
+    Characters,
+    /// In UTF-16's units: a character beyond the first plane, most emoji among them, is two.
+    Utf16,
+}
+
+/// When two texts say the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sameness {
+    /// When they are written the same.
+    #[default]
+    AsWritten,
+    /// When they dial the same number: `+49 (30) 123-456` and `+4930123456`.
+    Dialled,
+}
+
 /// What both sides can hold of a field. `fit` projects onto it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fit {
-    /// Longest text, in characters.
+    /// Longest text, as `measure` counts it.
     pub max_chars: Option<usize>,
+    /// How the length of a text is counted.
+    #[serde(default)]
+    pub measure: Measure,
+    /// When two texts say the same; what is written is the text itself, as it was typed.
+    #[serde(default)]
+    pub sameness: Sameness,
     /// Most digits after the point.
     pub scale: Option<u32>,
     /// The field of the same group whose currency decides the digits after the point.
     pub currency: Option<FieldId>,
+    /// Of a set: what is special about an attribute of its elements, by name.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, Fit>,
 }
 
 /// One mapped field.
