@@ -18,9 +18,11 @@ mod mistakes;
 mod names;
 mod place;
 mod policy;
+mod remedy;
 mod sets;
 mod similar;
 mod stages;
+mod syntax;
 mod tree;
 mod typed;
 
@@ -35,6 +37,7 @@ use crate::{
     lists::{DECLINE_REASONS, ERROR_REASONS},
 };
 pub(crate) use lists::codes;
+pub(crate) use similar::nearest;
 use mistakes::Mistakes;
 use tree::Table;
 

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use deal_model::{Code, CodeList, CodeStanding};
 use iso_currency::Currency;
 
-use crate::{MappingError, Source, file};
+use crate::{Fix, MappingError, Source, file};
 
 /// Where the lists that ship with the program come from.
 const SHIPPED: &[Source<'static>] = &[
@@ -87,10 +87,13 @@ impl CodeLists {
                     line: 1,
                     column: 1,
                     what: format!("there is no code list `{name}`"),
-                    todo: format!(
+                    advice: format!(
                         "name the file after one of {}",
                         Self::names().collect::<Vec<_>>().join(", ")
                     ),
+                    fix: Fix::RenameFile {
+                        to: format!("{}.toml", file::nearest(name, Self::names()).unwrap_or(SHIPPED[0].name)),
+                    },
                 });
                 continue;
             }
@@ -124,6 +127,13 @@ impl CodeLists {
             },
         };
         Some(CodeList { name: name.to_owned(), codes: list.codes.iter().map(code).collect() })
+    }
+
+    /// One text for one content of the list `name`: which codes it has, and what they are called.
+    pub(crate) fn canonical_of(&self, name: &str) -> String {
+        let codes = self.lists.get(name).map(|list| list.codes.as_slice()).unwrap_or_default();
+        let named: Vec<_> = codes.iter().map(|listed| (&listed.code, &listed.label)).collect();
+        format!("{named:?}")
     }
 
     /// One text for one content: part of the mapping's version.

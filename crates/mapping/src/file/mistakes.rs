@@ -1,6 +1,7 @@
 //! The list of what is wrong, kept by place until lines and columns are told.
 
-use crate::{MappingError, Source};
+use super::remedy::Remedy;
+use crate::{Fix, MappingError, Source};
 
 /// Most mistakes told at once; whoever made more will start at the top.
 const MAX_MISTAKES: usize = 100;
@@ -17,7 +18,7 @@ pub(super) struct At {
 struct Mistake {
     at: At,
     what: String,
-    todo: String,
+    remedy: Remedy,
 }
 
 /// What is wrong so far.
@@ -32,25 +33,25 @@ impl<'s> Mistakes<'s> {
         Self { sources, list: Vec::new(), syntax: false }
     }
 
-    pub(super) fn add(&mut self, at: At, what: impl Into<String>, todo: impl Into<String>) {
+    pub(super) fn add(&mut self, at: At, what: impl Into<String>, remedy: impl Into<Remedy>) {
         if self.list.len() < MAX_MISTAKES {
-            self.list.push(Mistake { at, what: what.into(), todo: todo.into() });
+            self.list.push(Mistake { at, what: what.into(), remedy: remedy.into() });
         }
     }
 
     /// A mistake that has no place of its own.
-    pub(super) fn at_start(&mut self, source: usize, what: &str, todo: &str) {
-        self.add(At { source, offset: 0 }, what, todo);
+    pub(super) fn at_start(&mut self, source: usize, what: &str, remedy: impl Into<Remedy>) {
+        self.add(At { source, offset: 0 }, what, remedy);
     }
 
     /// A section that no source has: told at the start of the last one.
-    pub(super) fn missing(&mut self, what: impl Into<String>, todo: impl Into<String>) {
-        self.add(At { source: self.sources.len().saturating_sub(1), offset: 0 }, what, todo);
+    pub(super) fn missing(&mut self, what: impl Into<String>, remedy: impl Into<Remedy>) {
+        self.add(At { source: self.sources.len().saturating_sub(1), offset: 0 }, what, remedy);
     }
 
-    pub(super) fn syntax(&mut self, at: At, what: impl Into<String>, todo: impl Into<String>) {
+    pub(super) fn syntax(&mut self, at: At, what: impl Into<String>, remedy: impl Into<Remedy>) {
         self.syntax = true;
-        self.add(at, what, todo);
+        self.add(at, what, remedy);
     }
 
     pub(super) fn any_syntax(&self) -> bool {
@@ -65,12 +66,14 @@ impl<'s> Mistakes<'s> {
     pub(super) fn into_errors(mut self) -> Vec<MappingError> {
         self.list.sort_by_key(|mistake| mistake.at);
         let mut errors: Vec<MappingError> = Vec::new();
+        let target = self.sources.last().map_or("", |source| source.text);
         for mistake in self.list {
             let (name, text) =
                 self.sources.get(mistake.at.source).map_or(("", ""), |source| (source.name, source.text));
             let (line, column) = line_and_column(text, mistake.at.offset);
+            let (advice, fix) = mistake.remedy.resolve(mistake.at, text, target);
             let error =
-                MappingError { file: name.to_owned(), line, column, what: mistake.what, todo: mistake.todo };
+                MappingError { file: name.to_owned(), line, column, what: mistake.what, advice, fix };
             if !errors.contains(&error) {
                 errors.push(error);
             }
@@ -81,7 +84,8 @@ impl<'s> Mistakes<'s> {
                 line: 1,
                 column: 1,
                 what: "there is no mapping".to_owned(),
-                todo: "give at least the shipped default".to_owned(),
+                advice: "give at least the shipped default".to_owned(),
+                fix: Fix::Edit { span: 0..0, old: String::new(), with: "version = 1\n".to_owned() },
             });
         }
         errors

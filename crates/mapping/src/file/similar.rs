@@ -1,12 +1,14 @@
 //! "Did you mean": the known name nearest to one that is not known.
 
+use super::{remedy::Remedy, typed};
+
 /// Most edits between a slip of the finger and the name that was meant.
 const MAX_EDITS: usize = 3;
 /// Longer names are not compared.
 const MAX_CHARS: usize = 80;
 
 /// The nearest of `known`, if it is near.
-pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     if name.chars().count() > MAX_CHARS {
         return None;
     }
@@ -23,6 +25,17 @@ pub(super) fn hint<'k>(
 ) -> String {
     nearest(name, known.iter().copied())
         .map_or_else(|| otherwise(known), |near| format!("did you mean `{near}`?"))
+}
+
+/// The known key that was meant.
+pub(super) fn key(name: &str, known: &[&str]) -> Option<Remedy> {
+    nearest(name, known.iter().copied()).map(Remedy::key)
+}
+
+/// The known word that was meant, or nothing in its place.
+pub(super) fn word(text: &str, known: &[&str]) -> Remedy {
+    nearest(text, known.iter().copied())
+        .map_or_else(|| Remedy::remove().advised(format!("write one of {}", typed::listed(known))), Remedy::text)
 }
 
 /// Letters to change, add or leave out, without regard to case.

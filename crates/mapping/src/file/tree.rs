@@ -4,7 +4,12 @@ use std::fmt::Write as _;
 
 use toml::de::{DeTable, DeValue};
 
-use super::mistakes::{At, Mistakes};
+use super::{
+    mistakes::{At, Mistakes},
+    remedy::Remedy,
+    syntax,
+};
+use crate::{KeyPath, Step};
 
 /// Longest file. A mapping with every field customised is under a tenth of it.
 const MAX_BYTES: usize = 1 << 20;
@@ -58,6 +63,12 @@ impl Table {
         text
     }
 
+    /// The same without these keys.
+    pub(super) fn canonical_but(&self, left_out: &[&str]) -> String {
+        let kept = self.entries.iter().filter(|entry| !left_out.contains(&entry.key.as_str()));
+        Self { entries: kept.cloned().collect() }.canonical()
+    }
+
     fn write(&self, text: &mut String) {
         text.push('{');
         for entry in &self.entries {
@@ -106,21 +117,69 @@ impl Node {
     }
 }
 
+/// The path of what begins at `offset` of `text`: of a key's entry, or of an element of a list.
+pub(super) fn locate(text: &str, offset: usize) -> Option<KeyPath> {
+    let document = DeTable::parse(text).ok()?;
+    let mut search = Search { offset, path: KeyPath::default(), by_key: None, by_value: None };
+    search.table(document.get_ref());
+    search.by_key.or(search.by_value)
+}
+
+/// The search for what begins at a place.
+struct Search {
+    offset: usize,
+    path: KeyPath,
+    by_key: Option<KeyPath>,
+    by_value: Option<KeyPath>,
+}
+
+impl Search {
+    fn table(&mut self, content: &DeTable<'_>) {
+        for (key, value) in content {
+            self.path.push(Step::Key(key.get_ref().to_string()));
+            if key.span().start == self.offset {
+                self.by_key = Some(self.path.clone());
+            }
+            self.value(value.span().start, value.get_ref());
+            self.path.pop();
+        }
+    }
+
+    fn value(&mut self, start: usize, value: &DeValue<'_>) {
+        // The deepest of several that begin there is the one that is written there.
+        if start == self.offset {
+            self.by_value = Some(self.path.clone());
+        }
+        match value {
+            DeValue::Table(content) => self.table(content),
+            DeValue::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.path.push(Step::Item(index));
+                    self.value(item.span().start, item.get_ref());
+                    self.path.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The tree of `text`, or none after noting what is wrong with it.
 pub(super) fn parse(source: usize, text: &str, mistakes: &mut Mistakes<'_>) -> Option<Table> {
     if text.len() > MAX_BYTES {
         mistakes.syntax(
             At { source, offset: 0 },
             format!("the file is longer than {MAX_BYTES} bytes"),
-            "keep only what differs from the default",
+            Remedy::edit(0..text.len(), "version = 1\nextends = \"default\"\n")
+                .advised("keep only what differs from the default"),
         );
         return None;
     }
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
-        let offset = error.span().map_or(0, |span| span.start);
-        let what = error.message().replace('\n', " ");
-        mistakes.syntax(At { source, offset }, what, "write it as TOML has it");
+        let span = error.span().unwrap_or_default();
+        let at = At { source, offset: span.start };
+        mistakes.syntax(at, error.message().replace('\n', " "), syntax::remedy(text, span));
     }
     errors.is_empty().then(|| table(source, document.get_ref()))
 }

@@ -4,10 +4,12 @@ use deal_model::PerSide;
 
 use super::{
     mistakes::Mistakes,
+    place,
+    remedy::{Remedy, quoted},
     similar,
     tree::{Item, Node, Table},
 };
-use crate::{ApiName, CrmPath, PathError, PortalPath};
+use crate::{ApiName, CrmPath, PathError, PortalPath, ROOT_OBJECT};
 
 /// The two directions, as the file calls them.
 pub(super) const DIRECTIONS: &[&str] = &["to_salesforce", "to_partner_center"];
@@ -16,9 +18,9 @@ pub(super) const DIRECTIONS: &[&str] = &["to_salesforce", "to_partner_center"];
 pub(super) fn known_keys(table: &Table, known: &[&str], owner: &str, mistakes: &mut Mistakes<'_>) {
     for entry in &table.entries {
         if !known.contains(&entry.key.as_str()) {
-            let todo =
-                similar::hint(&entry.key, known, |known| format!("{owner} may hold {}", listed(known)));
-            mistakes.add(entry.key_at, format!("`{}` is not a key of {owner}", shown(&entry.key)), todo);
+            let remedy = similar::key(&entry.key, known)
+                .unwrap_or_else(|| Remedy::remove().advised(format!("{owner} may hold {}", listed(known))));
+            mistakes.add(entry.key_at, format!("`{}` is not a key of {owner}", shown(&entry.key)), remedy);
         }
     }
 }
@@ -33,13 +35,58 @@ pub(super) fn shown(key: &str) -> String {
     key.escape_debug().to_string().chars().take(80).collect()
 }
 
-fn wrong_type(node: &Node, wanted: &str, mistakes: &mut Mistakes<'_>) {
-    mistakes.add(node.at, format!("this is {}", node.kind()), format!("write {wanted}"));
+fn wrong_type(node: &Node, wanted: &str, remedy: Remedy, mistakes: &mut Mistakes<'_>) {
+    mistakes.add(node.at, format!("this is {}, and should be {wanted}", node.kind()), remedy);
+}
+
+/// The value's content in quotes, if it has any.
+fn in_quotes(node: &Node) -> Remedy {
+    match &node.item {
+        Item::Integer { digits: text, .. } | Item::Float(text) | Item::Date(text) => Remedy::text(text),
+        Item::List(items) => match items.first().map(|first| &first.item) {
+            Some(Item::Text(text)) if !text.trim().is_empty() => Remedy::text(text),
+            _ => Remedy::remove(),
+        },
+        Item::Text(_) | Item::Flag(_) | Item::Table(_) => Remedy::remove(),
+    }
+}
+
+/// What a word or a number means as a flag. No is the safe answer where it says neither, unless leaving out says more.
+fn yes_or_no(node: &Node) -> Remedy {
+    match &node.item {
+        Item::Text(text) => match text.trim().to_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Remedy::value("true"),
+            "false" | "no" | "off" | "0" => Remedy::value("false"),
+            _ => Remedy::remove(),
+        },
+        Item::Integer { digits, .. } if digits == "0" || digits == "1" => {
+            Remedy::value(if digits == "1" { "true" } else { "false" })
+        }
+        _ => Remedy::remove(),
+    }
+}
+
+/// The number that stands in quotes, or before the point.
+fn whole(node: &Node) -> Remedy {
+    let text = match &node.item {
+        Item::Text(text) | Item::Float(text) => text.trim().split(['.', ',']).next().unwrap_or_default(),
+        _ => "",
+    };
+    text.parse::<i64>().map_or_else(|_| Remedy::remove(), |number| Remedy::value(number.to_string()))
+}
+
+/// The one value as a list of one.
+fn listed_alone(node: &Node) -> Remedy {
+    match &node.item {
+        Item::Text(text) if !text.trim().is_empty() => Remedy::value(format!("[{}]", quoted(text))),
+        Item::Integer { digits, radix: 10 } => Remedy::value(format!("[{digits}]")),
+        _ => Remedy::remove(),
+    }
 }
 
 pub(super) fn table<'n>(node: &'n Node, mistakes: &mut Mistakes<'_>) -> Option<&'n Table> {
     let Item::Table(table) = &node.item else {
-        wrong_type(node, "a table", mistakes);
+        wrong_type(node, "a table", Remedy::remove(), mistakes);
         return None;
     };
     Some(table)
@@ -47,7 +94,7 @@ pub(super) fn table<'n>(node: &'n Node, mistakes: &mut Mistakes<'_>) -> Option<&
 
 pub(super) fn list<'n>(node: &'n Node, mistakes: &mut Mistakes<'_>) -> Option<&'n [Node]> {
     let Item::List(items) = &node.item else {
-        wrong_type(node, "a list in square brackets", mistakes);
+        wrong_type(node, "a list in square brackets", listed_alone(node), mistakes);
         return None;
     };
     Some(items)
@@ -57,12 +104,13 @@ pub(super) fn list<'n>(node: &'n Node, mistakes: &mut Mistakes<'_>) -> Option<&'
 pub(super) fn text<'n>(node: &'n Node, mistakes: &mut Mistakes<'_>) -> Option<&'n str> {
     match &node.item {
         Item::Text(text) if text.trim().is_empty() => {
-            mistakes.add(node.at, "the text is empty", "fill it in or leave the key out");
+            let remedy = Remedy::remove().advised("fill it in or leave the key out");
+            mistakes.add(node.at, "the text is empty", remedy);
             None
         }
         Item::Text(text) => Some(text),
         _ => {
-            wrong_type(node, "a text in quotes", mistakes);
+            wrong_type(node, "a text in quotes", in_quotes(node), mistakes);
             None
         }
     }
@@ -75,7 +123,7 @@ pub(super) fn texts(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<String> {
 
 pub(super) fn flag(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<bool> {
     let Item::Flag(flag) = &node.item else {
-        wrong_type(node, "true or false", mistakes);
+        wrong_type(node, "true or false", yes_or_no(node), mistakes);
         return None;
     };
     Some(*flag)
@@ -83,12 +131,12 @@ pub(super) fn flag(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<bool> {
 
 pub(super) fn integer(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<i64> {
     let Item::Integer { digits, radix } = &node.item else {
-        wrong_type(node, "a whole number", mistakes);
+        wrong_type(node, "a whole number", whole(node), mistakes);
         return None;
     };
     let number = i64::from_str_radix(&digits.replace('_', ""), *radix).ok();
     if number.is_none() {
-        mistakes.add(node.at, "the number is out of bounds", "write a smaller one");
+        mistakes.add(node.at, "the number is out of bounds", Remedy::remove().advised("write a smaller one"));
     }
     number
 }
@@ -98,7 +146,8 @@ pub(super) fn count(node: &Node, least: usize, mistakes: &mut Mistakes<'_>) -> O
     let number = integer(node, mistakes)?;
     let count = usize::try_from(number).ok().filter(|count| *count >= least);
     if count.is_none() {
-        mistakes.add(node.at, format!("{number} is out of bounds"), format!("write {least} or more"));
+        let remedy = Remedy::value(least.to_string()).advised(format!("write {least} or more"));
+        mistakes.add(node.at, format!("{number} is out of bounds"), remedy);
     }
     count
 }
@@ -108,8 +157,8 @@ pub(super) fn one_of<'w>(node: &Node, words: &[&'w str], mistakes: &mut Mistakes
     let text = text(node, mistakes)?;
     let word = words.iter().copied().find(|word| *word == text);
     if word.is_none() {
-        let todo = similar::hint(text, words, |words| format!("write one of {}", listed(words)));
-        mistakes.add(node.at, format!("`{}` is not known here", shown(text)), todo);
+        let remedy = similar::word(text, words);
+        mistakes.add(node.at, format!("`{}` is not known here", shown(text)), remedy);
     }
     word
 }
@@ -122,17 +171,27 @@ pub(super) fn meaning<T: Copy>(node: &Node, words: &[(&str, T)], mistakes: &mut 
 }
 
 pub(super) fn api_name(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<ApiName> {
-    parsed(node, ApiName::parse, "write the API name that Salesforce's setup shows", mistakes)
+    let likely = |text: &str| {
+        let name: String = text.chars().take_while(|each| each.is_ascii_alphanumeric() || *each == '_').collect();
+        ApiName::parse(&name).ok().map(|_| name)
+    };
+    parsed(node, ApiName::parse, likely, "write the API name that Salesforce's setup shows", mistakes)
 }
 
 pub(super) fn portal_path(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<PortalPath> {
-    parsed(node, PortalPath::parse, "write a pointer like `/details/dealValue`", mistakes)
+    let likely = |text: &str| similar::nearest(&format!("/{}", text.trim().trim_start_matches('/').replace(['.', ' '], "/")), place::paths()).map(str::to_owned);
+    parsed(node, PortalPath::parse, likely, "write a pointer like `/details/dealValue`", mistakes)
 }
 
 pub(super) fn crm_path(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<CrmPath> {
+    let likely = |text: &str| {
+        let path = format!("{ROOT_OBJECT}.{text}");
+        CrmPath::parse(&path).ok().map(|_| path)
+    };
     parsed(
         node,
         CrmPath::parse,
+        likely,
         "write a path like `Opportunity.Amount` or `Opportunity.Account.Name`",
         mistakes,
     )
@@ -141,13 +200,16 @@ pub(super) fn crm_path(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<CrmPa
 fn parsed<T>(
     node: &Node,
     parse: fn(&str) -> Result<T, PathError>,
-    todo: &str,
+    likely: impl Fn(&str) -> Option<String>,
+    advice: &str,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<T> {
-    match parse(text(node, mistakes)?) {
+    let text = text(node, mistakes)?;
+    match parse(text) {
         Ok(value) => Some(value),
         Err(error) => {
-            mistakes.add(node.at, error.to_string(), todo);
+            let remedy = likely(text).map_or_else(Remedy::remove, |likely| Remedy::text(&likely));
+            mistakes.add(node.at, error.to_string(), remedy.advised(advice));
             None
         }
     }

@@ -12,9 +12,9 @@ fn mistakes(text: &str) -> Vec<String> {
     errors
         .iter()
         .map(|error| {
-            let MappingError { file, line, column, what, todo } = error;
+            let MappingError { file, line, column, what, advice, fix } = error;
             let file = if file == "ours.toml" { "" } else { file };
-            format!("{file}{line}:{column} {what}; {todo}")
+            format!("{file}{line}:{column} {what}; {advice}; fix: {fix}")
         })
         .collect()
 }
