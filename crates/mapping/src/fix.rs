@@ -343,7 +343,11 @@ mod tests {
             assert_eq!(read["fields"]["notes"]["clear"].as_str(), Some("ignore"), "{set}");
         }
         assert_eq!(
-            set_to("[fields.notes]\n# why\nclear = \"ignore\" # so\n", &["fields", "notes", "clear"], "\"refill\""),
+            set_to(
+                "[fields.notes]\n# why\nclear = \"ignore\" # so\n",
+                &["fields", "notes", "clear"],
+                "\"refill\""
+            ),
             "[fields.notes]\n# why\nclear = \"refill\" # so\n"
         );
     }
@@ -363,7 +367,8 @@ mod tests {
         assert_eq!(renamed.parse::<toml::Table>().unwrap()["stages"]["on_hold"].as_str(), Some("A"));
         let mut path = KeyPath::of(["inbound", "route"]);
         path.push(Step::Item(0));
-        let removed = Fix::Remove { path }.apply("[[inbound.route]]\nowner = \"a\"\n\n[[inbound.route]]\nowner = \"b\"\n");
+        let removed = Fix::Remove { path }
+            .apply("[[inbound.route]]\nowner = \"a\"\n\n[[inbound.route]]\nowner = \"b\"\n");
         assert_eq!(removed.matches("owner").count(), 1, "{removed}");
     }
 

@@ -5,6 +5,7 @@ use deal_model::FieldId;
 use super::{
     codecs,
     mistakes::Mistakes,
+    remedy::Remedy,
     tree::{Entry, Table},
     typed,
 };
@@ -39,7 +40,8 @@ pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Leads {
         mistakes.add(
             section.entry("create").map_or(node.at, |entry| entry.key_at),
             "leads may be created, but nobody would own them",
-            "set `owner` to a user's name, or to the identifier of a user or a queue",
+            Remedy::say(["leads", "create"], "false")
+                .advised("set `owner` to a user's name, or to the identifier of a user or a queue"),
         );
     }
     for required in ["LastName", "Company"] {
@@ -50,7 +52,8 @@ pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Leads {
                 format!(
                     "no field of [leads.fields] fills {required} with a default, and Salesforce needs it"
                 ),
-                format!("map one to `{required}`, with a `default`"),
+                Remedy::say(["leads", "create"], "false")
+                    .advised(format!("map one to `{required}`, with a `default`")),
             );
         }
     }
@@ -62,7 +65,9 @@ fn field(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<LeadField> {
     typed::known_keys(table, FIELD_KEYS, "a field of a lead", mistakes);
     let (Some(portal), Some(column)) = (table.get("partner_center"), table.get("salesforce")) else {
         let what = format!("the field `{}` is not on both sides", typed::shown(&entry.key));
-        mistakes.add(entry.key_at, what, "name its `partner_center` pointer and its `salesforce` column");
+        let remedy =
+            Remedy::remove().advised("name its `partner_center` pointer and its `salesforce` column");
+        mistakes.add(entry.key_at, what, remedy);
         return None;
     };
     let type_name = match table.get("type") {

@@ -2,6 +2,7 @@
 
 use super::{
     mistakes::Mistakes,
+    remedy::Remedy,
     similar,
     tree::{self, Item, Node},
     typed,
@@ -22,7 +23,7 @@ pub(crate) fn codes(source: Source<'_>) -> Result<Vec<ListedCode>, Vec<MappingEr
     if let Some(tree) = tree::parse(0, source.text, &mut mistakes) {
         typed::known_keys(&tree, LIST_KEYS, "a code list", &mut mistakes);
         match tree.get("codes") {
-            None => mistakes.at_start(0, "the file has no codes", "add `codes = [\"...\"]`"),
+            None => mistakes.at_start(0, "the file has no codes", Remedy::say(["codes"], "[]")),
             Some(node) => {
                 let items = typed::list(node, &mut mistakes).unwrap_or_default();
                 listed.extend(items.iter().filter_map(|item| listed_code(item, &mut mistakes)));
@@ -39,7 +40,7 @@ fn listed_code(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<ListedCode> {
     };
     typed::known_keys(table, CODE_KEYS, "a code", mistakes);
     let Some(code) = table.get("code") else {
-        mistakes.add(node.at, "the entry has no code", "add `code = \"...\"`");
+        mistakes.add(node.at, "the entry has no code", Remedy::remove().advised("add `code = \"...\"`"));
         return None;
     };
     Some(ListedCode {
@@ -71,11 +72,11 @@ impl Named<'_> {
             return;
         }
         let known: Vec<&str> = self.list.codes.iter().map(|known| known.code.as_str()).collect();
-        let todo = similar::hint(code, &known, |known| format!("write one of {}", typed::listed(known)));
+        let remedy = similar::word(code, &known);
         mistakes.add(
             node.at,
             format!("`{}` is not a code of the list `{}`", typed::shown(code), self.name),
-            todo,
+            remedy,
         );
     }
 

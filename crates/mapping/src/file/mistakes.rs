@@ -54,6 +54,11 @@ impl<'s> Mistakes<'s> {
         self.add(at, what, remedy);
     }
 
+    /// The text of a source.
+    pub(super) fn text(&self, source: usize) -> &'s str {
+        self.sources.get(source).map_or("", |source| source.text)
+    }
+
     pub(super) fn any_syntax(&self) -> bool {
         self.syntax
     }
@@ -72,8 +77,7 @@ impl<'s> Mistakes<'s> {
                 self.sources.get(mistake.at.source).map_or(("", ""), |source| (source.name, source.text));
             let (line, column) = line_and_column(text, mistake.at.offset);
             let (advice, fix) = mistake.remedy.resolve(mistake.at, text, target);
-            let error =
-                MappingError { file: name.to_owned(), line, column, what: mistake.what, advice, fix };
+            let error = MappingError { file: name.to_owned(), line, column, what: mistake.what, advice, fix };
             if !errors.contains(&error) {
                 errors.push(error);
             }

@@ -20,8 +20,6 @@ enum Change {
     Unsay(KeyPath),
     /// Another text where the file is no TOML.
     Edit(Range<usize>, String),
-    /// Another name for the file.
-    RenameFile(String),
 }
 
 /// What to do about a mistake: a change, and what to think of first where the change does not say it.
@@ -76,11 +74,6 @@ impl Remedy {
         Self::new(Change::Edit(span, with.into()))
     }
 
-    /// Gives the file another name.
-    pub(super) fn rename_file(to: impl Into<String>) -> Self {
-        Self::new(Change::RenameFile(to.into()))
-    }
-
     /// The same, with what to think of first.
     pub(super) fn advised(self, advice: impl Into<String>) -> Self {
         Self { advice: advice.into(), ..self }
@@ -99,13 +92,12 @@ impl Remedy {
                 let old = text.get(span.clone()).unwrap_or_default().to_owned();
                 Fix::Edit { span, old, with }
             }
-            Change::RenameFile(to) => Fix::RenameFile { to },
         };
         (self.advice, fix)
     }
 }
 
-// TEMPORARY: until every caller says its change.
+// Until every reader says its change: what it reads away is taken away.
 impl From<&str> for Remedy {
     fn from(advice: &str) -> Self {
         Self::remove().advised(advice)

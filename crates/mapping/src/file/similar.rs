@@ -17,16 +17,6 @@ pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
     near.min_by_key(|(edits, _)| *edits).map(|(_, each)| each)
 }
 
-/// The same as a sentence, or `otherwise`.
-pub(super) fn hint<'k>(
-    name: &str,
-    known: &[&'k str],
-    otherwise: impl FnOnce(&[&'k str]) -> String,
-) -> String {
-    nearest(name, known.iter().copied())
-        .map_or_else(|| otherwise(known), |near| format!("did you mean `{near}`?"))
-}
-
 /// The known key that was meant.
 pub(super) fn key(name: &str, known: &[&str]) -> Option<Remedy> {
     nearest(name, known.iter().copied()).map(Remedy::key)
@@ -34,8 +24,10 @@ pub(super) fn key(name: &str, known: &[&str]) -> Option<Remedy> {
 
 /// The known word that was meant, or nothing in its place.
 pub(super) fn word(text: &str, known: &[&str]) -> Remedy {
-    nearest(text, known.iter().copied())
-        .map_or_else(|| Remedy::remove().advised(format!("write one of {}", typed::listed(known))), Remedy::text)
+    nearest(text, known.iter().copied()).map_or_else(
+        || Remedy::remove().advised(format!("write one of {}", typed::listed(known))),
+        Remedy::text,
+    )
 }
 
 /// Letters to change, add or leave out, without regard to case.

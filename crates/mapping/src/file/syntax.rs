@@ -27,7 +27,9 @@ pub(super) fn remedy(text: &str, span: Range<usize>) -> Remedy {
     let section = section_of(text, &line);
     edits.push(Edit { span: section.clone().unwrap_or(line.clone()), with: String::new() });
     let now = mistakes(text);
-    let left = |edit: &Edit| mistakes(&format!("{}{}{}", &text[..edit.span.start], edit.with, &text[edit.span.end..]));
+    let left = |edit: &Edit| {
+        mistakes(&format!("{}{}{}", &text[..edit.span.start], edit.with, &text[edit.span.end..]))
+    };
     let best = edits.into_iter().map(|edit| (left(&edit), edit)).min_by_key(|(left, _)| *left);
     match best {
         Some((left, edit)) if left < now => Remedy::edit(edit.span, edit.with),
@@ -74,7 +76,9 @@ fn section_of(text: &str, line: &Range<usize>) -> Option<Range<usize>> {
 /// What may be missing at the line's end.
 fn closing(text: &str, line: &Range<usize>) -> Vec<Edit> {
     let end = line.start + text[line.clone()].trim_end().len();
-    ["]", "\"", "'", "}", "\"]", "]]", "\" }", " = \"\""].map(|with| Edit { span: end..end, with: with.to_owned() }).into()
+    ["]", "\"", "'", "}", "\"]", "]]", "\" }", " = \"\""]
+        .map(|with| Edit { span: end..end, with: with.to_owned() })
+        .into()
 }
 
 /// A value that may lack its quotes.

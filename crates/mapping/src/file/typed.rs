@@ -172,14 +172,21 @@ pub(super) fn meaning<T: Copy>(node: &Node, words: &[(&str, T)], mistakes: &mut 
 
 pub(super) fn api_name(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<ApiName> {
     let likely = |text: &str| {
-        let name: String = text.chars().take_while(|each| each.is_ascii_alphanumeric() || *each == '_').collect();
+        let name: String =
+            text.chars().take_while(|each| each.is_ascii_alphanumeric() || *each == '_').collect();
         ApiName::parse(&name).ok().map(|_| name)
     };
     parsed(node, ApiName::parse, likely, "write the API name that Salesforce's setup shows", mistakes)
 }
 
 pub(super) fn portal_path(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<PortalPath> {
-    let likely = |text: &str| similar::nearest(&format!("/{}", text.trim().trim_start_matches('/').replace(['.', ' '], "/")), place::paths()).map(str::to_owned);
+    let likely = |text: &str| {
+        similar::nearest(
+            &format!("/{}", text.trim().trim_start_matches('/').replace(['.', ' '], "/")),
+            place::paths(),
+        )
+        .map(str::to_owned)
+    };
     parsed(node, PortalPath::parse, likely, "write a pointer like `/details/dealValue`", mistakes)
 }
 
