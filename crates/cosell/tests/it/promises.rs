@@ -2,6 +2,7 @@
 //!
 //! The identifiers (M4, P13, ...) are those of the requirements; the rest of them are covered by `scenarios`.
 
+mod automations;
 mod change_events;
 mod checking;
 mod clocks;
