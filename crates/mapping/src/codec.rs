@@ -3,6 +3,7 @@
 mod attribute;
 mod choice;
 mod date;
+mod html;
 mod number;
 mod place;
 mod profile;
@@ -10,7 +11,7 @@ mod range;
 mod record_id;
 mod text;
 
-use deal_model::{Held, Kind, Observed, Value};
+use deal_model::{Fit, Held, Kind, Observed, Sameness, Side, Value};
 use serde_json::Value as Json;
 
 pub use choice::ChoiceTable;
@@ -26,6 +27,10 @@ pub enum Codec {
     Text,
     /// Text of many lines, trimmed, line ends as `\n`.
     LongText,
+    /// The same, which one side keeps as HTML.
+    Html(Side),
+    /// A phone number, as it was typed; compared by what it dials.
+    Phone,
     /// An exact decimal.
     Number,
     /// An exact decimal whose scale its currency decides.
@@ -69,8 +74,8 @@ impl Codec {
     /// The canonical type.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Text | Self::Link(_) | Self::RecordId | Self::ProfileId { .. } => Kind::Text,
-            Self::LongText | Self::Names => Kind::LongText,
+            Self::Text | Self::Phone | Self::Link(_) | Self::RecordId | Self::ProfileId { .. } => Kind::Text,
+            Self::LongText | Self::Html(_) | Self::Names => Kind::LongText,
             Self::Number | Self::Money => Kind::Number,
             Self::Currency | Self::Country | Self::Choice(_) | Self::Range(_) | Self::Attribute { .. } => {
                 Kind::Choice
@@ -78,6 +83,12 @@ impl Codec {
             Self::Date { .. } => Kind::Date,
             Self::Flag => Kind::Flag,
         }
+    }
+
+    /// What the codec itself says of what both sides can hold.
+    pub(crate) fn fit(&self) -> Fit {
+        let sameness = if *self == Self::Phone { Sameness::Dialled } else { Sameness::AsWritten };
+        Fit { sameness, ..Fit::default() }
     }
 
     /// Whether the portal half can be written.
@@ -91,8 +102,9 @@ impl Codec {
             return Observed::Empty;
         }
         match self {
-            Self::Text => text::read(member),
-            Self::LongText => text::read_long(member),
+            Self::Text | Self::Phone => text::read(member),
+            Self::Html(Side::Portal) => html::read(member),
+            Self::LongText | Self::Html(Side::Crm) => text::read_long(member),
             Self::Number | Self::Money => number::read(member),
             Self::Currency => place::read_currency(member),
             Self::Country => place::read_country_code(member),
@@ -114,8 +126,10 @@ impl Codec {
             return Observed::Empty;
         }
         match self {
-            Self::Text | Self::Link(_) | Self::ProfileId { .. } => text::read(field),
-            Self::LongText | Self::Names => text::read_long(field),
+            Self::Text | Self::Phone | Self::Link(_) => text::read(field),
+            Self::ProfileId { profile_type } => profile::read_crm(field, profile_type),
+            Self::Html(Side::Crm) => html::read(field),
+            Self::LongText | Self::Html(Side::Portal) | Self::Names => text::read_long(field),
             Self::Number | Self::Money => number::read(field),
             Self::Currency => place::read_currency(field),
             Self::Country => place::read_country(field),
@@ -131,6 +145,7 @@ impl Codec {
     pub fn write_portal(&self, held: &Held) -> Json {
         match (self, held) {
             (Self::Choice(table), _) => table.write_portal(held),
+            (Self::Html(Side::Portal), Held::Value(Value::Text(text))) => html::write(text),
             (Self::Date { .. }, Held::Value(Value::Date(date))) => date::write_portal(*date),
             (Self::Attribute { attribute, .. }, Held::Value(Value::Choice(id))) => {
                 attribute::write_portal(attribute, id)
@@ -151,6 +166,7 @@ impl Codec {
                 Held::Value(Value::Choice(code)),
             ) => table.write_crm(code),
             (Self::Range(table), Held::Value(Value::Choice(code))) => table.write_crm(code),
+            (Self::Html(Side::Crm), Held::Value(Value::Text(text))) => html::write(text),
             (_, Held::Value(value)) => plain(value),
             (_, Held::Empty) => Json::Null,
         }
@@ -169,8 +185,11 @@ fn is_empty(json: &Json) -> bool {
 fn read_flag(json: &Json) -> Observed {
     match json {
         Json::Bool(flag) => Observed::Value(Value::Flag(*flag)),
-        Json::String(text) if text.eq_ignore_ascii_case("true") => Observed::Value(Value::Flag(true)),
-        Json::String(text) if text.eq_ignore_ascii_case("false") => Observed::Value(Value::Flag(false)),
+        Json::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" => Observed::Value(Value::Flag(true)),
+            "false" | "no" => Observed::Value(Value::Flag(false)),
+            _ => Observed::Unknown,
+        },
         _ => Observed::Unknown,
     }
 }

@@ -32,6 +32,7 @@ use deal_model::{Endings, GuardSettings, Specs, Switches};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+mod text;
     CodeLists, Mapping, MappingError, Source, Stages,
     codec::minor_units,
     lists::{DECLINE_REASONS, ERROR_REASONS},
@@ -46,8 +47,22 @@ pub(crate) const DEFAULT: Source<'static> =
     Source { name: "default.toml", text: include_str!("../../../mappings/default.toml") };
 
 /// The sections of a file.
-const SECTIONS: &[&str] =
-    &["version", "extends", "stages", "reasons", "fields", "names", "inbound", "leads", "opt_in", "creation"];
+const SECTIONS: &[&str] = &[
+    "version",
+    "extends",
+    "stages",
+    "reasons",
+    "sales_stages",
+    "record_types",
+    "text",
+    "fields",
+    "names",
+    "inbound",
+    "leads",
+    "opt_in",
+    "creation",
+    "partner_ids",
+];
 /// The format of the file.
 const VERSION: i64 = 1;
 /// What a file may extend.
@@ -73,7 +88,8 @@ pub(crate) fn compile(sources: &[Source<'_>], lists: &CodeLists) -> Result<Mappi
     }
     let stages = stages::read(&effective, &mut mistakes);
     let fields = fields::read(&effective, lists, &mut mistakes);
-    let groups = groups::compile(fields, &mut mistakes);
+    let measure = text::read(&effective, &mut mistakes);
+    let groups = groups::compile(fields, measure, &mut mistakes);
     let inbound = inbound::read(&effective, &mut mistakes);
     let leads = leads::read(&effective, &mut mistakes);
     let opt_in = inbound::read_opt_in(&effective, &mut mistakes);

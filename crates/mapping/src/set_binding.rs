@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use deal_model::{Element, ElementKey, Elements, FieldId, Held, Observed, Value};
+use deal_model::{Element, ElementKey, Elements, FieldId, Held, Measure, Observed, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::{ApiName, Codec, PortalPath};
@@ -23,6 +23,8 @@ pub struct Attribute {
     pub crm_column: ApiName,
     /// Most characters the column holds. Longer text is cut when read, and never cuts the portal's own.
     pub max_chars: Option<usize>,
+    /// How they are counted.
+    pub measure: Measure,
     /// How it is written.
     pub codec: Codec,
 }
@@ -302,8 +304,8 @@ impl Attribute {
 
     fn cut(&self, observed: Observed) -> Observed {
         match (self.max_chars, observed) {
-            (Some(max), Observed::Value(Value::Text(text))) if text.chars().count() > max => {
-                Observed::text(text.chars().take(max).collect::<String>().trim_end())
+            (Some(max), Observed::Value(Value::Text(text))) => {
+                Observed::text(self.measure.cut(&text, max).trim_end())
             }
             (_, observed) => observed,
         }

@@ -7,14 +7,16 @@ use deal_model::{
     RecordId as DealRecord, Response, Value, Version,
 };
 use jiff::{SignedDuration, Timestamp};
-use mapping::{Binding, Codec, CrmPath, Mapping, SetBinding, SetSource, When};
-use salesforce::{Record, RecordId, UserId};
+use mapping::{Binding, Codec, CrmPath, Given, LeftOut, Mapping, Seen, SetBinding, SetSource, Stages, When};
+use salesforce::{FieldDescribe, Record, RecordId, UserId};
 use serde_json::Value as Json;
 use sync_engine::SideError;
 
 use super::{
-    ConsentRule, refusal,
-    schema::{AMOUNT, CURRENCY, Currencies, HAS_LINE_ITEMS, OPPORTUNITY, Schema, place_of},
+    ConsentRule, org_fit, refusal,
+    schema::{
+        AMOUNT, CURRENCY, Currencies, HAS_LINE_ITEMS, OPPORTUNITY, PROBABILITY, RECORD_TYPE, Schema, place_of,
+    },
 };
 
 /// A record read sooner after its stamp may change again within the same second (sync rules, section 1).
@@ -272,7 +274,27 @@ impl Reader<'_> {
         let code = (binding.codec == Codec::Country).then(|| record.at(&format!("{path}Code"))).flatten();
         let code =
             code.map(|code| binding.codec.read_crm(code)).filter(|code| matches!(code, Observed::Value(_)));
-        code.or_else(|| Some(binding.codec.read_crm(record.at(&path)?))).unwrap_or(Observed::Unknown)
+        if let Some(code) = code {
+            return code;
+        }
+        let Some(stored) = record.at(&path) else { return Observed::Unknown };
+        let held = binding.codec.read_crm(stored);
+        match (&held, stored, binding.crm.as_ref().and_then(|path| self.described(path))) {
+            // A mapping may name a picklist's labels, which the platform does not send.
+            (Observed::Unknown, Json::String(value), Some(field)) => {
+                let label = org_fit::label(field, value).map(|label| Json::String(label.to_owned()));
+                label.map_or(held, |label| binding.codec.read_crm(&label))
+            }
+            _ => held,
+        }
+    }
+
+    /// How the org describes the column at `path`.
+    fn described(&self, path: &CrmPath) -> Option<&FieldDescribe> {
+        let object = path
+            .parents()
+            .try_fold(OPPORTUNITY.to_owned(), |object, parent| self.schema.parent_of(&object, parent))?;
+        self.schema.field(&object, path.field())
     }
 
     fn parents(&self, record: &Record) -> BTreeMap<String, (RecordId, Timestamp)> {

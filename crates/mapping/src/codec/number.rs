@@ -18,13 +18,25 @@ pub(super) fn read(json: &Json) -> Observed {
 
 /// The decimal, normalised; none if it has more digits than can be kept exactly.
 pub(crate) fn parse(text: &str) -> Option<Decimal> {
-    // `from_str_exact` refuses what `from_str` would round.
-    let number = if text.contains(['e', 'E']) {
-        Decimal::from_scientific(text).ok()?
-    } else if text.contains('_') {
+    if text.contains('_') {
         return None;
-    } else {
-        Decimal::from_str_exact(text).ok()?
+    }
+    // `from_str_exact` refuses what `from_str` and `from_scientific` would round.
+    let Some((digits, exponent)) = text.split_once(['e', 'E']) else {
+        return Some(Decimal::from_str_exact(text).ok()?.normalize());
+    };
+    let digits = Decimal::from_str_exact(digits).ok()?.normalize();
+    let exponent: i32 = exponent.parse().ok()?;
+    if digits.is_zero() {
+        return Some(digits);
+    }
+    let scale = i32::try_from(digits.scale()).ok()?.checked_sub(exponent)?;
+    let number = match u32::try_from(scale) {
+        Ok(scale) => Decimal::try_from_i128_with_scale(digits.mantissa(), scale).ok()?,
+        Err(_) => {
+            let power = 10_i128.checked_pow(scale.unsigned_abs())?;
+            Decimal::try_from_i128_with_scale(digits.mantissa().checked_mul(power)?, 0).ok()?
+        }
     };
     Some(number.normalize())
 }

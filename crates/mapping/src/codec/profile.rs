@@ -3,6 +3,10 @@
 use deal_model::{Observed, Value};
 use serde_json::{Value as Json, json};
 
+/// The type of D-U-N-S numbers.
+const DUNS: &str = "Duns";
+const DUNS_DIGITS: usize = 9;
+
 /// The identifier of this type. The list comes as `[]` or as `{}` when it is empty.
 pub(super) fn read_portal(json: &Json, profile_type: &str) -> Observed {
     match json {
@@ -12,12 +16,29 @@ pub(super) fn read_portal(json: &Json, profile_type: &str) -> Observed {
                 ids.iter().find(|id| id["profileType"].as_str() == Some(profile_type)).map(|id| &id["id"]);
             match id {
                 None | Some(Json::Null) => Observed::Empty,
-                Some(Json::String(id)) => Observed::text(id.trim()),
-                Some(_) => Observed::Unknown,
+                Some(id) => read_crm(id, profile_type),
             }
         }
         _ => Observed::Unknown,
     }
+}
+
+/// The identifier in Salesforce's field.
+pub(super) fn read_crm(json: &Json, profile_type: &str) -> Observed {
+    let Json::String(id) = json else { return Observed::Unknown };
+    let id = id.trim();
+    match (profile_type, bare_duns(id)) {
+        (DUNS, Some(digits)) => Observed::text(&digits),
+        _ => Observed::text(id),
+    }
+}
+
+/// The nine digits of a D-U-N-S number, leading zeros and all, without the dashes and blanks between them; none for
+/// anything else, which is kept as it came.
+fn bare_duns(id: &str) -> Option<String> {
+    let digits: String = id.chars().filter(|each| !matches!(each, '-' | ' ')).collect();
+    let whole = digits.len() == DUNS_DIGITS && digits.bytes().all(|each| each.is_ascii_digit());
+    whole.then_some(digits)
 }
 
 pub(super) fn write_portal(profile_type: &str, id: &str) -> Json {

@@ -1,6 +1,6 @@
 //! The codec that a field's type and its own keys make, and literals of that codec.
 
-use deal_model::Value;
+use deal_model::{Side, Value};
 
 use super::{
     lists,
@@ -10,7 +10,11 @@ use super::{
 };
 use crate::{ChoiceTable, Codec, LinkTemplate, Range, RangeTable, codec::parse_number};
 
-const EXPRESSION_MARK: &str = "{{";
+/// Where Partner Center shows a referral.
+const REFERRAL_PAGE: &str = "https://partner.microsoft.com/referrals/v2/inbox?id={id}";
+/// The sides, as a key of the file names them.
+const SIDES: &[(&str, Side)] = &[("salesforce", Side::Crm), ("partner_center", Side::Portal)];
+
 /// The codec of a single-valued type.
 pub(super) fn read(
     type_name: &str,
@@ -21,7 +25,11 @@ pub(super) fn read(
 ) -> Option<Codec> {
     Some(match type_name {
         "text" => Codec::Text,
-        "long_text" => Codec::LongText,
+        "phone" => Codec::Phone,
+        "long_text" => match table.get("html").and_then(|node| typed::meaning(node, SIDES, mistakes)) {
+            Some(side) => Codec::Html(side),
+            None => Codec::LongText,
+        },
         "number" => Codec::Number,
         "money" => Codec::Money,
         "currency" => Codec::Currency,
@@ -163,8 +171,8 @@ pub(super) fn literal(node: &Node, codec: &Codec, mistakes: &mut Mistakes<'_>) -
             parse_number(&text.replace('_', "")).map(Value::Number)
         }
         (Codec::Date { .. }, Item::Date(text) | Item::Text(text)) => text.parse().ok().map(Value::Date),
-        (Codec::Text | Codec::LongText, Item::Text(text)) => {
-            codec.read_crm(&serde_json::Value::String(text.clone())).value().cloned()
+        (Codec::Text | Codec::LongText | Codec::Html(_) | Codec::Phone, Item::Text(text)) => {
+            Codec::LongText.read_crm(&serde_json::Value::String(text.clone())).value().cloned()
         }
         (Codec::Currency, Item::Text(code)) => {
             iso_currency::Currency::from_code(code).map(|_| Value::Choice(code.clone()))

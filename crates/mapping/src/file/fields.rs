@@ -49,6 +49,7 @@ const KEYS: &[&str] = &[
     "attributes",
     "constants",
     "when",
+    "html",
     "min",
     "max",
     "remove",
@@ -64,7 +65,8 @@ const TYPE_KEYS: &[(&str, &[&str])] = &[
     ("profile", &["profile_id"]),
     ("attribute", &["attribute"]),
     ("nearest_midnight", &["date"]),
-    ("max_length", &["text", "long_text", "link", "names", "record_id", "profile_id"]),
+    ("html", &["long_text"]),
+    ("max_length", &["text", "phone", "long_text", "link", "names", "record_id", "profile_id"]),
     ("scale", &["number", "money"]),
     (
         "default",

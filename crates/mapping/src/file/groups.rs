@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Conflict, FieldId, FieldSpec, Fit, GroupId, GroupSpec, Kind, PerSide, Route, SetBounds, Side,
+    Conflict, FieldId, FieldSpec, Fit, GroupId, GroupSpec, Kind, Measure, PerSide, Route, SetBounds, Side,
 };
 
 use super::{
@@ -29,7 +29,7 @@ impl Groups {
     }
 }
 
-pub(super) fn compile(fields: Vec<Field>, mistakes: &mut Mistakes<'_>) -> Groups {
+pub(super) fn compile(fields: Vec<Field>, measure: Measure, mistakes: &mut Mistakes<'_>) -> Groups {
     let mut groups = Groups { specs: Vec::new(), bindings: Vec::new(), sets: Vec::new() };
     let mut targets = Targets::default();
     for (id, members) in gather(fields) {
@@ -37,7 +37,10 @@ pub(super) fn compile(fields: Vec<Field>, mistakes: &mut Mistakes<'_>) -> Groups
         if direction == Direction::Off {
             continue;
         }
-        let spec = spec(id, direction, &members, mistakes);
+        let mut spec = spec(id, direction, &members, mistakes);
+        for member in &mut spec.members {
+            member.fit.measure = measure;
+        }
         check_places(&members, spec.to, mistakes);
         for member in members {
             targets.claim(&member, spec.to, mistakes);
@@ -53,7 +56,12 @@ pub(super) fn compile(fields: Vec<Field>, mistakes: &mut Mistakes<'_>) -> Groups
                         absent,
                     });
                 }
-                Shape::Set { binding, .. } => groups.sets.push(*binding),
+                Shape::Set { mut binding, .. } => {
+                    for attribute in &mut binding.attributes {
+                        attribute.measure = measure;
+                    }
+                    groups.sets.push(*binding);
+                }
             }
         }
         groups.specs.push(spec);
@@ -158,9 +166,16 @@ fn leaves_the_opportunity(field: &Field) -> bool {
 }
 
 fn field_spec(field: &Field, currency: Option<&FieldId>) -> FieldSpec {
-    let (kind, currency) = match &field.shape {
-        Shape::Scalar { codec, .. } => (codec.kind(), currency.filter(|_| *codec == Codec::Money)),
-        Shape::Set { .. } => (Kind::Set, None),
+    let (kind, fit) = match &field.shape {
+        Shape::Scalar { codec, .. } => {
+            let currency = currency.filter(|_| *codec == Codec::Money);
+            (codec.kind(), Fit { currency: currency.cloned(), ..codec.fit() })
+        }
+        Shape::Set { binding, .. } => {
+            let special = binding.attributes.iter().map(|each| (each.name.clone(), each.codec.fit()));
+            let attributes = special.filter(|(_, fit)| *fit != Fit::default()).collect();
+            (Kind::Set, Fit { attributes, ..Fit::default() })
+        }
     };
     FieldSpec {
         id: field.id.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deal_model::{FieldId, PerSide};
+use deal_model::{FieldId, Measure, PerSide};
 
 use super::{
     codecs,
@@ -17,7 +17,7 @@ const ROW_KEYS: &[&str] = &["relationship", "object", "parent", "key", "unique_k
 const ATTRIBUTE_KEYS: &[&str] = &["type", "partner_center", "salesforce", "max_length", "values"];
 /// Types that an attribute may have: those whose value stands in one member and one column.
 const ATTRIBUTE_TYPES: &[&str] =
-    &["text", "long_text", "number", "currency", "country", "date", "flag", "choice"];
+    &["text", "phone", "long_text", "number", "currency", "country", "date", "flag", "choice"];
 /// Most elements of a list on a deal (partner-center reference, section 4.5).
 const MOST_ELEMENTS: usize = 50;
 
@@ -147,3 +147,4 @@ fn attribute(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<Attribute> {
         codec: codecs::read(type_name, table, None, entry.key_at, mistakes)?,
     })
 }
+        measure: Measure::default(),

@@ -6,6 +6,7 @@
 mod attributes;
 mod broken_files;
 mod codecs;
+mod codecs_fit;
 mod default_mapping;
 mod merging;
 mod sets;

@@ -237,12 +237,13 @@ fn sets(mapping: &Mapping, wishes: &mut Wishes) {
 
 fn kinds(codec: &Codec) -> &'static [FieldType] {
     match codec {
-        Codec::Text | Codec::ProfileId { .. } | Codec::Country => TEXTS,
-        Codec::LongText | Codec::Names => LONG,
+        Codec::Text | Codec::Phone | Codec::ProfileId { .. } | Codec::Country => TEXTS,
+        Codec::LongText | Codec::Html(_) | Codec::Names => LONG,
         Codec::Number | Codec::Money | Codec::Range(_) => NUMBERS,
         Codec::Currency | Codec::Choice(_) | Codec::Attribute { .. } => CHOICES,
-        Codec::Date { .. } => &[FieldType::Date],
-        Codec::Flag => FLAG,
+        Codec::Date { .. } => &[FieldType::Date, FieldType::Datetime],
+        // A picklist of yes and no, or the word, is as good as a checkbox.
+        Codec::Flag => &[FieldType::Boolean, FieldType::Picklist, FieldType::String],
         Codec::Link(_) => LINK,
         Codec::RecordId => IDS,
     }
