@@ -1,0 +1,57 @@
+//! What groups and stages mean, as fingerprints: what a deal remembers of the mapping that it was reconciled under.
+
+use deal_model::{Definitions, Fingerprint, GroupSpec, digest};
+
+use super::tree::{Item, Node, Table};
+use crate::CodeLists;
+
+/// Keys of a field that say how it is called, who wins and what is demanded of it, and not what its value is. A key that
+/// is not among them counts as meaning: what is new to the file is never rewritten by itself.
+const NO_MEANING: &[&str] =
+    &["label", "salesforce_label", "conflict", "owner", "required", "default", "undocumented", "examples"];
+/// The sections that say where a deal stands.
+const LIFE: &[&str] = &["stages", "sales_stages", "reasons", "record_types"];
+/// The name under `[names]` whose field answers a received referral.
+const ANSWER: &str = "response";
+
+/// The definitions of `groups` and of the lifecycle.
+pub(super) fn definitions(effective: &Table, groups: &[GroupSpec], lists: &CodeLists) -> Definitions {
+    let of_group = |group: &GroupSpec| (group.id.clone(), of_group(effective, group, lists));
+    Definitions { groups: groups.iter().map(of_group).collect(), life: Some(of_life(effective)) }
+}
+
+fn of_group(effective: &Table, group: &GroupSpec, lists: &CodeLists) -> Fingerprint {
+    let fields = effective.get("fields").and_then(table_in);
+    let mut text = String::new();
+    for member in &group.members {
+        let Some(field) = fields.and_then(|fields| fields.get(member.id.as_str())).and_then(table_in) else {
+            continue;
+        };
+        text.push_str(member.id.as_str());
+        text.push_str(&field.canonical_but(NO_MEANING));
+        if let Some(Node { item: Item::Text(list), .. }) = field.get("list") {
+            text.push_str(&lists.canonical_of(list));
+        }
+    }
+    digest(&text)
+}
+
+fn of_life(effective: &Table) -> Fingerprint {
+    let mut text = String::new();
+    for section in LIFE {
+        text.push_str(section);
+        text.push_str(&effective.get(section).and_then(table_in).map(Table::canonical).unwrap_or_default());
+    }
+    let names = effective.get("names").and_then(table_in);
+    if let Some(Node { item: Item::Text(answer), .. }) = names.and_then(|names| names.get(ANSWER)) {
+        text.push_str(answer);
+    }
+    digest(&text)
+}
+
+fn table_in(node: &Node) -> Option<&Table> {
+    match &node.item {
+        Item::Table(table) => Some(table),
+        _ => None,
+    }
+}
