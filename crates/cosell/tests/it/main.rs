@@ -17,5 +17,6 @@ mod kills;
 mod planted;
 mod privacy;
 mod promises;
+mod rows;
 mod scenarios;
 mod webhook_judges;
