@@ -11,7 +11,6 @@ use super::{
     org::{Caller, Org, value_of},
     rows::Draft,
     schema::{Object, system},
-    stages,
     tables::Row,
     values::{self, Cell},
 };
@@ -85,7 +84,7 @@ impl Org {
         {
             draft.set(object, "Amount", value_of(object, &before, "Amount").clone());
         }
-        let stage = cell(draft, "StageName").as_text().and_then(stages::find);
+        let stage = cell(draft, "StageName").as_text().and_then(|label| self.stage(label));
         if draft.changes(object, "StageName") {
             if let Some(stage) = stage {
                 draft.set(object, "IsClosed", Cell::Bool(stage.closed));
@@ -111,7 +110,7 @@ impl Org {
                 Cell::text(stage.map_or("Pipeline", |stage| stage.category_name)),
             );
         }
-        let category = cell(draft, "ForecastCategoryName").as_text().and_then(stages::category_of);
+        let category = cell(draft, "ForecastCategoryName").as_text().and_then(super::stages::category_of);
         draft.set(object, "ForecastCategory", Cell::text(category.unwrap_or("Pipeline")));
         let expected = cell(draft, "Amount").as_number().zip(cell(draft, "Probability").as_number());
         let expected =

@@ -213,6 +213,7 @@ impl Org {
             })
         };
         let mut infos = Vec::new();
+        let own_default = self.default_record_type().filter(|_| object.name == "Opportunity");
         let has_types = object.position("RecordTypeId").is_some();
         if let Some(index) = self.schema.find("RecordType").filter(|_| has_types) {
             let types = self.schema.object(index);
@@ -220,11 +221,17 @@ impl Org {
                 let text = |field: &str| value_of(types, row, field).as_text().unwrap_or_default().to_owned();
                 if text("SobjectType") == object.name {
                     let id = row.cell(system::ID).as_id().unwrap_or(row.id).to_string();
-                    infos.push(info(&id, &text("Name"), &text("DeveloperName"), false, false));
+                    infos.push(info(
+                        &id,
+                        &text("Name"),
+                        &text("DeveloperName"),
+                        false,
+                        own_default == Some(&text("DeveloperName")),
+                    ));
                 }
             }
         }
-        infos.push(info("012000000000000AAA", "Master", "Master", true, true));
+        infos.push(info("012000000000000AAA", "Master", "Master", true, own_default.is_none()));
         infos
     }
 }

@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{auth::knobs::SignIn, bulk::knobs::BulkKnobs, pubsub::knobs::EventKnobs};
+use super::{
+    auth::knobs::SignIn,
+    bulk::knobs::BulkKnobs,
+    processes::{OwnStage, SalesProcess},
+    pubsub::knobs::EventKnobs,
+};
 
 /// Which of a row's two stamps a conditional header is compared with (salesforce reference, 2.14: not settled).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,6 +215,10 @@ pub(crate) struct Knobs {
     pub(crate) person_accounts: bool,
     /// Whether record types are defined.
     pub(crate) record_types: bool,
+    /// Record types of opportunities and their sales processes. A record type without one takes any stage.
+    pub(crate) sales_processes: Vec<SalesProcess>,
+    /// Stages beside those that every org of this kind begins with.
+    pub(crate) own_stages: Vec<OwnStage>,
     /// Whether stages outside the picklist are refused.
     pub(crate) stages_restricted: bool,
     /// Whether the product's custom fields and object are in the org without a deploy.
@@ -296,6 +305,8 @@ impl Default for Knobs {
             state_country_picklists: false,
             person_accounts: false,
             record_types: true,
+            sales_processes: Vec::new(),
+            own_stages: Vec::new(),
             stages_restricted: false,
             package_installed: true,
             denied: Vec::new(),

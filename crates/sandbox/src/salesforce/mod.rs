@@ -28,6 +28,7 @@ mod metadata;
 mod org;
 mod page;
 mod places;
+mod processes;
 pub mod pubsub;
 mod references;
 mod replication;
@@ -167,7 +168,15 @@ impl Machine for Salesforce {
             let features = (knobs.multi_currency, knobs.identifier_unique, knobs.team_selling, knobs.notes);
             let shapes = (knobs.state_country_picklists, knobs.person_accounts, knobs.record_types);
             let stages = (knobs.stages_restricted, knobs.package_installed, knobs.denied.clone());
-            (features, shapes, stages, knobs.hidden_fields.clone(), knobs.active_currencies.clone())
+            let processes = (knobs.sales_processes.clone(), knobs.own_stages.clone());
+            (
+                features,
+                shapes,
+                stages,
+                processes,
+                knobs.hidden_fields.clone(),
+                knobs.active_currencies.clone(),
+            )
         };
         let moved = seen(&knobs) != seen(&state.org.knobs);
         state.org.set_knobs(knobs)?;
@@ -176,6 +185,7 @@ impl Machine for Salesforce {
         }
         if let Some(admin) = state.org.people.first().map(|person| person.id) {
             state.org.seed_currencies(admin, now);
+            state.org.seed_processes(admin, now);
             state.org.tables.settle();
         }
         state.org.publish();

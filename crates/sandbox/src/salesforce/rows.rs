@@ -106,6 +106,7 @@ impl Org {
             return self.try_update(caller, index, twin, &update).map(|()| twin);
         }
         self.defaults(caller, &mut draft);
+        self.default_process(&mut draft);
         draft.row.set(system::ID, Cell::Id(id));
         self.save(caller, draft)?;
         Ok(id)
@@ -296,6 +297,7 @@ impl Org {
         self.derive(&mut draft)?;
         self.check_content(&draft)?;
         self.check_required(&draft)?;
+        self.check_process(&draft)?;
         self.check_rules(&draft)?;
         self.check_references(&draft)?;
         self.check_unique(&draft)?;

@@ -77,20 +77,9 @@ impl Org {
         ];
         cells.extend(SYSTEM_CODE.map(|(name, value)| (name, text(value))));
         self.plant("Organization", org, admin, now, cells);
-        for (order, stage) in (1_i64..).zip(&STAGES) {
+        for (order, stage) in (1..).zip(&STAGES) {
             let id = self.new_id("01J");
-            let cells = vec![
-                ("MasterLabel", text(stage.label)),
-                ("ApiName", text(stage.label)),
-                ("IsActive", flag(true)),
-                ("SortOrder", Cell::Number(order.into())),
-                ("IsClosed", flag(stage.closed)),
-                ("IsWon", flag(stage.won)),
-                ("ForecastCategory", text(stage.category)),
-                ("ForecastCategoryName", text(stage.category_name)),
-                ("DefaultProbability", Cell::Number(stage.probability.into())),
-            ];
-            self.plant("OpportunityStage", id, admin, now, cells);
+            self.plant("OpportunityStage", id, admin, now, stage.cells(order));
         }
         self.seed_currencies(admin, now);
         self.seed_catalogue(admin, now);
@@ -182,7 +171,14 @@ impl Org {
     }
 
     /// Stores a row as it is given, past every check.
-    fn plant(&mut self, object: &'static str, id: Id, by: Id, now: Timestamp, cells: Vec<(&str, Cell)>) {
+    pub(crate) fn plant(
+        &mut self,
+        object: &'static str,
+        id: Id,
+        by: Id,
+        now: Timestamp,
+        cells: Vec<(&str, Cell)>,
+    ) {
         let Some(index) = self.schema.find(object) else { return };
         let schema = Arc::clone(&self.schema);
         let shape = schema.object(index);

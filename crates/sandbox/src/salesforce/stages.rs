@@ -1,5 +1,7 @@
 //! Opportunity stages and what writing one does to the row (salesforce reference, sections 5.1 and 5.2).
 
+use super::values::Cell;
+
 /// One stage as Setup defines it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stage {
@@ -11,6 +13,23 @@ pub(crate) struct Stage {
     pub(crate) category_name: &'static str,
     pub(crate) closed: bool,
     pub(crate) won: bool,
+}
+
+impl Stage {
+    /// Its row of `OpportunityStage`, in its place of the list.
+    pub(crate) fn cells(&self, order: usize) -> Vec<(&'static str, Cell)> {
+        vec![
+            ("MasterLabel", Cell::text(self.label)),
+            ("ApiName", Cell::text(self.label)),
+            ("IsActive", Cell::Bool(true)),
+            ("SortOrder", Cell::Number(order.into())),
+            ("IsClosed", Cell::Bool(self.closed)),
+            ("IsWon", Cell::Bool(self.won)),
+            ("ForecastCategory", Cell::text(self.category)),
+            ("ForecastCategoryName", Cell::text(self.category_name)),
+            ("DefaultProbability", Cell::Number(self.probability.into())),
+        ]
+    }
 }
 
 const fn open(

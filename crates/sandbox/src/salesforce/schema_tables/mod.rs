@@ -12,7 +12,7 @@ pub(crate) use self::parts::CURRENCIES;
 use super::{
     knobs::Knobs,
     metadata::Customization,
-    schema::{Kind, Object, Schema},
+    schema::{Kind, Object, Schema, lasting},
 };
 
 /// Custom fields that the customer made, not the product's package.
@@ -67,7 +67,8 @@ fn featured(object: &mut Object, knobs: &Knobs) {
             "RecordTypeId" => field.enabled = knobs.record_types,
             "Referral_Identifier__c" => field.unique = knobs.identifier_unique,
             "StageName" => {
-                if let Kind::Picklist { restricted, .. } = &mut field.kind {
+                if let Kind::Picklist { restricted, values } = &mut field.kind {
+                    values.extend(knobs.own_stages.iter().map(|stage| lasting(&stage.name)));
                     *restricted = knobs.stages_restricted;
                 }
             }

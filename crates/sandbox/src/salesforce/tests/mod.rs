@@ -7,6 +7,7 @@ mod grants;
 mod groups;
 mod knobs;
 mod page;
+mod processes;
 mod queries;
 mod replication;
 mod rows;
