@@ -21,9 +21,10 @@ pub(crate) fn plan_referral(input: &PlanInput<'_>, crm: &Observation, plan: &mut
         response: None,
         answered: None,
         reason: facts.reason.as_deref(),
-        confirmed: false,
+        winner: None,
         push: push.is_some(),
         endings: &input.specs.endings,
+        remapped: false,
     }
     .rule();
     match step {
@@ -210,6 +211,23 @@ pub(crate) fn fitting(spec: &GroupSpec, crm: &Observation, plan: &mut Plan) -> b
     fitting
 }
 
+/// Whether the mapping's expressions made something of `from` that `to` cannot do without, with a problem for each field
+/// where one failed.
+pub(crate) fn computed(spec: &GroupSpec, from: &Observation, to: Side, plan: &mut Plan) -> bool {
+    let mut computed = true;
+    for field in &spec.members {
+        let Some(failure) = from.uncomputed(&field.id) else { continue };
+        plan.problem(
+            ProblemClass::Data,
+            Some(&field.id.as_str().into()),
+            format!("{} cannot be worked out: {}.", field.label, failure.why),
+            failure.next_step.clone(),
+        );
+        computed &= !*field.required.at(to);
+    }
+    computed
+}
+
 /// Whether the portal would take what is about to be written, with a problem for each field that it would not.
 pub(crate) fn demanded(spec: &GroupSpec, content: &Content, plan: &mut Plan) -> bool {
     let mut met = true;
@@ -250,6 +268,7 @@ fn creating(
             write = None;
         }
         let held_back = wanted && write.is_none();
+        ready &= computed(spec, from, side, plan);
         if side == Side::Portal {
             ready &= fitting(spec, from, plan) & complete(spec, from, plan);
             ready &= write.as_ref().is_none_or(|write| demanded(spec, &write.content, plan));
@@ -285,7 +304,14 @@ fn creating_write(input: &PlanInput<'_>, spec: &GroupSpec, from: &Observation, t
 /// Whether all that a referral cannot do without is there, with a problem for each that is not.
 fn complete(spec: &GroupSpec, from: &Observation, plan: &mut Plan) -> bool {
     let mut complete = true;
-    for field in spec.members.iter().filter(|field| field.required.portal) {
+    let held: GroupHeld = spec
+        .members
+        .iter()
+        .filter_map(|field| Some((field.id.clone(), from.reading(&field.id).sends.held()?)))
+        .collect();
+    // What a country does not have is not asked for.
+    let is_unused = |field: &FieldSpec| field.demands.local.as_ref().is_some_and(|local| local.is_unused(&held));
+    for field in spec.members.iter().filter(|field| field.required.portal && !is_unused(field)) {
         if let Some(missing) = field.missing(from, spec.only_grows()) {
             plan.problem(
                 ProblemClass::Data,

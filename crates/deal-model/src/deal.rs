@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CompanionState, DealId, FieldId, Fuse, GroupHeld, GroupId, Irreversible, Life, Observation, PerSide,
-    Problem, Reading, RecordId, Response, Side, Version, Window,
+    CompanionState, DealId, Decision, FieldId, Fuse, GroupHeld, GroupId, Irreversible, Life, Mapped,
+    Observation, PerSide, Problem, Reading, RecordId, Response, Side, Version, Window,
 };
 
 /// Whether the deal is worked on.
@@ -113,6 +113,9 @@ pub struct Memory {
     /// Per set that only grows, when the CRM last added nobody for an element that it was given.
     #[serde(default)]
     pub not_added: BTreeMap<GroupId, Timestamp>,
+    /// The mapping that all this was reconciled under, and what differs since it changed.
+    #[serde(default)]
+    pub mapped: Mapped,
     /// What was reported last.
     pub reported: Reported,
     /// What was last read of the other organisation's referral.
@@ -134,44 +137,9 @@ pub struct WaitingEffect {
     pub since: Timestamp,
     /// When it may leave.
     pub not_before: Timestamp,
-}
-
-/// What a person decided about a deal, with the exact values they were shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decision {
-    /// Its number in the store.
-    pub id: i64,
-    /// What was decided.
-    pub verdict: Verdict,
-}
-
-/// What a person can decide.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// This side's value wins in this group, as long as both sides still hold what was shown.
-    Resolve {
-        /// The group.
-        group: GroupId,
-        /// Whose value wins.
-        winner: Side,
-        /// Fingerprints of the values that were shown.
-        shown: PerSide<Fingerprint>,
-    },
-    /// Bring the lifecycle of the portal to what the opportunity says, as long as both still stand as shown.
-    ResolveLife {
-        /// What was shown.
-        shown: PerSide<Life>,
-    },
-    /// Do not wait any longer for this effect.
-    SendNow {
-        /// The effect's kind.
-        kind: Irreversible,
-        /// The target that was shown.
-        target: String,
-    },
-    /// Create a referral for an opportunity that is already closed.
-    Push,
+    /// A person withdrew it: it leaves only if a person sends it, however long it waits.
+    #[serde(default)]
+    pub withdrawn: bool,
 }
 
 /// A deal's row.

@@ -1,9 +1,99 @@
-//! What becomes of people's decisions: carried out, kept, or handed back (sync rules, section 8).
+//! What people decide, and what becomes of it: carried out, kept, or handed back (sync rules, section 8).
+
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    Deal, Decision, Effect, EffectEnd, PerSide, Plan, PlanInput, Side, Sight, Verdict, groups::shown_is,
-    planner::known,
+    Deal, Effect, EffectEnd, Fingerprint, GroupHeld, GroupId, GroupSpec, Irreversible, Life, PerSide, Plan,
+    PlanInput, Side, Sight, fingerprint, merge::holds_alike, planner::known,
 };
+
+/// What a person decided about a deal, with the exact values they were shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Its number in the store.
+    pub id: i64,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Who decided.
+    pub by: String,
+}
+
+/// What a person can decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// This side's value wins in this group, as long as both sides still hold what was shown.
+    Resolve {
+        /// The group.
+        group: GroupId,
+        /// Whose value wins.
+        winner: Side,
+        /// Fingerprints of the values that were shown.
+        shown: PerSide<Fingerprint>,
+    },
+    /// This side's stage wins, as long as both still stand as shown: the other one is brought to it.
+    ResolveLife {
+        /// Whose stage wins. A closed referral is final: there only the portal's may.
+        winner: Side,
+        /// What was shown.
+        shown: PerSide<Life>,
+    },
+    /// A value out of the archive goes back to both sides, as long as each holds what was shown, or that very value.
+    Restore {
+        /// Its number in the archive.
+        archived: i64,
+        /// The group.
+        group: GroupId,
+        /// The value; of a set, the elements that come back.
+        value: GroupHeld,
+        /// Fingerprints of the values that were shown.
+        shown: PerSide<Fingerprint>,
+    },
+    /// Do not wait any longer for this effect.
+    SendNow {
+        /// The effect's kind.
+        kind: Irreversible,
+        /// The target that was shown.
+        target: String,
+    },
+    /// Take this waiting effect back: it does not leave while the opportunity wants the same, unless a person sends it.
+    ///
+    /// The opportunity's stage is left as its seller set it: whoever withdraws an effect says that it must not leave, not
+    /// what the deal is. The seller's next step (back, or to another end) is a new wish, with a grace of its own.
+    Withdraw {
+        /// The effect's kind.
+        kind: Irreversible,
+        /// The target that was shown.
+        target: String,
+    },
+    /// Create a referral for an opportunity that is already closed.
+    Push,
+}
+
+/// What a decision is about: no two decisions about one matter are open at a time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Matter {
+    /// A group's value.
+    Group(GroupId),
+    /// Where the deal stands.
+    Life,
+    /// An irreversible effect.
+    Effect(Irreversible),
+    /// Another referral.
+    Push,
+}
+
+impl Verdict {
+    /// What it is about.
+    pub fn matter(&self) -> Matter {
+        match self {
+            Self::Resolve { group, .. } | Self::Restore { group, .. } => Matter::Group(group.clone()),
+            Self::ResolveLife { .. } => Matter::Life,
+            Self::SendNow { kind, .. } | Self::Withdraw { kind, .. } => Matter::Effect(*kind),
+            Self::Push => Matter::Push,
+        }
+    }
+}
 
 /// The decisions that the plan's effects really carried out; only these are consumed by the commit.
 ///
@@ -14,18 +104,25 @@ pub fn carried_out(deal: &Deal, plan: &Plan, ends: &[EffectEnd]) -> Vec<i64> {
         plan.effects.iter().enumerate().filter(|(_, effect)| concerns(effect)).all(|(at, _)| ended(at))
     };
     let done = |decision: &&Decision| match &decision.verdict {
-        Verdict::Resolve { group, .. } => plan.effects.iter().enumerate().all(|(at, effect)| match effect {
-            Effect::Update { writes, .. } if writes.iter().any(|write| write.group == *group) => {
-                ends.get(at).is_some_and(|end| end.wrote(group))
-            }
-            Effect::CreateCompanion { writes } if writes.iter().any(|write| write.group == *group) => {
-                ended(at)
-            }
-            _ => true,
-        }),
+        Verdict::Resolve { group, .. } | Verdict::Restore { group, .. } => {
+            plan.effects.iter().enumerate().all(|(at, effect)| match effect {
+                Effect::Update { writes, .. } if writes.iter().any(|write| write.group == *group) => {
+                    ends.get(at).is_some_and(|end| end.wrote(group))
+                }
+                Effect::CreateCompanion { writes } if writes.iter().any(|write| write.group == *group) => {
+                    ended(at)
+                }
+                _ => true,
+            })
+        }
+        Verdict::ResolveLife { winner: Side::Portal, .. } => {
+            all(&|effect| matches!(effect, Effect::Update { side: Side::Crm, life: Some(_), .. }))
+        }
         Verdict::ResolveLife { .. } | Verdict::SendNow { .. } => {
             all(&|effect| matches!(effect, Effect::Move { .. }))
         }
+        // What was withdrawn stays in the deal's row, and nothing is sent for it.
+        Verdict::Withdraw { .. } => true,
         Verdict::Push => all(&|effect| matches!(effect, Effect::Create { side: Side::Portal, .. })),
     };
     deal.decisions
@@ -43,19 +140,22 @@ pub(crate) fn outdated(input: &PlanInput<'_>, plan: &Plan) -> Vec<i64> {
         let push = |decision: &&Decision| linked && decision.verdict == Verdict::Push;
         return input.deal.decisions.iter().filter(push).map(|decision| decision.id).collect();
     };
+    let held = |spec: &GroupSpec| {
+        let held = |seen| known(seen, &spec.members, &input.deal.memory, |reading| &reading.held);
+        Some(PerSide::new(held(portal)?, held(crm)?))
+    };
+    let waits = |kind: Irreversible, target: &str| {
+        plan.waiting.iter().any(|effect| effect.kind == kind && effect.target == target)
+    };
     let outdated = |decision: &&Decision| match &decision.verdict {
-        Verdict::Resolve { group, shown, .. } => input.specs.group(group).is_none_or(|spec| {
-            let held = |seen| known(seen, &spec.members, &input.deal.memory, |reading| &reading.held);
-            match (held(portal), held(crm)) {
-                (Some(portal), Some(crm)) => !shown_is(shown, &PerSide::new(portal, crm)),
-                _ => false,
-            }
-        }),
-        Verdict::ResolveLife { shown } => shown.crm != crm.life || shown.portal != portal.life,
-        Verdict::SendNow { kind, target } => {
-            let waits = |effect: &crate::WaitingEffect| effect.kind == *kind && effect.target == *target;
-            !plan.waiting.iter().any(waits)
+        Verdict::Resolve { group, shown, .. } => {
+            input.specs.group(group).is_none_or(|spec| held(spec).is_some_and(|held| !shown_is(shown, &held)))
         }
+        Verdict::Restore { group, shown, value, .. } => input.specs.group(group).is_none_or(|spec| {
+            held(spec).is_some_and(|held| !shown_or_restored(input, spec, shown, value, &held))
+        }),
+        Verdict::ResolveLife { shown, .. } => shown.crm != crm.life || shown.portal != portal.life,
+        Verdict::SendNow { kind, target } | Verdict::Withdraw { kind, target } => !waits(*kind, target),
         Verdict::Push => true,
     };
     input
@@ -66,4 +166,23 @@ pub(crate) fn outdated(input: &PlanInput<'_>, plan: &Plan) -> Vec<i64> {
         .filter(outdated)
         .map(|decision| decision.id)
         .collect()
+}
+
+/// Whether both sides still hold what a person was shown.
+pub(crate) fn shown_is(shown: &PerSide<Fingerprint>, held: &PerSide<GroupHeld>) -> bool {
+    shown.crm == fingerprint(&held.crm) && shown.portal == fingerprint(&held.portal)
+}
+
+/// Whether each side holds what a person was shown, or what is being restored already: half a restoration goes on.
+pub(crate) fn shown_or_restored(
+    input: &PlanInput<'_>,
+    spec: &GroupSpec,
+    shown: &PerSide<Fingerprint>,
+    value: &GroupHeld,
+    held: &PerSide<GroupHeld>,
+) -> bool {
+    Side::BOTH.into_iter().all(|side| {
+        *shown.at(side) == fingerprint(held.at(side))
+            || holds_alike(spec, &input.specs.minor_units, held.at(side), value)
+    })
 }

@@ -9,6 +9,7 @@ impl Plan {
         lines.extend(
             self.waiting
                 .iter()
+                .filter(|effect| !effect.withdrawn)
                 .map(|effect| format!("{} (not before {:.0})", effect.sentence(), effect.not_before)),
         );
         lines.extend(self.decisions.iter().filter_map(|(group, decision)| match decision {
@@ -43,14 +44,14 @@ impl Effect {
     }
 }
 
-fn record(side: Side) -> &'static str {
+pub(crate) fn record(side: Side) -> &'static str {
     match side {
         Side::Portal => "referral",
         Side::Crm => "opportunity",
     }
 }
 
-fn standing(life: &Life) -> String {
+pub(crate) fn standing(life: &Life) -> String {
     let more = match life {
         Life::Active { sales_stage } => sales_stage.as_ref(),
         Life::Lost { reason } | Life::Declined { reason } | Life::Error { reason } => reason.as_ref(),
@@ -60,7 +61,7 @@ fn standing(life: &Life) -> String {
     more.map_or_else(|| life.word().to_owned(), |more| format!("{} ({more})", life.word()))
 }
 
-fn line(record: &str, write: &Write) -> String {
+pub(crate) fn line(record: &str, write: &Write) -> String {
     let change = match &write.content {
         Content::Whole(group) => format!("{} -> {}", display(&write.instead_of), display(group)),
         Content::Elements(changes) => changes
@@ -84,6 +85,7 @@ fn because(why: Why) -> &'static str {
         Why::OrderUnknown => "order unknown, the owner wins",
         Why::Policy => "the mapping names the winner",
         Why::Decided => "a person decided",
+        Why::Restored => "a person restored it",
         Why::Refilled => "was emptied and is refilled",
         Why::Enforced => "put right",
         Why::Created => "new",

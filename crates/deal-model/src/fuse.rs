@@ -61,7 +61,7 @@ impl Fuse {
         let undone = match spark.why {
             Why::Enforced | Why::Refilled | Why::Newest | Why::OrderUnknown | Why::Policy => true,
             Why::Changed | Why::Filled | Why::Born | Why::Created => self.side != spark.to,
-            Why::Decided => false,
+            Why::Decided | Why::Restored => false,
         };
         undone && !spark.by_person && spark.at.duration_since(self.at) <= CHAIN_TIME
     }

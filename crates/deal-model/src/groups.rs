@@ -3,7 +3,8 @@
 use crate::{
     Archived, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Kind, Life, Observation, PerSide,
     Phase, Plan, PlanInput, ProblemClass, Rejection, SETTLE, Side, Value, Verdict, Why, Window, Write,
-    births::{demanded, fitting},
+    births::{computed, demanded, fitting},
+    decisions::shown_is,
     display, fingerprint, fit_group,
     fuse::{Spark, by_person},
     merge::{Case, Merged, Ruling, comparable, is_empty},
@@ -70,10 +71,17 @@ impl Groups<'_> {
 
     fn decide(&mut self, spec: &GroupSpec, plan: &mut Plan) -> GroupDecision {
         let memory = &self.input.deal.memory;
+        if !memory.mapped.is_current(&spec.id, &self.input.specs.definitions) {
+            // Its base says nothing under the present mapping, and a side cannot be read for another.
+            return GroupDecision::Unknown;
+        }
         let [portal, crm] =
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.held));
         let [sends_portal, sends_crm] =
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.sends));
+        // A default that cannot be worked out matters only where it may still be sent.
+        let sends_portal = sends_portal.or_else(|| portal.clone().filter(|_| !spec.to.crm.update));
+        let sends_crm = sends_crm.or_else(|| crm.clone().filter(|_| !spec.to.portal.update));
         if let Some(crm) = &crm
             && self.asks_the_inviter(spec, portal.as_ref(), crm, plan)
         {
@@ -94,12 +102,20 @@ impl Groups<'_> {
             if spec.to.portal.update && !self.seen.portal.life.is_closed() {
                 fitting(spec, self.seen.crm, plan);
             }
+            for from in Side::BOTH {
+                if spec.to.at(from.other()).update && !self.seen.portal.life.is_closed() {
+                    computed(spec, self.seen.at(from), from.other(), plan);
+                }
+            }
             return GroupDecision::Unknown;
         };
         let held = PerSide::new(portal, crm);
         let sends = PerSide::new(sends_portal, sends_crm);
         if !spec.to.crm.update {
             self.still_missing(spec, &held, &sends, plan);
+        }
+        if let Some(restored) = self.restored(spec, &held, plan) {
+            return restored;
         }
         let decided = self.decided(spec, &held);
         if spec.latch.is_some() {
@@ -220,7 +236,7 @@ impl Groups<'_> {
             Merged::Agree => GroupDecision::Agree,
             Merged::Drift => GroupDecision::Drift,
             Merged::Ask => {
-                ask(spec, held, plan);
+                self.ask(spec, held, plan);
                 GroupDecision::Ask
             }
             Merged::Write { to, why } => {
@@ -345,7 +361,7 @@ impl Groups<'_> {
         if to == Side::Portal && !demanded(spec, &write.content, plan) {
             return pending("the portal would not take the value");
         }
-        if write.why != Why::Decided {
+        if !matches!(write.why, Why::Decided | Why::Restored) {
             self.fuse(spec, to, &write, plan)?;
             if self.input.holds_back(spec, &write, to, plan) {
                 return pending("the value was refused");
@@ -398,7 +414,7 @@ impl Groups<'_> {
                 write.shown(),
                 display(&write.instead_of)
             ),
-            "Stop one of the automations, then choose the value that is right.",
+            format!("Stop one of the automations, then choose: cosell resolve {} {}", self.input.deal.id, spec.id),
         );
         Err(GroupDecision::Ask)
     }
@@ -429,26 +445,6 @@ pub(crate) fn note_fixed(spec: &GroupSpec, plan: &mut Plan) {
     ));
 }
 
-/// A person is asked which side is right.
-pub(crate) fn ask(spec: &GroupSpec, held: &PerSide<GroupHeld>, plan: &mut Plan) {
-    plan.problem(
-        ProblemClass::Conflict,
-        Some(&spec.id),
-        format!(
-            "{} was changed on both sides: \"{}\" on the opportunity, \"{}\" on the referral.",
-            spec.label(),
-            display(&held.crm),
-            display(&held.portal)
-        ),
-        "Choose the value that is right; all other fields go on meanwhile.",
-    );
-}
-
-/// Whether both sides still hold what a person was shown.
-pub(crate) fn shown_is(shown: &PerSide<crate::Fingerprint>, held: &PerSide<GroupHeld>) -> bool {
-    shown.crm == fingerprint(&held.crm) && shown.portal == fingerprint(&held.portal)
-}
-
 /// The label of an amount that would go without its currency.
 pub(crate) fn without_currency<'a>(spec: &'a GroupSpec, content: &Content) -> Option<&'a str> {
     let Content::Whole(group) = content else { return None };
@@ -467,6 +463,7 @@ fn lost_because(why: Why) -> &'static str {
         Why::OrderUnknown => "both sides changed it, order unknown; the mapping's owner won",
         Why::Policy => "both sides changed it; the mapping names the winner",
         Why::Decided => "a person decided for the other side's value",
+        Why::Restored => "a person restored another value",
         Why::Born => "both sides held a value when they were linked; the side the deal was born on won",
         Why::Enforced => "this side may not differ and was put right",
         Why::Changed | Why::Filled | Why::Refilled | Why::Created => {

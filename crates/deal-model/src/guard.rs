@@ -59,12 +59,22 @@ pub(crate) struct Wanted<'a> {
     pub(crate) expires: Option<Timestamp>,
     /// A person asked to send it now.
     pub(crate) send_now: bool,
+    /// A person takes it back.
+    pub(crate) withdraw: bool,
 }
 
 impl WaitingEffect {
     /// A sentence without times, for the report.
     pub fn sentence(&self) -> String {
+        if self.withdrawn {
+            return format!("withdrawn: not to be {}", self.target);
+        }
         format!("waiting to be {}", self.target)
+    }
+
+    /// Whether its time has come. What was withdrawn has none.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        !self.withdrawn && self.not_before <= now
     }
 }
 
@@ -80,15 +90,19 @@ pub(crate) fn gate(
         Irreversible::Accept if !wanted.answered => settings.accept_grace_secs,
         Irreversible::Accept | Irreversible::Create | Irreversible::Share | Irreversible::AskHelp => 0,
     };
+    let known = waiting.iter().find(|effect| effect.kind == wanted.kind && effect.target == wanted.target);
+    if let Some(effect) = known.filter(|effect| (wanted.withdraw || effect.withdrawn) && !wanted.send_now) {
+        return Gate::Wait(WaitingEffect { withdrawn: true, ..effect.clone() });
+    }
     if grace == 0 || wanted.send_now {
         return Gate::Leave;
     }
-    let known = waiting.iter().find(|effect| effect.kind == wanted.kind && effect.target == wanted.target);
     let effect = known.cloned().unwrap_or_else(|| WaitingEffect {
         kind: wanted.kind,
         target: wanted.target.to_owned(),
         since: now,
         not_before: now.checked_add(SignedDuration::from_secs(i64::from(grace))).unwrap_or(now),
+        withdrawn: false,
     });
     let last_call = wanted.expires.and_then(|expires| expires.checked_sub(BEFORE_EXPIRY).ok());
     let not_before = last_call.map_or(effect.not_before, |last| effect.not_before.min(last));
@@ -109,7 +123,14 @@ mod tests {
     }
 
     fn close(target: &str) -> Wanted<'_> {
-        Wanted { kind: Irreversible::Close, target, answered: false, expires: None, send_now: false }
+        Wanted {
+            kind: Irreversible::Close,
+            target,
+            answered: false,
+            expires: None,
+            send_now: false,
+            withdraw: false,
+        }
     }
 
     fn waits(gate: Gate) -> WaitingEffect {
@@ -147,6 +168,24 @@ mod tests {
             waits(gate(&Wanted { answered: false, ..answered }, &[], &settings, at(0))).not_before,
             at(60)
         );
+    }
+
+    #[test]
+    fn what_was_withdrawn_waits_for_ever_and_leaves_by_a_person_alone() {
+        let settings = GuardSettings::default();
+        let first = waits(gate(&close("won"), &[], &settings, at(0)));
+        let back = Wanted { withdraw: true, ..close("won") };
+        let withdrawn = waits(gate(&back, std::slice::from_ref(&first), &settings, at(5)));
+        assert!(withdrawn.withdrawn && !withdrawn.is_due(at(1_000_000)));
+        let withdrawn = std::slice::from_ref(&withdrawn);
+        assert_eq!(waits(gate(&close("won"), withdrawn, &settings, at(1_000_000))), withdrawn[0]);
+        let no_grace = GuardSettings { close_grace_secs: 0, ..GuardSettings::default() };
+        assert_eq!(waits(gate(&close("won"), withdrawn, &no_grace, at(9))), withdrawn[0]);
+        assert_eq!(
+            gate(&Wanted { send_now: true, ..close("won") }, withdrawn, &settings, at(9)),
+            Gate::Leave
+        );
+        assert!(!waits(gate(&close("lost"), withdrawn, &settings, at(9))).withdrawn, "another wish");
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Groups<'_> {
         if self.input.may_ask_help(self.seen.crm) {
             return GroupDecision::Pending { reason: "help is being asked for".to_owned() };
         }
-        since_linked(spec, crm, plan);
+        self.since_linked(spec, crm, plan);
         GroupDecision::Drift
     }
 
@@ -167,7 +167,7 @@ impl Groups<'_> {
         let turned_on =
             base.is_some_and(|base| is_empty(spec, &base.crm)) && self.input.deal.memory.life.is_some();
         if !turned_on && confirmed.is_none() {
-            since_linked(spec, &held.crm, plan);
+            self.since_linked(spec, &held.crm, plan);
             return GroupDecision::Drift;
         }
         if !consent(self.seen.crm, plan) {
@@ -186,18 +186,21 @@ impl Groups<'_> {
         plan.consumed.extend(confirmed.map(|decided| decided.id));
         GroupDecision::Write { to: Side::Portal }
     }
-}
 
-/// It was set when the records were linked; only a change from that, or a person, sends what cannot be taken back.
-fn since_linked(spec: &GroupSpec, crm: &GroupHeld, plan: &mut Plan) {
-    plan.problem(
-        ProblemClass::Conflict,
-        Some(&spec.id),
-        format!(
-            "{} is \"{}\" on the opportunity since the records were linked, and was never sent.",
-            spec.label(),
-            crate::display(crm)
-        ),
-        "Confirm it to send it, or clear it on the opportunity.",
-    );
+    /// It was set when the records were linked; only a change from that, or a person, sends what cannot be taken back.
+    fn since_linked(&self, spec: &GroupSpec, crm: &GroupHeld, plan: &mut Plan) {
+        plan.problem(
+            ProblemClass::Conflict,
+            Some(&spec.id),
+            format!(
+                "{} is \"{}\" on the opportunity since the records were linked, and was never sent.",
+                spec.label(),
+                crate::display(crm)
+            ),
+            format!(
+                "Clear it on the opportunity, or send it: cosell resolve {} {}",
+                self.input.deal.id, spec.id
+            ),
+        );
+    }
 }

@@ -3,6 +3,7 @@
 //! No IO, no async, no clock, no wire types, no platform names (ARCHITECTURE.md, invariant 1). Given the same input
 //! it returns the same plan.
 
+mod asking;
 mod births;
 mod clocks;
 mod deal;
@@ -16,12 +17,16 @@ mod guard;
 mod ids;
 mod latches;
 mod lifecycle;
+mod local_rules;
 mod merge;
 mod moves;
 mod observation;
 mod plan;
 mod planner;
 mod problem;
+mod questions;
+mod remap;
+mod restoring;
 mod rosters;
 mod set_groups;
 mod sets;
@@ -33,24 +38,27 @@ mod value;
 mod window;
 
 pub use deal::{
-    CRM_ASKED_AGAIN, Deal, Decision, Fingerprint, Links, Memory, Phase, Rejection, Reported, Verdict,
-    WaitingEffect,
+    CRM_ASKED_AGAIN, Deal, Fingerprint, Links, Memory, Phase, Rejection, Reported, WaitingEffect,
 };
-pub use decisions::carried_out;
+pub use decisions::{Decision, Matter, Verdict, carried_out};
 pub use demands::{Code, CodeList, CodeStanding, Demands};
 pub use fit::{DEFAULT_MINOR_UNITS, digest, fingerprint, fit_group};
 pub use fuse::{CHAIN_LIMIT, CHAIN_TIME, Fuse};
 pub use guard::{BEFORE_EXPIRY, Irreversible};
 pub use ids::{DealId, FieldId, GroupId, PerSide, RecordId, Side};
 pub use lifecycle::Life;
+pub use local_rules::{LocalRule, LocalRules, Need, Spelling};
 pub use merge::{Row, holds_alike};
+pub use moves::STAGE;
 pub use observation::{
-    Actor, CompanionState, CrmFacts, Facts, Inviter, Observation, PortalFacts, Reading, Response, Sight,
-    Version,
+    Actor, CompanionState, CrmFacts, Facts, Inviter, NotComputed, Observation, PortalFacts, Reading,
+    Response, Sight, Version,
 };
 pub use plan::{Archived, Content, Effect, ElementChange, GroupDecision, Plan, Why, Write};
 pub use planner::{PlanInput, READ_AGAIN, SETTLE, held, plan, sends};
 pub use problem::{Problem, ProblemClass};
+pub use questions::{Choice, Outcome, Question, questions, restoration};
+pub use remap::{Definitions, Mapped, remapped};
 pub use rosters::newly_left_out;
 pub use sets::apply as apply_changes;
 pub use settle::{EffectEnd, SettleInput, settle};

@@ -74,10 +74,12 @@ pub(crate) struct LifeCase<'a> {
     pub(crate) answered: Option<Response>,
     /// The reason field, in the portal's words.
     pub(crate) reason: Option<&'a str>,
-    /// A person asked to bring the portal to what the opportunity says.
-    pub(crate) confirmed: bool,
+    /// Whose stage a person chose.
+    pub(crate) winner: Option<Side>,
     /// A person asked for a referral of a closed opportunity.
     pub(crate) push: bool,
+    /// The sides stand apart since the mapping changed, not since they were linked.
+    pub(crate) remapped: bool,
     /// What the portal demands of an end.
     pub(crate) endings: &'a Endings,
 }
@@ -91,6 +93,19 @@ impl Life {
     /// Whether both are ends, and the same: won, or not won.
     pub fn same_outcome(&self, other: &Self) -> bool {
         self.is_closed() && other.is_closed() && (*self == Self::Won) == (*other == Self::Won)
+    }
+
+    /// Whether an opportunity that stands so and a referral that stands like `portal` are at the same point; a sales
+    /// stage counts only where both have one.
+    pub fn stands_with(&self, portal: &Self) -> bool {
+        match (self, portal) {
+            (Self::Active { sales_stage: Some(crm) }, Self::Active { sales_stage: Some(portal) }) => {
+                crm == portal
+            }
+            (Self::Active { .. } | Self::Received, Self::Active { .. })
+            | (Self::Received, Self::Received) => true,
+            (crm, portal) => crm.same_outcome(portal),
+        }
     }
 
     /// The word for a person.
@@ -119,6 +134,12 @@ impl LifeCase<'_> {
                 "Add the stage to [stages] in the mapping, or choose another stage.",
             );
         }
+        if let (Some(Side::Portal), Some(portal)) = (self.winner, self.portal)
+            && !matches!(portal, Life::Unknown { .. })
+            && portal != self.crm
+        {
+            return LifeStep::Crm { to: portal.clone() };
+        }
         match self.portal {
             None => self.uncreated(),
             Some(Life::Unknown { code }) => problem(
@@ -145,6 +166,11 @@ impl LifeCase<'_> {
         self.base.is_some_and(|base| base.crm != *self.crm)
     }
 
+    /// Whether a person asked to bring the portal to what the opportunity says.
+    fn confirmed(&self) -> bool {
+        self.winner == Some(Side::Crm)
+    }
+
     /// What the seller answered since the deal was reconciled.
     fn answer(&self) -> Option<Response> {
         self.response.filter(|response| self.base.is_some() && Some(*response) != self.answered)
@@ -153,7 +179,7 @@ impl LifeCase<'_> {
     fn received(&self) -> LifeStep {
         match (self.answer(), self.crm) {
             (None, Life::Received) => LifeStep::Agree,
-            (None, _) if !self.moved() && !self.confirmed => self.difference(),
+            (None, _) if !self.moved() && !self.confirmed() => self.difference(),
             (None, Life::Active { .. }) | (Some(Response::Accept), Life::Received | Life::Active { .. }) => {
                 accept()
             }
@@ -240,7 +266,7 @@ impl LifeCase<'_> {
                 }
             }
             Life::Active { sales_stage } => self.sales_stage(sales_stage.as_deref(), portal_stage),
-            _ if !self.moved() && !self.confirmed => self.difference(),
+            _ if !self.moved() && !self.confirmed() => self.difference(),
             Life::Won => close(Life::Won),
             Life::Error { .. } => self.error(),
             _ => self.lost(),
@@ -300,11 +326,9 @@ impl LifeCase<'_> {
 
     fn difference(&self) -> LifeStep {
         let portal = self.portal.map_or("missing", Life::word);
+        let since = if self.remapped { "the mapping changed" } else { "they were linked" };
         problem(
-            format!(
-                "The opportunity is {} and the referral is {portal} since they were linked.",
-                self.crm.word()
-            ),
+            format!("The opportunity is {} and the referral is {portal} since {since}.", self.crm.word()),
             "Confirm the opportunity's state, or set its stage to what the referral says.",
         )
     }

@@ -10,6 +10,9 @@ use crate::{
 /// The name under which an overwritten stage is archived.
 const LIFE: &str = "lifecycle";
 
+/// What the lifecycle is called where a group is named.
+pub const STAGE: &str = "stage";
+
 #[derive(Debug, Default)]
 pub(crate) struct LifePlan {
     /// Moves of the referral before its fields are written.
@@ -31,7 +34,7 @@ pub(crate) fn plan_life(
     plan: &mut Plan,
 ) -> LifePlan {
     let memory = &input.deal.memory;
-    let confirmed = confirmed(input, crm, portal);
+    let chosen = chosen(input, crm, portal);
     let step = step(input, crm, portal);
     let switches = &input.specs.switches;
     let stand = PerSide::new(portal.life.clone(), crm.life.clone());
@@ -46,12 +49,17 @@ pub(crate) fn plan_life(
         LifeStep::Keep | LifeStep::Create => {}
         LifeStep::Waits { sentence } => sentence.clone_into(&mut plan.headline),
         LifeStep::Problem { sentence, next_step } => {
+            let next_step = or_decide(input, crm, portal, next_step);
             plan.problem(ProblemClass::Lifecycle, None, sentence, next_step);
         }
         LifeStep::Crm { to } => {
             plan.life = None;
             if may_write_stage(input, crm, plan) {
-                archive_stage(Side::Crm, crm, memory.life.as_ref(), plan);
+                if chosen.is_some() {
+                    archive_life(crm, plan);
+                } else {
+                    archive_stage(Side::Crm, crm, memory.life.as_ref(), plan);
+                }
                 plan.life = Some(PerSide::new(portal.life.clone(), to.clone()));
                 life.crm = Some(to);
             }
@@ -76,13 +84,28 @@ pub(crate) fn plan_life(
         }
         LifeStep::Portal { kind, steps } => plan_moves(input, crm, portal, kind, &steps, &mut life, plan),
     }
-    let leaves = !life.before.is_empty() || !life.after.is_empty();
-    plan.consumed.extend(confirmed.filter(|_| leaves));
+    if let Some((id, winner)) = chosen {
+        let leaves = match winner {
+            Side::Crm => !life.before.is_empty() || !life.after.is_empty(),
+            Side::Portal => life.crm.is_some(),
+        };
+        plan.consumed.extend(leaves.then_some(id));
+    }
     life
 }
 
 /// What the lifecycle table says of a linked deal.
 pub(crate) fn step(input: &PlanInput<'_>, crm: &Observation, portal: &Observation) -> LifeStep {
+    step_with(input, crm, portal, chosen(input, crm, portal).map(|(_, winner)| winner))
+}
+
+/// The same, as if a person had chosen `winner`'s stage.
+fn step_with(
+    input: &PlanInput<'_>,
+    crm: &Observation,
+    portal: &Observation,
+    winner: Option<Side>,
+) -> LifeStep {
     let facts = crm.crm().cloned().unwrap_or_default();
     LifeCase {
         crm: &crm.life,
@@ -92,18 +115,29 @@ pub(crate) fn step(input: &PlanInput<'_>, crm: &Observation, portal: &Observatio
         response: facts.response,
         answered: input.deal.memory.answered,
         reason: facts.reason.as_deref(),
-        confirmed: confirmed(input, crm, portal).is_some(),
+        winner,
         push: false,
         endings: &input.specs.endings,
+        remapped: input.deal.memory.mapped.life_differs.is_some(),
     }
     .rule()
 }
 
-/// The decision of a person to bring the referral to exactly what the opportunity says.
-fn confirmed(input: &PlanInput<'_>, crm: &Observation, portal: &Observation) -> Option<i64> {
+/// The next step, with the command where a choice would help.
+fn or_decide(input: &PlanInput<'_>, crm: &Observation, portal: &Observation, next_step: String) -> String {
+    let helps = |winner| !matches!(step_with(input, crm, portal, Some(winner)), LifeStep::Problem { .. });
+    if Side::BOTH.into_iter().any(helps) {
+        format!("{next_step} Or choose: cosell resolve {} {STAGE}", input.deal.id)
+    } else {
+        next_step
+    }
+}
+
+/// The decision of a person for one side's stage, about exactly where both stand.
+fn chosen(input: &PlanInput<'_>, crm: &Observation, portal: &Observation) -> Option<(i64, Side)> {
     input.deal.decisions.iter().find_map(|decision| match &decision.verdict {
-        Verdict::ResolveLife { shown } if shown.crm == crm.life && shown.portal == portal.life => {
-            Some(decision.id)
+        Verdict::ResolveLife { winner, shown } if shown.crm == crm.life && shown.portal == portal.life => {
+            Some((decision.id, *winner))
         }
         _ => None,
     })
@@ -140,6 +174,21 @@ fn archive_stage(side: Side, seen: &Observation, base: Option<&PerSide<Life>>, p
     });
 }
 
+/// Where the opportunity stood before a person chose the referral's stage.
+fn archive_life(crm: &Observation, plan: &mut Plan) {
+    let stage = match &crm.life {
+        Life::Active { sales_stage: Some(stage) } => stage.clone(),
+        life => life.word().to_owned(),
+    };
+    plan.archive.push(Archived {
+        group: LIFE.into(),
+        side: Side::Crm,
+        value: GroupHeld::from([("sales_stage".into(), Held::Value(Value::Choice(stage)))]),
+        reason: "a person decided for the referral's stage".to_owned(),
+        version: crm.version.clone(),
+    });
+}
+
 fn plan_moves(
     input: &PlanInput<'_>,
     crm: &Observation,
@@ -157,6 +206,9 @@ fn plan_moves(
     let send_now = input.deal.decisions.iter().find(|decision| {
         matches!(&decision.verdict, Verdict::SendNow { kind: sent, target: shown } if *sent == kind && *shown == target)
     });
+    let withdraw = input.deal.decisions.iter().find(|decision| {
+        matches!(&decision.verdict, Verdict::Withdraw { kind: held, target: shown } if *held == kind && *shown == target)
+    });
     let response = crm.crm().and_then(|facts| facts.response);
     let wanted = Wanted {
         kind,
@@ -168,8 +220,23 @@ fn plan_moves(
             .filter(|_| portal.life == Life::Received)
             .and_then(|facts| input.on_our_clock(facts.expires?)),
         send_now: send_now.is_some(),
+        withdraw: withdraw.is_some(),
     };
     match gate(&wanted, &input.deal.waiting, &input.specs.guard, input.now) {
+        Gate::Wait(effect) if effect.withdrawn => {
+            plan.consumed.extend(withdraw.map(|decision| decision.id));
+            plan.problem(
+                ProblemClass::Lifecycle,
+                None,
+                format!("The referral is not to be {target}: a person withdrew that."),
+                format!(
+                    "Move the opportunity's stage to what is right, or send it: cosell send-now {} {}",
+                    input.deal.id,
+                    kind.name()
+                ),
+            );
+            plan.waiting.push(effect);
+        }
         Gate::Wait(effect) => {
             plan.headline = format!("waiting until {:.0} to be {target}", effect.not_before);
             plan.look_again(effect.not_before);

@@ -26,6 +26,8 @@ pub enum Why {
     Policy,
     /// A person decided.
     Decided,
+    /// A person brought the value back from the archive.
+    Restored,
     /// This side was emptied and is refilled.
     Refilled,
     /// This side may not differ and is put right.

@@ -10,6 +10,7 @@ use crate::{
     decisions::outdated,
     groups::{GroupPlans, plan_groups},
     moves::{LifePlan, plan_life},
+    remapped,
     third_party::read_only,
 };
 
@@ -50,6 +51,18 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         plan.look_again(input.now.checked_add(READ_AGAIN).unwrap_or(input.now));
         return plan;
     }
+    let seen = PerSide::new(input.portal.seen(), input.crm.seen());
+    match remapped(&input.deal.memory, input.specs, seen, input.now) {
+        Some(memory) => {
+            let deal = Deal { memory, ..input.deal.clone() };
+            plan_mapped(&PlanInput { deal: &deal, ..*input }, plan)
+        }
+        None => plan_mapped(input, plan),
+    }
+}
+
+/// Decides on bases that were made under the present mapping.
+fn plan_mapped(input: &PlanInput<'_>, mut plan: Plan) -> Plan {
     match (input.crm, input.portal) {
         (Sight::Unread, _) | (_, Sight::Unread) => {
             // Nothing may be decided, so nothing that waits or is wrong goes away.
@@ -80,6 +93,15 @@ fn with_opportunity(input: &PlanInput<'_>, crm: &Observation, portal: &Sight, pl
     let facts = crm.crm().cloned().unwrap_or_default();
     if !facts.opted_in {
         plan.phase = Some(Phase::Paused);
+        if let Some(rule) = facts.left_out {
+            plan.problem(
+                ProblemClass::Data,
+                None,
+                rule,
+                "Set sync to no, or ask for another rule under [opt_in] of the mapping. Nothing of it is shared.",
+            );
+            return;
+        }
         "paused: sync is off".clone_into(&mut plan.headline);
         return;
     }
@@ -167,7 +189,9 @@ fn finish(input: &PlanInput<'_>, plan: &mut Plan) {
         let known = input.deal.problems.iter().find(|known| known.same(problem));
         problem.since = known.map_or(input.now, |known| known.since);
     }
-    plan.handed_back = outdated(input, plan);
+    plan.handed_back.extend(outdated(input, plan));
+    plan.handed_back.sort_unstable();
+    plan.handed_back.dedup();
     if let Some(first) = plan.problems.first() {
         plan.headline = format!("needs you: {}", first.sentence);
     } else if plan.headline.is_empty() {

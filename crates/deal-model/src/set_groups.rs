@@ -3,7 +3,7 @@
 use crate::{
     Content, Element, ElementChange, ElementKey, Elements, GroupDecision, GroupHeld, GroupSpec, Held,
     PerSide, Plan, ProblemClass, Side, Value, Why, Write,
-    groups::{Decided, Groups, ask, note_fixed},
+    groups::{Decided, Groups, note_fixed},
     sets::{Broken, Loss, SetCase, SetRuling},
 };
 
@@ -21,6 +21,9 @@ impl Groups<'_> {
         let elements = |group: &GroupHeld| group.get(lead).map(Held::elements).unwrap_or_default();
         let now = PerSide::new(elements(&held.portal), elements(&held.crm));
         let base = self.input.deal.memory.base.get(&spec.id);
+        // A person decides about all that differs since the mapping changed, not only about what was edited.
+        let remapped = self.input.deal.memory.mapped.differs.contains_key(&spec.id);
+        let base = base.filter(|_| decided.is_none() || !remapped);
         let base = base.map(|base| PerSide::new(elements(&base.portal), elements(&base.crm)));
         let may = self.writable(spec);
         let fill = |to: Side| !spec.to.at(to).fill_only || now.at(to).is_empty();
@@ -51,7 +54,7 @@ impl Groups<'_> {
         let mut waiting: Vec<ElementKey> = not_agreed.cloned().collect();
         say_broken(spec, &ruling, plan);
         if !ruling.ask.is_empty() {
-            ask(spec, held, plan);
+            self.ask(spec, held, plan);
         }
         let mut why_not = (!ruling.ask.is_empty()).then_some(GroupDecision::Ask);
         let mut wrote = false;

@@ -8,6 +8,7 @@ use crate::{
     fuse::{Spark, by_person},
     merge::is_empty,
     planner::known,
+    remapped,
 };
 
 /// How an effect ended.
@@ -63,16 +64,26 @@ pub struct SettleInput<'a> {
 
 /// The deal's memory after the pass.
 pub fn settle(input: &SettleInput<'_>) -> Memory {
+    let stale =
+        |side: Side| input.before.at(side).is_some_and(|seen| !input.deal.memory.admits(side, &seen.version));
+    if Side::BOTH.into_iter().any(stale) {
+        // Nothing was planned on a stale read, and nothing is learned from it.
+        return input.deal.memory.clone();
+    }
+    // The plan was made on these bases.
+    match remapped(&input.deal.memory, input.specs, input.before, input.now) {
+        Some(memory) => {
+            let deal = Deal { memory, ..input.deal.clone() };
+            settle_mapped(&SettleInput { deal: &deal, ..*input })
+        }
+        None => settle_mapped(input),
+    }
+}
+
+fn settle_mapped(input: &SettleInput<'_>) -> Memory {
     let mut memory = input.deal.memory.clone();
     let newest =
         PerSide::new(input.after.portal.or(input.before.portal), input.after.crm.or(input.before.crm));
-    if Side::BOTH
-        .into_iter()
-        .any(|side| input.before.at(side).is_some_and(|seen| !input.deal.memory.admits(side, &seen.version)))
-    {
-        // Nothing was planned on a stale read, and nothing is learned from it.
-        return memory;
-    }
     remember_companion(&mut memory, newest.portal);
     for spec in &input.specs.groups {
         input.observe_windows(&mut memory, spec);
@@ -81,6 +92,9 @@ pub fn settle(input: &SettleInput<'_>) -> Memory {
         input.remember_refusals(&mut memory, spec);
     }
     input.advance_life(&mut memory);
+    memory.end_marks(input.specs, newest, |group| {
+        Side::BOTH.into_iter().any(|side| input.written(group, side).is_some())
+    });
     for side in Side::BOTH {
         if let Some(observation) = newest.at(side)
             && memory.admits(side, &observation.version)
@@ -184,15 +198,20 @@ impl SettleInput<'_> {
     }
 
     fn advance_written(&self, memory: &mut Memory, spec: &GroupSpec, before: &PerSide<Option<GroupHeld>>) {
+        let half = Side::BOTH.into_iter().any(|side| self.writes(&spec.id, side).any(|(_, done)| !done));
         for to in Side::BOTH {
             let Some(write) = self.written(&spec.id, to) else { continue };
-            let (Some(source), Some(kept)) =
-                (before.at(to.other()).clone(), held_by(memory, spec, *self.after.at(to)))
-            else {
+            // A restoration writes both sides, and each was read again.
+            let across = if self.written(&spec.id, to.other()).is_some() {
+                held_by(memory, spec, *self.after.at(to.other()))
+            } else {
+                before.at(to.other()).clone()
+            };
+            let (Some(source), Some(kept)) = (across, held_by(memory, spec, *self.after.at(to))) else {
                 continue;
             };
             self.light_fuse(memory, spec, to, write);
-            if self.edited_since(to, write, &kept) {
+            if half || self.edited_since(to, write, &kept) {
                 continue;
             }
             let mut pair = PerSide::new(source.clone(), source);
@@ -373,6 +392,6 @@ pub(crate) fn held_by(
 }
 
 /// The group, empty.
-fn nothing(spec: &GroupSpec) -> GroupHeld {
+pub(crate) fn nothing(spec: &GroupSpec) -> GroupHeld {
     spec.members.iter().map(|field| (field.id.clone(), crate::Held::Empty)).collect()
 }

@@ -206,7 +206,7 @@ impl Engine {
             }
             quiet_turns = if quiet { quiet_turns + 1 } else { 0 };
         }
-        Ok(())
+        self.tell_of_remapped().await
     }
 
     /// Reads every source to its present end. False: there was something, or one is to be tried again.
@@ -245,6 +245,12 @@ impl Engine {
         while !stopped.told() {
             if let Err(error) = self.parts.store.heartbeat(self.now()).await {
                 tracing::warn!(%error, "heartbeat failed");
+            }
+            if let Err(error) = self.notice_released().await {
+                tracing::warn!(%error, "what people let go of could not be read");
+            }
+            if let Err(error) = self.tell_of_remapped().await {
+                tracing::warn!(%error, "what differs since the mapping changed could not be told");
             }
             stopped.or(self.parts.clock.sleep(self.parts.settings.heartbeat)).await;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use deal_model::{GroupId, Specs};
 
-use crate::{ConnectionProblem, Engine, FixedPath, StoreResult, rules::forget_rules};
+use crate::{ConnectionProblem, Engine, FixedPath, StoreResult, rules::forgotten_rules};
 
 /// How the key of a connection's problem begins when it is about such a place.
 const FIXED: &str = "fixed.";
@@ -29,6 +29,16 @@ impl Engine {
             })
             .await
             .copied()
+    }
+
+    /// Takes what the store remembers now, and nothing else.
+    pub(crate) async fn fix_anew(&self) -> StoreResult<()> {
+        let known = self.parts.store.fixed_paths().await?;
+        *self.specs.lock().expect("no code panics while holding this lock") = Arc::clone(&self.parts.specs);
+        for fixed in known.iter().filter(|fixed| fixed.mapping == self.parts.mapping) {
+            self.fix(&fixed.group);
+        }
+        Ok(())
     }
 
     /// Forgets, for good, what was learned under another mapping: the places are tried again. Only the store's owner
@@ -57,9 +67,7 @@ impl Engine {
             sentence: format!(
                 "{label}: the portal refuses changes of {path}; it is written at creation only."
             ),
-            next_step: format!(
-                "Change it in Partner Center by hand. To try again: stop the service, cosell release {path}."
-            ),
+            next_step: format!("Change it in Partner Center by hand. To try again: cosell release {path}"),
             since: fixed.since,
         };
         self.parts.store.fix_path(&fixed).await?;
@@ -80,13 +88,9 @@ impl Engine {
     }
 }
 
-/// A person asks for another try of what the portal refused at `path`; whether anything was known of it. The next start
-/// looks at every deal, for what waits there raises no event.
+/// A person asks for another try of what the portal refused at `path`; whether anything was known of it. A running service
+/// hears of it, and the next start does: every deal is looked at, for what waits there raises no event. Also beside the
+/// store's owner.
 pub async fn free_path(store: &dyn crate::Store, path: &str) -> StoreResult<bool> {
-    store.connection_problem(&format!("{FIXED}{path}"), None).await?;
-    let known = store.free_path(path).await?;
-    if known {
-        forget_rules(store).await?;
-    }
-    Ok(known)
+    store.free_path(path, &format!("{FIXED}{path}"), &forgotten_rules()).await
 }

@@ -8,7 +8,10 @@ mod fixed;
 mod leads;
 mod live;
 mod pass;
+mod questions;
+mod remapping;
 mod report;
+mod rewrites;
 mod rules;
 mod settings;
 mod side;
@@ -23,6 +26,9 @@ pub use engine::{Engine, Parts};
 pub use fixed::free_path;
 pub use leads::{CrmLead, LEAD_NOTE, LeadBase, LeadMemory, LeadWrite, PortalLead};
 pub use live::LiveSource;
+pub use pass::Listener;
+pub use remapping::REMAPPED;
+pub use rewrites::{DealRewrites, Rewrite, StageDifference};
 pub use settings::{
     BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, PAGES_A_TURN, REMEMBERED_KEYS,
     REPLANS, ROUNDS, SOURCE_TRIES, WAITING_BIRTHS,
@@ -33,7 +39,8 @@ pub use side::{
 };
 pub use store::{
     ArchivedRow, AuditLine, BrakeHold, BrakeLimit, Claim, ClaimRequest, Commit, ConnectionProblem,
-    ConnectionWorked, Counts, Cursor, DealSummary, Disposition, Fence, FixedPath, Hints, IndexEntry, Intent,
-    IntentOutcome, Mark, Prepared, Store, StoreError, StoreResult, Subject, Target, WorkLane, WriteAhead,
+    ConnectionWorked, Counts, Cursor, DealSummary, Decided, DecisionEnd, DecisionRow, Disposition, Fence,
+    FixedPath, Hints, IndexEntry, Intent, IntentOutcome, Mark, NewDecision, Prepared, Store, StoreError,
+    StoreResult, Subject, Target, WorkLane, WriteAhead,
 };
 pub use verify::{Difference, Preview, Proof, Standing};

@@ -4,7 +4,7 @@
 
 use deal_model::digest;
 
-use crate::{Cursor, Engine, Store, StoreResult, sources::BEGINNING};
+use crate::{Cursor, Engine, StoreResult, sources::BEGINNING};
 
 /// Under which name the store remembers the rules that deals were last looked at with.
 const RULES: &str = "engine.rules";
@@ -29,6 +29,15 @@ impl Engine {
         store.mark(&[], &[], &cursors, None).await.map(drop)
     }
 
+    /// Takes back what was learned of places that a person let go of meanwhile, beside this service.
+    pub(crate) async fn notice_released(&self) -> StoreResult<()> {
+        if self.parts.store.cursor(RULES).await?.as_deref() != Some(FORGOTTEN) {
+            return Ok(());
+        }
+        self.fix_anew().await?;
+        self.notice_new_rules().await
+    }
+
     /// Marks every deal if the rules are not those of the last start.
     pub(crate) async fn notice_new_rules(&self) -> StoreResult<()> {
         let specs = serde_json::to_string(self.parts.specs.as_ref())
@@ -44,8 +53,10 @@ impl Engine {
     }
 }
 
-/// Lets the next start look at every deal once more, whatever its rules.
-pub(crate) async fn forget_rules(store: &dyn Store) -> StoreResult<()> {
-    let forgotten = Cursor { source: RULES.to_owned(), position: String::new() };
-    store.mark(&[], &[], &[forgotten], None).await.map(drop)
+/// What stands in the place of the rules that deals were looked at with, once a person let go of something.
+const FORGOTTEN: &str = "";
+
+/// Lets the next look at the rules look at every deal once more, whatever they are.
+pub(crate) fn forgotten_rules() -> Cursor {
+    Cursor { source: RULES.to_owned(), position: FORGOTTEN.to_owned() }
 }

@@ -1,8 +1,10 @@
 //! A person's decision holds the exact values that were shown (sync rules, section 8).
 
-use deal_model::{Conflict, Side};
+use deal_model::{Conflict, GroupSpec, Irreversible, Kind, Life, PerSide, SetBounds, Side, Verdict};
 
-use crate::world::{World, archived, check, deal, text};
+use crate::world::{
+    NOW, World, archived, at, base, check, deal, field, group, irreversible, questions, text,
+};
 
 fn asked() -> World {
     let mut spec = text("name");
@@ -46,4 +48,206 @@ fn a_decision_is_handed_back_if_a_value_changed_meanwhile() {
 fn a_side_that_was_not_read_hands_nothing_back() {
     let world = asked().resolves("name", Side::Crm).portal("name", crate::world::Unknown);
     assert_eq!(check(&world, &[]).handed_back, [] as [i64; 0]);
+}
+
+/// Both sides were reconciled at "p"; "s" lost and is in the archive.
+fn lost() -> World {
+    in_step(text("name"))
+}
+
+fn in_step(spec: GroupSpec) -> World {
+    deal(spec).base("name", "p").crm("name", "p").portal("name", "p")
+}
+
+#[test]
+fn a_restored_value_is_written_to_both_sides_and_what_it_overwrites_is_kept_once() {
+    let mut world = lost().restores("name", "s");
+    let plan = world.pass();
+    assert_eq!(
+        plan.describe(),
+        ["referral: name p -> s (a person restored it)", "opportunity: name p -> s (a person restored it)"]
+    );
+    assert_eq!(archived(&plan), ["opportunity: name p: a person restored another value"]);
+    assert_eq!(world.deal.decisions, []);
+    assert_eq!(base(&world, "name"), ["s", "s"], "both sides are reconciled at the restored value");
+    assert!(world.passes(0).is_empty(), "and nothing is written back");
+}
+
+#[test]
+fn a_restoration_is_handed_back_if_a_side_changed_meanwhile() {
+    for side in Side::BOTH {
+        let world = lost().restores("name", "s");
+        let world = if side == Side::Crm { world.crm("name", "q") } else { world.portal("name", "q") };
+        assert_eq!(world.plan().handed_back, [1]);
+    }
+}
+
+#[test]
+fn half_a_restoration_goes_on_where_it_stopped() {
+    let mut world = lost().restores("name", "s").portal("name", "s");
+    check(&world, &["opportunity: name p -> s (a person restored it)"]);
+    world.pass();
+    assert_eq!(world.deal.decisions, []);
+    assert_eq!(base(&world, "name"), ["s", "s"]);
+}
+
+#[test]
+fn a_restoration_that_one_side_refuses_leaves_the_base_and_the_decision() {
+    let mut world = lost().restores("name", "s");
+    world.specs.switches.update_opportunities = false;
+    world.pass();
+    assert_eq!(base(&world, "name"), ["p", "p"]);
+    assert_eq!(world.deal.decisions.len(), 1);
+    world.specs.switches.update_opportunities = true;
+    world.pass();
+    assert_eq!((world.deal.decisions.len(), base(&world, "name")), (0, ["s".to_owned(), "s".to_owned()]));
+}
+
+#[test]
+fn nothing_is_restored_where_a_side_may_not_be_written() {
+    let mut one_way = text("name");
+    one_way.to.portal.update = false;
+    let world = in_step(one_way).restores("name", "s");
+    let plan = world.plan();
+    assert!(plan.is_quiet());
+    assert_eq!(plan.handed_back, [1]);
+    let closed = lost().referral(Life::Won).stage(Life::Won).restores("name", "s").plan();
+    assert_eq!(closed.handed_back, [1], "a closed referral takes no change");
+}
+
+#[test]
+fn a_restored_element_comes_back_on_both_sides_and_its_neighbours_stay() {
+    let mut spec = group("solutions", vec![field("solutions", Kind::Set)]);
+    spec.set = Some(SetBounds { min: 1, max: 3, remove: PerSide::new(true, true), add_only: false });
+    let one = [("a", "1")];
+    let world = deal(spec).base("solutions", one).crm("solutions", one).portal("solutions", one);
+    let mut world = world.restores("solutions", [("b", "2")]);
+    let plan = world.pass();
+    assert_eq!(
+        plan.describe(),
+        [
+            "referral: solutions put b (a person restored it)",
+            "opportunity: solutions put b (a person restored it)"
+        ]
+    );
+    assert_eq!(base(&world, "solutions"), ["a, b", "a, b"]);
+    assert!(world.passes(0).is_empty());
+}
+
+const ACTIVE: Life = Life::Active { sales_stage: None };
+
+fn chosen(world: World, winner: Side) -> World {
+    let shown =
+        PerSide::new(world.portal.seen().unwrap().life.clone(), world.crm.seen().unwrap().life.clone());
+    world.decides(1, Verdict::ResolveLife { winner, shown })
+}
+
+#[test]
+fn a_person_may_take_the_referrals_stage_also_where_the_portal_is_final() {
+    for (stage, referral) in [
+        (Life::Won, ACTIVE),
+        (ACTIVE, Life::Received),
+        (ACTIVE, Life::Won),
+        (Life::Lost { reason: None }, Life::Won),
+        (Life::Won, Life::Expired),
+    ] {
+        let mut world = deal(text("name")).just_linked().stage(stage.clone()).referral(referral.clone());
+        world.pass();
+        let mut world = chosen(world, Side::Portal);
+        let plan = world.pass();
+        assert_eq!(plan.effects.len(), 1, "{stage:?} {referral:?}: {plan:#?}");
+        assert_eq!(world.crm.seen().unwrap().life, referral);
+        assert_eq!(world.deal.decisions, []);
+        assert_eq!(archived(&plan).len(), 1, "the opportunity's own stage is kept: {plan:#?}");
+        world.passes(0);
+        assert!(world.deal.problems.is_empty(), "{:?}", world.deal.problems);
+    }
+}
+
+#[test]
+fn no_person_can_change_the_end_of_a_closed_referral() {
+    let mut world = deal(text("name")).stage(Life::Won).referral(Life::Lost { reason: None });
+    world.pass();
+    let question = questions(&world);
+    let [stage] = question.as_slice() else { panic!("{question:?}") };
+    assert!(!stage.choices.crm.outcome.is_possible(), "{stage:?}");
+    assert!(stage.choices.portal.outcome.is_possible(), "{stage:?}");
+    let mut world = chosen(world, Side::Crm);
+    assert!(world.passes(0).is_empty());
+}
+
+fn withdrawn() -> World {
+    let mut world = deal(text("name")).stage(Life::Won);
+    world.pass();
+    world.decides(1, Verdict::Withdraw { kind: Irreversible::Close, target: "won".to_owned() })
+}
+
+#[test]
+fn what_was_withdrawn_does_not_leave_however_long_it_waits_and_says_so() {
+    let mut world = withdrawn();
+    let plan = world.pass();
+    assert_eq!(
+        plan.describe(),
+        ["needs you: The referral is not to be won: a person withdrew that."],
+        "{plan:#?}"
+    );
+    assert!(plan.problems[0].next_step.contains("cosell send-now d1 close"), "{plan:#?}");
+    assert_eq!(world.deal.decisions, [], "it is carried out: the deal's row says so from now on");
+    world.now = at(NOW + 86_400);
+    let plan = world.pass();
+    assert!(plan.is_quiet() && plan.next_due.is_none(), "{plan:#?}");
+    check(
+        &world.base("name", "a").crm("name", "a").portal("name", "b"),
+        &[
+            "opportunity: name a -> b (changed on the other side)",
+            "needs you: The referral is not to be won: a person withdrew that.",
+        ],
+    );
+}
+
+#[test]
+fn what_was_withdrawn_leaves_when_a_person_sends_it_or_the_seller_wants_it_anew() {
+    let mut world = withdrawn();
+    world.pass();
+    let send = Verdict::SendNow { kind: Irreversible::Close, target: "won".to_owned() };
+    assert_eq!(irreversible(&world.decides(2, send).plan()), [Irreversible::Close]);
+
+    let mut world = withdrawn();
+    world.pass();
+    let mut world = world.stage(ACTIVE);
+    assert!(world.pass().waiting.is_empty(), "a change back ends it");
+    let mut world = world.stage(Life::Won);
+    let plan = world.pass();
+    assert!(!plan.waiting[0].withdrawn, "and the next one is a new wish: {plan:#?}");
+    world.now = at(NOW + 600);
+    assert_eq!(irreversible(&world.plan()), [Irreversible::Close]);
+}
+
+#[test]
+fn a_withdrawal_that_came_too_late_is_handed_back() {
+    let mut world = withdrawn();
+    world.deal.waiting.clear();
+    let mut world = world.stage(ACTIVE);
+    assert_eq!(world.pass().handed_back, [1]);
+}
+
+#[test]
+fn a_question_names_both_values_and_tries_both_answers_out() {
+    let world = asked();
+    let found = questions(&world);
+    let [question] = found.as_slice() else { panic!("{found:#?}") };
+    assert_eq!((question.holds.crm.as_str(), question.holds.portal.as_str()), ("s", "p"));
+    assert!(question.asked.as_ref().unwrap().contains("changed on both sides"));
+    let written = |line: &str| deal_model::Outcome::Written(vec![line.to_owned()]);
+    assert_eq!(question.choices.crm.outcome, written("referral: name p -> s (a person decided)"));
+    assert_eq!(question.choices.portal.outcome, written("opportunity: name s -> p (a person decided)"));
+    let mut world = world.decides(1, question.choices.crm.verdict.clone());
+    world.pass();
+    assert_eq!(questions(&world), []);
+}
+
+#[test]
+fn a_problem_of_a_field_names_the_command_that_ends_it() {
+    let plan = asked().plan();
+    assert!(plan.problems[0].next_step.ends_with("cosell resolve d1 name"), "{plan:#?}");
 }

@@ -114,7 +114,7 @@ fn a_person_can_confirm_the_difference_and_can_send_at_once() {
     let mut world = life().just_linked().stage(Life::Won);
     world.pass();
     let shown = deal_model::PerSide::new(ACTIVE, Life::Won);
-    let mut world = world.decides(1, Verdict::ResolveLife { shown });
+    let mut world = world.decides(1, Verdict::ResolveLife { winner: Side::Crm, shown });
     assert_eq!(world.pass().waiting.len(), 1, "it waits like any other");
     assert_eq!(world.deal.decisions.len(), 1, "and is not carried out yet");
     let mut world =

@@ -62,7 +62,10 @@ fn a_conflict_is_decided_by_its_policy_and_the_loser_is_archived() {
     row(
         &ask,
         Row::Conflict,
-        &["needs you: name was changed on both sides: \"s\" on the opportunity, \"p\" on the referral."],
+        &[
+            "needs you: name was changed on both sides: \"s\" on the opportunity (saved 1970-01-01 00:03 UTC), \"p\" on \
+           the referral (saved 1970-01-01 00:03 UTC).",
+        ],
     );
     assert!(ask.plan().archive.is_empty());
 }

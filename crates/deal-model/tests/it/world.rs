@@ -95,6 +95,7 @@ pub(crate) fn group(id: &str, members: Vec<FieldSpec>) -> GroupSpec {
         active_only: false,
         set: None,
         fixed: false,
+        computed: PerSide::default(),
     }
 }
 
@@ -270,7 +271,7 @@ impl World {
     }
 
     pub(crate) fn decides(mut self, id: i64, verdict: Verdict) -> Self {
-        self.deal.decisions.push(Decision { id, verdict });
+        self.deal.decisions.push(Decision { id, verdict, by: "ann".to_owned() });
         self
     }
 
@@ -278,20 +279,27 @@ impl World {
     pub(crate) fn resolves(mut self, group: &str, winner: Side) -> Self {
         let print = |world: &mut Self, side: Side| {
             let spec = world.specs.group(&group.into()).unwrap().clone();
-            let seen = world.seen(side);
-            let held: GroupHeld = spec
-                .members
-                .iter()
-                .map(|member| (member.id.clone(), held(&seen.reading(&member.id).held)))
-                .collect();
-            fingerprint(&held)
+            fingerprint(&group_of(world.seen(side), &spec))
         };
         let shown = PerSide::new(print(&mut self, Side::Portal), print(&mut self, Side::Crm));
         self.decides(1, Verdict::Resolve { group: group.into(), winner, shown })
     }
 
+    /// A person brings this value back, for exactly what both sides hold now.
+    pub(crate) fn restores(mut self, group: &str, value: impl Says) -> Self {
+        let spec = self.specs.group(&group.into()).unwrap().clone();
+        let mut print = |side: Side| fingerprint(&group_of(self.seen(side), &spec));
+        let shown = PerSide::new(print(Side::Portal), print(Side::Crm));
+        let value = [(spec.lead().id.clone(), held(&value.says()))].into();
+        self.decides(1, Verdict::Restore { archived: 7, group: group.into(), value, shown })
+    }
+
     pub(crate) fn plan(&self) -> Plan {
-        plan(&PlanInput {
+        plan(&self.input())
+    }
+
+    fn input(&self) -> PlanInput<'_> {
+        PlanInput {
             deal: &self.deal,
             crm: &self.crm,
             portal: &self.portal,
@@ -300,7 +308,7 @@ impl World {
             now: self.now,
             portal_ahead: self.portal_ahead,
             claimed_elsewhere: self.claimed_elsewhere,
-        })
+        }
     }
 
     /// Plans, carries the plan out, settles: what the engine does in one pass.
@@ -442,6 +450,11 @@ impl World {
     }
 }
 
+/// What an observation holds of a group.
+fn group_of(seen: &Observation, spec: &GroupSpec) -> GroupHeld {
+    spec.members.iter().map(|member| (member.id.clone(), held(&seen.reading(&member.id).held))).collect()
+}
+
 fn side_of(effect: &Effect) -> Side {
     match effect {
         Effect::Create { side, .. } | Effect::Update { side, .. } => *side,
@@ -473,4 +486,14 @@ pub(crate) fn archived(plan: &Plan) -> Vec<String> {
 
 pub(crate) fn irreversible(plan: &Plan) -> Vec<Irreversible> {
     plan.effects.iter().flat_map(Effect::irreversible).collect()
+}
+
+/// What both sides held when last reconciled, the referral first.
+pub(crate) fn base(world: &World, group: &str) -> [String; 2] {
+    let base = &world.deal.memory.base[&group.into()];
+    [deal_model::display(&base.portal), deal_model::display(&base.crm)]
+}
+
+pub(crate) fn questions(world: &World) -> Vec<deal_model::Question> {
+    deal_model::questions(&world.input())
 }

@@ -3,7 +3,7 @@
 use deal_model::Deal;
 use ports::{HoldPoint, HoldPoints};
 use rusqlite::{Connection, params};
-use sync_engine::{AuditLine, Commit, StoreError, Subject};
+use sync_engine::{AuditLine, Commit, DecisionEnd, StoreError, Subject};
 
 use super::{
     columns::{Json, Micros, Word},
@@ -28,7 +28,10 @@ pub(super) fn commit(sql: &Connection, holds: &dyn HoldPoints, commit: &Commit) 
         referrals::learn(sql, entry)?;
     }
     for decision in &commit.consumed {
-        decisions::consume(sql, *decision, commit.now)?;
+        decisions::end(sql, *decision, DecisionEnd::CarriedOut, commit.now)?;
+    }
+    for decision in &commit.handed_back {
+        decisions::end(sql, *decision, DecisionEnd::HandedBack, commit.now)?;
     }
     work::dispose(sql, &row, commit.claim.generation, &commit.disposition)?;
     if let Some(kind) = commit.effect {
@@ -54,7 +57,7 @@ fn save(sql: &Connection, row: HeldRow, deal: &Deal, commit: &Commit) -> Outcome
     }
 }
 
-fn write_line(sql: &Connection, subject: &Subject, line: &AuditLine) -> Outcome<()> {
+pub(super) fn write_line(sql: &Connection, subject: &Subject, line: &AuditLine) -> Outcome<()> {
     let (deal, referral) = match subject {
         Subject::Deal(id) => (Some(id.as_str()), None),
         Subject::Referral(id) => (None, Some(id.as_str())),

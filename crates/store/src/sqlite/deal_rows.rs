@@ -34,14 +34,14 @@ fn load_chunk(sql: &Connection, ids: &[DealId]) -> Outcome<BTreeMap<DealId, Deal
         .prepare_cached(
             "SELECT id, born, phase, crm_id, portal_id, companion, engagement, problems,
                     base, windows, life, versions, fuse, rejected, reported, companion_fields, stand_in,
-                    answered, companion_state, not_added
+                    answered, companion_state, not_added, mapped
              FROM deal WHERE id IN (SELECT value FROM json_each(?1))",
         )?
         .query_map([&wanted], |row| deal(row).map(|deal| (deal.id.clone(), deal)))?
         .collect::<Result<_, _>>()?;
 
     let mut waiting = sql.prepare_cached(
-        "SELECT deal, kind, target, since, not_before FROM waiting_effect
+        "SELECT deal, kind, target, since, not_before, withdrawn FROM waiting_effect
          WHERE deal IN (SELECT value FROM json_each(?1)) ORDER BY deal, place",
     )?;
     let mut rows = waiting.query([&wanted])?;
@@ -52,18 +52,23 @@ fn load_chunk(sql: &Connection, ids: &[DealId]) -> Outcome<BTreeMap<DealId, Deal
                 target: row.get(2)?,
                 since: row.get::<_, Micros>(3)?.0,
                 not_before: row.get::<_, Micros>(4)?.0,
+                withdrawn: row.get(5)?,
             });
         }
     }
 
     let mut decisions = sql.prepare_cached(
-        "SELECT deal, id, verdict FROM decision
-         WHERE consumed IS NULL AND deal IN (SELECT value FROM json_each(?1)) ORDER BY id",
+        "SELECT deal, id, verdict, by FROM decision
+         WHERE ended IS NULL AND deal IN (SELECT value FROM json_each(?1)) ORDER BY id",
     )?;
     let mut rows = decisions.query([&wanted])?;
     while let Some(row) = rows.next()? {
         if let Some(deal) = deals.get_mut(&DealId::new(row.get::<_, String>(0)?)) {
-            deal.decisions.push(Decision { id: row.get(1)?, verdict: row.get::<_, Json<_>>(2)?.0 });
+            deal.decisions.push(Decision {
+                id: row.get(1)?,
+                verdict: row.get::<_, Json<_>>(2)?.0,
+                by: row.get(3)?,
+            });
         }
     }
     Ok(deals)
@@ -94,6 +99,7 @@ fn deal(row: &Row<'_>) -> rusqlite::Result<Deal> {
             answered: row.get::<_, Json<_>>(17)?.0,
             companion_state: row.get::<_, Json<_>>(18)?.0,
             not_added: row.get::<_, Json<_>>(19)?.0,
+            mapped: row.get::<_, Json<_>>(20)?.0,
         },
         waiting: Vec::new(),
         decisions: Vec::new(),
@@ -110,9 +116,9 @@ pub(super) fn insert(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<(
     let statement =
         "INSERT INTO deal (id, born, phase, crm_id, portal_id, companion, engagement, problems, base,
                            windows, life, versions, fuse, rejected, reported, companion_fields, stand_in,
-                           answered, updated, companion_state, companion_open, not_added, created)
+                           answered, updated, companion_state, companion_open, not_added, mapped, created)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?19)";
+                 ?22, ?23, ?19)";
     write(sql, statement, deal, now)?;
     write_waiting(sql, deal)
 }
@@ -139,7 +145,7 @@ pub(super) fn save(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<()>
                 engagement = ?7, problems = ?8, base = ?9, windows = ?10, life = ?11, versions = ?12, fuse = ?13,
                 rejected = ?14, reported = ?15, companion_fields = ?16, stand_in = ?17,
                 answered = ?18, updated = ?19, companion_state = ?20, companion_open = ?21,
-                not_added = ?22
+                not_added = ?22, mapped = ?23
          WHERE id = ?1";
     write(sql, statement, deal, now)?;
     sql.prepare_cached("DELETE FROM waiting_effect WHERE deal = ?1")?.execute([deal.id.as_str()])?;
@@ -159,6 +165,7 @@ fn write(sql: &Connection, statement: &'static str, deal: &Deal, now: Timestamp)
         fuse,
         rejected,
         not_added,
+        mapped,
         reported,
         companion: companion_fields,
         companion_state,
@@ -188,14 +195,15 @@ fn write(sql: &Connection, statement: &'static str, deal: &Deal, now: Timestamp)
         Json(companion_state),
         companion_open,
         Json(not_added),
+        Json(mapped),
     ])?;
     Ok(())
 }
 
 fn write_waiting(sql: &Connection, deal: &Deal) -> Outcome<()> {
     let mut statement = sql.prepare_cached(
-        "INSERT INTO waiting_effect (deal, place, kind, target, since, not_before)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO waiting_effect (deal, place, kind, target, since, not_before, withdrawn)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for (place, effect) in (0_i64..).zip(&deal.waiting) {
         statement.execute(params![
@@ -205,6 +213,7 @@ fn write_waiting(sql: &Connection, deal: &Deal) -> Outcome<()> {
             effect.target,
             Micros(effect.since),
             Micros(effect.not_before),
+            effect.withdrawn,
         ])?;
     }
     Ok(())

@@ -1,39 +1,84 @@
-//! What people decided.
+//! What people decided: written by whoever they ask, ended by the commit that carried it out.
 
 use deal_model::{DealId, Verdict};
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
-use sync_engine::{StoreError, Subject};
+use rusqlite::{Connection, Row, params};
+use sync_engine::{AuditLine, Decided, DecisionEnd, DecisionRow, NewDecision, StoreError, Subject};
 
 use super::{
-    columns::{Json, Micros},
+    columns::{Count, Json, Micros, Word},
+    commit::write_line,
     deal_rows,
     fault::Outcome,
     marks,
 };
 
-pub(super) fn decide(
-    sql: &Connection,
-    deal: &DealId,
-    verdict: &Verdict,
-    by: &str,
-    now: Timestamp,
-) -> Outcome<i64> {
-    if !deal_rows::exists(sql, deal)? {
-        return Err(
-            StoreError::Failed(format!("there is no deal {deal}; `cosell deals list` names them")).into()
-        );
+pub(super) fn decide(sql: &Connection, new: &NewDecision) -> Outcome<Decided> {
+    if !deal_rows::exists(sql, &new.deal)? {
+        return Err(StoreError::Failed(format!(
+            "there is no deal {}; `cosell deals list` names them",
+            new.deal
+        ))
+        .into());
     }
-    sql.prepare_cached("INSERT INTO decision (deal, verdict, by, at) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![deal.as_str(), Json(verdict), by, Micros(now)])?;
+    if let Some(open) = open_about(sql, &new.deal, &new.verdict)? {
+        if new.instead_of != Some(open.id) {
+            return Ok(Decided::Open(Box::new(open)));
+        }
+        end(sql, open.id, DecisionEnd::Replaced, new.now)?;
+    }
+    sql.prepare_cached("INSERT INTO decision (deal, verdict, by, at, mapping) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![new.deal.as_str(), Json(&new.verdict), new.by, Micros(new.now), new.mapping])?;
     let number = sql.last_insert_rowid();
-    marks::put(sql, &Subject::Deal(deal.clone()), &marks::Wish::at_once(now))?;
-    Ok(number)
+    let line = AuditLine {
+        at: new.now,
+        what: "decided".to_owned(),
+        side: None,
+        groups: Vec::new(),
+        sentence: new.sentence.clone(),
+        took_ms: None,
+        mapping: new.mapping.clone(),
+    };
+    let subject = Subject::Deal(new.deal.clone());
+    write_line(sql, &subject, &line)?;
+    marks::put(sql, &subject, &marks::Wish::at_once(new.now))?;
+    Ok(Decided::Taken(number))
 }
 
-/// Says that a commit carried the decision out.
-pub(super) fn consume(sql: &Connection, id: i64, now: Timestamp) -> Outcome<()> {
-    sql.prepare_cached("UPDATE decision SET consumed = ?2 WHERE id = ?1 AND consumed IS NULL")?
-        .execute(params![id, Micros(now)])?;
+/// The open decision about the same matter, if there is one.
+fn open_about(sql: &Connection, deal: &DealId, verdict: &Verdict) -> Outcome<Option<DecisionRow>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT id, verdict, by, at, mapping, ended, how FROM decision WHERE deal = ?1 AND ended IS NULL ORDER BY id",
+    )?;
+    let open: Vec<DecisionRow> = statement.query_map([deal.as_str()], decision)?.collect::<Result<_, _>>()?;
+    Ok(open.into_iter().find(|open| open.verdict.matter() == verdict.matter()))
+}
+
+/// Says how an open decision ended.
+pub(super) fn end(sql: &Connection, id: i64, how: DecisionEnd, now: Timestamp) -> Outcome<()> {
+    sql.prepare_cached("UPDATE decision SET ended = ?2, how = ?3 WHERE id = ?1 AND ended IS NULL")?
+        .execute(params![id, Micros(now), Word(how)])?;
     Ok(())
+}
+
+pub(super) fn all(sql: &Connection, deal: &DealId, most: usize) -> Outcome<Vec<DecisionRow>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT id, verdict, by, at, mapping, ended, how FROM decision
+         WHERE deal = ?1 ORDER BY id DESC LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![deal.as_str(), Count(most as u64)], decision)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn decision(row: &Row<'_>) -> rusqlite::Result<DecisionRow> {
+    let ended = row.get::<_, Option<Micros>>(5)?.map(|at| at.0);
+    let how = row.get::<_, Option<Word<DecisionEnd>>>(6)?.map(|how| how.0);
+    Ok(DecisionRow {
+        id: row.get(0)?,
+        verdict: row.get::<_, Json<_>>(1)?.0,
+        by: row.get(2)?,
+        at: row.get::<_, Micros>(3)?.0,
+        mapping: row.get(4)?,
+        ended: ended.zip(how),
+    })
 }

@@ -2,9 +2,9 @@
 
 use deal_model::GroupId;
 use rusqlite::{Connection, params};
-use sync_engine::FixedPath;
+use sync_engine::{Cursor, FixedPath};
 
-use super::{columns::Micros, fault::Outcome};
+use super::{columns::Micros, connections, fault::Outcome, marks};
 
 /// Remembers the place. One that is known already keeps its time.
 pub(super) fn fix(sql: &Connection, fixed: &FixedPath) -> Outcome<()> {
@@ -16,9 +16,14 @@ pub(super) fn fix(sql: &Connection, fixed: &FixedPath) -> Outcome<()> {
     Ok(())
 }
 
-/// Forgets the place; whether it was known.
-pub(super) fn free(sql: &Connection, path: &str) -> Outcome<bool> {
-    Ok(sql.prepare_cached("DELETE FROM fixed_path WHERE path = ?1")?.execute([path])? > 0)
+/// Forgets the place and what was told of it; whether it was known. If it was, the cursor moves.
+pub(super) fn free(sql: &Connection, path: &str, problem: &str, then: &Cursor) -> Outcome<bool> {
+    connections::set(sql, problem, None)?;
+    let known = sql.prepare_cached("DELETE FROM fixed_path WHERE path = ?1")?.execute([path])? > 0;
+    if known {
+        marks::move_cursor(sql, then)?;
+    }
+    Ok(known)
 }
 
 pub(super) fn all(sql: &Connection) -> Outcome<Vec<FixedPath>> {

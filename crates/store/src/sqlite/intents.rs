@@ -93,11 +93,12 @@ pub(super) fn open(sql: &Connection, deal: &DealId) -> Outcome<Vec<Intent>> {
 
 pub(super) fn archive(sql: &Connection, deal: &DealId, most: usize) -> Outcome<Vec<ArchivedRow>> {
     let mut statement = sql.prepare_cached(
-        "SELECT at, group_id, side, value, reason, version FROM archive
+        "SELECT at, group_id, side, value, reason, version, id FROM archive
          WHERE deal = ?1 ORDER BY id DESC LIMIT ?2",
     )?;
     let rows = statement.query_map(params![deal.as_str(), Count(most as u64)], |row| {
         Ok(ArchivedRow {
+            id: row.get(6)?,
             at: row.get::<_, Micros>(0)?.0,
             archived: Archived {
                 group: row.get::<_, String>(1)?.as_str().into(),

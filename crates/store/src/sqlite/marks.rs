@@ -37,13 +37,18 @@ pub(super) fn mark(
         }
     }
     for cursor in cursors {
-        sql.prepare_cached(
-            "INSERT INTO cursor (source, position) VALUES (?1, ?2)
-             ON CONFLICT (source) DO UPDATE SET position = excluded.position",
-        )?
-        .execute([&cursor.source, &cursor.position])?;
+        move_cursor(sql, cursor)?;
     }
     Ok(traces)
+}
+
+pub(super) fn move_cursor(sql: &Connection, cursor: &Cursor) -> Outcome<()> {
+    sql.prepare_cached(
+        "INSERT INTO cursor (source, position) VALUES (?1, ?2)
+         ON CONFLICT (source) DO UPDATE SET position = excluded.position",
+    )?
+    .execute([&cursor.source, &cursor.position])?;
+    Ok(())
 }
 
 pub(super) fn cursor(sql: &Connection, source: &str) -> Outcome<Option<String>> {

@@ -58,8 +58,9 @@ impl SqliteStore {
     }
 
     /// Opens the store at `path` for looking at both sides, also while a service owns it. Every write fails but
-    /// three: of a token (its successor, a new sign-in, what the next one must satisfy, who may spend it), or the service
-    /// would be left with a dead one; that a connection was seen to work; and what was found out about the org.
+    /// four: of a token (its successor, a new sign-in, what the next one must satisfy, who may spend it), or the service
+    /// would be left with a dead one; that a connection was seen to work; what was found out about the org; and what a
+    /// person decided, a release included: the service finds it as it finds any other mark.
     ///
     /// # Errors
     /// As [`SqliteStore::open_read_only`].

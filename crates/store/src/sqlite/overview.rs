@@ -80,7 +80,9 @@ pub(super) fn counts(sql: &Connection, now: Timestamp) -> Outcome<Counts> {
                 (SELECT count(*) FROM deal WHERE phase <> 'live' AND phase = 'finished'),
                 (SELECT count(*) FROM work WHERE state = 'ready')
                     + (SELECT count(*) FROM work WHERE state IN ('waiting', 'leased') AND wake <= ?1),
-                (SELECT count(*) FROM intent WHERE outcome IS NULL)",
+                (SELECT count(*) FROM intent WHERE outcome IS NULL),
+                (SELECT count(*) FROM deal
+                 WHERE mapped ->> '$.differs' <> '{}' OR mapped ->> '$.life_differs' IS NOT NULL)",
     )?;
     let number = |row: &rusqlite::Row<'_>, column| row.get::<_, Count>(column).map(|count| count.0);
     Ok(statement.query_row([Micros(now)], |row| {
@@ -93,6 +95,7 @@ pub(super) fn counts(sql: &Connection, now: Timestamp) -> Outcome<Counts> {
             finished: number(row, 5)?,
             due: number(row, 6)?,
             open_intents: number(row, 7)?,
+            remapped: number(row, 8)?,
         })
     })?)
 }

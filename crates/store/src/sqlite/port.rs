@@ -1,12 +1,12 @@
 //! The port's table of contents: every method is one transaction around one function of a topic.
 
 use async_trait::async_trait;
-use deal_model::{Deal, DealId, Fingerprint, RecordId, Side, Verdict};
+use deal_model::{Deal, DealId, Fingerprint, RecordId, Side};
 use jiff::{SignedDuration, Timestamp};
 use sync_engine::{
     ArchivedRow, AuditLine, BrakeHold, Claim, ClaimRequest, Commit, ConnectionProblem, ConnectionWorked,
-    Counts, Cursor, DealSummary, Fence, FixedPath, IndexEntry, Intent, LeadMemory, Mark, Prepared, Store,
-    StoreResult, WriteAhead,
+    Counts, Cursor, DealSummary, Decided, DecisionRow, Fence, FixedPath, IndexEntry, Intent, LeadMemory,
+    Mark, NewDecision, Prepared, Store, StoreResult, WriteAhead,
 };
 
 use super::{
@@ -120,8 +120,12 @@ impl Store for SqliteStore {
         self.read(|sql| intents::open(sql, deal))
     }
 
-    async fn decide(&self, deal: &DealId, verdict: &Verdict, by: &str, now: Timestamp) -> StoreResult<i64> {
-        self.write(|sql| decisions::decide(sql, deal, verdict, by, now))
+    async fn decide(&self, decision: &NewDecision) -> StoreResult<Decided> {
+        self.write_beside(|sql| decisions::decide(sql, decision))
+    }
+
+    async fn decisions(&self, deal: &DealId, most: usize) -> StoreResult<Vec<DecisionRow>> {
+        self.read(|sql| decisions::all(sql, deal, most))
     }
 
     async fn brakes(&self) -> StoreResult<Vec<BrakeHold>> {
@@ -129,7 +133,7 @@ impl Store for SqliteStore {
     }
 
     async fn release_brake(&self, kind: &str, by: &str, now: Timestamp) -> StoreResult<bool> {
-        self.write(|sql| brake::release(sql, kind, by, now))
+        self.write_beside(|sql| brake::release(sql, kind, by, now))
     }
 
     async fn connection_problem(&self, key: &str, problem: Option<&ConnectionProblem>) -> StoreResult<()> {
@@ -156,8 +160,8 @@ impl Store for SqliteStore {
         self.read(|sql| fixed_paths::all(sql))
     }
 
-    async fn free_path(&self, path: &str) -> StoreResult<bool> {
-        self.write(|sql| fixed_paths::free(sql, path))
+    async fn free_path(&self, path: &str, problem: &str, then: &Cursor) -> StoreResult<bool> {
+        self.write_beside(|sql| fixed_paths::free(sql, path, problem, then))
     }
 
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>> {

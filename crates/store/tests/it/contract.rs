@@ -2,6 +2,7 @@
 
 mod brake;
 mod commit;
+mod decisions;
 mod fixed_paths;
 mod leases;
 mod marks;

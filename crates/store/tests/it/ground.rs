@@ -111,6 +111,7 @@ pub(crate) fn ending(claim: &Claim, disposition: Disposition, second: i64) -> Co
         intents: Vec::new(),
         index: Vec::new(),
         consumed: Vec::new(),
+        handed_back: Vec::new(),
         disposition,
         now: at(second),
         effect: None,

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use store::{Options, SealKey, SqliteStore};
 use sync_engine::{ConnectionProblem, ConnectionWorked};
 
-use crate::ground::{Ground, at};
+use crate::ground::{Ground, at, claimed_deal, ending};
 
 const SECRET: &str = "refresh-token-0123456789-planted";
 
@@ -78,7 +78,7 @@ async fn a_sealed_text_moved_to_another_row_does_not_open() {
 }
 
 #[tokio::test]
-async fn a_command_beside_the_owner_writes_tokens_and_what_worked_and_nothing_else() {
+async fn a_command_beside_the_owner_writes_tokens_what_worked_and_what_people_decide_and_nothing_else() {
     use sync_engine::Store;
     let ground = Ground::new();
     let owner = sealed(&ground, 1);
@@ -96,6 +96,32 @@ async fn a_command_beside_the_owner_writes_tokens_and_what_worked_and_nothing_el
     looker.connection_worked("portal", at(5), "it answers").await.unwrap();
     assert_eq!(owner.connections_worked().await.unwrap(), [worked(at(5))]);
 
+    // A person decides, and lets go of what is held.
+    let fixed = sync_engine::FixedPath {
+        path: "/Name".to_owned(),
+        group: "name".into(),
+        mapping: "1".to_owned(),
+        since: at(5),
+    };
+    owner.fix_path(&fixed).await.unwrap();
+    let then = sync_engine::Cursor { source: "rules".to_owned(), position: "again".to_owned() };
+    assert!(looker.free_path("/Name", "fixed./Name", &then).await.unwrap());
+    assert_eq!(owner.cursor("rules").await.unwrap().as_deref(), Some("again"));
+    assert!(!looker.release_brake("lost", "somebody", at(6)).await.unwrap(), "nothing is held");
+    let (claim, deal) = claimed_deal(&owner, "006A").await;
+    owner.commit(&ending(&claim, sync_engine::Disposition::Done, 1)).await.unwrap();
+    let push = sync_engine::NewDecision {
+        deal: deal.id.clone(),
+        verdict: deal_model::Verdict::Push,
+        by: "Ada".to_owned(),
+        sentence: "Ada decided.".to_owned(),
+        mapping: "1".to_owned(),
+        instead_of: None,
+        now: at(6),
+    };
+    assert!(matches!(looker.decide(&push).await.unwrap(), sync_engine::Decided::Taken(_)));
+    assert_eq!(owner.next_due().await.unwrap(), Some(at(6)), "the owner finds it as any other mark");
+
     let problem = ConnectionProblem {
         key: "portal".to_owned(),
         sentence: "It ended.".to_owned(),
@@ -109,8 +135,7 @@ async fn a_command_beside_the_owner_writes_tokens_and_what_worked_and_nothing_el
         Store::lease(&looker, "engine", "looker", at(6), at(66)).await.map(drop),
         looker.connection_problem("portal", Some(&problem)).await,
         looker.connection_problem("portal", None).await,
-        looker.free_path("/Name").await.map(drop),
-        looker.release_brake("lost", "somebody", at(6)).await.map(drop),
+        looker.fix_path(&fixed).await,
     ] {
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("for reading only"), "{refused}");

@@ -47,6 +47,7 @@ impl Engine {
             let line = self.line(LEFT_OUT, &sentence);
             item.round.audit.push(line);
         }
+        item.round.audit.extend(self.remapping(&specs, &item.deal.memory, &settled));
         item.deal.memory = settled;
         debug_assert_eq!(linked, item.deal.links, "settling changes the memory, never the links");
         if let Some(text) = item.round.reported.take() {
@@ -56,13 +57,9 @@ impl Engine {
         item.deal.waiting = still_waiting(item);
         item.deal.problems = self.problems(item);
         item.deal.phase = item.round.plan.phase.unwrap_or(item.deal.phase);
-        let mut consumed = carried_out(&item.deal, &item.round.plan, &item.round.ends);
-        for id in item.round.plan.handed_back.clone() {
-            // What a person decided about values that changed meanwhile is not carried out, and the person is told.
-            let sentence = "A decision was handed back: the values changed meanwhile.";
-            item.round.audit.push(self.line("handed back", sentence));
-            consumed.push(id);
-        }
+        let consumed = carried_out(&item.deal, &item.round.plan, &item.round.ends);
+        let handed_back = item.round.plan.handed_back.clone();
+        self.tell_of_decisions(item, &consumed, &handed_back);
         let goes_on = self.goes_on(item);
         if !goes_on {
             item.round.report_due = self.untold(item).await?.or(item.round.report_due);
@@ -75,6 +72,7 @@ impl Engine {
             intents: std::mem::take(&mut item.round.intents),
             index: std::mem::take(&mut item.round.index),
             consumed: consumed.clone(),
+            handed_back: handed_back.clone(),
             disposition,
             now: self.now(),
             effect: item.round.effect,
@@ -92,7 +90,9 @@ impl Engine {
             item.ended = true;
             return Ok(());
         }
-        item.deal.decisions.retain(|decision| !consumed.contains(&decision.id));
+        item.deal
+            .decisions
+            .retain(|decision| !consumed.contains(&decision.id) && !handed_back.contains(&decision.id));
         if goes_on {
             look_on(item);
         } else {
@@ -295,6 +295,7 @@ impl Engine {
             intents: Vec::new(),
             index: Vec::new(),
             consumed: Vec::new(),
+            handed_back: Vec::new(),
             disposition,
             now: self.now(),
             effect: None,

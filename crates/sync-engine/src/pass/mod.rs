@@ -5,6 +5,7 @@ mod apply;
 mod birth;
 mod conversion;
 mod crm;
+mod decided;
 mod doubts;
 mod finish;
 mod leads;
@@ -12,6 +13,7 @@ mod look;
 mod observe;
 mod opportunities;
 mod refusals;
+mod rehearsal;
 mod stranger;
 mod tell;
 
@@ -21,6 +23,7 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use jiff::Timestamp;
 pub(crate) use look::COMPANIONS_SEEN;
 use ports::{EffectKind, RetryClass};
+pub use rehearsal::Listener;
 
 use crate::{
     AuditLine, Claim, Disposition, Engine, Hints, IntentOutcome, SideError, StoreResult, Subject, WorkLane,
@@ -48,7 +51,7 @@ pub(crate) struct Item {
 impl Item {
     /// Whose share of the budget its calls spend: a guard whose time has come must not wait for what can.
     fn lane(&self, now: Timestamp) -> ports::Lane {
-        if self.deal.waiting.iter().any(|effect| effect.not_before <= now) {
+        if self.deal.waiting.iter().any(|effect| effect.is_due(now)) {
             return ports::Lane::Guard;
         }
         match self.claim.lane {
@@ -116,6 +119,13 @@ impl Item {
 
     fn opted_in(&self) -> bool {
         self.seen(Side::Crm).and_then(Observation::crm).is_some_and(|facts| facts.opted_in)
+    }
+
+    /// Whether the seller reads on the opportunity how it stands: of one that is opted in, and of one that a rule leaves
+    /// out although its seller asked for it.
+    fn is_told(&self) -> bool {
+        let facts = self.seen(Side::Crm).and_then(Observation::crm);
+        facts.is_some_and(|facts| facts.opted_in || facts.left_out.is_some())
     }
 }
 

@@ -78,6 +78,8 @@ pub struct Commit {
     pub index: Vec<IndexEntry>,
     /// Decisions of people that were carried out.
     pub consumed: Vec<i64>,
+    /// Decisions of people whose values changed meanwhile.
+    pub handed_back: Vec<i64>,
     /// What becomes of the work row.
     pub disposition: Disposition,
     /// The present instant.

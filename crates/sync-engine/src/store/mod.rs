@@ -8,18 +8,20 @@
 
 mod births;
 mod commit;
+mod decisions;
 mod fixed;
 mod overview;
 mod work;
 
 use async_trait::async_trait;
-use deal_model::{Deal, DealId, Fingerprint, RecordId, Side, Verdict};
+use deal_model::{Deal, DealId, Fingerprint, RecordId, Side};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::LeadMemory;
 
 pub use births::{IndexEntry, Intent, IntentOutcome};
 pub use commit::{AuditLine, BrakeLimit, Commit, Prepared, WriteAhead};
+pub use decisions::{Decided, DecisionEnd, DecisionRow, NewDecision};
 pub use fixed::FixedPath;
 pub use overview::{ArchivedRow, BrakeHold, ConnectionProblem, ConnectionWorked, Counts, DealSummary};
 pub use work::{Claim, ClaimRequest, Cursor, Disposition, Fence, Hints, Mark, Subject, Target, WorkLane};
@@ -153,13 +155,17 @@ pub trait Store: Send + Sync + 'static {
     /// Intents of a deal without an outcome.
     async fn open_intents(&self, deal: &DealId) -> StoreResult<Vec<Intent>>;
 
-    /// Writes a person's decision and marks the deal. Returns the decision's number.
-    async fn decide(&self, deal: &DealId, verdict: &Verdict, by: &str, now: Timestamp) -> StoreResult<i64>;
+    /// Writes a person's decision with its line of history, and marks the deal; unless another one about the same matter
+    /// is open. Also by a command beside the store's owner.
+    async fn decide(&self, decision: &NewDecision) -> StoreResult<Decided>;
+
+    /// A deal's decisions, newest first, at most `most`, those that ended included.
+    async fn decisions(&self, deal: &DealId, most: usize) -> StoreResult<Vec<DecisionRow>>;
 
     /// Brakes that hold.
     async fn brakes(&self) -> StoreResult<Vec<BrakeHold>>;
 
-    /// Releases a brake, by a person; its deals are marked.
+    /// Releases a brake, by a person; its deals are marked. Also by a command beside the store's owner.
     async fn release_brake(&self, kind: &str, by: &str, now: Timestamp) -> StoreResult<bool>;
 
     /// Sets (`Some`) or clears (`None`) a connection's problem.
@@ -181,8 +187,9 @@ pub trait Store: Send + Sync + 'static {
     /// All such places, by path.
     async fn fixed_paths(&self) -> StoreResult<Vec<FixedPath>>;
 
-    /// Forgets one; whether it was known.
-    async fn free_path(&self, path: &str) -> StoreResult<bool>;
+    /// Forgets one with what was told of it, and if it was known, moves the cursor; whether it was. Also by a command
+    /// beside the store's owner.
+    async fn free_path(&self, path: &str, problem: &str, then: &Cursor) -> StoreResult<bool>;
 
     /// Deals after `after`, by id, at most `most`.
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>>;

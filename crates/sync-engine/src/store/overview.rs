@@ -32,6 +32,8 @@ pub struct DealSummary {
 /// A losing value that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedRow {
+    /// Its number in the store.
+    pub id: i64,
     /// When.
     pub at: Timestamp,
     /// What.
@@ -92,4 +94,6 @@ pub struct Counts {
     pub due: u64,
     /// Intents without an outcome.
     pub open_intents: u64,
+    /// Deals that differ since the mapping changed.
+    pub remapped: u64,
 }

@@ -96,7 +96,7 @@ async fn a_person_who_pushes_gets_a_second_referral_beside_the_closed_one() {
     world.hear("006").await;
     world.settle(10).await;
     let deal = world.id("006").await;
-    world.store.decide(&deal, &deal_model::Verdict::Push, "ann", world.clock.now()).await.unwrap();
+    world.decides(&deal, deal_model::Verdict::Push).await;
     world.settle(10).await;
     assert_eq!(world.portal.calls(), ["create 006"]);
     assert!(world.deal("006").await.decisions.is_empty(), "the decision was carried out");

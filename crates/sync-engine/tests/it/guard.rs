@@ -76,7 +76,7 @@ async fn a_person_can_send_it_now() {
     let deal = world.deal("006").await;
     let [waiting] = deal.waiting.as_slice() else { panic!("{deal:?}") };
     let verdict = Verdict::SendNow { kind: waiting.kind, target: waiting.target.clone() };
-    world.store.decide(&deal.id, &verdict, "ann", world.clock.now()).await.unwrap();
+    world.decides(&deal.id, verdict).await;
     world.work().await;
     assert_eq!(world.portal.life("ref1"), Life::Won);
     assert!(world.deal("006").await.decisions.is_empty());
@@ -87,7 +87,7 @@ async fn a_close_that_failed_goes_on_waiting_with_its_time_and_its_decision() {
     let world = won().await;
     let deal = world.deal("006").await;
     let verdict = Verdict::SendNow { kind: Irreversible::Close, target: deal.waiting[0].target.clone() };
-    world.store.decide(&deal.id, &verdict, "ann", world.clock.now()).await.unwrap();
+    world.decides(&deal.id, verdict).await;
     let away = ports::RetryClass::LATER;
     world.portal.fault(crate::platform::Call::Write, crate::platform::Fault::Before(away));
     world.work().await;

@@ -69,6 +69,7 @@ pub(crate) fn text(id: &str) -> GroupSpec {
         active_only: false,
         set: None,
         fixed: false,
+        computed: PerSide::default(),
     }
 }
 
@@ -184,6 +185,21 @@ impl World {
     pub(crate) async fn deal(&self, opportunity: &str) -> Deal {
         let id = self.id(opportunity).await;
         self.store.deals(&[id]).await.unwrap().pop().unwrap()
+    }
+
+    /// Ann decides about a deal.
+    pub(crate) async fn decides(&self, deal: &DealId, verdict: deal_model::Verdict) {
+        let decision = sync_engine::NewDecision {
+            deal: deal.clone(),
+            verdict,
+            by: "ann".to_owned(),
+            sentence: "ann decided.".to_owned(),
+            mapping: "1".to_owned(),
+            instead_of: None,
+            now: self.clock.now(),
+        };
+        let decided = self.store.decide(&decision).await.unwrap();
+        assert!(matches!(decided, sync_engine::Decided::Taken(_)), "{decided:?}");
     }
 
     pub(crate) async fn problems(&self, opportunity: &str) -> Vec<String> {

@@ -28,6 +28,7 @@ CREATE TABLE deal (
     fuse             TEXT NOT NULL,            -- group -> chain of our own writes
     rejected         TEXT NOT NULL,            -- [value that a side refused]
     not_added        TEXT NOT NULL,            -- set -> when the CRM last added nobody for an element
+    mapped           TEXT NOT NULL,            -- {under: the definitions of its bases, differs: group -> since when, life_differs}
     windows          TEXT NOT NULL,            -- group -> side -> when the present value came
     base             TEXT NOT NULL,            -- group -> side -> what it really held
     companion_fields TEXT NOT NULL,            -- field -> what was read of the companion
@@ -41,6 +42,8 @@ CREATE INDEX deal_by_open_companion ON deal (id) WHERE companion_open = 1;
 CREATE INDEX deal_paired ON deal (id) WHERE crm_id IS NOT NULL AND portal_id IS NOT NULL;
 CREATE INDEX deal_resting ON deal (phase) WHERE phase <> 'live';
 CREATE INDEX deal_troubled ON deal (id) WHERE problems <> '[]';
+CREATE INDEX deal_remapped ON deal (id)
+    WHERE mapped ->> '$.differs' <> '{}' OR mapped ->> '$.life_differs' IS NOT NULL;
 
 -- Referrals that a deal was linked with and is no more. Such a referral begets no second deal.
 CREATE TABLE former_link (
@@ -64,6 +67,7 @@ CREATE TABLE waiting_effect (
     target     TEXT NOT NULL,                  -- what it would do
     since      INTEGER NOT NULL,               -- when it was first wanted
     not_before INTEGER NOT NULL,               -- put off by the time that the service was away
+    withdrawn  INTEGER NOT NULL,               -- a person took it back: it leaves only if a person sends it
     PRIMARY KEY (deal, place)
 ) STRICT, WITHOUT ROWID;
 
@@ -74,9 +78,13 @@ CREATE TABLE decision (
     verdict  TEXT NOT NULL,
     by       TEXT NOT NULL,
     at       INTEGER NOT NULL,
-    consumed INTEGER                           -- when a commit carried it out; null while it is open
+    mapping  TEXT NOT NULL,                    -- the mapping's version under which it was shown
+    ended    INTEGER,                          -- null while it is open
+    how      TEXT CHECK (how IN ('carried_out', 'handed_back', 'replaced')),
+    CHECK ((ended IS NULL) = (how IS NULL))
 ) STRICT;
-CREATE INDEX decision_open ON decision (deal) WHERE consumed IS NULL;
+CREATE INDEX decision_open ON decision (deal) WHERE ended IS NULL;
+CREATE INDEX decision_by_deal ON decision (deal, id);
 
 -- "Look here": at most one row for each deal, or for each referral that no deal has yet.
 CREATE TABLE work (

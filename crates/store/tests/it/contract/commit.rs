@@ -1,6 +1,6 @@
 //! Write-ahead and commit: what is durable before sending, and what a pass leaves behind.
 
-use deal_model::{Archived, Deal, DealId, Phase, Side, Verdict, Version};
+use deal_model::{Archived, Deal, DealId, Phase, Side, Version};
 use ports::EffectKind;
 use sync_engine::{
     AuditLine, Commit, Disposition, Intent, IntentOutcome, Prepared, Store, StoreError, Subject, WriteAhead,
@@ -22,9 +22,6 @@ on_every_store![
     a_second_link_to_one_record_is_refused,
     a_deal_that_was_not_claimed_is_not_written,
     a_relinked_deal_remembers_its_former_referral,
-    a_decision_marks_its_deal_and_stays_until_it_is_carried_out,
-    a_decision_survives_a_commit_that_did_not_see_it,
-    nobody_decides_about_an_unknown_deal,
     history_and_propagation_come_newest_first,
     a_commit_teaches_the_index,
 ];
@@ -61,7 +58,7 @@ async fn write_ahead_keeps_archive_and_intents(store: &dyn Store) {
     assert_eq!(store.write_ahead(&request).await.unwrap(), Prepared::Go);
     assert_eq!(store.open_intents(&deal.id).await.unwrap(), [intent("i1", &deal.id)]);
     let rows = store.archive(&deal.id, 1).await.unwrap();
-    assert_eq!(rows, [sync_engine::ArchivedRow { at: at(1), archived: archived("second") }]);
+    assert_eq!(rows, [sync_engine::ArchivedRow { id: 2, at: at(1), archived: archived("second") }]);
 }
 
 async fn a_write_ahead_under_a_lost_lease_writes_nothing(store: &dyn Store) {
@@ -167,32 +164,6 @@ async fn a_relinked_deal_remembers_its_former_referral(store: &dyn Store) {
     }
     assert!(store.was_linked(&"r1".into()).await.unwrap());
     assert!(!store.was_linked(&"r2".into()).await.unwrap());
-}
-
-async fn a_decision_marks_its_deal_and_stays_until_it_is_carried_out(store: &dyn Store) {
-    let (claim, mut deal) = claimed_deal(store, "006A").await;
-    store.commit(&ending(&claim, Disposition::Done, 1)).await.unwrap();
-    let number = store.decide(&deal.id, &Verdict::Push, "Ada", at(5)).await.unwrap();
-    let claim = claim_one(store, 5).await;
-    deal.decisions = vec![deal_model::Decision { id: number, verdict: Verdict::Push }];
-    assert_eq!(load(store, &deal.id).await, deal);
-    let commit = Commit { consumed: vec![number], ..ending(&claim, Disposition::Done, 6) };
-    store.commit(&commit).await.unwrap();
-    assert_eq!(load(store, &deal.id).await.decisions, []);
-}
-
-async fn a_decision_survives_a_commit_that_did_not_see_it(store: &dyn Store) {
-    let (claim, deal) = claimed_deal(store, "006A").await;
-    store.decide(&deal.id, &Verdict::Push, "Ada", at(1)).await.unwrap();
-    let commit = Commit { deal: Some(deal.clone()), ..ending(&claim, Disposition::Done, 2) };
-    store.commit(&commit).await.unwrap();
-    assert_eq!(load(store, &deal.id).await.decisions.len(), 1);
-    claim_one(store, 2).await;
-}
-
-async fn nobody_decides_about_an_unknown_deal(store: &dyn Store) {
-    store.decide(&"nobody".into(), &Verdict::Push, "Ada", at(0)).await.unwrap_err();
-    assert_eq!(store.next_due().await.unwrap(), None);
 }
 
 fn line(what: &str, took_ms: Option<i64>) -> AuditLine {

@@ -1,6 +1,6 @@
 //! Places that the portal refuses to change are remembered by path, and forgotten one by one.
 
-use sync_engine::{FixedPath, Store};
+use sync_engine::{Cursor, FixedPath, Store};
 
 use super::on_every_store;
 use crate::ground::at;
@@ -17,7 +17,12 @@ async fn a_place_is_remembered_with_its_first_time_and_forgotten_once(store: &dy
     store.fix_path(&fixed("one", 10)).await.unwrap();
     store.fix_path(&fixed("two", 20)).await.unwrap();
     assert_eq!(store.fixed_paths().await.unwrap(), [fixed("two", 10)]);
-    assert!(store.free_path("/customerProfile/name").await.unwrap());
-    assert!(!store.free_path("/customerProfile/name").await.unwrap());
+    let then = Cursor { source: "rules".to_owned(), position: "again".to_owned() };
+    let free = async |path: &str| store.free_path(path, "fixed./customerProfile/name", &then).await.unwrap();
+    assert!(!free("/elsewhere").await);
+    assert_eq!(store.cursor("rules").await.unwrap(), None, "nothing was known, so nothing is to be done");
+    assert!(free("/customerProfile/name").await);
+    assert_eq!(store.cursor("rules").await.unwrap().as_deref(), Some("again"));
+    assert!(!free("/customerProfile/name").await);
     assert_eq!(store.fixed_paths().await.unwrap(), []);
 }

@@ -72,6 +72,7 @@ async fn waiting_deal(store: &dyn Store) -> deal_model::DealId {
         target: "won".to_owned(),
         since: at(10),
         not_before: at(600),
+        withdrawn: false,
     }];
     let commit = Commit { deal: Some(deal.clone()), ..ending(&claim, Disposition::Done, 10) };
     store.commit(&commit).await.unwrap();

@@ -1,9 +1,9 @@
 //! Rows come back as they were written, and lists and numbers agree with them.
 
 use deal_model::{
-    Actor, CompanionState, Deal, Facts, Fingerprint, Fuse, Held, Irreversible, Life, Observation, Observed,
-    PerSide, Phase, PortalFacts, Problem, ProblemClass, Reading, Rejection, Response, Side, Value, Version,
-    WaitingEffect, Window,
+    Actor, CompanionState, Deal, Definitions, Facts, Fingerprint, Fuse, Held, Irreversible, Life, Mapped,
+    Observation, Observed, PerSide, Phase, PortalFacts, Problem, ProblemClass, Reading, Rejection, Response,
+    Side, Value, Version, WaitingEffect, Window,
 };
 use sync_engine::{Commit, ConnectionProblem, Counts, Disposition, LeadMemory, Store, StoreError};
 
@@ -55,6 +55,14 @@ fn full(mut deal: Deal) -> Deal {
         message: "no".to_owned(),
     }];
     deal.memory.not_added.insert("team".into(), at(6));
+    deal.memory.mapped = Mapped {
+        under: Some(Definitions {
+            groups: [("money".into(), Fingerprint("d1".to_owned()))].into(),
+            life: Some(Fingerprint("d2".to_owned())),
+        }),
+        differs: [("money".into(), at(7))].into(),
+        life_differs: Some(at(8)),
+    };
     deal.memory.reported.at = Some(at(4));
     let reading = Reading::plain(Observed::Value(Value::Number("1234567.891".parse().unwrap())));
     deal.memory.companion = [("status".into(), reading.clone())].into();
@@ -74,6 +82,7 @@ fn full(mut deal: Deal) -> Deal {
             target: target.to_owned(),
             since: at(1),
             not_before: at(600),
+            withdrawn: target == "lost",
         })
         .into();
     deal.problems = vec![Problem {
@@ -136,8 +145,16 @@ async fn the_list_goes_on_after_an_id(store: &dyn Store) {
 async fn numbers_count_the_rows(store: &dyn Store) {
     written(store).await;
     put(store, &[mark(opportunity("006B", true), 5), mark(opportunity("006C", true), 50)]).await;
-    let expected =
-        Counts { deals: 3, pairs: 1, problems: 1, waiting: 2, paused: 1, due: 1, ..Counts::default() };
+    let expected = Counts {
+        deals: 3,
+        pairs: 1,
+        problems: 1,
+        waiting: 2,
+        paused: 1,
+        due: 1,
+        remapped: 1,
+        ..Counts::default()
+    };
     assert_eq!(store.counts(at(10)).await.unwrap(), expected);
 }
 

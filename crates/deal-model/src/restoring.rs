@@ -1,0 +1,112 @@
+//! A losing value comes back from the archive, to both sides at once (sync rules, section 3).
+
+use crate::{
+    Content, Element, ElementChange, ElementKey, Elements, GroupDecision, GroupHeld, GroupSpec, Held,
+    PerSide, Plan, Side, Verdict, Why, Write, decisions::shown_or_restored, fit_group, groups::Groups,
+    merge::holds_alike,
+};
+
+/// Why what a restoration overwrites is in the archive.
+const RESTORED: &str = "a person restored another value";
+
+impl Groups<'_> {
+    /// What a person's restoration makes of the group; `None` if nobody decided one, or it cannot be carried out: then it
+    /// is handed back, and the group goes its ordinary way.
+    pub(crate) fn restored(
+        &mut self,
+        spec: &GroupSpec,
+        held: &PerSide<GroupHeld>,
+        plan: &mut Plan,
+    ) -> Option<GroupDecision> {
+        let (id, value) = self.input.deal.decisions.iter().find_map(|decision| match &decision.verdict {
+            Verdict::Restore { group, value, shown, .. }
+                if *group == spec.id && shown_or_restored(self.input, spec, shown, value, held) =>
+            {
+                Some((decision.id, value.clone()))
+            }
+            _ => None,
+        })?;
+        let writes = self.restoring(spec, held, &value);
+        let to: Vec<Side> = Side::BOTH.into_iter().filter(|side| writes.at(*side).is_some()).collect();
+        let may = self.writable(spec);
+        // What was shown or asked cannot be taken back, and half a restoration would only begin another difference.
+        if spec.latch.is_some() || to.iter().any(|side| !*may.at(*side)) {
+            plan.handed_back.push(id);
+            return None;
+        }
+        if spec.set.is_some() {
+            plan.elements.push((spec.id.clone(), Vec::new()));
+        }
+        if to.is_empty() {
+            plan.consumed.push(id);
+            return Some(GroupDecision::Agree);
+        }
+        let PerSide { portal, crm } = writes;
+        let (mut sent, mut waits) = (Vec::new(), None);
+        for (side, write) in [(Side::Crm, crm), (Side::Portal, portal)] {
+            let Some(write) = write else { continue };
+            match self.push(spec, side, write, plan) {
+                Ok(()) => sent.push(side),
+                Err(reason) => waits = Some(reason),
+            }
+        }
+        self.archive_restored_over(spec, held, &sent, plan);
+        if let Some(waits) = waits {
+            // The side that could be written holds the value then; the other one follows, and the base waits for both.
+            return Some(waits);
+        }
+        plan.consumed.push(id);
+        Some(if spec.set.is_some() { GroupDecision::Merge } else { GroupDecision::Write { to: to[0] } })
+    }
+
+    /// What has to be written where.
+    fn restoring(
+        &self,
+        spec: &GroupSpec,
+        held: &PerSide<GroupHeld>,
+        value: &GroupHeld,
+    ) -> PerSide<Option<Write>> {
+        let units = &self.input.specs.minor_units;
+        let write = |side: Side| {
+            let content = if spec.set.is_some() {
+                let lead = &spec.lead().id;
+                let elements = |group: &GroupHeld| -> Elements {
+                    group.get(lead).map(Held::elements).unwrap_or_default()
+                };
+                let there = elements(held.at(side));
+                let lacks = |(key, element): &(ElementKey, Element)| there.get(key) != Some(element);
+                let put = |(key, element)| (key, ElementChange::Put(element));
+                let changes: Vec<_> = elements(value).into_iter().filter(lacks).map(put).collect();
+                if changes.is_empty() {
+                    return None;
+                }
+                Content::Elements(changes)
+            } else {
+                if holds_alike(spec, units, held.at(side), value) {
+                    return None;
+                }
+                Content::Whole(fit_group(spec, units, value))
+            };
+            let instead_of = held.at(side).clone();
+            Some(Write { group: spec.id.clone(), content, instead_of, why: Why::Restored, latch: None })
+        };
+        PerSide::new(write(Side::Portal), write(Side::Crm))
+    }
+
+    /// A restoration can be taken back like any other choice: what it overwrites is kept, once if both sides held it.
+    fn archive_restored_over(
+        &self,
+        spec: &GroupSpec,
+        held: &PerSide<GroupHeld>,
+        sent: &[Side],
+        plan: &mut Plan,
+    ) {
+        let units = &self.input.specs.minor_units;
+        for (number, side) in sent.iter().enumerate() {
+            let known = number > 0 && holds_alike(spec, units, &held.crm, &held.portal);
+            if spec.set.is_none() && !known && !crate::merge::is_empty(spec, held.at(*side)) {
+                self.archive(spec, *side, held.at(*side), RESTORED, plan);
+            }
+        }
+    }
+}
