@@ -1,9 +1,10 @@
 //! Which referrals become opportunities, and whose.
 
-use std::collections::BTreeSet;
-
+use deal_model::Inviter;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::Value as Json;
+
+use crate::{Condition, PortalPath};
 
 /// What to do about the customer's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,44 +19,30 @@ pub enum AccountRule {
 }
 
 /// What of a referral a condition looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConditionField {
-    /// The customer's country, two letters.
-    Country,
-    /// A solution's identifier; one of the referral's suffices.
-    Solution,
-    /// The partner's location (`mpnId`).
-    PartnerId,
-}
-
-/// One condition: the referral's value is one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
-    /// What is looked at.
-    pub field: ConditionField,
-    /// What it may be. Countries are in capitals.
-    pub values: BTreeSet<String>,
+pub enum ReferralField {
+    /// The identifiers of its solutions.
+    Solution,
+    /// Who invited: `us`, `microsoft`, `partner` or `nobody`.
+    InvitedBy,
+    /// A member.
+    Member(PortalPath),
 }
 
-impl Condition {
-    /// Whether `referral` meets it.
-    pub fn admits(&self, referral: &Json) -> bool {
-        let text =
-            |path: &str| referral.pointer(path).and_then(Json::as_str).unwrap_or_default().trim().to_owned();
-        match self.field {
-            ConditionField::Country => {
-                self.values.contains(&text("/customerProfile/address/country").to_ascii_uppercase())
-            }
-            ConditionField::PartnerId => self.values.contains(&text("/mpnId")),
-            ConditionField::Solution => {
+impl ReferralField {
+    fn values(&self, referral: &Json, inviter: Inviter) -> Vec<Json> {
+        match self {
+            Self::Solution => {
                 let solutions = referral.pointer("/details/requirements/solutions").and_then(Json::as_array);
-                solutions.is_some_and(|solutions| {
-                    solutions
-                        .iter()
-                        .filter_map(|each| each["id"].as_str())
-                        .any(|id| self.values.contains(id.trim()))
-                })
+                solutions.into_iter().flatten().map(|each| each["id"].clone()).collect()
             }
+            Self::InvitedBy => vec![Json::from(match inviter {
+                Inviter::Nobody => "nobody",
+                Inviter::Us => "us",
+                Inviter::Companion => "microsoft",
+                Inviter::Third => "partner",
+            })],
+            Self::Member(path) => path.read(referral).cloned().into_iter().collect(),
         }
     }
 }
@@ -75,7 +62,7 @@ pub struct Route {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteRule {
     /// The conditions.
-    pub conditions: Vec<Condition>,
+    pub conditions: Vec<Condition<ReferralField>>,
     /// The route.
     pub route: Route,
 }
@@ -86,7 +73,7 @@ pub struct Inbound {
     /// Whether any does. Off until told: connecting a tenant imports nothing.
     pub create: bool,
     /// All of these must hold.
-    pub conditions: Vec<Condition>,
+    pub conditions: Vec<Condition<ReferralField>>,
     /// Only referrals created on this day (UTC) or later.
     pub since: Option<Date>,
     /// What to do about the account.
@@ -98,25 +85,33 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// Whether `referral` may become an opportunity, by this file. Without a readable creation time it may not, if
-    /// there is a `since`.
-    pub fn admits(&self, referral: &Json) -> bool {
-        self.create
-            && self.recent(referral)
-            && self.conditions.iter().all(|condition| condition.admits(referral))
+    /// Whether `referral`, to which `inviter` invited, may become an opportunity, by this file. Without a readable
+    /// creation time it may not, if there is a `since`.
+    pub fn admits(&self, referral: &Json, inviter: Inviter) -> bool {
+        self.create && self.recent(referral) && all_hold(&self.conditions, referral, inviter)
     }
 
-    /// The route of `referral`; the owner is the default one unless the route has its own.
-    pub fn route(&self, referral: &Json) -> Route {
-        let rule = self
-            .routes
-            .iter()
-            .find(|rule| rule.conditions.iter().all(|condition| condition.admits(referral)));
+    /// The route of `referral`, to which `inviter` invited; the owner is the default one unless the route has its own.
+    pub fn route(&self, referral: &Json, inviter: Inviter) -> Route {
+        let rule = self.routes.iter().find(|rule| all_hold(&rule.conditions, referral, inviter));
         let mut route = rule.map(|rule| rule.route.clone()).unwrap_or_default();
         if route.owner.is_none() {
             route.owner.clone_from(&self.default_owner);
         }
         route
+    }
+
+    /// The members that routes look at, each once.
+    pub fn routed_by(&self) -> Vec<&PortalPath> {
+        let mut paths: Vec<&PortalPath> = Vec::new();
+        for condition in self.routes.iter().flat_map(|rule| &rule.conditions) {
+            if let ReferralField::Member(path) = &condition.subject
+                && !paths.contains(&path)
+            {
+                paths.push(path);
+            }
+        }
+        paths
     }
 
     fn recent(&self, referral: &Json) -> bool {
@@ -127,20 +122,6 @@ impl Inbound {
     }
 }
 
-/// Which opportunities may be opted in at all.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OptIn {
-    /// Developer names of record types; none for all.
-    pub record_types: Vec<String>,
-    /// Whether private opportunities may be.
-    pub private: bool,
-}
-
-impl OptIn {
-    /// Whether an opportunity of this record type, private or not, may be opted in.
-    pub fn admits(&self, record_type: Option<&str>, is_private: bool) -> bool {
-        let type_fits = self.record_types.is_empty()
-            || record_type.is_some_and(|name| self.record_types.iter().any(|known| known == name));
-        type_fits && (self.private || !is_private)
-    }
+fn all_hold(conditions: &[Condition<ReferralField>], referral: &Json, inviter: Inviter) -> bool {
+    conditions.iter().all(|condition| condition.holds(|field| field.values(referral, inviter)))
 }

@@ -78,6 +78,8 @@ pub struct Stages {
     pub(crate) error: String,
     /// The company's own lines first: where several stages mean one life, the first is written.
     pub(crate) listed: Vec<ListedStage>,
+    /// (least probability in percent, the portal's sales stage), the highest first.
+    pub(crate) bands: Vec<(u8, String)>,
     /// (name in Salesforce, the portal's words).
     pub(crate) reasons: Vec<(String, String)>,
 }
@@ -172,6 +174,35 @@ impl Stages {
             }
         }
         stages
+    }
+
+    /// Whether a probability can say what the portal's sales stage is.
+    pub fn reads_probability(&self) -> bool {
+        !self.bands.is_empty()
+    }
+
+    /// The portal's sales stage for a probability in percent: that of the highest band it reaches.
+    pub fn sales_stage_at(&self, percent: u8) -> Option<&str> {
+        self.bands.iter().find(|(least, _)| percent >= *least).map(|(_, stage)| stage.as_str())
+    }
+
+    /// [`Self::life_of_stage`] of an opportunity with a probability in percent: it tells the portal's sales stage
+    /// where the stage itself does not.
+    pub fn life_at(
+        &self,
+        name: &str,
+        is_closed: bool,
+        is_won: bool,
+        reason: Option<&str>,
+        percent: Option<u8>,
+    ) -> Life {
+        match self.life_of_stage(name, is_closed, is_won, reason) {
+            Life::Active { sales_stage: None } => {
+                let stage = percent.and_then(|percent| self.sales_stage_at(percent));
+                Life::Active { sales_stage: stage.map(str::to_owned) }
+            }
+            life => life,
+        }
     }
 
     /// What an opportunity in the stage `name` says. `is_closed` and `is_won` are the stage's own settings in Salesforce:

@@ -1,25 +1,45 @@
-//! The `[inbound]` and `[opt_in]` sections.
-
-use std::collections::BTreeSet;
+//! The `[inbound]` section.
 
 use jiff::civil::Date;
 
 use super::{
+    conditions::{Vocabulary, check_country},
     mistakes::Mistakes,
+    remedy::Remedy,
     tree::{Item, Node, Table},
     typed,
 };
-use crate::{AccountRule, Condition, ConditionField, Inbound, OptIn, Route, RouteRule};
+use crate::{AccountRule, Inbound, PortalPath, ReferralField, Route, RouteRule};
 
 const KEYS: &[&str] = &["create", "since", "where", "account", "default_owner", "route"];
 const ROUTE_KEYS: &[&str] = &["where", "owner", "record_type", "campaign"];
 const ACCOUNT_RULES: &[(&str, AccountRule)] =
     &[("match", AccountRule::Match), ("create", AccountRule::Create), ("ask", AccountRule::Ask)];
-const CONDITION_FIELDS: &[(&str, ConditionField)] = &[
-    ("country", ConditionField::Country),
-    ("solution", ConditionField::Solution),
-    ("partner_id", ConditionField::PartnerId),
+/// Words for what a condition may look at; any other member is named by its pointer.
+const MEMBERS: &[(&str, &str)] = &[
+    ("country", COUNTRY),
+    ("state", "/customerProfile/address/state"),
+    ("partner_id", "/mpnId"),
+    ("qualification", "/qualification"),
+    ("type", "/type"),
+    ("status", "/status"),
+    ("deal_value", "/details/dealValue"),
+    ("currency", "/details/currency"),
+    ("program", "/referralProgram"),
 ];
+/// What the identifiers of users and of campaigns begin with (salesforce reference, section 2.1).
+const USER_PREFIX: &str = "005";
+const CAMPAIGN_PREFIX: &str = "701";
+const COUNTRY: &str = "/customerProfile/address/country";
+const SOLUTION: &str = "solution";
+const INVITED_BY: &str = "invited_by";
+const INVITERS: &[&str] = &["us", "microsoft", "partner", "nobody"];
+
+const VOCABULARY: Vocabulary<'static, ReferralField> = Vocabulary {
+    example: "{ field = \"country\", in = [\"DE\", \"AT\"] }",
+    subject: &subject,
+    check: &check,
+};
 
 pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Inbound {
     let mut inbound = Inbound::default();
@@ -31,82 +51,90 @@ pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Inbound {
         inbound.create = create;
     }
     inbound.since = get("since").and_then(|node| date(node, mistakes));
-    inbound.conditions = get("where").map(|node| conditions(node, mistakes)).unwrap_or_default();
+    inbound.conditions = get("where").map(|node| VOCABULARY.read(node, mistakes)).unwrap_or_default();
     if let Some(rule) = get("account").and_then(|node| typed::meaning(node, ACCOUNT_RULES, mistakes)) {
         inbound.account = rule;
     }
-    inbound.default_owner =
-        get("default_owner").and_then(|node| typed::text(node, mistakes)).map(str::to_owned);
+    inbound.default_owner = get("default_owner").and_then(|node| owner(node, mistakes));
     let routes = get("route").and_then(|node| typed::list(node, mistakes)).unwrap_or_default();
     inbound.routes = routes.iter().filter_map(|node| route(node, mistakes)).collect();
     if inbound.create && section.get("default_owner").is_none() {
         mistakes.add(
             section.entry("create").map_or(node.at, |entry| entry.key_at),
             "opportunities may be created, but nobody would own them",
-            "set `default_owner` to the user who gets what no route assigns; never the integration user",
+            Remedy::say(["inbound", "create"], "false").advised(
+                "set `default_owner` to the user who gets what no route assigns; never the integration user",
+            ),
         );
     }
     inbound
 }
 
-pub(super) fn read_opt_in(file: &Table, mistakes: &mut Mistakes<'_>) -> OptIn {
-    let mut opt_in = OptIn::default();
-    let Some(section) = file.get("opt_in").and_then(|node| typed::table(node, mistakes)) else {
-        return opt_in;
-    };
-    typed::known_keys(section, &["record_types", "private"], "[opt_in]", mistakes);
-    opt_in.record_types =
-        section.get("record_types").map(|node| typed::texts(node, mistakes)).unwrap_or_default();
-    opt_in.private = section.get("private").and_then(|node| typed::flag(node, mistakes)).unwrap_or_default();
-    opt_in
-}
-
 fn route(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<RouteRule> {
     let table = typed::table(node, mistakes)?;
     typed::known_keys(table, ROUTE_KEYS, "[[inbound.route]]", mistakes);
-    let conditions = table.get("where").map(|node| conditions(node, mistakes)).unwrap_or_default();
-    let mut text = |key: &str| table.get(key).and_then(|node| typed::text(node, mistakes)).map(str::to_owned);
-    let route = Route { owner: text("owner"), record_type: text("record_type"), campaign: text("campaign") };
+    let conditions = table.get("where").map(|node| VOCABULARY.read(node, mistakes)).unwrap_or_default();
+    let owner = table.get("owner").and_then(|node| owner(node, mistakes));
+    let campaign = table.get("campaign").and_then(|node| campaign(node, mistakes));
+    let record_type = table.get("record_type").and_then(|node| typed::text(node, mistakes));
+    let route = Route { owner, record_type: record_type.map(str::to_owned), campaign };
     Some(RouteRule { conditions, route })
 }
 
-fn conditions(node: &Node, mistakes: &mut Mistakes<'_>) -> Vec<Condition> {
-    let items = typed::list(node, mistakes).unwrap_or_default();
-    items.iter().filter_map(|item| condition(item, mistakes)).collect()
-}
-
-fn condition(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<Condition> {
-    let table = typed::table(node, mistakes)?;
-    typed::known_keys(table, &["field", "in"], "a condition", mistakes);
-    let (Some(field), Some(values)) = (table.get("field"), table.get("in")) else {
+/// A user's name or identifier. An identifier of anything else is refused here already: a queue owns no opportunities
+/// (salesforce reference, section 5.1).
+fn owner(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<String> {
+    let text = typed::text(node, mistakes)?.trim();
+    if is_record_id(text) && !text.starts_with(USER_PREFIX) {
         mistakes.add(
             node.at,
-            "the condition is not whole",
-            "write `{ field = \"country\", in = [\"DE\", \"AT\"] }`",
+            format!("`{}` is no user: queues and groups own no opportunities", typed::shown(text)),
+            "write a user name, like `\"sales.desk@example.com\"`, or a user's identifier, which begins with 005",
         );
         return None;
-    };
-    let field = typed::meaning(field, CONDITION_FIELDS, mistakes)?;
-    let mut accepted = BTreeSet::new();
-    for item in typed::list(values, mistakes)? {
-        let Some(text) = typed::text(item, mistakes) else { continue };
-        if field != ConditionField::Country {
-            accepted.insert(text.trim().to_owned());
-        } else if rust_iso3166::from_alpha2(&text.trim().to_ascii_uppercase()).is_some() {
-            accepted.insert(text.trim().to_ascii_uppercase());
-        } else {
-            let what = format!("`{}` is not a country", typed::shown(text));
-            mistakes.add(item.at, what, "write the two letters of ISO 3166-1, like `DE`");
-        }
     }
-    if accepted.is_empty() {
+    Some(text.to_owned())
+}
+
+fn campaign(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<String> {
+    let text = typed::text(node, mistakes)?.trim();
+    if !is_record_id(text) || !text.starts_with(CAMPAIGN_PREFIX) {
         mistakes.add(
-            values.at,
-            "no value would pass this condition",
-            "name at least one, or leave the condition out",
+            node.at,
+            format!("`{}` is not the identifier of a campaign", typed::shown(text)),
+            "copy it from the campaign's address in Salesforce; it begins with 701",
         );
+        return None;
     }
-    Some(Condition { field, values: accepted })
+    Some(text.to_owned())
+}
+
+fn is_record_id(text: &str) -> bool {
+    matches!(text.len(), 15 | 18) && text.bytes().all(|each| each.is_ascii_alphanumeric())
+}
+
+fn subject(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<ReferralField> {
+    if matches!(&node.item, Item::Text(text) if text.starts_with('/')) {
+        return typed::portal_path(node, mistakes).map(ReferralField::Member);
+    }
+    let mut words: Vec<&str> = MEMBERS.iter().map(|(word, _)| *word).collect();
+    words.extend([SOLUTION, INVITED_BY]);
+    Some(match typed::one_of(node, &words, mistakes)? {
+        SOLUTION => ReferralField::Solution,
+        INVITED_BY => ReferralField::InvitedBy,
+        word => {
+            let (_, path) = MEMBERS.iter().find(|(known, _)| *known == word)?;
+            ReferralField::Member(PortalPath::fixed(path))
+        }
+    })
+}
+
+fn check(subject: &ReferralField, node: &Node, text: &str, mistakes: &mut Mistakes<'_>) {
+    match subject {
+        ReferralField::InvitedBy => drop(typed::one_of(node, INVITERS, mistakes)),
+        ReferralField::Member(path) if path.as_str() == COUNTRY => check_country(node, text, mistakes),
+        ReferralField::Solution | ReferralField::Member(_) => {}
+    }
 }
 
 fn date(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<Date> {
@@ -117,7 +145,20 @@ fn date(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<Date> {
         _ => None,
     };
     if parsed.is_none() {
-        mistakes.add(node.at, "this is not a day", "write it like 2027-01-31, without a time");
+        mistakes.add(
+            node.at,
+            "this is not a day",
+            day(node).advised("write it like 2027-01-31, without a time"),
+        );
     }
     parsed
+}
+
+/// The day that a time falls on. What cannot be read becomes the last of days: nothing older than it is taken in.
+fn day(node: &Node) -> Remedy {
+    let day = match &node.item {
+        Item::Date(text) | Item::Text(text) => text.get(..10).and_then(|day| day.parse::<Date>().ok()),
+        _ => None,
+    };
+    Remedy::value(day.unwrap_or(Date::MAX).to_string())
 }

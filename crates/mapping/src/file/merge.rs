@@ -9,6 +9,11 @@ pub(super) fn over(base: &mut Table, upper: Table) {
     merge(base, upper, &mut Vec::new());
 }
 
+/// One table of stages or of reasons over another: `section` says which.
+pub(super) fn section_over(section: &str, base: &mut Table, upper: Table) {
+    merge(base, upper, &mut vec![section.to_owned()]);
+}
+
 fn merge(base: &mut Table, upper: Table, path: &mut Vec<String>) {
     let mut first = 0;
     for entry in upper.entries {
@@ -49,15 +54,20 @@ fn merge(base: &mut Table, upper: Table, path: &mut Vec<String>) {
 }
 
 /// Tables that are merged key by key.
-fn by_key(path: &[String]) -> bool {
+pub(super) fn by_key(path: &[String]) -> bool {
     let names: Vec<&str> = path.iter().map(String::as_str).collect();
     matches!(
         names[..],
-        [_] | ["fields", _] | ["fields", _, "attributes" | "rows"] | ["fields", _, "attributes", _]
+        [_] | ["record_types", _]
+            | ["record_types", _, "stages" | "reasons"]
+            | ["fields", _]
+            | ["fields", _, "attributes" | "rows"]
+            | ["fields", _, "attributes", _]
     )
 }
 
 /// Tables in which the first of several matching lines is the one that is written: a company's come first.
 fn upper_first(path: &[String]) -> bool {
-    matches!(path, [section, _] if section == "stages" || section == "reasons")
+    let names: Vec<&str> = path.iter().map(String::as_str).collect();
+    matches!(names[..], ["stages" | "reasons", _] | ["record_types", _, "stages" | "reasons", _])
 }

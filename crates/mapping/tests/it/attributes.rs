@@ -54,21 +54,3 @@ fn services_attributes_are_off_and_their_lists_empty_until_a_company_fills_them(
 fn another_list_is_another_mapping() {
     assert_ne!(with_roles(ROLE, false).version(), with_roles(ROLE, true).version());
 }
-
-#[test]
-fn the_first_location_rule_that_fits_decides_and_a_rest_must_be_named() {
-    let rules =
-        "[[creation.location]]\nfield = \"customer_country\"\nin = [\"DE\", \"AT\"]\npartner_id = \"2\"\n";
-    let file = |head: &str| format!("version = 1\nextends = \"default\"\n[creation]\n{head}{rules}");
-    let mapping = Mapping::with_company("ours.toml", &file("partner_id = \"1\"\n")).unwrap();
-    let of = |country: &str| {
-        let country = country.to_owned();
-        mapping
-            .creation()
-            .partner_id_of(|field| (field.as_str() == "customer_country").then(|| country.clone()))
-            .map(str::to_owned)
-    };
-    assert_eq!((of("AT").as_deref(), of("CH").as_deref()), (Some("2"), Some("1")));
-    let errors = Mapping::with_company("ours.toml", &file("")).unwrap_err();
-    assert!(errors[0].to_string().contains("which `partner_id` all other deals have"), "{errors:?}");
-}

@@ -1,7 +1,7 @@
 //! The shipped default, as data.
 
 use deal_model::{Conflict, FieldId, GroupId, Irreversible, Kind, Observed, Route, Side, Value};
-use mapping::{Mapping, SetSource, StageError, When};
+use mapping::{LeftOut, Mapping, SetSource, StageError, When};
 use serde_json::json;
 
 fn routes(mapping: &Mapping) -> Vec<String> {
@@ -115,9 +115,10 @@ fn nobody_has_chosen_an_on_hold_stage_and_nothing_is_imported() {
     let mapping = Mapping::shipped();
     assert_eq!(mapping.stages().require_on_hold(), Err(StageError::NoOnHold));
     assert!(!mapping.inbound().create);
-    assert!(!mapping.inbound().admits(&json!({})));
-    assert!(mapping.opt_in().admits(Some("Any"), false));
-    assert!(!mapping.opt_in().admits(None, true));
+    assert!(!mapping.inbound().admits(&json!({}), deal_model::Inviter::Nobody));
+    let left_out = |private| mapping.opt_in().leaves_out(Some("Any"), private, |_| Vec::new());
+    assert_eq!(left_out(false), None);
+    assert_eq!(left_out(true), Some(LeftOut::Private));
 }
 
 #[test]
