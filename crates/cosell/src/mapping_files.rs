@@ -13,12 +13,40 @@ const MOST_LISTS: usize = 100;
 /// Where the referral's team is.
 pub(crate) const TEAM: &str = "/team";
 
+/// The files that the configuration names, read and not yet compiled.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    /// The company's own: its name as messages show it, and its text.
+    pub(crate) company: Option<(String, String)>,
+    /// The code lists, shipped and own.
+    pub(crate) lists: CodeLists,
+}
+
+impl Files {
+    /// The mapping; or everything that is wrong with it.
+    pub(crate) fn try_compile(&self) -> Result<Mapping, Vec<MappingError>> {
+        let company = self.company.as_ref().map(|(name, text)| Source { name, text });
+        Mapping::with_lists(company, &self.lists)
+    }
+
+    /// The same, with everything that is wrong as one error.
+    pub(crate) fn compile(&self) -> anyhow::Result<Mapping> {
+        self.try_compile().map_err(unusable)
+    }
+}
+
+fn unusable(errors: Vec<MappingError>) -> anyhow::Error {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    anyhow!("the mapping cannot be used:\n{}", lines.join("\n"))
+}
+
 /// Compiles the mapping that the configuration names.
 pub(crate) fn load_mapping(loaded: &Loaded) -> anyhow::Result<Mapping> {
-    let told = |errors: Vec<MappingError>| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow!("the mapping cannot be used:\n{}", lines.join("\n"))
-    };
+    read_files(loaded)?.compile()
+}
+
+/// Reads the files that the configuration names.
+pub(crate) fn read_files(loaded: &Loaded) -> anyhow::Result<Files> {
     let config = &loaded.config.mapping;
     let company = match &config.file {
         Some(file) => Some(read_source(&loaded.folder.join(file))?),
@@ -29,13 +57,12 @@ pub(crate) fn load_mapping(loaded: &Loaded) -> anyhow::Result<Mapping> {
         None => Vec::new(),
     };
     let lists: Vec<Source<'_>> = own.iter().map(|(name, text)| Source { name, text }).collect();
-    let lists = CodeLists::with(&lists, config.unverified_codes).map_err(told)?;
-    let company = company.as_ref().map(|(name, text)| Source { name, text });
-    Mapping::with_lists(company, &lists).map_err(told)
+    let lists = CodeLists::with(&lists, config.unverified_codes).map_err(unusable)?;
+    Ok(Files { company, lists })
 }
 
 /// A file's name as messages show it, and its text.
-fn read_source(path: &Path) -> anyhow::Result<(String, String)> {
+pub(crate) fn read_source(path: &Path) -> anyhow::Result<(String, String)> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
     Ok((shown, text))

@@ -15,6 +15,7 @@ mod compose;
 mod documents;
 mod failure;
 mod kinds;
+mod look;
 mod observe;
 mod places;
 mod registering;
@@ -34,12 +35,13 @@ use sync_engine::{
     Stranger, Wanted,
 };
 
+pub use look::SeenReferral;
 pub use registering::{
     Deployment, Eligibility, MAX_SOLUTIONS, NewRegistration, NewSolution, PresentRegistration, Pricing,
     Registered, RegistrationError, RegistrationLook,
 };
 pub use registrations::Contract;
-pub use schema::{MAX_ELEMENTS, UndocumentedUpdate, undocumented_updates};
+pub use schema::{MAX_ELEMENTS, UndocumentedUpdate, is_documented, undocumented_updates};
 pub use transform::normalise_reference;
 
 use documents::Documents;

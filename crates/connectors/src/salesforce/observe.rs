@@ -206,7 +206,7 @@ impl Salesforce {
         Ok(Ok(found))
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         select: &Select,
         ids: &[RecordId],

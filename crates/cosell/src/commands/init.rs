@@ -39,8 +39,8 @@ impl Init {
             Format::Text => {
                 output::line(format!("wrote {config} and {mapping}"));
                 output::line("next: fill in the ids and addresses, put the secrets where the file");
-                output::line("says, sign in with `cosell login partner-center`, let `cosell check` say");
-                output::line("what is still missing, and try `cosell sync --once`");
+                output::line("says, sign in with `cosell login partner-center`, let `cosell mapping check`");
+                output::line("and `cosell check` say what is still missing, and try `cosell sync --once`");
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -223,6 +223,8 @@ pub(crate) struct Knobs {
     pub(crate) stages_restricted: bool,
     /// Whether the product's custom fields and object are in the org without a deploy.
     pub(crate) package_installed: bool,
+    /// Whether the fields and the object of a namespaced package like Microsoft's are in the org.
+    pub(crate) packaged_fields: bool,
     /// What the integration user may not do with which object.
     pub(crate) denied: Vec<Denied>,
     /// What the integration user may do in the org as a whole.
@@ -309,6 +311,7 @@ impl Default for Knobs {
             own_stages: Vec::new(),
             stages_restricted: false,
             package_installed: true,
+            packaged_fields: false,
             denied: Vec::new(),
             permissions: vec![
                 Permission::ViewSetup,

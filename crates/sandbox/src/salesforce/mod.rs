@@ -175,7 +175,7 @@ impl Machine for Salesforce {
                 stages,
                 processes,
                 knobs.hidden_fields.clone(),
-                knobs.active_currencies.clone(),
+                (knobs.active_currencies.clone(), knobs.packaged_fields),
             )
         };
         let moved = seen(&knobs) != seen(&state.org.knobs);

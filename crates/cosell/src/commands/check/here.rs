@@ -6,7 +6,6 @@ use connectors::Finding;
 
 use crate::{
     config::Loaded,
-    mapping_files::load_mapping,
     wiring::{Wired, seal_key as read_seal_key},
 };
 
@@ -14,7 +13,7 @@ use crate::{
 const FIX: &str = "\n  fix: ";
 
 /// A line for an error of the program's own, which says how to mend it.
-pub(super) fn broken(id: &str, title: &str, error: &anyhow::Error) -> Finding {
+pub(crate) fn broken(id: &str, title: &str, error: &anyhow::Error) -> Finding {
     let text = format!("{error:#}");
     let (evidence, mend) = text.split_once(FIX).unwrap_or((&text, "Correct what the message names."));
     let on_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -25,26 +24,8 @@ pub(super) fn configuration(path: &Path) -> Finding {
     Finding::pass("cosell.configuration", "Configuration", format!("{} is read", path.display()))
 }
 
-pub(super) fn mapping(loaded: &Loaded) -> Vec<Finding> {
-    let (id, title) = ("cosell.mapping", "Mapping");
-    let mapping = match load_mapping(loaded) {
-        Ok(mapping) => mapping,
-        Err(error) => return vec![broken(id, title, &error)],
-    };
-    if let Err(error) = mapping.stages().require_on_hold() {
-        let mend = "Set on_hold under [stages] of the mapping file; it must not be the stage in which new \
-                    opportunities start.";
-        return vec![Finding::fail(id, title, format!("{error}."), mend)];
-    }
-    let fields = mapping.bindings().len() + mapping.sets().len();
-    vec![
-        Finding::pass(id, title, format!("{fields} fields, version {}", mapping.version())),
-        code_lists(loaded),
-    ]
-}
-
 /// Lists are data: nothing tells whether the portal still takes each code.
-fn code_lists(loaded: &Loaded) -> Finding {
+pub(super) fn code_lists(loaded: &Loaded) -> Finding {
     let mut evidence = format!("The shipped lists are those of Cosell {}", env!("CARGO_PKG_VERSION"));
     if let Some(folder) = &loaded.config.mapping.code_lists {
         let age = |path: &Path| {

@@ -3,6 +3,7 @@
 mod allowances;
 mod events;
 mod here;
+pub(crate) mod mapped;
 mod org;
 mod portal;
 
@@ -10,6 +11,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 use connectors::{Finding, Verdict};
+pub(crate) use here::broken;
 use serde_json::{Value, json};
 
 use crate::{
@@ -42,17 +44,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
-        let findings = self.look(config).await;
-        match format {
-            Format::Json => {
-                for finding in &findings {
-                    output::json(&as_json(finding))?;
-                }
-            }
-            Format::Text => print(&findings),
-        }
-        let fails = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
-        Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        report(&self.look(config).await, format)
     }
 
     async fn look(&self, config: &Path) -> Vec<Finding> {
@@ -61,7 +53,9 @@ impl Check {
             Err(error) => return vec![here::broken("cosell.configuration", "Configuration", &error.into())],
         };
         let mut findings = vec![here::configuration(config)];
-        findings.extend(here::mapping(&loaded));
+        let (about_file, mapping) = mapped::file(&loaded);
+        findings.extend(about_file);
+        findings.extend(mapping.iter().flat_map(mapped::portal));
         findings.push(here::seal_key(&loaded));
         if findings.iter().any(|finding| finding.verdict == Verdict::Fail) {
             return findings;
@@ -80,6 +74,20 @@ impl Check {
         findings.extend(portal::look(&wired).await);
         findings
     }
+}
+
+/// Prints the lines; the exit status says whether one fails.
+pub(crate) fn report(findings: &[Finding], format: Format) -> anyhow::Result<ExitCode> {
+    match format {
+        Format::Json => {
+            for finding in findings {
+                output::json(&as_json(finding))?;
+            }
+        }
+        Format::Text => print(findings),
+    }
+    let fails = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn as_json(finding: &Finding) -> Value {

@@ -1,16 +1,13 @@
 //! The lines about the Salesforce org: sign-in, version, clock, allowances, schema, events, conditional writes.
 
-use connectors::{
-    Finding, Verdict,
-    salesforce::{OrgFeatures, Salesforce},
-};
+use connectors::{Finding, Verdict, salesforce::Salesforce};
 use jiff::{SignedDuration, Timestamp};
 use ports::{Lane, RetryClass};
 use salesforce::{CallContext, Error, FieldPath, ObjectName, Record, soql::Select};
 use service::{Seen, seen_of_salesforce};
 use sync_engine::CallScope;
 
-use super::{allowances, events};
+use super::{allowances, mapped};
 use crate::{
     org_facts::{self, Conditional},
     wiring::Wired,
@@ -21,8 +18,8 @@ const MAX_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 const VERSION: (&str, &str) = ("salesforce.api_version", "API version");
 
-const CONTEXT: CallContext = CallContext { lane: Lane::Now, send_before: None };
-const SCOPE: CallScope = CallScope { lane: Lane::Now, send_before: None };
+pub(super) const CONTEXT: CallContext = CallContext { lane: Lane::Now, send_before: None };
+pub(super) const SCOPE: CallScope = CallScope { lane: Lane::Now, send_before: None };
 
 /// All lines about the org. If nobody can sign in, or the version is not spoken there, nothing else is looked at.
 pub(super) async fn look(wired: &Wired, write_probe: bool) -> Vec<Finding> {
@@ -38,18 +35,8 @@ pub(super) async fn look(wired: &Wired, write_probe: bool) -> Vec<Finding> {
         Err(error) => return vec![no_sign_in(&error)],
     }
     findings.extend(allowances::look(wired, CONTEXT).await);
-    let features = match wired.crm.survey(SCOPE).await {
-        Ok(survey) => {
-            findings.extend(survey.findings);
-            survey.features
-        }
-        Err(error) => {
-            findings.push(undescribed(&error.class, &error.what));
-            OrgFeatures::default()
-        }
-    };
-    let about_events = events::look(wired, CONTEXT, &features, &findings).await;
-    findings.extend(about_events);
+    let (about_mapping, features) = mapped::org(wired).await;
+    findings.extend(about_mapping);
     findings.extend(conditional(wired, write_probe).await);
     if let Err(error) = org_facts::note_features(&wired.store, &features, wired.clock.now()) {
         tracing::warn!(%error, "what was seen of the org could not be kept");
@@ -58,7 +45,7 @@ pub(super) async fn look(wired: &Wired, write_probe: bool) -> Vec<Finding> {
 }
 
 /// What cannot be seen at the moment says nothing of the user's rights.
-fn undescribed(class: &RetryClass, what: &str) -> Finding {
+pub(super) fn undescribed(class: &RetryClass, what: &str) -> Finding {
     let (id, title) = ("salesforce.describe", "Descriptions of objects");
     let why = format!("The org could not be described: {what}.");
     if matches!(class, RetryClass::Later { .. }) {

@@ -5,6 +5,7 @@ pub(crate) mod countries;
 mod customers;
 mod deals;
 mod notes;
+mod packaged;
 mod parts;
 mod settings;
 
@@ -29,6 +30,10 @@ pub(crate) fn build(knobs: &Knobs, customization: &Customization) -> Schema {
     objects.extend(notes::notes_and_tasks());
     objects.extend(settings::people_and_settings());
     objects.push(customers::lead());
+    for field in packaged::on_opportunity() {
+        objects[0].define(field);
+    }
+    objects.push(packaged::solutions());
     for object in &mut objects {
         featured(object, knobs);
     }
@@ -42,12 +47,16 @@ fn featured(object: &mut Object, knobs: &Knobs) {
         "CurrencyType" => knobs.multi_currency,
         "OpportunityTeamMember" => knobs.team_selling,
         "ContentNote" => knobs.notes,
+        name if name.starts_with(packaged::NAMESPACE) => knobs.packaged_fields,
         _ => knobs.package_installed || !object.custom(),
     };
     let account = object.name == "Account";
     for field in &mut object.fields {
         if field.custom() {
             field.enabled = knobs.package_installed || CUSTOMERS_OWN.contains(&field.name);
+        }
+        if field.name.starts_with(packaged::NAMESPACE) {
+            field.enabled = knobs.packaged_fields;
         }
         if field.name.ends_with("CountryCode") || field.name.ends_with("StateCode") {
             field.enabled = knobs.state_country_picklists;

@@ -1,0 +1,58 @@
+//! `cosell mapping`: what the mapping says and why, whether the org can hold it, and what it makes of one record.
+
+mod check;
+mod diff;
+mod discover;
+mod explain;
+mod field;
+mod linked;
+mod origin;
+mod rewrite;
+mod show;
+mod try_record;
+
+use std::{path::Path, process::ExitCode};
+
+use clap::{Args, Subcommand};
+
+use crate::output::Format;
+pub(crate) use origin::file_name;
+
+/// Shows, explains and checks the mapping, and tries it on a record.
+#[derive(Debug, Args)]
+pub(crate) struct MappingCommand {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Checks the mapping file, and the org and the portal against it.
+    Check(check::Check),
+    /// Prints the effective mapping, and where each line of it comes from.
+    Show(show::Show),
+    /// Reads one record, and shows what the mapping makes of it. Writes nothing.
+    Try(try_record::Try),
+    /// Prints what your file changes of the shipped mapping, or of another file.
+    Diff(diff::Diff),
+    /// Says in sentences what one field does, and which line decides it.
+    Explain(explain::Explain),
+    /// Proposes names for fields that the org already has, by label and type.
+    Discover(discover::Discover),
+    /// Shows what a changed mapping would rewrite on deals that are linked already.
+    Rewrite(linked::Rewrite),
+}
+
+impl MappingCommand {
+    pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Check(check) => check.run(config, format).await,
+            Command::Show(show) => show.run(config, format),
+            Command::Try(trial) => trial.run(config, format).await,
+            Command::Diff(diff) => diff.run(config, format),
+            Command::Explain(explain) => explain.run(config, format),
+            Command::Discover(discover) => discover.run(config, format).await,
+            Command::Rewrite(rewrite) => rewrite.run(config, format).await,
+        }
+    }
+}
