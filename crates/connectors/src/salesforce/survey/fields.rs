@@ -46,7 +46,12 @@ fn unfit(field: &FieldDescribe, wish: &Wish) -> Option<(String, String)> {
     let is_text = matches!(field.kind, FieldType::String | FieldType::Textarea | FieldType::Url);
     if is_text && field.length < wish.length {
         let evidence = format!("It holds {} characters; {} are needed.", field.length, wish.length);
-        return Some((evidence, "Make it longer in Setup, or map a longer field.".to_owned()));
+        let mend = if wish.unique {
+            "Make it longer in Setup, or map a longer field.".to_owned()
+        } else {
+            format!("Make it longer in Setup, or set max_length = {} on the field of the mapping.", field.length)
+        };
+        return Some((evidence, mend));
     }
     if wish.unique && !(field.unique && field.external_id) {
         let lacks = match (field.unique, field.external_id) {

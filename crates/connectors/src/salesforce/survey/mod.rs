@@ -2,11 +2,15 @@
 //!
 //! - `wishes` collects what is wanted of each field, `fields` compares it with the descriptions.
 //! - `objects` looks at rights on whole objects, at relationships, and at what a new record must bring.
+//! - `mapped` compares the mapped fields with each other and with what a seller may choose, `records` asks what only
+//!   records can tell.
 //! - `options` tells the org's features, `stages` its stages.
 
 mod fields;
+mod mapped;
 mod objects;
 mod options;
+mod records;
 mod stages;
 mod wishes;
 
@@ -35,7 +39,10 @@ impl Salesforce {
             .await
             .map_err(|error| super::refusal::of_error(&error))?;
         let schema: Arc<Schema> = self.schema(context).await?;
-        Ok(survey(&self.mapping, &schema))
+        let mut survey = survey(&self.mapping, &schema);
+        survey.findings.extend(self.survey_owners(schema.user.into(), context).await?);
+        survey.findings.extend(self.survey_records(&schema, context).await?);
+        Ok(survey)
     }
 }
 
@@ -46,6 +53,10 @@ fn survey(mapping: &Mapping, schema: &Schema) -> Survey {
     findings.extend(objects::relationships(mapping, schema));
     findings.extend(objects::required(mapping, schema, &wishes));
     findings.extend(stages::compared(mapping, schema.stages.as_deref()));
+    findings.extend(mapped::start(mapping, schema));
+    findings.extend(mapped::codes(mapping, schema));
+    findings.push(mapped::targets(mapping, schema));
+    findings.extend(mapped::paths(mapping, schema));
     findings.extend(options::told(mapping, schema));
     Survey { findings, features: schema.features.clone() }
 }

@@ -1,5 +1,7 @@
 //! The org's options, each with what it means here, and what no API tells.
 
+use std::collections::BTreeSet;
+
 use mapping::{Codec, Mapping};
 
 use crate::{
@@ -20,6 +22,7 @@ pub(super) fn told(mapping: &Mapping, schema: &Schema) -> Vec<Finding> {
         person_accounts(schema),
         line_items(schema),
         record_types(mapping, schema),
+        opt_in_rules(mapping, schema),
         duplicate_rules(),
     ]
 }
@@ -118,15 +121,17 @@ fn record_types(mapping: &Mapping, schema: &Schema) -> Finding {
     let (id, title) = ("salesforce.record_types", "Record types");
     let described = schema.object(OPPORTUNITY).map(|it| it.record_type_infos.as_slice()).unwrap_or_default();
     let routes = mapping.inbound().routes.iter().filter_map(|rule| rule.route.record_type.as_deref());
-    let wanted = mapping.opt_in().record_types.iter().map(String::as_str).chain(routes);
+    let processes = mapping.record_types().map(|each| each.name.as_str());
+    let ruled = mapping.partner_ids().record_types();
+    let opted = mapping.opt_in().record_types.iter().map(String::as_str);
+    let wanted: BTreeSet<&str> = opted.chain(routes).chain(processes).chain(ruled).collect();
     let known = |name: &&str| {
         described.iter().any(|each| {
             each.developer_name.as_deref().unwrap_or(&each.name).eq_ignore_ascii_case(name)
                 || each.record_type_id.as_str() == *name
         })
     };
-    let mut missing: Vec<&str> = wanted.filter(|name| !known(name)).collect();
-    missing.dedup();
+    let missing: Vec<&str> = wanted.into_iter().filter(|name| !known(name)).collect();
     if missing.is_empty() {
         let names: Vec<&str> = schema.features.record_types.iter().map(String::as_str).collect();
         let evidence = if names.is_empty() { "none to choose".to_owned() } else { names.join(", ") };
@@ -136,8 +141,35 @@ fn record_types(mapping: &Mapping, schema: &Schema) -> Finding {
         id,
         title,
         format!("The mapping names {}, and the org does not show it to this user.", missing.join(", ")),
-        "Correct [opt_in] record_types and [[inbound.route]] of the mapping, or assign the record type in Setup.",
+        "Correct [opt_in], [record_types], [partner_ids] or [[inbound.route]] of the mapping, or assign the record type \
+         in Setup.",
     )
+}
+
+/// Whether the fields of `[opt_in] where` can be asked for, and be a query's condition.
+fn opt_in_rules(mapping: &Mapping, schema: &Schema) -> Finding {
+    let (id, title) = ("salesforce.opt_in", "Rules of opting in");
+    let conditions = &mapping.opt_in().conditions;
+    for condition in conditions {
+        let path = condition.subject.soql();
+        let field = schema.described(&path);
+        let what = match field {
+            None => "is not there, or the integration user has no field-level access to it",
+            Some(field) if !field.filterable => "is of a kind that no query can filter by",
+            Some(_) => continue,
+        };
+        return Finding::fail(
+            id,
+            title,
+            format!("{OPPORTUNITY}.{path} {what}: nothing would be shared."),
+            "Give the permission set read access to the field, or name another under [opt_in] where of the mapping.",
+        );
+    }
+    let evidence = match conditions.len() {
+        0 => "none by fields".to_owned(),
+        count => format!("{count} by fields, all readable"),
+    };
+    Finding::pass(id, title, evidence)
 }
 
 fn duplicate_rules() -> Finding {

@@ -15,7 +15,9 @@ pub(super) fn compared(mapping: &Mapping, stages: Option<&[OrgStage]>) -> Vec<Fi
         )];
     };
     let mut findings: Vec<Finding> = Vec::new();
-    for (name, ending) in mapping.stages().named() {
+    let common = mapping.stages().named();
+    let own = mapping.record_types().flat_map(|each| each.stages.named());
+    for (name, ending) in common.into_iter().chain(own) {
         let (id, title) = (format!("salesforce.stage.{}", slug(name)), format!("Stage \"{name}\""));
         // A stage that is named twice with two meanings is told once: by what is wrong.
         let line = told(id, title, stages.iter().find(|stage| stage.name == name), ending);

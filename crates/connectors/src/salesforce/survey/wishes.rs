@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use deal_model::Route;
-use mapping::{AccountRule, Codec, Mapping, SetSource};
+use mapping::{AccountRule, Codec, CrmPath, Expression, Mapping, SetSource};
 use salesforce::FieldType;
 
 use crate::salesforce::schema::{
@@ -122,15 +122,25 @@ fn leads(mapping: &Mapping, wishes: &mut Wishes) {
     }
 }
 
+/// The object that a path from the opportunity ends in. A parent that cannot be seen is told by the reference that leads
+/// to it.
+pub(super) fn object_of(path: &CrmPath, schema: &Schema) -> Option<String> {
+    let from_parent = |object: String, parent| schema.parent_of(&object, parent);
+    path.parents().try_fold(OPPORTUNITY.to_owned(), from_parent)
+}
+
 fn bindings(mapping: &Mapping, schema: &Schema, wishes: &mut Wishes) {
     for binding in mapping.bindings() {
-        let Some(path) = &binding.crm else { continue };
-        let mut object = Some(OPPORTUNITY.to_owned());
-        for parent in path.parents() {
-            object = object.and_then(|from| schema.parent_of(&from, parent));
+        // What an expression names is read, of whatever type it is.
+        for path in binding.expressions().flat_map(Expression::crm_paths) {
+            let constant =
+                path.soql().eq_ignore_ascii_case(CURRENCY) && matches!(schema.currencies, Currencies::One(_));
+            if let Some(object) = object_of(path, schema).filter(|_| !constant) {
+                wishes.add(&object, path.field(), Wish::default());
+            }
         }
-        // A parent that cannot be seen is told by the reference that leads to it.
-        let Some(object) = object else { continue };
+        let Some(path) = &binding.crm else { continue };
+        let Some(object) = object_of(path, schema) else { continue };
         let is_currency = path.field().eq_ignore_ascii_case(CURRENCY);
         if is_currency && matches!(schema.currencies, Currencies::One(_)) {
             continue;
@@ -143,6 +153,11 @@ fn bindings(mapping: &Mapping, schema: &Schema, wishes: &mut Wishes) {
             (wish.create, wish.update) = (route.flows(), route.update);
         }
         wish.ours = BROUGHT.contains(&binding.field.as_str());
+        let spec = group.and_then(|group| group.members.iter().find(|it| it.id == binding.field));
+        if route.flows() {
+            let most = spec.and_then(|spec| spec.fit.max_chars).unwrap_or_default();
+            wish.length = u32::try_from(most).unwrap_or(u32::MAX);
+        }
         if let (Codec::Choice(table) | Codec::Attribute { choices: table, .. }, true) =
             (&binding.codec, route.flows())
         {
@@ -170,7 +185,7 @@ fn names(mapping: &Mapping, wishes: &mut Wishes) {
     own(names.response.as_str(), Wish::ours(CHOICES, 0));
     own(PRODUCTS, Wish { create: false, update: false, ..Wish::ours(ONE_LINE, 0) });
     let reasons: Vec<String> = mapping.stages().reason_names().map(str::to_owned).collect();
-    for field in mapping.stages().reason_fields() {
+    for field in mapping.reason_fields() {
         let wish = Wish { create: true, update: true, values: reasons.clone(), ..Wish::of(CHOICES) };
         wishes.add(OPPORTUNITY, field.as_str(), wish);
     }
