@@ -5,9 +5,16 @@
 //! 3. Each section is read from the merged tree (`fields`, `stages`, ...). A reader that finds a mistake notes it and goes
 //!    on, so that all of them are told at once.
 
+mod accounts;
+mod address_rules;
+mod agreement;
 mod codecs;
+mod conditions;
+mod contacts;
 mod creation;
+mod definition;
 mod demands;
+mod expressions;
 mod fields;
 mod groups;
 mod inbound;
@@ -16,6 +23,9 @@ mod lists;
 mod merge;
 mod mistakes;
 mod names;
+mod opt_in;
+mod origins;
+mod partner_ids;
 mod place;
 mod policy;
 mod remedy;
@@ -23,6 +33,7 @@ mod sets;
 mod similar;
 mod stages;
 mod syntax;
+mod text;
 mod tree;
 mod typed;
 
@@ -32,14 +43,16 @@ use deal_model::{Endings, GuardSettings, Specs, Switches};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-mod text;
-    CodeLists, Mapping, MappingError, Source, Stages,
+    CodeLists, Mapping, MappingError, Provenance, Source, Stages,
     codec::minor_units,
     lists::{DECLINE_REASONS, ERROR_REASONS},
 };
-pub(crate) use lists::codes;
-pub(crate) use similar::nearest;
+pub(crate) use address_rules::read as read_address_rules;
+pub(crate) use lists::list;
 use mistakes::Mistakes;
+pub(crate) use place::{documented, paths as documented_paths};
+use remedy::Remedy;
+pub(crate) use similar::nearest;
 use tree::Table;
 
 /// The shipped default.
@@ -62,6 +75,8 @@ const SECTIONS: &[&str] = &[
     "opt_in",
     "creation",
     "partner_ids",
+    "accounts",
+    "contacts",
 ];
 /// The format of the file.
 const VERSION: i64 = 1;
@@ -76,9 +91,11 @@ pub(crate) fn compile(sources: &[Source<'_>], lists: &CodeLists) -> Result<Mappi
         return Err(mistakes.into_errors());
     }
     let mut effective = Table::default();
+    let mut provenance = Provenance::default();
     for (index, source) in sources.iter().enumerate() {
         if let Some(tree) = tree::parse(index, source.text, &mut mistakes) {
             check_head(index, &tree, &mut mistakes);
+            origins::add(&mut provenance, index, source, &tree);
             merge::over(&mut effective, tree);
         }
     }
@@ -87,19 +104,26 @@ pub(crate) fn compile(sources: &[Source<'_>], lists: &CodeLists) -> Result<Mappi
         return Err(mistakes.into_errors());
     }
     let stages = stages::read(&effective, &mut mistakes);
+    lists::check_reasons(effective.get("reasons"), lists, &mut mistakes);
+    let record_types = stages::of_record_types(&effective, &mut mistakes);
     let fields = fields::read(&effective, lists, &mut mistakes);
     let measure = text::read(&effective, &mut mistakes);
-    let groups = groups::compile(fields, measure, &mut mistakes);
+    let mut groups = groups::compile(fields, measure, &mut mistakes);
+    groups.localize(lists.addresses());
     let inbound = inbound::read(&effective, &mut mistakes);
     let leads = leads::read(&effective, &mut mistakes);
-    let opt_in = inbound::read_opt_in(&effective, &mut mistakes);
+    let opt_in = opt_in::read(&effective, &mut mistakes);
     let names = names::read(&effective, &mut mistakes);
-    let creation = creation::read(&effective, &groups, &mut mistakes);
+    let accounts = accounts::read(&effective, &groups, &names, &mut mistakes);
+    let contacts = contacts::read(&effective, &mut mistakes);
+    let creation = creation::read(&effective, &mut mistakes);
+    let partner_ids = partner_ids::read(&effective, &groups, &mut mistakes);
     match stages {
         Some(stages) if mistakes.is_empty() => Ok(Mapping {
             specs: Specs {
                 minor_units: minor_units(),
                 help_needs: groups.needed_for_help(),
+                definitions: definition::definitions(&effective, &groups.specs, lists),
                 groups: groups.specs,
                 guard: GuardSettings::default(),
                 switches: Switches::default(),
@@ -109,12 +133,17 @@ pub(crate) fn compile(sources: &[Source<'_>], lists: &CodeLists) -> Result<Mappi
             bindings: groups.bindings,
             sets: groups.sets,
             stages,
+            record_types,
             inbound,
+            accounts,
+            contacts,
             leads,
             opt_in,
             names,
             creation,
+            partner_ids,
             version: version(&effective, lists),
+            provenance,
         }),
         _ => Err(mistakes.into_errors()),
     }
@@ -127,7 +156,7 @@ fn check_head(index: usize, tree: &Table, mistakes: &mut Mistakes<'_>) {
         None => mistakes.at_start(
             index,
             "the file does not say its format",
-            "add the line `version = 1` at its top",
+            Remedy::say(["version"], VERSION.to_string()),
         ),
         Some(node) => {
             if let Some(version) = typed::integer(node, mistakes)
@@ -136,7 +165,8 @@ fn check_head(index: usize, tree: &Table, mistakes: &mut Mistakes<'_>) {
                 mistakes.add(
                     node.at,
                     format!("format {version} is not known"),
-                    format!("write `version = {VERSION}`, or use the program that the file was written for"),
+                    Remedy::value(VERSION.to_string())
+                        .advised("or use the program that the file was written for"),
                 );
             }
         }

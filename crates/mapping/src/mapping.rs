@@ -1,8 +1,13 @@
 //! The compiled mapping: what the merge, the connectors and the service each need of it.
 
+use std::collections::BTreeMap;
+
 use deal_model::{FieldId, Side, Specs};
 
-use crate::{Binding, CodeLists, Inbound, Leads, MappingError, Names, OptIn, SetBinding, Stages};
+use crate::{
+    AccountRules, ApiName, Binding, CodeLists, ContactRules, Inbound, Leads, MappingError, Names, OptIn,
+    PartnerIds, Provenance, SetBinding, Stages,
+};
 
 /// One mapping file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,30 +23,6 @@ pub struct Source<'t> {
 pub struct Creation {
     /// `qualification`: what kind of lead it is.
     pub qualification: String,
-    /// `mpnId`: the partner's location, if the company has several.
-    pub partner_id: Option<String>,
-    /// Which deals have another location; the first that fits is taken.
-    pub locations: Vec<LocationRule>,
-}
-
-/// The location of the deals whose field holds one of these values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocationRule {
-    /// The field.
-    pub field: FieldId,
-    /// Its values, as the portal spells them.
-    pub values: Vec<String>,
-    /// The location's partner id.
-    pub partner_id: String,
-}
-
-impl Creation {
-    /// The partner id of a deal of which `value` tells what a field holds (partner-center reference, section 4.5).
-    pub fn partner_id_of(&self, value: impl Fn(&FieldId) -> Option<String>) -> Option<&str> {
-        let fits = |rule: &&LocationRule| value(&rule.field).is_some_and(|held| rule.values.contains(&held));
-        let ruled = self.locations.iter().find(fits).map(|rule| rule.partner_id.as_str());
-        ruled.or(self.partner_id.as_deref())
-    }
 }
 
 /// A field that a side demands at creation, and its place there.
@@ -53,6 +34,15 @@ pub struct Requirement {
     pub label: String,
 }
 
+/// What is said of one record type of opportunities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordType {
+    /// Its developer name, as the file writes it.
+    pub name: String,
+    /// Its sales process: what all have in common, with its own lines over it.
+    pub stages: Stages,
+}
+
 /// A compiled mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
@@ -60,12 +50,18 @@ pub struct Mapping {
     pub(crate) bindings: Vec<Binding>,
     pub(crate) sets: Vec<SetBinding>,
     pub(crate) stages: Stages,
+    /// By the record type's developer name, in small letters.
+    pub(crate) record_types: BTreeMap<String, RecordType>,
     pub(crate) inbound: Inbound,
+    pub(crate) accounts: AccountRules,
+    pub(crate) contacts: ContactRules,
     pub(crate) leads: Leads,
     pub(crate) opt_in: OptIn,
     pub(crate) names: Names,
     pub(crate) creation: Creation,
+    pub(crate) partner_ids: PartnerIds,
     pub(crate) version: String,
+    pub(crate) provenance: Provenance,
 }
 
 impl Mapping {
@@ -115,14 +111,59 @@ impl Mapping {
         self.sets.iter().find(|set| &set.field == field)
     }
 
-    /// Stages and reasons.
+    /// Stages and reasons of opportunities without a record type, and of those whose record type the file does not
+    /// name.
     pub fn stages(&self) -> &Stages {
         &self.stages
+    }
+
+    /// Stages and reasons of opportunities of this record type. Developer names are compared without case.
+    pub fn stages_of(&self, record_type: Option<&str>) -> &Stages {
+        let named = record_type.and_then(|name| self.record_types.get(&name.to_ascii_lowercase()));
+        named.map_or(&self.stages, |named| &named.stages)
+    }
+
+    /// The record types that have stages of their own.
+    pub fn record_types(&self) -> impl Iterator<Item = &RecordType> {
+        self.record_types.values()
+    }
+
+    /// Whether the record type of an opportunity decides anything.
+    pub fn reads_record_type(&self) -> bool {
+        !self.record_types.is_empty()
+            || !self.opt_in.record_types.is_empty()
+            || self.partner_ids.record_types().next().is_some()
+    }
+
+    /// Whether the probability of an opportunity tells its sales stage.
+    pub fn reads_probability(&self) -> bool {
+        self.stages.reads_probability() || self.record_types().any(|each| each.stages.reads_probability())
+    }
+
+    /// The opportunity's fields that hold reasons, whatever its record type, each once.
+    pub fn reason_fields(&self) -> Vec<&ApiName> {
+        let mut fields = self.stages.reason_fields();
+        for field in self.record_types().flat_map(|each| each.stages.reason_fields()) {
+            if !fields.contains(&field) {
+                fields.push(field);
+            }
+        }
+        fields
     }
 
     /// How referrals become opportunities.
     pub fn inbound(&self) -> &Inbound {
         &self.inbound
+    }
+
+    /// How a customer's account is found and made.
+    pub fn accounts(&self) -> &AccountRules {
+        &self.accounts
+    }
+
+    /// How a referral's person is found among the contacts.
+    pub fn contacts(&self) -> &ContactRules {
+        &self.contacts
     }
 
     /// How leads become Salesforce's own.
@@ -140,6 +181,11 @@ impl Mapping {
         &self.names
     }
 
+    /// Which partner id a created referral gets.
+    pub fn partner_ids(&self) -> &PartnerIds {
+        &self.partner_ids
+    }
+
     /// Constants of a created referral.
     pub fn creation(&self) -> &Creation {
         &self.creation
@@ -148,6 +194,11 @@ impl Mapping {
     /// Twelve hexadecimal digits that change with the effective mapping: for audit rows.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Where each setting stands, and over what.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 
     /// The fields that `side` demands at creation, in the file's order: what to raise as problems before posting.
@@ -161,7 +212,7 @@ impl Mapping {
     /// stages and names come on top.
     pub fn crm_select(&self) -> Vec<String> {
         let mut paths: Vec<String> = Vec::new();
-        for path in self.bindings.iter().filter_map(|binding| binding.crm.as_ref()) {
+        for path in self.bindings.iter().flat_map(Binding::crm_paths) {
             let soql = path.soql();
             if !paths.contains(&soql) {
                 paths.push(soql);

@@ -23,6 +23,15 @@ impl ChoiceTable {
         &self.pairs
     }
 
+    /// The code that `text` names, by its own name or by that in Salesforce; with an empty table any text is one.
+    pub(crate) fn code_of<'t>(&'t self, text: &'t str) -> Option<&'t str> {
+        if self.pairs.is_empty() {
+            return Some(text);
+        }
+        let known = self.pairs.iter().find(|(name, code)| name == text || code == text);
+        known.map(|(_, code)| code.as_str())
+    }
+
     /// A code that the table does not know is kept as it came.
     pub(super) fn read_portal(&self, json: &Json) -> Observed {
         let Json::String(code) = json else { return Observed::Unknown };

@@ -5,7 +5,8 @@ use deal_model::{Side, Value};
 use super::{
     lists,
     mistakes::{At, Mistakes},
-    tree::{Item, Node, Table},
+    remedy::Remedy,
+    tree::{Entry, Item, Node, Table},
     typed,
 };
 use crate::{ChoiceTable, Codec, LinkTemplate, Range, RangeTable, codec::parse_number};
@@ -49,7 +50,7 @@ pub(super) fn read(
                 mistakes.add(
                     at,
                     "the attribute's type is missing",
-                    "add `attribute = \"CustomerMarketplaceIntent\"` or the like",
+                    Remedy::remove().advised("add `attribute = \"CustomerMarketplaceIntent\"` or the like"),
                 );
                 return None;
             };
@@ -58,14 +59,16 @@ pub(super) fn read(
         }
         "range" => {
             let Some(node) = table.get("ranges") else {
-                mistakes.add(at, "a range field needs its ranges", "add `ranges = { code = [from, to] }`");
+                let remedy = Remedy::remove().advised("add `ranges = { code = [from, to] }`");
+                mistakes.add(at, "a range field needs its ranges", remedy);
                 return None;
             };
             Codec::Range(ranges(node, list, mistakes)?)
         }
         "link" => {
             let Some(node) = table.get("template") else {
-                mistakes.add(at, "a link needs a template", "add `template = \"https://...{id}\"`");
+                let remedy = Remedy::remove().advised("add `template = \"https://...{id}\"`");
+                mistakes.add(at, "a link needs a template", remedy);
                 return None;
             };
             let template = LinkTemplate::parse(typed::text(node, mistakes)?);
@@ -73,7 +76,7 @@ pub(super) fn read(
                 mistakes.add(
                     node.at,
                     "this is not a link's template",
-                    "write an https address that holds `{id}` once",
+                    Remedy::text(REFERRAL_PAGE).advised("write an https address that holds `{id}` once"),
                 );
             }
             Codec::Link(template?)
@@ -83,7 +86,7 @@ pub(super) fn read(
                 mistakes.add(
                     at,
                     "the identifier's type is missing",
-                    "add `profile = \"Duns\"` or `\"External\"`",
+                    Remedy::remove().advised("add `profile = \"Duns\"` or `\"External\"`"),
                 );
                 return None;
             };
@@ -106,20 +109,55 @@ fn choices(table: &Table, list: Option<lists::Named<'_>>, mistakes: &mut Mistake
     }
     let mut pairs = values.map(|node| typed::pairs(node, mistakes)).unwrap_or_default();
     let none = none.and_then(|node| typed::text(node, mistakes)).map(str::to_owned);
-    if let (Some(none), Some(node)) = (&none, values)
-        && pairs.iter().any(|(_, code)| code == none)
-    {
-        mistakes.add(
-            node.at,
-            format!("`{}` stands for no choice, and is one", typed::shown(none)),
-            "leave it out of one of the two",
-        );
+    if let Some(Node { item: Item::Table(table), .. }) = values {
+        check_twins(table, none.as_deref(), mistakes);
     }
     if let Some(list) = list {
         let labelled = list.labelled(&pairs).into_iter();
         pairs.extend(labelled.filter(|(_, code)| none.as_ref() != Some(code)));
     }
     ChoiceTable::new(pairs, none)
+}
+
+/// Notes lines of a value table that could not be told apart on one of the sides.
+fn check_twins(table: &Table, none: Option<&str>, mistakes: &mut Mistakes<'_>) {
+    for (place, entry) in table.entries.iter().enumerate() {
+        let Item::Text(code) = &entry.node.item else { continue };
+        let mut earlier = table.entries[..place].iter();
+        let same = |other: &&Entry| other.key.trim().eq_ignore_ascii_case(entry.key.trim());
+        if none == Some(code.as_str()) {
+            let what = format!("`{}` stands for no choice, and is one", typed::shown(code));
+            mistakes.add(entry.key_at, what, Remedy::remove().advised("leave it out of one of the two"));
+        } else if let Some(twin) = earlier.clone().find(same) {
+            let what = format!("`{}` differs from `{}` only in its capitals", typed::shown(&entry.key), typed::shown(&twin.key));
+            mistakes.add(entry.key_at, what, Remedy::remove());
+        } else if let Some(twin) =
+            earlier.find(|other| matches!(&other.node.item, Item::Text(known) if known == code))
+        {
+            let what = format!("`{}` stands for the code of `{}`", typed::shown(&entry.key), typed::shown(&twin.key));
+            let remedy = Remedy::remove().advised("a code has one name: with two, one would come back as the other");
+            mistakes.add(entry.key_at, what, remedy);
+        }
+    }
+}
+
+/// Notes numbers between two ranges that belong to none.
+fn check_holes(table: &Table, ranges: &[Range], mistakes: &mut Mistakes<'_>) {
+    let mut sorted: Vec<&Range> = ranges.iter().collect();
+    sorted.sort_by_key(|range| range.from);
+    for pair in sorted.windows(2) {
+        let (Some(to), next) = (pair[0].to, pair[1].from) else { continue };
+        if let Some(last) = next.checked_sub(1)
+            && to < last
+            && let Some(node) = table.get(&pair[0].code)
+        {
+            mistakes.add(
+                node.at,
+                format!("no code stands for the numbers from {} to {last}", to.saturating_add(1)),
+                Remedy::value(format!("[{}, {last}]", pair[0].from)),
+            );
+        }
+    }
 }
 
 fn ranges(node: &Node, list: Option<lists::Named<'_>>, mistakes: &mut Mistakes<'_>) -> Option<RangeTable> {
@@ -139,16 +177,18 @@ fn ranges(node: &Node, list: Option<lists::Named<'_>>, mistakes: &mut Mistakes<'
             _ => mistakes.add(
                 entry.node.at,
                 "a range has one or two ends",
-                "write `[1, 9]`, or `[20001]` for no end",
+                Remedy::remove().advised("write `[1, 9]`, or `[20001]` for no end"),
             ),
         }
     }
-    let table = RangeTable::new(ranges);
-    if table.is_none() {
+    let table = RangeTable::new(ranges.clone());
+    if let (Some(_), Item::Table(entries)) = (&table, &node.item) {
+        check_holes(entries, &ranges, mistakes);
+    } else {
         mistakes.add(
             node.at,
             "two ranges overlap, or one ends before it begins",
-            "let each number belong to one code",
+            Remedy::remove().advised("let each number belong to one code"),
         );
     }
     table
@@ -156,12 +196,6 @@ fn ranges(node: &Node, list: Option<lists::Named<'_>>, mistakes: &mut Mistakes<'
 
 /// A literal of the codec's type.
 pub(super) fn literal(node: &Node, codec: &Codec, mistakes: &mut Mistakes<'_>) -> Option<Value> {
-    if let Item::Text(text) = &node.item
-        && text.contains(EXPRESSION_MARK)
-    {
-        not_yet(node.at, mistakes);
-        return None;
-    }
     let value = match (codec, &node.item) {
         (Codec::Flag, Item::Flag(flag)) => Some(Value::Flag(*flag)),
         (Codec::Number | Codec::Money, Item::Integer { .. }) => {
@@ -181,21 +215,16 @@ pub(super) fn literal(node: &Node, codec: &Codec, mistakes: &mut Mistakes<'_>) -
             rust_iso3166::from_alpha2(code).map(|_| Value::Choice(code.clone()))
         }
         (Codec::Choice(table) | Codec::Attribute { choices: table, .. }, Item::Text(text)) => {
-            let known = table.pairs().iter().find(|(name, code)| name == text || code == text);
-            let code = if table.pairs().is_empty() { Some(text) } else { known.map(|(_, code)| code) };
-            code.map(|code| Value::Choice(code.clone()))
+            table.code_of(text).map(|code| Value::Choice(code.to_owned()))
         }
         (Codec::Range(table), Item::Text(code)) => table.has(code).then(|| Value::Choice(code.clone())),
         _ => None,
     };
     if value.is_none() {
         let what = format!("{} cannot be the default of this field", node.kind());
-        mistakes.add(node.at, what, "write a value of the field's type, one of its codes if it has a table");
+        let remedy =
+            Remedy::remove().advised("write a value of the field's type, one of its codes if it has a table");
+        mistakes.add(node.at, what, remedy);
     }
     value
-}
-
-/// Notes that a later version will read this.
-pub(super) fn not_yet(at: At, mistakes: &mut Mistakes<'_>) {
-    mistakes.add(at, "expressions are not supported yet", "use a path on each side, or a literal `default`");
 }

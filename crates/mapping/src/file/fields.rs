@@ -1,17 +1,20 @@
 //! The `[fields.*]` tables, one by one. What fields mean to each other is decided in `groups`.
 
-use deal_model::{Demands, FieldId, PerSide, Value};
+use deal_model::{Demands, FieldId, PerSide, Side};
 
 use super::{
-    codecs, demands, lists,
+    codecs, demands,
+    expressions::{Expressions, Owner},
+    lists,
     mistakes::{At, Mistakes},
-    place::{self, Writable},
+    place,
     policy::{self, Policy},
+    remedy::Remedy,
     sets, similar,
     tree::{Entry, Item, Node, Table},
     typed,
 };
-use crate::{Absent, CodeLists, Codec, CrmPath, PortalPath, SetBinding};
+use crate::{Absent, CodeLists, Codec, CrmPath, Fallback, Member, PortalPath, SetBinding, Writes};
 
 /// Keys that any field may have.
 const KEYS: &[&str] = &[
@@ -33,7 +36,11 @@ const KEYS: &[&str] = &[
     "max_length",
     "scale",
     "default",
+    "to_salesforce",
+    "to_partner_center",
+    "examples",
     "undocumented",
+    "shared",
     // by type
     "values",
     "none",
@@ -43,13 +50,13 @@ const KEYS: &[&str] = &[
     "profile",
     "attribute",
     "nearest_midnight",
+    "html",
     // sets
     "rows",
     "key",
     "attributes",
     "constants",
     "when",
-    "html",
     "min",
     "max",
     "remove",
@@ -68,22 +75,10 @@ const TYPE_KEYS: &[(&str, &[&str])] = &[
     ("html", &["long_text"]),
     ("max_length", &["text", "phone", "long_text", "link", "names", "record_id", "profile_id"]),
     ("scale", &["number", "money"]),
-    (
-        "default",
-        &[
-            "text",
-            "long_text",
-            "number",
-            "money",
-            "currency",
-            "country",
-            "date",
-            "flag",
-            "choice",
-            "attribute",
-            "range",
-        ],
-    ),
+    ("default", VALUED),
+    ("to_salesforce", COMPUTED),
+    ("to_partner_center", COMPUTED),
+    ("examples", COMPUTED),
     ("salesforce", SCALARS),
     ("microsoft_referral", SCALARS),
     ("rows", &["solutions"]),
@@ -97,8 +92,41 @@ const TYPE_KEYS: &[(&str, &[&str])] = &[
     ("role", &["team"]),
 ];
 const CODED: &[&str] = &["choice", "attribute"];
+/// Types whose value can be written down.
+const VALUED: &[&str] = &[
+    "text",
+    "phone",
+    "long_text",
+    "number",
+    "money",
+    "currency",
+    "country",
+    "date",
+    "flag",
+    "choice",
+    "attribute",
+    "range",
+];
+/// Types whose value can be computed.
+const COMPUTED: &[&str] = &[
+    "text",
+    "phone",
+    "long_text",
+    "number",
+    "money",
+    "currency",
+    "country",
+    "date",
+    "flag",
+    "choice",
+    "attribute",
+    "range",
+    "record_id",
+    "profile_id",
+];
 const SCALARS: &[&str] = &[
     "text",
+    "phone",
     "long_text",
     "number",
     "money",
@@ -115,8 +143,6 @@ const SCALARS: &[&str] = &[
     "names",
 ];
 const SETS: &[&str] = &["solutions", "people", "team"];
-/// Keys that a later version reads.
-const EXPRESSION_KEYS: &[&str] = &["to_salesforce", "to_partner_center"];
 /// Longest name of a field.
 const MAX_ID_CHARS: usize = 64;
 
@@ -130,7 +156,7 @@ pub(super) enum Shape {
         crm: Option<CrmPath>,
         codec: Codec,
         absent: Absent,
-        default: PerSide<Option<Value>>,
+        expressions: Box<Expressions>,
     },
     Set {
         binding: Box<SetBinding>,
@@ -153,6 +179,7 @@ pub(super) struct Field {
     pub(super) required: PerSide<bool>,
     pub(super) required_at: Option<At>,
     pub(super) max_chars: Option<usize>,
+    pub(super) max_chars_at: Option<At>,
     pub(super) scale: Option<u32>,
     /// Whether the portal decides the member itself.
     pub(super) portal_decides: bool,
@@ -161,6 +188,28 @@ pub(super) struct Field {
     /// What the portal demands of the value.
     pub(super) demands: Demands,
     pub(super) shape: Shape,
+}
+
+impl Field {
+    /// Where the file says what is computed for `side`, if it does.
+    pub(super) fn computed(&self, side: Side) -> Option<At> {
+        match &self.shape {
+            Shape::Scalar { expressions, .. } => *expressions.said.at(side),
+            Shape::Set { .. } => None,
+        }
+    }
+
+    /// Whether the field names a place on `side`.
+    pub(super) fn has_place(&self, side: Side) -> bool {
+        self.places.at(side).is_some()
+    }
+
+    /// Where the file lets an expression decide what goes to the portal, be it as a default.
+    pub(super) fn sends_computed(&self) -> Option<At> {
+        let Shape::Scalar { expressions, .. } = &self.shape else { return None };
+        let default = matches!(expressions.default.portal, Some(Fallback::Expression(_))).then_some(self.at);
+        self.computed(Side::Portal).or(default)
+    }
 }
 
 pub(super) fn read(file: &Table, lists: &CodeLists, mistakes: &mut Mistakes<'_>) -> Vec<Field> {
@@ -191,7 +240,7 @@ fn field(
         mistakes.add(
             entry.key_at,
             what,
-            "write small letters, digits and underscores, beginning with a letter",
+            identifier(id).advised("write small letters, digits and underscores, beginning with a letter"),
         );
     }
     let table = typed::table(&entry.node, mistakes)?;
@@ -199,8 +248,12 @@ fn field(
     let Some(type_node) = table.get("type") else {
         // The commonest cause is a slip in the name of a field that the default has.
         let todo = similar::nearest(id, typed_names.iter().copied()).map_or_else(
-            || "add `type = \"text\"` or the like, or correct the name to a field of the default".to_owned(),
-            |near| format!("did you mean `{near}`? A new field needs a `type`"),
+            || {
+                Remedy::remove().advised(
+                    "add `type = \"text\"` or the like, or correct the name to a field of the default",
+                )
+            },
+            |near| Remedy::key(near).advised("a new field needs a `type`"),
         );
         mistakes.add(entry.key_at, format!("the field `{}` has no type", typed::shown(id)), todo);
         return None;
@@ -215,7 +268,7 @@ fn field(
             mistakes.add(
                 misplaced.key_at,
                 what,
-                format!("leave it out, or use the type {}", typed::listed(owners)),
+                Remedy::remove().advised(format!("leave it out, or use the type {}", typed::listed(owners))),
             );
         }
     }
@@ -227,13 +280,16 @@ fn field(
     let portal = table.get("partner_center").and_then(|node| portal_path(node, table, mistakes));
     let crm = table.get("salesforce").and_then(|node| typed::crm_path(node, mistakes));
     let companion = table.get("microsoft_referral").and_then(|node| portal_path(node, table, mistakes));
-    if let (Some(_), Some(both)) = (&portal, table.entry("microsoft_referral")) {
-        mistakes.add(both.key_at, "the field names two places at Partner Center", "keep one of the two");
+    if let (Some(own), Some(other)) = (table.entry("partner_center"), table.entry("microsoft_referral")) {
+        // What the later file says is new.
+        let both = if own.key_at.source > other.key_at.source { own } else { other };
+        let remedy = Remedy::remove().advised("keep one of the two");
+        mistakes.add(both.key_at, "the field names two places at Partner Center", remedy);
     }
-    let member = portal.as_ref().or(companion.as_ref()).and_then(place::member);
+    let member = portal.as_ref().or(companion.as_ref()).and_then(Member::at);
     let portal_decides = match &companion {
         Some(path) => !place::is_invitation(path),
-        None => member.is_some_and(|member| member.writable == Writable::Never),
+        None => member.is_some_and(|member| matches!(member.writes(), Writes::Never | Writes::ByLife)),
     };
     let places = PerSide {
         portal: table
@@ -243,6 +299,7 @@ fn field(
         crm: table.entry("salesforce").map(|entry| entry.node.at),
     };
     let label = label(id, table, mistakes);
+    let max_chars = table.get("max_length").and_then(|node| typed::count(node, 1, mistakes));
     let list = table.get("list").and_then(|node| lists::named(node, lists, mistakes));
     let mut demands = Demands::default();
     let shape = if SETS.contains(&type_name) {
@@ -254,12 +311,11 @@ fn field(
     } else {
         let codec = codecs::read(type_name, table, list, entry.key_at, mistakes)?;
         demands = demands::of_scalar(&label, table, &codec, crm.as_ref(), list, lists, mistakes);
-        let default = table.get("default").map(|node| {
-            typed::per_direction(node, mistakes, |node, mistakes| codecs::literal(node, &codec, mistakes))
-        });
+        let owner = Owner { id, table, codec: &codec, max_chars };
+        let expressions = Box::new(owner.read(mistakes));
         // A member that no document describes may be absent for any reason.
-        let absent = member.map_or(Absent::Unknown, |member| member.absent);
-        Shape::Scalar { portal, companion, crm, codec, absent, default: default.unwrap_or_default() }
+        let absent = member.map_or(Absent::Unknown, Member::absent);
+        Shape::Scalar { portal, companion, crm, codec, absent, expressions }
     };
     Some(Field {
         id: FieldId::new(id.as_str()),
@@ -274,7 +330,8 @@ fn field(
             crm: required.crm.unwrap_or_default(),
         },
         required_at: table.entry("required").map(|entry| entry.key_at),
-        max_chars: table.get("max_length").and_then(|node| typed::count(node, 1, mistakes)),
+        max_chars,
+        max_chars_at: table.get("max_length").map(|node| node.at),
         scale: table.get("scale").and_then(|node| scale(node, mistakes)),
         portal_decides,
         names_list: table.get("list").is_some(),
@@ -283,13 +340,24 @@ fn field(
     })
 }
 
+/// The name in small letters, with underscores for whatever else it holds.
+fn identifier(name: &str) -> Remedy {
+    let small = name.to_ascii_lowercase();
+    let words = small.split(|each: char| !each.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let likely: String = words.collect::<Vec<_>>().join("_").chars().take(MAX_ID_CHARS).collect();
+    if likely.starts_with(|first: char| first.is_ascii_lowercase()) {
+        Remedy::key(&likely)
+    } else {
+        Remedy::remove()
+    }
+}
+
 fn check_keys(table: &Table, mistakes: &mut Mistakes<'_>) {
     for entry in &table.entries {
-        if EXPRESSION_KEYS.contains(&entry.key.as_str()) {
-            codecs::not_yet(entry.key_at, mistakes);
-        } else if !KEYS.contains(&entry.key.as_str()) {
-            let todo =
-                similar::hint(&entry.key, KEYS, |known| format!("a field may hold {}", typed::listed(known)));
+        if !KEYS.contains(&entry.key.as_str()) {
+            let todo = similar::key(&entry.key, KEYS).unwrap_or_else(|| {
+                Remedy::remove().advised(format!("a field may hold {}", typed::listed(KEYS)))
+            });
             mistakes.add(
                 entry.key_at,
                 format!("`{}` is not a key of a field", typed::shown(&entry.key)),
@@ -308,7 +376,7 @@ fn scale(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<u32> {
         mistakes.add(
             node.at,
             format!("{scale} digits after the point are too many"),
-            format!("write at most {MAX_SCALE}"),
+            Remedy::value(MAX_SCALE.to_string()),
         );
         return None;
     }
@@ -328,12 +396,10 @@ fn label(id: &str, table: &Table, mistakes: &mut Mistakes<'_>) -> String {
 fn portal_path(node: &Node, table: &Table, mistakes: &mut Mistakes<'_>) -> Option<PortalPath> {
     let path = typed::portal_path(node, mistakes)?;
     let vouched = table.get("undocumented").and_then(|node| typed::flag(node, mistakes)).unwrap_or_default();
-    if place::member(&path).is_none() && !vouched {
+    if Member::at(&path).is_none() && !vouched {
         let todo = similar::nearest(path.as_str(), place::paths()).map_or_else(
-            || "correct it, or add `undocumented = true` if your portal has it".to_owned(),
-            |near| {
-                format!("did you mean `{near}`? If your portal has this member, add `undocumented = true`")
-            },
+            || Remedy::remove().advised("correct it, or add `undocumented = true` if your portal has it"),
+            |near| Remedy::text(near).advised("if your portal has this member, add `undocumented = true`"),
         );
         mistakes.add(node.at, format!("no referral has the documented member `{path}`"), todo);
         return None;

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Conflict, FieldId, FieldSpec, Fit, GroupId, GroupSpec, Kind, Measure, PerSide, Route, SetBounds, Side,
+    Clear, Conflict, FieldId, FieldSpec, Fit, GroupId, GroupSpec, Kind, Measure, PerSide, Route, SetBounds, Side,
 };
 
 use super::{
+    agreement,
+    expressions::Expressions,
     fields::{Field, Shape},
-    mistakes::Mistakes,
+    mistakes::{At, Mistakes},
     place,
     policy::{Direction, Moments, Policy},
+    remedy::{Remedy, quoted},
 };
-use crate::{Binding, Codec, SetBinding, SetSource, When};
+use crate::{
+    AddressRules, address_rules::COUNTRY,Binding, Codec, Member, PortalPath, SetBinding, SetSource, When, Writes};
 
 /// What the fields compile to.
 pub(super) struct Groups {
@@ -26,6 +30,26 @@ impl Groups {
     pub(super) fn needed_for_help(&self) -> Vec<GroupId> {
         let waits = |id: &FieldId| self.sets.iter().any(|set| &set.field == id && set.when == When::Help);
         self.specs.iter().filter(|group| waits(&group.lead().id)).map(|group| group.id.clone()).collect()
+    }
+}
+
+impl Groups {
+    /// Gives the parts of the customer's address what their countries demand.
+    pub(super) fn localize(&mut self, rules: &AddressRules) {
+        let at = |id: &FieldId| {
+            self.bindings.iter().find(|binding| &binding.field == id).and_then(|binding| binding.portal.as_ref())
+        };
+        for group in &mut self.specs {
+            let mut members = group.members.iter();
+            let Some(country) =
+                members.find(|field| at(&field.id).is_some_and(|path| path.as_str() == COUNTRY)).map(|field| field.id.clone())
+            else {
+                continue;
+            };
+            for field in &mut group.members {
+                field.demands.local = at(&field.id).and_then(|path| rules.of(path, country.clone()));
+            }
+        }
     }
 }
 
@@ -43,16 +67,19 @@ pub(super) fn compile(fields: Vec<Field>, measure: Measure, mistakes: &mut Mista
         }
         check_places(&members, spec.to, mistakes);
         for member in members {
-            targets.claim(&member, spec.to, mistakes);
+            targets.claim(&member, &spec.members[0].id, spec.to, mistakes);
             match member.shape {
-                Shape::Scalar { portal, companion, crm, codec, absent, default } => {
+                Shape::Scalar { portal, companion, crm, codec, absent, expressions } => {
+                    let Expressions { computed, default, examples, .. } = *expressions;
                     groups.bindings.push(Binding {
                         field: member.id,
                         portal,
                         companion,
                         crm,
                         codec,
+                        computed,
                         default,
+                        examples,
                         absent,
                     });
                 }
@@ -93,11 +120,16 @@ fn check_lead(id: &GroupId, members: &[Field], mistakes: &mut Mistakes<'_>) -> D
             mistakes.add(
                 *at,
                 format!("`{key}` is decided for the whole group `{id}`"),
-                format!("say it on the field `{}`, which leads the group", lead.id),
+                Remedy::remove().advised(format!("say it on the field `{}`, which leads the group", lead.id)),
             );
         }
         if matches!(other.shape, Shape::Set { .. }) || matches!(lead.shape, Shape::Set { .. }) {
-            mistakes.add(other.at, "a set cannot share a group", "leave `group` out of one of the two");
+            let set = if matches!(other.shape, Shape::Set { .. }) { other } else { lead };
+            mistakes.add(
+                other.at,
+                "a set cannot share a group",
+                Remedy::unsay(["fields", set.id.as_str(), "group"]),
+            );
         }
     }
     let currencies = members.iter().filter(|member| member.type_name == "currency").count();
@@ -106,7 +138,7 @@ fn check_lead(id: &GroupId, members: &[Field], mistakes: &mut Mistakes<'_>) -> D
         mistakes.add(
             lead.at,
             format!("the amount `{}` needs one currency in its group, and has {currencies}", lead.id),
-            "give the amount and its currency the same `group`",
+            off(&lead.id).advised("give the amount and its currency the same `group`"),
         );
     }
     direction
@@ -115,16 +147,26 @@ fn check_lead(id: &GroupId, members: &[Field], mistakes: &mut Mistakes<'_>) -> D
 fn spec(id: GroupId, direction: Direction, members: &[Field], mistakes: &mut Mistakes<'_>) -> GroupSpec {
     let lead = members.first().expect("a group is gathered around its first field");
     let policy = &lead.policy;
-    let fill_only = members.iter().any(leaves_the_opportunity);
+    let shared = members.iter().any(leaves_the_opportunity);
+    if let Some((_, at)) = policy.said.iter().find(|(key, _)| *key == "shared" && !shared) {
+        let what = format!("no field of `{id}` lives in a record that is shared by many deals");
+        mistakes.add(*at, what, Remedy::remove());
+    }
+    let fill_only = shared && policy.overwrites != Some(true);
     let route = |side: Side| {
-        let always = Moments { create: true, update: true };
+        // What is computed from a side is not sent back to it later: an expression does not invert.
+        let inverts = computed(members, side.other()).is_none();
+        let unsaid =
+            Moments { create: inverts || members.iter().any(|each| each.has_place(side)), update: inverts };
         let moments =
-            if direction.towards(side) { policy.on.at(side).unwrap_or(always) } else { Moments::default() };
+            if direction.towards(side) { policy.on.at(side).unwrap_or(unsaid) } else { Moments::default() };
         // A record shared by many deals is filled, never overwritten (sync rules, section 3).
         Route { create: moments.create, update: moments.update, fill_only: side == Side::Crm && fill_only }
     };
     let to = PerSide { portal: route(Side::Portal), crm: route(Side::Crm) };
+    check_computed(members, policy, to, mistakes);
     check_required(members, policy, to, mistakes);
+    check_policy(members, direction, to, mistakes);
     let currency =
         members.iter().find(|member| member.type_name == "currency").map(|member| member.id.clone());
     GroupSpec {
@@ -155,6 +197,10 @@ fn spec(id: GroupId, direction: Direction, members: &[Field], mistakes: &mut Mis
             Shape::Scalar { .. } => None,
         }),
         fixed: false,
+        computed: PerSide {
+            portal: computed(members, Side::Portal).is_some(),
+            crm: computed(members, Side::Crm).is_some(),
+        },
     }
 }
 
@@ -181,9 +227,101 @@ fn field_spec(field: &Field, currency: Option<&FieldId>) -> FieldSpec {
         id: field.id.clone(),
         label: field.label.clone(),
         kind,
-        fit: Fit { max_chars: field.max_chars, scale: field.scale, currency: currency.cloned() },
+        fit: Fit { max_chars: field.max_chars, scale: field.scale, ..fit },
         required: field.required,
         demands: field.demands.clone(),
+    }
+}
+
+/// The first member with an expression for `side`.
+fn computed(members: &[Field], side: Side) -> Option<(&Field, At)> {
+    members.iter().find_map(|member| member.computed(side).map(|at| (member, at)))
+}
+
+/// An expression needs its own direction, makes the other one create-only, and never decides what cannot be undone.
+fn check_computed(members: &[Field], policy: &Policy, to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+    for side in Side::BOTH {
+        let Some((field, at)) = computed(members, side) else { continue };
+        let key = direction_key(side);
+        let lead = members.first().map_or(field.id.as_str(), |lead| lead.id.as_str());
+        if !to.at(side).flows() {
+            let what = format!("`{key}` is never used: `{}` is not written to {}", field.id, platform(side));
+            mistakes.add(policy.blame(at), what, Remedy::unsay(["fields", field.id.as_str(), key]));
+        }
+        if to.at(side.other()).update {
+            let what = format!(
+                "what is computed for {} does not invert: `{}` can be written to {} at creation only",
+                platform(side),
+                field.id,
+                platform(side.other())
+            );
+            // Only a file that says so lets it be written later.
+            let told = policy.said.iter().find(|(said, _)| *said == "on").map_or(at, |(_, on)| *on);
+            let at = if told.source >= at.source { told } else { at };
+            let mut allowed = to;
+            allowed.at_mut(side.other()).update = false;
+            mistakes.add(at, what, Remedy::field(lead, "on", moments(allowed)));
+        }
+    }
+    for field in members {
+        let Some(at) = field.sends_computed() else { continue };
+        if let Shape::Scalar { portal, companion, .. } = &field.shape
+            && place::is_word(portal.as_ref(), companion.as_ref())
+        {
+            let what = "consent, sharing and asking for help are a person's word, and are not computed";
+            let advice = "let a field of the opportunity say it";
+            mistakes.add(
+                at,
+                what,
+                Remedy::unsay(["fields", field.id.as_str(), "to_partner_center"]).advised(advice),
+            );
+        }
+    }
+}
+
+fn direction_key(side: Side) -> &'static str {
+    match side {
+        Side::Portal => "to_partner_center",
+        Side::Crm => "to_salesforce",
+    }
+}
+
+/// What the lead says of moments, emptied fields and drift must be possible.
+fn check_policy(members: &[Field], direction: Direction, to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+    let Some(lead) = members.first() else { return };
+    let policy = &lead.policy;
+    let said = |key: &str| policy.said.iter().find(|(known, _)| *known == key).map_or(lead.at, |(_, at)| *at);
+    for side in Side::BOTH {
+        let never = policy.on.at(side).is_some_and(|moments| !moments.create && !moments.update);
+        if never && direction.towards(side) {
+            mistakes.add(
+                said("on"),
+                format!("`{}` goes to {}, and `on` says never", lead.id, platform(side)),
+                only(side.other(), &lead.id, to),
+            );
+        }
+    }
+    let clears = |side: Side| policy.clear.at(side).unwrap_or_default() != Clear::Ignore;
+    let told_nowhere = Side::BOTH.into_iter().all(|side| !clears(side) || !to.at(side).update);
+    let ignored = Remedy::field(lead.id.as_str(), "clear", quoted("ignore"));
+    if Side::BOTH.into_iter().any(clears) && told_nowhere {
+        let what = format!("an emptied `{}` can be told to nobody: no side is updated that `clear` names", lead.id);
+        mistakes.add(said("clear"), what, ignored);
+    } else if let Some((member, side)) = members.iter().find_map(|member| {
+        let side = Side::BOTH.into_iter().find(|side| {
+            *member.required.at(*side) && policy.clear.at(*side) == &Some(Clear::Propagate) && to.at(*side).update
+        });
+        side.map(|side| (member, side))
+    }) {
+        let what = format!("{} requires `{}`: it can never be emptied there", platform(side), member.id);
+        mistakes.add(said("clear"), what, ignored);
+    }
+    if policy.enforce == Some(true) && to.portal.update && to.crm.update {
+        mistakes.add(
+            said("enforce"),
+            format!("both sides may change `{}`: there is no side for `enforce` to put right", lead.id),
+            Remedy::field(lead.id.as_str(), "enforce", "false"),
+        );
     }
 }
 
@@ -198,7 +336,8 @@ fn check_required(members: &[Field], policy: &Policy, to: PerSide<Route>, mistak
                         member.id,
                         platform(side)
                     ),
-                    "let it be written at creation, or set `required = false`",
+                    Remedy::field(member.id.as_str(), "required", required_but(member.required, side))
+                        .advised("let it be written at creation if it is to be required"),
                 );
             }
         }
@@ -209,64 +348,121 @@ fn check_required(members: &[Field], policy: &Policy, to: PerSide<Route>, mistak
 fn check_places(members: &[Field], to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
     let Some(lead) = members.first() else { return };
     for field in members {
-        check_place(field, &lead.policy, to, mistakes);
+        check_place(field, lead, to, mistakes);
     }
 }
 
-fn check_place(field: &Field, policy: &Policy, to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
-    let Shape::Scalar { portal, companion, crm, codec, .. } = &field.shape else { return };
+fn check_place(field: &Field, lead: &Field, to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+    let Field { id: lead, policy, .. } = lead;
+    let (portal, companion, crm, codec) = match &field.shape {
+        Shape::Scalar { portal, companion, crm, codec, .. } => (portal, companion, crm, codec),
+        Shape::Set { binding, .. } => {
+            agreement::types(field, (Some(&binding.portal_array), None), || off(lead), mistakes);
+            return;
+        }
+    };
     let portal_at = policy.blame(field.places.portal.unwrap_or(field.at));
-    if portal.is_none() && companion.is_none() && field.places.portal.is_none() {
+    // A place that is neither read nor written can be left out.
+    let needs = |side: Side| to.at(side).flows() || field.computed(side.other()).is_none();
+    if portal.is_none() && companion.is_none() && field.places.portal.is_none() && needs(Side::Portal) {
         let what = format!("`{}` has no place at Partner Center", field.id);
-        mistakes.add(field.at, what, "add `partner_center`, or set `direction = \"off\"`");
+        mistakes.add(field.at, what, off(lead).advised("add `partner_center` if it has one"));
     }
-    if crm.is_none() && field.places.crm.is_none() {
+    if crm.is_none() && field.places.crm.is_none() && needs(Side::Crm) {
         let what = format!("`{}` has no place in Salesforce", field.id);
-        mistakes.add(field.at, what, "add `salesforce`, or set `direction = \"off\"`");
+        mistakes.add(field.at, what, off(lead).advised("add `salesforce` if it has one"));
     }
     let outward = to.portal.flows();
     if outward && field.portal_decides {
         mistakes.add(
             portal_at,
             "the portal decides this member; it cannot be written",
-            "set `direction = \"to_salesforce\"`",
+            only(Side::Crm, lead, to),
         );
     } else if outward && !codec.writes_portal() {
         let what = format!("the type `{}` cannot be written to the portal", field.type_name);
-        mistakes.add(policy.blame(field.at), what, "set `direction = \"to_salesforce\"`");
+        mistakes.add(policy.blame(field.at), what, only(Side::Crm, lead, to));
     }
     if outward && !field.names_list && matches!(codec, Codec::Attribute { .. }) {
         mistakes.add(
             policy.blame(field.at),
             format!("`{}` would send whatever is typed: an attribute needs the list of its codes", field.id),
-            "add `list = \"marketplace_intent\"` or the like, or set `direction = \"to_salesforce\"`",
+            only(Side::Crm, lead, to)
+                .advised("add `list = \"marketplace_intent\"` or the like if it is to be sent"),
         );
     }
     if companion.is_some() && to.portal.update {
         mistakes.add(
             portal_at,
             "Microsoft's referral is ours to fill only while it is created",
-            "set `on.to_partner_center = [\"create\"]`",
+            Remedy::field(lead.as_str(), "on", at_creation(to)),
         );
     }
-    let inward = to.crm.flows();
-    let identifier = crm.as_ref().and_then(|path| path.own_field()) == Some("Id");
-    if inward && identifier {
-        let at = policy.blame(field.places.crm.unwrap_or(field.at));
+    let fixed = |path: &PortalPath| Member::at(path).is_some_and(|member| member.writes() == Writes::Fixed);
+    if portal.as_ref().is_some_and(fixed) && to.portal.update {
         mistakes.add(
-            at,
-            "Salesforce decides a record's identifier",
-            "set `direction = \"to_partner_center\"`",
+            portal_at,
+            "the portal fixes this member when the referral is created",
+            Remedy::field(lead.as_str(), "on", at_creation(to)),
         );
+    }
+    agreement::types(field, (portal.as_ref().or(companion.as_ref()), crm.as_ref()), || off(lead), mistakes);
+    if let Some(path) = crm {
+        agreement::name(field, path, mistakes);
+        let creation = || Remedy::field(lead.as_str(), "on", at_birth(to));
+        agreement::writes(field, policy, path, to, (|| only(Side::Portal, lead, to), creation), mistakes);
     }
 }
 
-/// Which field writes what.
+/// The whole group taken out.
+fn off(lead: &FieldId) -> Remedy {
+    Remedy::field(lead.as_str(), "direction", quoted("off"))
+}
+
+/// The whole group in one direction, or in none if that one is shut already: a fix opens nothing.
+fn only(side: Side, lead: &FieldId, to: PerSide<Route>) -> Remedy {
+    let word = match side {
+        _ if !to.at(side).flows() => "off",
+        Side::Portal => "to_partner_center",
+        Side::Crm => "to_salesforce",
+    };
+    Remedy::field(lead.as_str(), "direction", quoted(word))
+}
+
+/// The moments of now, without updates of the portal.
+fn at_creation(to: PerSide<Route>) -> String {
+    moments(PerSide { portal: Route { update: false, ..to.portal }, crm: to.crm })
+}
+
+/// The moments of now, without updates of Salesforce.
+fn at_birth(to: PerSide<Route>) -> String {
+    moments(PerSide { portal: to.portal, crm: Route { update: false, ..to.crm } })
+}
+
+fn moments(to: PerSide<Route>) -> String {
+    let words = |route: Route| {
+        let words = [("create", route.create), ("update", route.update)];
+        let words: Vec<String> = words.iter().filter(|(_, on)| *on).map(|(word, _)| quoted(word)).collect();
+        format!("[{}]", words.join(", "))
+    };
+    format!("{{ to_partner_center = {}, to_salesforce = {} }}", words(to.portal), words(to.crm))
+}
+
+/// What is required, but for one side.
+fn required_but(required: PerSide<bool>, side: Side) -> String {
+    match side {
+        Side::Portal if required.crm => "{ to_salesforce = true }".to_owned(),
+        Side::Crm if required.portal => "{ to_partner_center = true }".to_owned(),
+        Side::Portal | Side::Crm => "false".to_owned(),
+    }
+}
+
+/// Which field writes what: the field, the lead of its group, and where it says so.
 #[derive(Default)]
-struct Targets(BTreeMap<String, FieldId>);
+struct Targets(BTreeMap<String, (FieldId, FieldId, At)>);
 
 impl Targets {
-    fn claim(&mut self, field: &Field, to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
+    fn claim(&mut self, field: &Field, lead: &FieldId, to: PerSide<Route>, mistakes: &mut Mistakes<'_>) {
         let (portal, crm) = match &field.shape {
             Shape::Scalar { portal, companion, crm, codec, .. } => {
                 let own = portal.as_ref().map(|path| match codec {
@@ -288,15 +484,22 @@ impl Targets {
         let claims = [(portal, Side::Portal), (crm, Side::Crm)];
         for (target, side) in claims.into_iter().filter(|(_, side)| written(*side)) {
             let Some(target) = target else { continue };
-            if let Some(holder) = self.0.get(&target) {
-                mistakes.add(
-                    field.places.at(side).unwrap_or(field.at),
-                    format!("`{}` and `{holder}` both write {target}", field.id),
-                    "let one of the two go the other way only, or set its `direction = \"off\"`",
-                );
+            let at = field.places.at(side).unwrap_or(field.at);
+            let Some((holder, holders_lead, held_at)) = self.0.get(&target) else {
+                self.0.insert(target, (field.id.clone(), lead.clone(), at));
+                continue;
+            };
+            // The one in the later file is to blame: what it says is new.
+            let (blamed, lead, other, at) = if held_at.source > at.source {
+                (holder, holders_lead, &field.id, *held_at)
             } else {
-                self.0.insert(target, field.id.clone());
-            }
+                (&field.id, lead, holder, at)
+            };
+            mistakes.add(
+                at,
+                format!("`{blamed}` and `{other}` both write {target}"),
+                off(lead).advised("let one of the two go the other way only"),
+            );
         }
     }
 }

@@ -17,6 +17,25 @@ pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
     near.min_by_key(|(edits, _)| *edits).map(|(_, each)| each)
 }
 
+/// The nearest of `known`, if at most `reach` edits and not most of the letters part them.
+pub(super) fn within<'k>(
+    reach: usize,
+    name: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<&'k str> {
+    nearest(name, known).filter(|near| edits(name, near) <= reach && name.chars().count() > 2 * reach)
+}
+
+/// The nearest of `known` sentences, if no more than a third of the letters part them.
+pub(super) fn loosely<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let length = text.chars().count();
+    if length > MAX_CHARS {
+        return None;
+    }
+    let near = known.into_iter().map(|each| (edits(text, each), each)).filter(|(edits, _)| 3 * edits <= length);
+    near.min_by_key(|(edits, _)| *edits).map(|(_, each)| each)
+}
+
 /// The known key that was meant.
 pub(super) fn key(name: &str, known: &[&str]) -> Option<Remedy> {
     nearest(name, known.iter().copied()).map(Remedy::key)

@@ -191,15 +191,6 @@ fn microsofts_referral_is_written_at_its_creation_only() {
 }
 
 #[test]
-fn an_expression_is_refused_as_not_yet_there() {
-    told(
-        "[fields.deal_name]\nto_salesforce = '{{ referral.name }}'\n\
-         [fields.notes]\ndefault.to_partner_center = '{{ opportunity.Name }}'\n",
-        &["3:1 expressions are not supported yet", "5:29 expressions are not supported yet"],
-    );
-}
-
-#[test]
 fn a_default_of_the_wrong_type_is_told() {
     told(
         "[fields.closing_date]\ndefault = \"soon\"\n[fields.deal_currency]\ndefault = \"EURO\"\n",

@@ -1,7 +1,7 @@
 //! A company's file over the default.
 
-use deal_model::{Clear, Conflict, FieldId, GroupId, PerSide, Value};
-use mapping::Mapping;
+use deal_model::{Clear, Conflict, FieldId, GroupId, Inviter, PerSide, Value};
+use mapping::{Fallback, Mapping};
 
 fn with(text: &str) -> Mapping {
     Mapping::with_company("ours.toml", &format!("version = 1\nextends = \"default\"\n{text}"))
@@ -84,7 +84,7 @@ fn policies_by_direction_are_read_by_the_side_they_write() {
     assert!(notes.to.portal.create && !notes.to.portal.update);
     assert!(notes.to.crm.create && notes.to.crm.update);
     let binding = mapping.binding(&FieldId::from("notes")).unwrap();
-    assert_eq!(binding.default, PerSide::new(Some(Value::Text("none given".into())), None));
+    assert_eq!(binding.default, PerSide::new(Some(Fallback::Literal(Value::Text("none given".into()))), None));
 }
 
 #[test]
@@ -111,17 +111,17 @@ fn routing_picks_the_first_route_whose_conditions_hold() {
         })
     };
     let inbound = mapping.inbound();
-    let first = inbound.route(&referral("DE", "SOL-1", "2026-11-02T09:14:07.1234567Z"));
-    let second = inbound.route(&referral("DE", "SOL-2", "2026-11-02T09:14:07.1234567Z"));
+    let first = inbound.route(&referral("DE", "SOL-1", "2026-11-02T09:14:07.1234567Z"), Inviter::Nobody);
+    let second = inbound.route(&referral("DE", "SOL-2", "2026-11-02T09:14:07.1234567Z"), Inviter::Nobody);
     assert_eq!((first.owner.as_deref(), first.record_type.as_deref()), (Some("one@example.com"), None));
     assert_eq!(
         (second.owner.as_deref(), second.record_type.as_deref()),
         (Some("desk@example.com"), Some("Co_sell"))
     );
-    assert!(inbound.admits(&referral("CH", "x", "2026-11-01T00:00:00Z")));
-    assert!(!inbound.admits(&referral("CH", "x", "2026-10-31T23:59:59Z")));
-    assert!(!inbound.admits(&referral("FR", "x", "2026-11-02T00:00:00Z")));
-    assert!(!inbound.admits(&serde_json::json!({})));
+    assert!(inbound.admits(&referral("CH", "x", "2026-11-01T00:00:00Z"), Inviter::Nobody));
+    assert!(!inbound.admits(&referral("CH", "x", "2026-10-31T23:59:59Z"), Inviter::Nobody));
+    assert!(!inbound.admits(&referral("FR", "x", "2026-11-02T00:00:00Z"), Inviter::Nobody));
+    assert!(!inbound.admits(&serde_json::json!({}), Inviter::Nobody));
 }
 
 #[test]
