@@ -1,7 +1,7 @@
 //! A deal's missing half: what creating it takes (sync rules, section 6).
 
 use crate::{
-    Content, Effect, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass, Side, Value, Verdict,
+    Content, Effect, FieldSpec, GroupHeld, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass, Side, Value, Verdict,
     Why, Write, fit_group,
     groups::without_currency,
     lifecycle::{LifeCase, LifeStep},

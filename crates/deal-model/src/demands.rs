@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Content, ElementChange, ElementKey, FieldSpec, GroupHeld, GroupSpec, Held, Observation, Observed, Value,
+    Content, ElementChange, ElementKey, FieldSpec, GroupHeld, GroupSpec, Held, LocalRules, Observation, Observed, Value,
 };
 
 /// Most codes that a sentence lists.
@@ -63,6 +63,9 @@ pub struct Demands {
     pub form: Option<String>,
     /// The only codes it may hold; of a set, the only keys.
     pub codes: Option<CodeList>,
+    /// What the country beside it demands.
+    #[serde(default)]
+    pub local: Option<LocalRules>,
     /// A number below zero is refused.
     pub not_negative: bool,
     /// What every element of a set needs: the attribute's name, and what a person calls it.
@@ -139,7 +142,10 @@ impl FieldSpec {
             }
             Observed::Value(_) => return None,
             Observed::Empty => empty(),
-            Observed::Unknown if self.misfit(seen).is_some() => return None,
+            // Both are told with their own reasons.
+            Observed::Unknown if self.misfit(seen).is_some() || seen.uncomputed(&self.id).is_some() => {
+                return None;
+            }
             Observed::Unknown => {
                 format!("{} cannot be read on the opportunity, and a referral needs it.", self.label)
             }
@@ -236,7 +242,8 @@ impl GroupSpec {
         let mut all: Vec<(&FieldSpec, Unmet)> = Vec::new();
         for field in &self.members {
             let Some(held) = group.get(&field.id) else { continue };
-            all.extend(field.unmet(held).map(|unmet| (field, unmet)));
+            let local = || field.demands.local.as_ref()?.unmet(field, group);
+            all.extend(field.unmet(held).or_else(local).map(|unmet| (field, unmet)));
             if let Some(most) = self.set.map(|bounds| bounds.max)
                 && held.elements().len() > most
             {

@@ -32,6 +32,15 @@ impl Reading {
     }
 }
 
+/// Why an expression of the mapping made no value of a record. It holds names of places, and no value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotComputed {
+    /// The reason, as the end of a sentence.
+    pub why: String,
+    /// What a person does next, as a sentence.
+    pub next_step: String,
+}
+
 /// Who changed a record last, as far as the side tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,6 +68,12 @@ pub enum Response {
 pub struct CrmFacts {
     /// Whether the opportunity is opted in. Read again for every irreversible effect.
     pub opted_in: bool,
+    /// Why it is not opted in although its seller asked for it: the rule of the mapping, as a sentence.
+    #[serde(default)]
+    pub left_out: Option<String>,
+    /// The developer name of its record type, if it has one and something depends on it.
+    #[serde(default)]
+    pub record_type: Option<String>,
     /// Whether the seller recorded the customer's consent (or the company's contract setting stands in for it).
     pub consent: bool,
     /// The response field.
@@ -76,6 +91,9 @@ pub struct CrmFacts {
     /// Fields that hold a text which stands for no value across, with that text. Their readings are unknown.
     #[serde(default)]
     pub misfits: BTreeMap<FieldId, String>,
+    /// Fields whose expression or default failed on this record. Their readings are unknown.
+    #[serde(default)]
+    pub uncomputed: BTreeMap<FieldId, NotComputed>,
     /// Fields whose values come from other records at present, with the sentence that says from which: what is written
     /// to them is passed over without a word.
     #[serde(default)]
@@ -108,8 +126,17 @@ pub struct PortalFacts {
     pub companion_state: Option<CompanionState>,
     /// The partner's location that the referral belongs to: routes look at it.
     pub partner_id: Option<String>,
+    /// What else routes look at, by its pointer into the referral.
+    #[serde(default)]
+    pub routed_by: BTreeMap<String, String>,
+    /// The first of each list of the customer's people: who becomes the primary contact of a new record.
+    #[serde(default)]
+    pub first_people: BTreeMap<FieldId, ElementKey>,
     /// Who invited to the engagement.
     pub inviter: Inviter,
+    /// Fields whose expression or default failed on this record. Their readings are unknown.
+    #[serde(default)]
+    pub uncomputed: BTreeMap<FieldId, NotComputed>,
 }
 
 impl PortalFacts {
@@ -187,6 +214,14 @@ impl Observation {
             .get(field)
             .cloned()
             .unwrap_or(Reading { held: Observed::Unknown, sends: Observed::Unknown })
+    }
+
+    /// Why the field's value could not be computed from this record, if it could not.
+    pub fn uncomputed(&self, field: &FieldId) -> Option<&NotComputed> {
+        match &self.facts {
+            Facts::Crm(facts) => facts.uncomputed.get(field),
+            Facts::Portal(facts) => facts.uncomputed.get(field),
+        }
     }
 
     /// The opportunity's own facts; none on a referral.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CodeList, Demands, FieldId, GroupId, Irreversible, PerSide, Side};
+use crate::{CodeList, Definitions, Demands, FieldId, GroupId, Irreversible, PerSide, Side};
 
 /// A field's canonical type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +167,10 @@ pub struct GroupSpec {
     pub set: Option<SetBounds>,
     /// The portal was seen to refuse changes of it, so it is written there at creation only.
     pub fixed: bool,
+    /// Whether what goes to a side is an expression's. It then counts by what the expression gives, and changes only with
+    /// that: what the side holds instead is its own.
+    #[serde(default)]
+    pub computed: PerSide<bool>,
 }
 
 impl GroupSpec {
@@ -256,6 +260,9 @@ pub struct Specs {
     pub switches: Switches,
     /// What the portal demands of a deal's end.
     pub endings: Endings,
+    /// What groups and stages mean, to tell what a changed mapping changed.
+    #[serde(default)]
+    pub definitions: Definitions,
     /// What the configuration lacks for any referral to be created, each for a person who can mend it.
     pub lacks: Vec<Lack>,
 }

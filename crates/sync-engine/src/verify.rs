@@ -1,8 +1,8 @@
 //! Looking without touching: what a pass would do, and whether the two sides are equal now.
 
 use deal_model::{
-    Deal, DealId, GroupDecision, GroupHeld, GroupId, GroupSpec, Held, Life, Observation, Phase, Plan,
-    PlanInput, Side, Sight, Value, display, held, holds_alike, plan, sends,
+    Deal, DealId, GroupDecision, GroupHeld, GroupId, GroupSpec, Held, Life, Observation, PerSide, Phase,
+    Plan, PlanInput, Side, Sight, Value, display, held, holds_alike, plan, remapped, sends,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,8 @@ pub enum Standing {
     PausedOrOnHold,
     /// They differ only in fields that the portal fixed when the referral was created, or when it was closed.
     FixedByPortal,
+    /// They differ since the mapping changed, and nothing is rewritten by itself.
+    Remapped,
     /// They differ, and nothing says why: a defect.
     Different,
     /// A side could not be read.
@@ -60,6 +62,8 @@ pub struct Difference {
     pub referral: String,
     /// Whether it cannot be written any more.
     pub fixed: bool,
+    /// Whether they differ since the mapping changed.
+    pub remapped: bool,
 }
 
 /// The proof for one deal.
@@ -86,7 +90,7 @@ impl Engine {
         }
         let portal = self.look_at(Side::Portal, &deals).await;
         let mut previews = Vec::with_capacity(deals.len());
-        for (((deal, crm), portal), second) in deals.into_iter().zip(crm).zip(portal).zip(second) {
+        for (((mut deal, crm), portal), second) in deals.into_iter().zip(crm).zip(portal).zip(second) {
             let unread = crm.as_ref().err().or(portal.as_ref().err()).cloned();
             let (crm, portal) = (crm.unwrap_or(Sight::Unread), portal.unwrap_or(Sight::Unread));
             let claims = crm.seen().and_then(|seen| seen.crm()?.claims.clone());
@@ -97,6 +101,10 @@ impl Engine {
                 }
                 _ => false,
             };
+            let seen = PerSide::new(portal.seen(), crm.seen());
+            if let Some(memory) = remapped(&deal.memory, &specs, seen, self.now()) {
+                deal.memory = memory;
+            }
             let input = PlanInput {
                 deal: &deal,
                 crm: &crm,
@@ -202,12 +210,13 @@ impl Engine {
             .filter(|spec| !spec.active_only || matches!(portal.life, Life::Active { .. }))
             .filter_map(|spec| self.difference(preview, spec, crm, portal))
             .collect();
-        if !lives_alike(&crm.life, &portal.life) {
+        if !crm.life.stands_with(&portal.life) {
             differences.push(Difference {
                 field: STAGE.into(),
                 opportunity: crm.life.word().to_owned(),
                 referral: portal.life.word().to_owned(),
                 fixed: false,
+                remapped: preview.deal.memory.mapped.life_differs.is_some(),
             });
         }
         let waits = |decision: &GroupDecision| {
@@ -225,6 +234,10 @@ impl Engine {
             Standing::Problem
         } else if due {
             Standing::Waiting
+        } else if differences.iter().all(|difference| difference.fixed || difference.remapped)
+            && differences.iter().any(|difference| difference.remapped)
+        {
+            Standing::Remapped
         } else if differences.iter().all(|difference| {
             // A closed referral takes no write at all.
             difference.fixed || (portal.life.is_closed() && difference.field.as_str() != STAGE)
@@ -250,11 +263,18 @@ impl Engine {
         let not_ours = preview.deal.born == Side::Portal && !spec.to.portal.update && !spec.to.crm.flows();
         let asks_help = crm.crm().is_some_and(|facts| facts.asks_help);
         let without_help = !asks_help && self.parts.specs.help_needs.contains(&spec.id);
+        // What is computed counts by what the expression gives; what the other side holds meanwhile is its own.
+        let computed = spec.computed.portal || spec.computed.crm;
         // Who is in a set that only grows, and may not or cannot be added across, is no difference.
         let is_due = |(group, decision): &(GroupId, GroupDecision)| {
-            *group == spec.id && matches!(decision, GroupDecision::Merge | GroupDecision::Pending { .. })
+            let is_due = match decision {
+                GroupDecision::Merge | GroupDecision::Pending { .. } => true,
+                GroupDecision::Write { .. } => computed,
+                _ => false,
+            };
+            *group == spec.id && is_due
         };
-        let settled = spec.only_grows() && !preview.plan.decisions.iter().any(is_due);
+        let settled = (spec.only_grows() || computed) && !preview.plan.decisions.iter().any(is_due);
         if not_ours || without_help || settled {
             return None;
         }
@@ -277,6 +297,7 @@ impl Engine {
             opportunity: display(&crm),
             referral: display(&portal),
             fixed: !(spec.to.portal.update && spec.to.crm.update),
+            remapped: preview.deal.memory.mapped.differs.contains_key(&spec.id),
         })
     }
 }
@@ -287,17 +308,4 @@ fn holds_nothing(group: &GroupHeld) -> bool {
         Held::Value(Value::Set(elements)) => elements.is_empty(),
         Held::Value(_) => false,
     })
-}
-
-/// Whether both sides stand at the same point; a sales stage counts only where both have one.
-fn lives_alike(crm: &Life, portal: &Life) -> bool {
-    match (crm, portal) {
-        (Life::Active { sales_stage: Some(crm) }, Life::Active { sales_stage: Some(portal) }) => {
-            crm == portal
-        }
-        (Life::Active { .. } | Life::Received, Life::Active { .. }) | (Life::Received, Life::Received) => {
-            true
-        }
-        (crm, portal) => crm.same_outcome(portal),
-    }
 }

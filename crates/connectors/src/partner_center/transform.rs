@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Actor, CompanionState, Facts, FieldId, Life, Observation, Observed, PortalFacts, Reading, RecordId,
-    Value, Version, digest,
+    Actor, CompanionState, ElementKey, Facts, FieldId, Life, NotComputed, Observation, Observed, PortalFacts, Reading,
+    RecordId, Side, Value, Version, digest,
 };
 use jiff::Timestamp;
-use mapping::{Binding, Codec, Mapping, portal_life};
+use mapping::{Binding, Codec, Expression, Given, Mapping, SetBinding, SetSource, portal_life};
 use partner_center::{OrganizationId, Referral};
 use serde_json::Value as Json;
 use sync_engine::IndexEntry;
@@ -55,7 +55,7 @@ pub(super) fn may_be_born(referral: &Referral, mapping: &Mapping, settings: &Por
     ownership(referral, settings) == Ownership::Ours
         && matches!(portal_life(referral.document()), Life::Received | Life::Active { .. })
         && !is_lead(referral, settings)
-        && mapping.inbound().admits(referral.document())
+        && mapping.inbound().admits(referral.document(), inviter(referral, settings))
 }
 
 /// The opportunity that the referral names as its own, if what it names looks like one.
@@ -125,18 +125,33 @@ pub(super) fn observation(
     let document = referral.document();
     let stamp = referral.updated()?;
     let mut fields = BTreeMap::new();
-    for binding in mapping.bindings().iter().filter(|binding| binding.portal.is_some()) {
-        fields.insert(binding.field.clone(), reading(binding, binding.observe_portal(document)));
+    let mut uncomputed = BTreeMap::new();
+    let own = Given::Portal { referral: document, companion: None };
+    for binding in mapping.bindings().iter().filter(|binding| !is_companions(binding) && is_told(binding)) {
+        let held = binding.observe_portal(document);
+        read(binding, held, &own, &mut fields, &mut uncomputed);
     }
     for set in mapping.sets() {
         fields.insert(set.field.clone(), Reading::plain(set.observe_portal(document)));
     }
+    let mut companions = |theirs: Option<&Json>| {
+        let given = Given::Portal { referral: document, companion: theirs };
+        let mut fields = BTreeMap::new();
+        for binding in mapping.bindings().iter().filter(|binding| is_companions(binding)) {
+            let held = match binding.companion {
+                Some(_) => binding.observe_companion(theirs),
+                None => binding.observe_portal(document),
+            };
+            read(binding, held, &given, &mut fields, &mut uncomputed);
+        }
+        fields
+    };
     let (companion, companion_fields, companion_state) = match companion {
         Companion::Unread { known } => (known.clone(), None, None),
-        Companion::Missing => (None, Some(companion_fields(None, mapping)), None),
+        Companion::Missing => (None, Some(companions(None)), None),
         Companion::Read(theirs) => {
             let state = CompanionState { life: portal_life(theirs.document()), expires: theirs.expires() };
-            (Some(record_id(theirs)), Some(companion_fields(Some(theirs.document()), mapping)), Some(state))
+            (Some(record_id(theirs)), Some(companions(Some(theirs.document()))), Some(state))
         }
     };
     let reference = referral.external_reference_id().map(normalise_reference);
@@ -148,7 +163,10 @@ pub(super) fn observation(
         companion_fields,
         companion_state,
         partner_id: document.get("mpnId").and_then(Json::as_str).map(|id| id.trim().to_owned()),
+        routed_by: routed_by(document, mapping),
+        first_people: first_people(document, mapping),
         inviter: inviter(referral, settings),
+        uncomputed,
     };
     Some(Observation {
         record: record_id(referral),
@@ -161,17 +179,47 @@ pub(super) fn observation(
     })
 }
 
-fn companion_fields(companion: Option<&Json>, mapping: &Mapping) -> BTreeMap<FieldId, Reading> {
-    let bindings = mapping.bindings().iter().filter(|binding| binding.companion.is_some());
-    bindings
-        .map(|binding| (binding.field.clone(), reading(binding, binding.observe_companion(companion))))
-        .collect()
+/// The members that routes look at, as far as they hold a plain value.
+fn routed_by(document: &Json, mapping: &Mapping) -> BTreeMap<String, String> {
+    let told = mapping.inbound().routed_by().into_iter().filter_map(|path| {
+        let text = match path.read(document)? {
+            Json::String(text) => text.trim().to_owned(),
+            plain @ (Json::Number(_) | Json::Bool(_)) => plain.to_string(),
+            Json::Null | Json::Array(_) | Json::Object(_) => return None,
+        };
+        Some((path.as_str().to_owned(), text))
+    });
+    told.collect()
 }
 
-/// What the portal holds, and what it would send to the CRM: the default, where it holds nothing.
-fn reading(binding: &Binding, held: Observed) -> Reading {
-    match (&held, &binding.default.crm) {
-        (Observed::Empty, Some(default)) => Reading { held, sends: Observed::Value(default.clone()) },
-        _ => Reading::plain(held),
-    }
+/// Whether the field lives in Microsoft's referral, or is computed from it.
+fn is_companions(binding: &Binding) -> bool {
+    binding.companion.is_some() || binding.expressions_from(Side::Portal).any(Expression::reads_companion)
+}
+
+/// Whether our referral says anything of the field.
+fn is_told(binding: &Binding) -> bool {
+    binding.portal.is_some() || binding.computed.crm.is_some()
+}
+
+fn read(
+    binding: &Binding,
+    held: Observed,
+    given: &Given<'_>,
+    fields: &mut BTreeMap<FieldId, Reading>,
+    uncomputed: &mut BTreeMap<FieldId, NotComputed>,
+) {
+    let (reading, failure) = binding.reading(Side::Portal, held, given);
+    fields.insert(binding.field.clone(), reading);
+    uncomputed.extend(failure.map(|failure| (binding.field.clone(), failure)));
+}
+
+/// The first person of each list of the customer's people, as the referral lists them.
+fn first_people(document: &Json, mapping: &Mapping) -> BTreeMap<FieldId, ElementKey> {
+    let first = |set: &SetBinding| {
+        let items = set.portal_array.read(document)?.as_array()?;
+        Some((set.field.clone(), items.iter().find_map(|item| set.member_key(item))?))
+    };
+    let of_people = mapping.sets().iter().filter(|set| set.crm == SetSource::ContactRoles);
+    of_people.filter_map(first).collect()
 }

@@ -7,13 +7,17 @@ use std::{
     sync::Arc,
 };
 
-use mapping::{ApiName, Codec, Mapping, SetBinding, SetSource};
+use mapping::{ApiName, Binding, Codec, CrmPath, Expression, Mapping, SetBinding, SetSource, Test};
 use salesforce::{
-    CallContext, Client, Describe, Error, FieldDescribe, FieldName, FieldPath, ObjectName, UserId,
-    soql::{Condition, Op, Select},
+    CallContext, Client, Describe, Error, FieldDescribe, FieldName, FieldPath, ObjectName, RecordId, UserId,
+    soql::{Condition, Literal, Op, Select},
 };
+use sync_engine::SideError;
 
-use super::features::{OrgFeatures, OrgStage, TEAM_MEMBER};
+use super::{
+    features::{OrgFeatures, OrgStage, TEAM_MEMBER},
+    refusal,
+};
 pub(super) use told::Asking;
 use told::{Told, parent_object};
 
@@ -27,6 +31,9 @@ pub(super) const USER: &str = "User";
 pub(super) const LEAD: &str = "Lead";
 pub(super) const CURRENCY: &str = "CurrencyIsoCode";
 pub(super) const AMOUNT: &str = "Amount";
+pub(super) const PROBABILITY: &str = "Probability";
+/// The developer name of an opportunity's record type.
+pub(super) const RECORD_TYPE: &str = "RecordType.DeveloperName";
 pub(super) const HAS_LINE_ITEMS: &str = "HasOpportunityLineItem";
 
 /// Columns of every opportunity, whatever the mapping says.
@@ -123,17 +130,23 @@ impl Schema {
             &names.response,
         ];
         let mut wanted: Vec<String> = ALWAYS.map(str::to_owned).to_vec();
-        wanted.extend(
-            own.into_iter().chain(mapping.stages().reason_fields()).map(|name| name.as_str().to_owned()),
-        );
-        if !mapping.opt_in().record_types.is_empty() {
-            wanted.push("RecordType.DeveloperName".to_owned());
+        wanted.extend(own.into_iter().chain(mapping.reason_fields()).map(|name| name.as_str().to_owned()));
+        if mapping.reads_record_type() {
+            wanted.push(RECORD_TYPE.to_owned());
         }
+        if mapping.reads_probability() {
+            wanted.push(PROBABILITY.to_owned());
+        }
+        wanted.extend(mapping.opt_in().conditions.iter().map(|condition| condition.subject.soql()));
+        let of_expressions = mapping.bindings().iter().flat_map(Binding::expressions);
+        let one_currency = matches!(self.currencies, Currencies::One(_));
+        let named = of_expressions.flat_map(Expression::crm_paths).map(CrmPath::soql);
+        wanted.extend(named.filter(|soql| !(one_currency && soql.eq_ignore_ascii_case(CURRENCY))));
         for binding in mapping.bindings() {
             let Some(path) = &binding.crm else { continue };
             let soql = path.soql();
             // In an org with one currency the field does not exist; the currency is the org's own.
-            let constant = matches!(self.currencies, Currencies::One(_))
+            let constant = one_currency
                 && binding.codec == Codec::Currency
                 && soql.eq_ignore_ascii_case(CURRENCY);
             if !constant {
@@ -150,8 +163,12 @@ impl Schema {
         let mut seen_before = BTreeSet::new();
         wanted.retain(|path| seen_before.insert(path.to_ascii_lowercase()));
         for path in wanted {
-            // Record types are seen by everybody; they are not described here.
-            let seen = path == "RecordType.DeveloperName" || path == "Id" || self.sees(OPPORTUNITY, &path);
+            // Record types are not described here; whoever sees the reference sees what it leads to.
+            let seen = match path.as_str() {
+                RECORD_TYPE => self.field(OPPORTUNITY, "RecordTypeId").is_some(),
+                "Id" => true,
+                path => self.sees(OPPORTUNITY, path),
+            };
             if seen && !refused.contains(&path.to_ascii_lowercase()) {
                 self.columns.extend(FieldPath::new(path).ok());
             } else {
@@ -238,6 +255,18 @@ impl Schema {
         }
     }
 
+    /// The description of the field in which a path from the opportunity ends.
+    pub(super) fn described(&self, path: &str) -> Option<&FieldDescribe> {
+        let (mut object, mut steps) = (OPPORTUNITY.to_owned(), path.split('.').peekable());
+        loop {
+            let step = steps.next()?;
+            if steps.peek().is_none() {
+                return self.field(&object, step);
+            }
+            object = parent_object(&self.objects, &object, step)?;
+        }
+    }
+
     /// The object that the opportunity points to by this relationship.
     pub(super) fn parent(&self, relationship: &str) -> Option<String> {
         self.parent_of(OPPORTUNITY, relationship)
@@ -246,6 +275,19 @@ impl Schema {
     /// The object that `object` points to by this relationship.
     pub(super) fn parent_of(&self, object: &str, relationship: &str) -> Option<String> {
         parent_object(&self.objects, object, relationship)
+    }
+
+    /// The record type of an object by its developer name; an error if this user may not use it.
+    pub(super) fn record_type(&self, object: &str, name: &str) -> Result<RecordId, SideError> {
+        let types = self.object(object).map(|object| object.record_type_infos.as_slice()).unwrap_or_default();
+        let is = |known: &String| known.eq_ignore_ascii_case(name);
+        let found = types.iter().find(|each| each.developer_name.as_ref().is_some_and(is) && each.available);
+        found.map(|each| each.record_type_id).ok_or_else(|| {
+            let what = format!(
+                "the record type {name} of {object} is not there, or not available to the integration user"
+            );
+            refusal::person(what, Vec::new())
+        })
     }
 
     /// Whether the opportunity's own column can be read.
@@ -274,26 +316,56 @@ impl Schema {
     }
 
     /// What makes an opportunity opted in, as far as a query can say it, and the columns that tell it row by row.
-    /// No condition if the flag itself cannot be read. `prefix` leads from the queried object to the opportunity.
+    /// No condition if one of them cannot be read. `prefix` leads from the queried object to the opportunity.
     pub(super) fn opt_in(&self, mapping: &Mapping, prefix: &str) -> (Option<Condition>, Vec<FieldPath>) {
-        let at = |name: &str| FieldPath::new(format!("{prefix}{name}")).expect("checked names make a path");
-        let (sync, rules) = (&mapping.names().sync, mapping.opt_in());
-        let mut columns = vec![at("Id"), at("SystemModstamp")];
+        let rules = mapping.opt_in();
+        let (asked, mut columns) = self.asked_for(mapping, prefix);
+        let Some(mut condition) = asked else { return (None, columns) };
+        if !rules.record_types.is_empty() {
+            if !self.selects(RECORD_TYPE) {
+                return (None, columns);
+            }
+            let name = at(prefix, RECORD_TYPE);
+            condition =
+                condition.and(Condition::one_of(&name, rules.record_types.iter().map(String::as_str)));
+            columns.push(name);
+        }
+        for rule in &rules.conditions {
+            let path = rule.subject.soql();
+            if !self.selects(&path) {
+                return (None, columns);
+            }
+            let path = at(prefix, &path);
+            condition = condition.and(tested(&path, &rule.test));
+            columns.push(path);
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        (Some(condition), columns)
+    }
+
+    /// What makes an opportunity one that its seller asked to share, whether the rules of the file let it or not.
+    pub(super) fn asked_for(&self, mapping: &Mapping, prefix: &str) -> (Option<Condition>, Vec<FieldPath>) {
+        let sync = &mapping.names().sync;
+        let mut columns = vec![at(prefix, "Id"), at(prefix, "SystemModstamp")];
         if !self.reads(sync) {
             return (None, columns);
         }
-        columns.push(at(sync.as_str()));
-        let mut condition = Condition::compare(&at(sync.as_str()), Op::Eq, true);
-        if !rules.private {
-            columns.push(at("IsPrivate"));
-            condition = condition.and(Condition::compare(&at("IsPrivate"), Op::Eq, false));
-        }
-        if !rules.record_types.is_empty() {
-            columns.push(at("RecordType.DeveloperName"));
-            let types = rules.record_types.iter().map(String::as_str);
-            condition = condition.and(Condition::one_of(&at("RecordType.DeveloperName"), types));
+        columns.push(at(prefix, sync.as_str()));
+        let mut condition = Condition::compare(&at(prefix, sync.as_str()), Op::Eq, true);
+        if !mapping.opt_in().private {
+            columns.push(at(prefix, "IsPrivate"));
+            condition = condition.and(Condition::compare(&at(prefix, "IsPrivate"), Op::Eq, false));
         }
         (Some(condition), columns)
+    }
+
+    /// The developer name of the record type that a new opportunity of this user gets by itself; none for the one that
+    /// stands for none.
+    pub(super) fn default_record_type(&self) -> Option<&str> {
+        let mut types = self.object(OPPORTUNITY)?.record_type_infos.iter();
+        let own = types.find(|each| each.default_record_type_mapping && !each.master)?;
+        own.developer_name.as_deref()
     }
 
     /// Everything that the query names, lower case: columns, relationships, their columns.
@@ -310,6 +382,21 @@ impl Schema {
             names.insert(relationship);
         }
         names
+    }
+}
+
+fn at(prefix: &str, name: &str) -> FieldPath {
+    FieldPath::new(format!("{prefix}{name}")).expect("checked names make a path")
+}
+
+/// A test of the file as a query says it. What is empty passes where the file says that it does.
+fn tested(path: &FieldPath, test: &Test) -> Condition {
+    match test {
+        Test::In(values) => Condition::one_of(path, values.iter().map(String::as_str)),
+        Test::NotIn(values) => Condition::none_of(path, values.iter().map(String::as_str))
+            .or(Condition::compare(path, Op::Eq, Literal::null())),
+        Test::AtLeast(least) => Condition::compare(path, Op::Ge, *least),
+        Test::Is(set) => Condition::compare(path, Op::Eq, *set),
     }
 }
 

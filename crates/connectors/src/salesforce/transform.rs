@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Actor, CrmFacts, ElementKey, Facts, FieldId, Irreversible, Life, Observation, Observed, Reading,
-    RecordId as DealRecord, Response, Value, Version,
+    Actor, CrmFacts, ElementKey, Facts, FieldId, Irreversible, Life, NotComputed, Observation, Observed,
+    Reading, RecordId as DealRecord, Response, Side, Value, Version,
 };
 use jiff::{SignedDuration, Timestamp};
 use mapping::{Binding, Codec, CrmPath, Given, LeftOut, Mapping, Seen, SetBinding, SetSource, Stages, When};
@@ -43,6 +43,8 @@ pub(super) struct Row {
 pub(super) struct Known {
     pub(super) stamp: Timestamp,
     pub(super) stage: String,
+    /// The developer name of its record type.
+    pub(super) record_type: Option<String>,
     pub(super) account: Option<RecordId>,
     /// Whether that account is a person.
     pub(super) person: bool,
@@ -61,6 +63,16 @@ pub(super) struct Whole {
     pub(super) record: Record,
     /// By relationship.
     pub(super) children: BTreeMap<String, Vec<Record>>,
+}
+
+/// What was read of an opportunity's fields.
+pub(super) struct Readings {
+    pub(super) fields: BTreeMap<FieldId, Reading>,
+    /// Why what could not be computed could not.
+    pub(super) uncomputed: BTreeMap<FieldId, NotComputed>,
+    pub(super) rows: BTreeMap<FieldId, Vec<Row>>,
+    /// Whether the group that asks for the other organisation's help is filled.
+    pub(super) asks_help: bool,
 }
 
 /// What a reading needs beside the record.
@@ -83,7 +95,9 @@ impl Reader<'_> {
             return Err(refusal::bug("an opportunity came without its SystemModstamp"));
         };
         let version = Version { stamp, tag: None };
-        if !self.opted_in(record)? {
+        let asked = self.asked_for(record)?;
+        let left_out = if asked { self.left_out(record)? } else { None };
+        if !asked || left_out.is_some() {
             let observation = Observation {
                 record: id.clone(),
                 version,
@@ -91,23 +105,18 @@ impl Reader<'_> {
                 actor: Actor::Unknown,
                 life: Life::Unknown { code: String::new() },
                 fields: BTreeMap::new(),
-                facts: Facts::Crm(CrmFacts::default()),
+                facts: Facts::Crm(CrmFacts { left_out, ..CrmFacts::default() }),
             };
             return Ok((observation, None));
         }
         let stage = record.text("StageName").unwrap_or_default();
         let flag = |name: &str| record.at(name) == Some(&Json::Bool(true));
-        let reason = self.reason(record, stage);
-        let life =
-            self.mapping.stages().life_of_stage(stage, flag("IsClosed"), flag("IsWon"), reason.as_deref());
-        let mut fields = self.fields(record);
-        let asks_help = self.asks_help(&fields);
-        let mut rows = BTreeMap::new();
-        for set in self.mapping.sets() {
-            let (reading, read) = self.set(set, whole, asks_help);
-            fields.insert(set.field.clone(), reading);
-            rows.insert(set.field.clone(), read);
-        }
+        let record_type = record.text(RECORD_TYPE);
+        let stages = self.mapping.stages_of(record_type);
+        let reason = self.reason(record, stages, stage);
+        let (closed, won) = (flag("IsClosed"), flag("IsWon"));
+        let life = stages.life_at(stage, closed, won, reason.as_deref(), percent(record));
+        let Readings { fields, uncomputed, rows, asks_help } = self.readings(whole);
         let names = self.mapping.names();
         for control in [&names.identifier, &names.origin, &names.response] {
             // Empty and hidden must not look alike here: a hidden identifier would bear a second referral, a hidden
@@ -122,14 +131,17 @@ impl Reader<'_> {
         };
         let facts = CrmFacts {
             opted_in: true,
+            left_out: None,
+            record_type: record_type.map(str::to_owned),
             consent: self.consent == ConsentRule::Contract || flag(names.consent.as_str()),
             response: text(&names.response).and_then(response),
             claims: text(&names.identifier).map(DealRecord::new),
             origin: text(&names.origin).map(long_id),
-            reason: reason.map(|reason| self.mapping.stages().reason_to_portal(&reason)),
+            reason: reason.map(|reason| stages.reason_to_portal(&reason)),
             asks_help,
             unsettled: self.server_date.duration_since(stamp) < SETTLED_AFTER,
             misfits: self.misfits(record),
+            uncomputed,
             computed: self.computed(record),
             closed: self.closed(),
             keyless: self.keyless(whole),
@@ -138,6 +150,7 @@ impl Reader<'_> {
         let known = Known {
             stamp,
             stage: stage.to_owned(),
+            record_type: record_type.map(str::to_owned),
             account: record.text("AccountId").and_then(|id| id.parse().ok()),
             person: flag("Account.IsPersonAccount"),
             key: text(&names.unique_key).map_or_else(|| long_id(id.as_str()).to_string(), str::to_owned),
@@ -158,24 +171,55 @@ impl Reader<'_> {
         Ok((observation, Some(known)))
     }
 
-    /// Whether the record is opted in. An unreadable flag is never taken for a no, nor for a yes.
-    fn opted_in(&self, record: &Record) -> Result<bool, SideError> {
-        let rules = self.mapping.opt_in();
-        let flag = |name: &str| match record.at(name) {
-            Some(Json::Bool(flag)) => Some(*flag),
-            _ => None,
-        };
+    /// Whether its seller asked for the record to be shared, and it is not private where private ones stay.
+    fn asked_for(&self, record: &Record) -> Result<bool, SideError> {
         let sync = self.mapping.names().sync.as_str();
-        let unreadable = |name: &str| {
-            refusal::person(format!("{OPPORTUNITY}.{name} cannot be read; nothing is sent"), Vec::new())
-        };
-        let asked = flag(sync).ok_or_else(|| unreadable(sync))?;
-        let private = match flag("IsPrivate") {
-            Some(private) => private,
-            None if rules.private => false,
-            None => return Err(unreadable("IsPrivate")),
-        };
-        Ok(asked && rules.admits(record.text("RecordType.DeveloperName"), private))
+        let asked = flag_of(record, sync).ok_or_else(|| unreadable(sync))?;
+        Ok(asked && !self.is_private(record)?)
+    }
+
+    /// Whether it is private where private ones stay. An unreadable flag is never taken for a no, nor for a yes.
+    fn is_private(&self, record: &Record) -> Result<bool, SideError> {
+        match flag_of(record, "IsPrivate") {
+            Some(private) => Ok(private && !self.mapping.opt_in().private),
+            None if self.mapping.opt_in().private => Ok(false),
+            None => Err(unreadable("IsPrivate")),
+        }
+    }
+
+    /// The rule by which a record stays here although its seller asked for it to be shared, as a sentence.
+    fn left_out(&self, record: &Record) -> Result<Option<String>, SideError> {
+        let rules = self.mapping.opt_in();
+        if self.mapping.reads_record_type() && !self.schema.selects(RECORD_TYPE) {
+            return Err(unreadable(RECORD_TYPE));
+        }
+        let hidden = rules.conditions.iter().map(|condition| condition.subject.soql());
+        if let Some(path) = hidden.into_iter().find(|path| !self.schema.selects(path)) {
+            return Err(unreadable(&path));
+        }
+        Ok(left_out(self.mapping, record, false).map(|rule| match rule {
+            LeftOut::Private => "Private opportunities are not shared.".to_owned(),
+            LeftOut::RecordType => {
+                "Opportunities of this record type are not shared: [opt_in] record_types does not name it."
+                    .to_owned()
+            }
+            LeftOut::Field(path) => {
+                format!("This opportunity is not shared: its {OPPORTUNITY}.{} is not what [opt_in] where asks for.", path.soql())
+            }
+        }))
+    }
+
+    /// Every field's reading, and the rows of the sets.
+    pub(super) fn readings(&self, whole: &Whole) -> Readings {
+        let (mut fields, uncomputed) = self.fields(&whole.record);
+        let asks_help = self.asks_help(&fields);
+        let mut rows = BTreeMap::new();
+        for set in self.mapping.sets() {
+            let (reading, read) = self.set(set, whole, asks_help);
+            fields.insert(set.field.clone(), reading);
+            rows.insert(set.field.clone(), read);
+        }
+        Readings { fields, uncomputed, rows, asks_help }
     }
 
     fn actor(&self, record: &Record) -> Actor {
@@ -187,36 +231,55 @@ impl Reader<'_> {
     }
 
     /// What the seller gave as the reason: of the present stage if it has a field for it, else of any.
-    fn reason(&self, record: &Record, stage: &str) -> Option<String> {
-        let stages = self.mapping.stages();
+    fn reason(&self, record: &Record, stages: &Stages, stage: &str) -> Option<String> {
         let fields = stages.reason_field(stage).map_or_else(|| stages.reason_fields(), |field| vec![field]);
         let mut texts = fields.into_iter().filter_map(|field| record.text(field.as_str()));
         texts.find(|text| !text.trim().is_empty()).map(|text| text.trim().to_owned())
     }
 
-    fn fields(&self, record: &Record) -> BTreeMap<FieldId, Reading> {
-        let bindings = self.mapping.bindings().iter().filter(|binding| binding.crm.is_some());
-        bindings
-            .map(|binding| {
-                let held = match &self.schema.currencies {
-                    Currencies::One(code) if is_currency(binding) => code
-                        .as_ref()
-                        .map_or(Observed::Unknown, |code| Observed::Value(Value::Choice(code.clone()))),
-                    _ => self.held(record, binding),
-                };
-                let sends = match (&held, &binding.default.portal) {
-                    (Observed::Empty, Some(default)) => Observed::Value(default.clone()),
-                    _ => held.clone(),
-                };
-                (binding.field.clone(), Reading { held, sends })
-            })
-            .collect()
+    /// What the record says of each field, and why what could not be computed of it could not.
+    fn fields(
+        &self,
+        record: &Record,
+    ) -> (BTreeMap<FieldId, Reading>, BTreeMap<FieldId, NotComputed>) {
+        let seen = |path: &CrmPath| self.seen(record, path);
+        let given = Given::Crm(&seen);
+        let (mut fields, mut uncomputed) = (BTreeMap::new(), BTreeMap::new());
+        let told = |binding: &&Binding| binding.crm.is_some() || binding.computed.portal.is_some();
+        for binding in self.mapping.bindings().iter().filter(told) {
+            let held = match &self.schema.currencies {
+                Currencies::One(code) if is_currency(binding) => code
+                    .as_ref()
+                    .map_or(Observed::Unknown, |code| Observed::Value(Value::Choice(code.clone()))),
+                _ => self.held(record, binding),
+            };
+            let (reading, failure) = binding.reading(Side::Crm, held, &given);
+            fields.insert(binding.field.clone(), reading);
+            uncomputed.extend(failure.map(|failure| (binding.field.clone(), failure)));
+        }
+        (fields, uncomputed)
+    }
+
+    /// What an expression finds at a path. An org with one currency has no field for it.
+    fn seen(&self, record: &Record, path: &CrmPath) -> Seen {
+        let soql = path.soql();
+        match &self.schema.currencies {
+            Currencies::One(Some(code)) if soql.eq_ignore_ascii_case(CURRENCY) => {
+                Seen::Value(Json::String(code.clone()))
+            }
+            _ if !self.schema.selects(&soql) => Seen::Hidden,
+            _ => record.at(&soql).map_or(Seen::Hidden, |field| Seen::Value(field.clone())),
+        }
     }
 
     /// Columns that hold a text which stands for no value: a country's name that no list has, a help that is not mapped.
     fn misfits(&self, record: &Record) -> BTreeMap<FieldId, String> {
         let bindings = self.mapping.bindings().iter();
         let text = |binding: &Binding| {
+            if binding.computed.portal.is_some() {
+                // What is sent comes from elsewhere.
+                return None;
+            }
             let path = binding.crm.as_ref().map(CrmPath::soql).filter(|path| self.schema.selects(path))?;
             let Some(Json::String(text)) = record.at(&path) else { return None };
             let means_nothing = self.held(record, binding) == Observed::Unknown;
@@ -227,7 +290,7 @@ impl Reader<'_> {
 
     /// The fields that the platform takes from elsewhere: with products, the amount is their sum, and the currency is
     /// theirs (salesforce reference, section 5.1).
-    fn computed(&self, record: &Record) -> BTreeMap<FieldId, String> {
+    pub(super) fn computed(&self, record: &Record) -> BTreeMap<FieldId, String> {
         if record.at(HAS_LINE_ITEMS) != Some(&Json::Bool(true)) {
             return BTreeMap::new();
         }
@@ -358,6 +421,30 @@ impl Reader<'_> {
             filled: filled.filter(is_filled).map(str::to_owned).collect(),
         })
     }
+}
+
+/// The rule of the file that leaves a record out, by what was read of it.
+pub(super) fn left_out(mapping: &Mapping, record: &Record, is_private: bool) -> Option<LeftOut> {
+    let values = |path: &CrmPath| record.at(&path.soql()).cloned().into_iter().collect();
+    mapping.opt_in().leaves_out(record.text(RECORD_TYPE), is_private, values)
+}
+
+fn flag_of(record: &Record, name: &str) -> Option<bool> {
+    match record.at(name) {
+        Some(Json::Bool(flag)) => Some(*flag),
+        _ => None,
+    }
+}
+
+fn unreadable(name: &str) -> SideError {
+    refusal::person(format!("{OPPORTUNITY}.{name} cannot be read; nothing is sent"), Vec::new())
+}
+
+/// The probability in whole percent, cut; none if it is not asked for, or empty.
+fn percent(record: &Record) -> Option<u8> {
+    let percent = record.at(PROBABILITY)?.as_f64()?.clamp(0.0, 100.0);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100")]
+    Some(percent as u8)
 }
 
 fn response(text: &str) -> Option<Response> {

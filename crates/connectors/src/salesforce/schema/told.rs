@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use mapping::{Mapping, SetSource};
+use mapping::{Binding, Mapping, SetSource};
 use salesforce::{CallContext, Client, Describe, Error, FieldPath, GlobalDescribe, ObjectName, soql::Select};
 
 use super::{ACCOUNT, CONTACT, CONTACT_ROLE, LEAD, OPPORTUNITY, USER, object_name};
@@ -59,7 +59,9 @@ impl Told {
                 }
             }
         }
-        for path in mapping.bindings().iter().filter_map(|binding| binding.crm.as_ref()) {
+        let bound = mapping.bindings().iter().flat_map(Binding::crm_paths);
+        let asked_of = mapping.opt_in().conditions.iter().map(|condition| &condition.subject);
+        for path in bound.chain(asked_of) {
             let mut object = OPPORTUNITY.to_owned();
             for parent in path.parents().take(MAX_PARENTS) {
                 let Some(next) = parent_object(&round.objects, &object, parent) else { break };
