@@ -1,20 +1,28 @@
-//! `cosell plan`: what a pass would write, without writing it.
+//! `cosell plan`: what a pass would write, call by call, without writing it.
 
 use std::{path::Path, process::ExitCode};
 
 use clap::Args;
-use serde_json::json;
+use deal_model::{Effect, Side};
+use serde_json::{Value, json};
 use sync_engine::Preview;
 
 use super::{PAGE, all_deals, find_deal};
 use crate::{
     config::Config,
     output::{self, Format},
-    wiring::{Access, wire},
+    rehearsing::{Recorded, Recorder},
+    wiring::wire_rehearsal,
 };
 
-/// Prints the writes that a pass would make, and makes none.
+/// Characters of a body's line that fit beside its margin.
+const LINE: usize = 76;
+
+/// Prints the writes that a pass would make, each with the exact calls and
+/// bodies, and makes none.
 ///
+/// Fields that differ since the mapping changed are listed, and not written:
+/// `cosell mapping rewrite` does that.
 /// Exit status 1 if a deal could not be read: its plan is not all there is.
 #[derive(Debug, Args)]
 pub(crate) struct PlanCommand {
@@ -28,7 +36,8 @@ pub(crate) struct PlanCommand {
 
 impl PlanCommand {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
-        let wired = wire(Config::load(config)?, Access::Look)?;
+        let recorder = Recorder::default();
+        let wired = wire_rehearsal(Config::load(config)?, &recorder)?;
         let ids = match &self.deal {
             Some(deal) => vec![find_deal(wired.store.as_ref(), deal).await?],
             None => all_deals(wired.store.as_ref()).await?,
@@ -37,24 +46,76 @@ impl PlanCommand {
         for page in ids.chunks(PAGE) {
             for preview in wired.engine.preview(page).await? {
                 all_read &= preview.unread.is_none();
-                print(&preview, format)?;
+                if preview.unread.is_none() {
+                    wired.engine.rehearse(&preview, &recorder).await?;
+                }
+                let calls = calls(&preview, recorder.take());
+                match format {
+                    Format::Json => print_json(&preview, &calls)?,
+                    Format::Text => print(&preview, &calls),
+                }
             }
         }
         Ok(if all_read { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
-fn print(preview: &Preview, format: Format) -> anyhow::Result<()> {
+/// One call of the plan.
+struct Call {
+    request: Recorded,
+    /// The precondition is the version that an earlier call of this plan answers with, not the one that is shown.
+    follows: bool,
+}
+
+/// The calls in the order in which they are sent.
+fn calls(preview: &Preview, requests: Vec<Recorded>) -> Vec<Call> {
+    let mut portal_written = false;
+    let at_portal = |request: &Recorded| {
+        let effect = request.effect.and_then(|at| preview.plan.effects.get(at));
+        matches!(effect, Some(Effect::Move { .. } | Effect::Update { side: Side::Portal, .. }))
+    };
+    let call = |request: Recorded| {
+        let here = at_portal(&request);
+        let follows = here && portal_written;
+        portal_written |= here;
+        Call { request, follows }
+    };
+    requests.into_iter().map(call).collect()
+}
+
+fn remapped(preview: &Preview) -> Vec<&str> {
+    preview.deal.memory.mapped.differs.keys().map(|group| group.as_str()).collect()
+}
+
+fn print_json(preview: &Preview, calls: &[Call]) -> anyhow::Result<()> {
+    let calls: Vec<Value> = calls
+        .iter()
+        .map(|Call { request, follows }| {
+            json!({
+                "effect": request.effect,
+                "method": request.method,
+                "url": request.url,
+                "headers": request.headers,
+                "precondition_follows": follows,
+                "body": request.body,
+                "text": request.text,
+            })
+        })
+        .collect();
+    output::json(&json!({
+        "deal": preview.deal.id,
+        "opportunity": preview.deal.links.crm,
+        "referral": preview.deal.links.portal,
+        "plan": preview.plan,
+        "calls": calls,
+        "remapped": remapped(preview),
+        "stage_remapped": preview.deal.memory.mapped.life_differs.is_some(),
+        "unread": preview.unread.as_ref().map(|error| &error.what),
+    }))
+}
+
+fn print(preview: &Preview, calls: &[Call]) {
     let plan = &preview.plan;
-    if format == Format::Json {
-        return output::json(&json!({
-            "deal": preview.deal.id,
-            "opportunity": preview.deal.links.crm,
-            "referral": preview.deal.links.portal,
-            "plan": plan,
-            "unread": preview.unread.as_ref().map(|error| &error.what),
-        }));
-    }
     output::line(format!("deal {}: {}", preview.deal.id, plan.headline));
     if let Some(error) = &preview.unread {
         output::line(format!("  could not be read: {}", error.what));
@@ -66,5 +127,34 @@ fn print(preview: &Preview, format: Format) -> anyhow::Result<()> {
             output::indented(4, &problem.next_step);
         }
     }
-    Ok(())
+    for group in remapped(preview) {
+        output::indented(2, &format!("{group} differs since the mapping changed, and is not rewritten"));
+    }
+    for (number, call) in calls.iter().enumerate() {
+        print_call(number + 1, call);
+    }
+}
+
+fn print_call(number: usize, Call { request, follows }: &Call) {
+    let what = if request.effect.is_none() { " (the report on the opportunity alone)" } else { "" };
+    output::line(format!("  call {number}{what}"));
+    output::line(format!("    {} {}", request.method, request.url));
+    for (name, value) in &request.headers {
+        let value = value.as_str().unwrap_or_default();
+        if *follows && name == "if-match" {
+            output::line("    if-match: the eTag that the call before answers with");
+        } else {
+            output::line(format!("    {name}: {value}"));
+        }
+    }
+    let pretty = serde_json::to_string_pretty(&request.body).unwrap_or_else(|_| request.text.clone());
+    for line in pretty.lines() {
+        // A value may be a long text: its line is folded, with nothing left out.
+        let mut rest = line;
+        while let Some((at, _)) = rest.char_indices().nth(LINE) {
+            output::line(format!("    {}", &rest[..at]));
+            rest = &rest[at..];
+        }
+        output::line(format!("    {rest}"));
+    }
 }

@@ -70,6 +70,7 @@ fn print(proof: &Verification) {
         (Standing::Problem, "have a problem"),
         (Standing::PausedOrOnHold, "are paused or on hold"),
         (Standing::FixedByPortal, "differ only in what the portal fixed at creation"),
+        (Standing::Remapped, "differ since the mapping changed (see `cosell mapping rewrite`)"),
         (Standing::Different, "DIFFER without a reason"),
         (Standing::Unread, "could not be read"),
     ] {

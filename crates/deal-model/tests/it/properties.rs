@@ -16,7 +16,8 @@ use proptest::{
 };
 
 use crate::{
-    random::{Tape, linked},
+    random::linked,
+    tape::Tape,
     world::{World, at, irreversible, show},
 };
 
@@ -25,7 +26,7 @@ const CASES: u32 = 10_000;
 const TAPE: usize = 160;
 
 /// Shows `property` the same ten thousand deals on every run; a failure is shrunk a little and printed.
-fn always(property: impl Fn(World)) {
+pub(crate) fn always(property: impl Fn(World)) {
     let config =
         Config { cases: CASES, max_shrink_iters: 300, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);

@@ -125,6 +125,24 @@ pub(super) fn locate(text: &str, offset: usize) -> Option<KeyPath> {
     search.by_key.or(search.by_value)
 }
 
+/// Where `text` says what `path` leads to, or the nearest table around it; the start if it says nothing of it.
+pub(super) fn deepest(text: &str, path: &KeyPath) -> usize {
+    let Ok(document) = DeTable::parse(text) else { return 0 };
+    let mut place = 0;
+    let mut table = Some(document.get_ref());
+    for step in path.steps() {
+        let Step::Key(name) = step else { break };
+        let entry = table.and_then(|table| table.iter().find(|(key, _)| key.get_ref() == name.as_str()));
+        let Some((key, value)) = entry else { break };
+        place = key.span().start;
+        table = match value.get_ref() {
+            DeValue::Table(content) => Some(content),
+            _ => None,
+        };
+    }
+    place
+}
+
 /// The search for what begins at a place.
 struct Search {
     offset: usize,

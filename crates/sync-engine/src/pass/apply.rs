@@ -42,12 +42,9 @@ impl Engine {
     }
 
     async fn move_referral(&self, item: &mut Item, to: &Life, kind: Irreversible) -> EffectEnd {
-        let accepting = kind == Irreversible::Accept;
-        let external_reference = accepting.then(|| item.deal.links.crm.clone()).flatten();
-        let what = What::Move { to: to.clone(), external_reference };
-        match self.send_portal(item, what).await {
+        match self.send_portal(item, movement(item, to, kind)).await {
             Ok(applied) => {
-                let word = if accepting { "accepted" } else { to.word() };
+                let word = moved(to, kind);
                 self.heard_back(item, Side::Portal, applied, word, &[], format!("Referral {word}."));
                 EffectEnd::DONE
             }
@@ -89,10 +86,9 @@ impl Engine {
     }
 
     async fn send_portal(&self, item: &Item, what: What) -> Result<Applied, SideError> {
-        let (Some(record), Some(expect)) = (item.deal.links.portal.clone(), portal_version(item)) else {
+        let Some(change) = portal_change(item, what) else {
             return Err(SideError::bug("a referral that was not read cannot be changed"));
         };
-        let change = Change { record, expect, what };
         let scope = self.write_scope(item);
         let mut answers = self.parts.portal.apply(std::slice::from_ref(&change), scope).await;
         let answer = answers.pop().unwrap_or_else(|| Err(SideError::unanswered()));
@@ -146,7 +142,7 @@ impl Engine {
     }
 
     /// A line of history without an effect.
-    pub(super) fn line(&self, what: &str, sentence: &str) -> AuditLine {
+    pub(crate) fn line(&self, what: &str, sentence: &str) -> AuditLine {
         AuditLine {
             at: self.now(),
             what: what.to_owned(),
@@ -175,6 +171,23 @@ impl Engine {
             ..self.line(what, sentence)
         }
     }
+}
+
+/// The change of a deal's referral, under the version that it was last seen at.
+pub(super) fn portal_change(item: &Item, what: What) -> Option<Change> {
+    Some(Change { record: item.deal.links.portal.clone()?, expect: portal_version(item)?, what })
+}
+
+/// A step of the referral's life; an acceptance tells the opportunity's identifier.
+pub(super) fn movement(item: &Item, to: &Life, kind: Irreversible) -> What {
+    let accepting = kind == Irreversible::Accept;
+    let external_reference = accepting.then(|| item.deal.links.crm.clone()).flatten();
+    What::Move { to: to.clone(), external_reference }
+}
+
+/// The word for a step that was made.
+pub(super) fn moved(to: &Life, kind: Irreversible) -> &'static str {
+    if kind == Irreversible::Accept { "accepted" } else { to.word() }
 }
 
 /// The version that the next write to the referral must carry.
