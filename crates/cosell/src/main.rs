@@ -7,6 +7,7 @@ mod listening;
 mod mapping_files;
 mod org_facts;
 mod output;
+mod rehearsing;
 mod salesforce_login;
 mod sign_in;
 mod wanted_registration;
@@ -15,6 +16,7 @@ mod wiring;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use commands::decide::waiting::Wish;
 use output::Format;
 
 /// Keeps Microsoft Partner Center co-sell referrals and Salesforce opportunities
@@ -50,6 +52,8 @@ enum Command {
     /// about the org, for the service, into the store. Exit status 0 only if
     /// nothing fails.
     Check(commands::check::Check),
+    /// Shows, explains and checks the mapping, and tries it on a record.
+    Mapping(commands::mapping::MappingCommand),
     /// Serves: keeps every opted-in deal in step until it is stopped.
     Run,
     /// Works until nothing is due, and ends.
@@ -63,6 +67,22 @@ enum Command {
     /// Exit status 1 if a pair differs without a reason or could not be read;
     /// what waits for a write, or for a person, is counted and named.
     Verify,
+    /// Shows where a person must say which side is right, and takes the answer.
+    Resolve(commands::decide::resolve::Resolve),
+    /// Lists the values that lost, and restores one of them to both sides.
+    Restore(commands::decide::restore::Restore),
+    /// Lets an effect that waits for its time leave at once.
+    ///
+    /// Without a kind, what waits is listed, with the command that sends it.
+    /// Works beside the service.
+    SendNow(commands::decide::waiting::Effect),
+    /// Takes an effect back that waits for its time.
+    ///
+    /// It does not leave while the opportunity goes on wanting the same, unless a
+    /// person sends it. The opportunity's stage stays as its seller set it: moved
+    /// back, or to another end, it is a new wish with a grace of its own.
+    /// Works beside the service.
+    Withdraw(commands::decide::waiting::Effect),
     /// Creates a referral that would never be created by itself.
     Push(commands::push::Push),
     /// Registers a won deal for incentives, from a file.
@@ -108,11 +128,16 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Login(login) => login.run(config, format).await,
         Command::Connections(connections) => connections.run(config, format).await,
         Command::Check(check) => check.run(config, format).await,
+        Command::Mapping(mapping) => mapping.run(config, format).await,
         Command::Run => commands::run::run(config).await,
         Command::Sync(sync) => sync.run(config, format).await,
         Command::Plan(plan) => plan.run(config, format).await,
         Command::Deals(deals) => deals.run(config, format).await,
         Command::Verify => commands::verify::run(config, format).await,
+        Command::Resolve(resolve) => resolve.run(config, format).await,
+        Command::Restore(restore) => restore.run(config, format).await,
+        Command::SendNow(effect) => effect.run(Wish::SendNow, config, format).await,
+        Command::Withdraw(effect) => effect.run(Wish::Withdraw, config, format).await,
         Command::Push(push) => push.run(config, format).await,
         Command::Register(register) => register.run(config, format).await,
         Command::Release(release) => release.run(config, format).await,

@@ -74,6 +74,16 @@ pub(crate) fn indented(blanks: usize, text: &str) {
     }
 }
 
+/// Prints a command that can be copied: a line that would be too long goes on behind a backslash.
+pub(crate) fn command(blanks: usize, text: &str) {
+    let lines = wrapped(text, blanks + 4);
+    for (number, line_of) in lines.iter().enumerate() {
+        let more = if number + 1 < lines.len() { " \\" } else { "" };
+        let indent = blanks + if number == 0 { 0 } else { 2 };
+        line(format!("{:indent$}{line_of}{more}", ""));
+    }
+}
+
 /// Longest text of somebody else's that is shown, in characters.
 const MAX_SHOWN: usize = 4096;
 

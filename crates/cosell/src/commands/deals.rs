@@ -8,9 +8,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use mapping::Mapping;
 use serde::Serialize;
 use serde_json::json;
-use sync_engine::{ArchivedRow, DealSummary, FixedPath, Store as _};
+use sync_engine::{ArchivedRow, DealSummary, DecisionRow, FixedPath, Store as _};
 
-use super::{PAGE, find_deal};
+use super::{PAGE, decide::waiting::standing as standing_of, find_deal};
 use crate::{
     config::{Config, Loaded},
     mapping_files::load_mapping,
@@ -106,13 +106,16 @@ async fn show(loaded: &Loaded, store: &store::SqliteStore, text: &str, format: F
     let mapping = load_mapping(loaded)?;
     let found = find_deal(store, text).await?;
     let archive = store.archive(&found, HISTORY).await?;
+    let decisions = store.decisions(&found, HISTORY).await?;
     let fixed = store.fixed_paths().await?;
     for deal in store.deals(std::slice::from_ref(&found)).await? {
         let shown = Shown::of(&deal, &mapping);
         if format == Format::Json {
-            output::json(&json!({ "deal": deal, "archive": archive, "shown": shown, "fixed_paths": fixed }))?;
+            output::json(&json!({
+                "deal": deal, "archive": archive, "decisions": decisions, "shown": shown, "fixed_paths": fixed,
+            }))?;
         } else {
-            print(&deal, &shown, &archive);
+            print(&deal, &shown, &archive, &decisions);
             print_fixed(&fixed);
         }
     }
@@ -183,7 +186,7 @@ fn kind(deal: &Deal, referral: &Observation, mapping: &Mapping) -> Option<&'stat
     }
 }
 
-fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow]) {
+fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow], decisions: &[DecisionRow]) {
     let say = output::labelled;
     say("deal", deal.id.as_str());
     say("opportunity", &id(deal.links.crm.as_ref()));
@@ -203,7 +206,15 @@ fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow]) {
         say("", &format!("{label}: {}", text.replace('\n', "; ")));
     }
     for waiting in &deal.waiting {
-        say("waits", &format!("{} until {:.0}", waiting.target, waiting.not_before));
+        say("waits", &standing_of(waiting));
+        for (word, command) in [("now", "send-now"), ("take it back", "withdraw")] {
+            if command == "send-now" || !waiting.withdrawn {
+                say("", &format!("{word}: cosell {command} {} {}", deal.id, waiting.kind.name()));
+            }
+        }
+    }
+    for row in decisions.iter().filter(|row| row.ended.is_none()) {
+        say("decided", &format!("by {} at {:.0}, not carried out yet ({})", row.by, row.at, row.id));
     }
     for problem in &deal.problems {
         say("needs you", &problem.sentence);
@@ -211,7 +222,10 @@ fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow]) {
     }
     for row in archive {
         let value = deal_model::display(&row.archived.value);
-        say("kept", &format!("{}: \"{value}\" ({})", row.archived.group, row.archived.reason));
+        say("kept", &format!("{} {}: \"{value}\" ({})", row.id, row.archived.group, row.archived.reason));
+    }
+    if !archive.is_empty() {
+        say("", &format!("to bring one back: cosell restore {}", deal.id));
     }
 }
 

@@ -3,9 +3,11 @@
 pub(crate) mod check;
 pub(crate) mod connections;
 pub(crate) mod deals;
+pub(crate) mod decide;
 pub(crate) mod demo;
 pub(crate) mod init;
 pub(crate) mod login;
+pub(crate) mod mapping;
 pub(crate) mod plan;
 pub(crate) mod push;
 pub(crate) mod register;

@@ -4,33 +4,41 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 use deal_model::Verdict;
-use serde_json::json;
-use sync_engine::Store as _;
 
-use super::{find_deal, person};
+use super::{
+    decide::{Deciding, say_next},
+    find_deal,
+};
 use crate::{
     config::Config,
-    output::{self, Format},
+    mapping_files::load_mapping,
+    output::Format,
     wiring::{Access, open_store},
 };
 
-/// Creates a referral for an opportunity that is closed already, or a second
-/// one. Stop the service first; it is sent when the service runs again.
+/// Creates a referral for an opportunity that is closed already. Works beside
+/// the service.
 #[derive(Debug, Args)]
 pub(crate) struct Push {
     /// A deal or an opportunity.
     deal: String,
+    #[command(flatten)]
+    deciding: Deciding,
 }
 
 impl Push {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
-        let store = open_store(&Config::load(config)?, Access::Own)?;
+        let loaded = Config::load(config)?;
+        let store = open_store(&loaded, Access::Look)?;
         let deal = find_deal(store.as_ref(), &self.deal).await?;
-        let decision = store.decide(&deal, &Verdict::Push, &person(), jiff::Timestamp::now()).await?;
-        match format {
-            Format::Json => output::json(&json!({ "deal": deal, "decision": decision }))?,
-            Format::Text => output::line(format!("deal {deal} will be pushed")),
+        let mapping = load_mapping(&loaded)?;
+        let what = "a referral is to be created of the closed opportunity";
+        let store = store.as_ref();
+        let taken =
+            self.deciding.decide(store, &deal, Verdict::Push, mapping.version(), what, format).await?;
+        if taken {
+            say_next(&deal, format);
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(if taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

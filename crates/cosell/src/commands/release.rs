@@ -13,13 +13,16 @@ use crate::{
 };
 
 /// Releases a brake that holds irreversible effects, or lets a place of the
-/// referral be tried again that the portal refused to change. Stop the service
-/// first.
+/// referral be tried again that the portal refused to change. Works beside the
+/// service.
 #[derive(Debug, Args)]
 pub(crate) struct Release {
     /// What is held: a kind such as `close`, or a place such as
     /// `/customerProfile/name`. Without it, all of them are listed.
     kind: Option<String>,
+    /// Who releases it. Without it: the user of this machine.
+    #[arg(long = "as", value_name = "NAME")]
+    by: Option<String>,
 }
 
 impl Release {
@@ -53,11 +56,12 @@ impl Release {
             }
             return Ok(ExitCode::SUCCESS);
         };
-        let store = open_store(&loaded, Access::Own)?;
+        let store = open_store(&loaded, Access::Look)?;
+        let by = self.by.unwrap_or_else(super::person);
         let released = if kind.starts_with('/') {
             sync_engine::free_path(store.as_ref(), &kind).await?
         } else {
-            store.release_brake(&kind, &super::person(), jiff::Timestamp::now()).await?
+            store.release_brake(&kind, &by, jiff::Timestamp::now()).await?
         };
         match format {
             Format::Json => output::json(&json!({ "kind": kind, "released": released }))?,
