@@ -5,40 +5,8 @@ use deal_model::{
     Response, Route, SetBounds, Side, Value, Window, fingerprint,
 };
 
+use crate::tape::Tape;
 use crate::world::{ACTIVE, Says, World, at, deal, field, group, money};
-
-/// A source of choices. It never runs dry.
-pub(crate) struct Tape {
-    bytes: Vec<u8>,
-    next: usize,
-}
-
-impl Tape {
-    pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, next: 0 }
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        let byte = self.bytes.get(self.next % self.bytes.len().max(1)).copied().unwrap_or_default();
-        // A tape that is read again says something else.
-        let turn = self.next / self.bytes.len().max(1);
-        self.next += 1;
-        (usize::from(byte) + turn * 31) % bound
-    }
-
-    /// True in about `percent` of a hundred cases.
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn one<T: Clone>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())].clone()
-    }
-
-    fn side(&mut self) -> Side {
-        self.one(&Side::BOTH)
-    }
-}
 
 const GROUPS: [&str; 4] = ["one", "two", "three", "four"];
 
@@ -75,7 +43,7 @@ fn spec(tape: &mut Tape, id: &str) -> GroupSpec {
         Conflict::Always(Side::Portal),
         Conflict::Ask,
     ]);
-    spec.owner = tape.side();
+    spec.owner = tape.one(&Side::BOTH);
     let clear = [Clear::Ignore, Clear::Propagate, Clear::Refill];
     spec.clear = PerSide::new(tape.one(&clear), tape.one(&clear));
     spec.enforce = tape.chance(20);
@@ -141,7 +109,7 @@ pub(crate) fn linked(tape: &mut Tape) -> World {
     for spec in world.specs.groups.clone() {
         world = values(tape, world, &spec);
     }
-    world.deal.born = tape.side();
+    world.deal.born = tape.one(&Side::BOTH);
     world.deal.phase = if tape.chance(3) { Phase::Finished } else { Phase::Live };
     for side in Side::BOTH {
         let seen = world.seen(side);

@@ -10,4 +10,10 @@ mod codecs_fit;
 mod default_mapping;
 mod merging;
 mod sets;
+mod provenance;
+mod random_mappings;
+mod record_types;
+mod rules;
 mod stages;
+#[path = "../../../deal-model/tests/it/tape.rs"]
+mod tape;
