@@ -170,6 +170,23 @@ impl Condition {
         Self(format!("{path} IN ({})", values.join(",")))
     }
 
+    /// The field holds none of `values`. Of none: always met.
+    pub fn none_of<L: Into<Literal>>(path: &FieldPath, values: impl IntoIterator<Item = L>) -> Self {
+        let values: Vec<String> = values.into_iter().map(|value| value.into().0).collect();
+        if values.is_empty() {
+            return Self("Id != null".to_owned());
+        }
+        Self(format!("{path} NOT IN ({})", values.join(",")))
+    }
+
+    /// The field begins with `text`, without case.
+    pub fn begins_with(path: &FieldPath, text: &str) -> Self {
+        // A text's own wildcards are letters like any other.
+        let literal = quote(text).replace('%', "\\%").replace('_', "\\_");
+        let open = literal.strip_suffix('\'').unwrap_or(&literal);
+        Self(format!("{path} LIKE {open}%'"))
+    }
+
     /// Met by no record: each has an identifier.
     pub fn never() -> Self {
         Self("Id = null".to_owned())

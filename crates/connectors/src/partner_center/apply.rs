@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use deal_model::{FieldId, Life, RecordId, Version, Write};
+use deal_model::{FieldId, Life, RecordId, Value, Version, Write};
 use futures::{StreamExt as _, stream};
-use mapping::portal_life_ops;
+use mapping::{DealField, portal_life_ops};
 use partner_center::{CallContext, ETag, EngagementId, NewReferral, PatchOperation, ReferralId};
 use serde_json::{Value as Json, json};
 use sync_engine::{Applied, CallScope, Change, Created, NewRecord, SideError, What};
@@ -158,8 +158,24 @@ impl PartnerCenter {
             marked: facts.map(|facts| &facts.primary),
             reference: normalise_reference(new.from.record.as_str()),
             engagement,
+            partner_id: self.partner_id(new),
         }
         .document(&self.mapping, &self.settings)
+    }
+
+    /// Which of our partner ids the referral of this opportunity gets.
+    fn partner_id(&self, new: &NewRecord) -> Option<&str> {
+        self.mapping.partner_ids().of(|field| match field {
+            DealField::RecordType => {
+                let held = new.from.crm().and_then(|facts| facts.record_type.clone());
+                held.map(Json::String).into_iter().collect()
+            }
+            DealField::Mapped(field) => match new.from.reading(field).sends.value() {
+                Some(Value::Set(elements)) => elements.keys().map(|key| json!(key.0)).collect(),
+                Some(value) => vec![plain(value)],
+                None => Vec::new(),
+            },
+        })
     }
 
     async fn post(&self, document: Json, scope: CallScope) -> Result<Created, SideError> {
@@ -193,4 +209,15 @@ fn movement(to: &Life, reference: Option<&RecordId>) -> Result<Vec<PatchOperatio
         .map(|id| PatchOperation::replace(EXTERNAL_REFERENCE, json!(normalise_reference(id.as_str()))));
     let steps = steps.into_iter().map(|(path, value)| PatchOperation::replace(path.patch_path(), value));
     Ok(steps.chain(reference).collect())
+}
+
+/// A single value as the file's conditions compare it.
+fn plain(value: &Value) -> Json {
+    match value {
+        Value::Text(text) | Value::Choice(text) => json!(text),
+        Value::Number(number) => json!(number.to_string()),
+        Value::Date(date) => json!(date.to_string()),
+        Value::Flag(flag) => json!(flag),
+        Value::Set(_) => Json::Null,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deal_model::{Content, ElementChange, ElementKey, FieldId, GroupHeld, Held, Value, Write};
+use deal_model::{Content, ElementChange, ElementKey, FieldId, GroupHeld, Held, Write};
 use mapping::{Binding, Codec, Mapping, SetBinding, SetSource, When};
 use partner_center::PatchOperation;
 use serde_json::{Map, Value as Json, json};
@@ -198,6 +198,8 @@ pub(super) struct Draft<'a> {
     pub(super) marked: Option<&'a BTreeMap<FieldId, Vec<ElementKey>>>,
     /// The engagement of a companion.
     pub(super) engagement: Option<String>,
+    /// Our own partner id that the referral belongs to.
+    pub(super) partner_id: Option<&'a str>,
 }
 
 impl Draft<'_> {
@@ -211,7 +213,7 @@ impl Draft<'_> {
         self.consents(&mut document);
         set_default(&mut document, "/qualification", json!(mapping.creation().qualification));
         match self.birth {
-            Birth::Own { asks_help } => self.own(&mut document, asks_help, mapping, settings),
+            Birth::Own { asks_help } => self.own(&mut document, asks_help, settings),
             Birth::Companion => self.companion(&mut document, settings),
         }
         document
@@ -271,7 +273,7 @@ impl Draft<'_> {
         }
     }
 
-    fn own(&self, document: &mut Json, asks_help: bool, mapping: &Mapping, settings: &PortalSettings) {
+    fn own(&self, document: &mut Json, asks_help: bool, settings: &PortalSettings) {
         set_at(document, "/externalReferenceId", json!(self.reference));
         let first = document.pointer("/details/requirements/solutions/0/id").cloned();
         let target = self.primary.map(|key| json!(key.0)).or(first);
@@ -281,24 +283,13 @@ impl Draft<'_> {
         };
         set_at(document, "/type", json!(kind));
         set_at(document, "/target", target);
-        if let Some(partner) = mapping.creation().partner_id_of(|field| self.text_of(field)) {
+        if let Some(partner) = self.partner_id {
             set_default(document, "/mpnId", json!(partner));
         }
         let alone = document.pointer("/team").and_then(Json::as_array).is_none_or(Vec::is_empty);
         if let Some(member) = settings.default_team_member.as_ref().filter(|_| alone) {
             set_at(document, "/team", json!([seller(member)]));
         }
-    }
-
-    /// What goes along in a field, as the portal spells it.
-    fn text_of(&self, field: &FieldId) -> Option<String> {
-        self.writes.iter().find_map(|write| match &write.content {
-            Content::Whole(group) => match group.get(field)? {
-                Held::Value(Value::Text(text) | Value::Choice(text)) => Some(text.clone()),
-                _ => None,
-            },
-            Content::Elements(_) => None,
-        })
     }
 
     fn companion(&self, document: &mut Json, settings: &PortalSettings) {

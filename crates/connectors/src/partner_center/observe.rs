@@ -13,7 +13,7 @@ use sync_engine::{CallScope, PortalLead, SideError, Stranger, Wanted};
 use super::{
     PartnerCenter, context,
     failure::{self, is_hidden, side_error},
-    kinds::is_lead,
+    kinds::{inviter, is_lead},
     transform::{
         Companion, Ownership, claimed_opportunity, engagement, is_of, may_be_born, observation, ownership,
         record_id,
@@ -164,6 +164,11 @@ impl PartnerCenter {
 }
 
 impl PartnerCenter {
+    /// Whether the file lets it become an opportunity.
+    fn admits(&self, referral: &Referral) -> bool {
+        self.mapping.inbound().admits(referral.document(), inviter(referral, &self.settings))
+    }
+
     /// A lead of ours, where leads are wanted.
     fn lead(&self, referral: &Referral, life: Life) -> Stranger {
         let (leads, document) = (self.mapping.leads(), referral.document());
@@ -171,7 +176,7 @@ impl PartnerCenter {
             return Stranger::Nothing;
         }
         let told = leads.fields.iter().map(|field| (field.field.clone(), field.observe_portal(document)));
-        let deal = matches!(life, Life::Active { .. }) && self.mapping.inbound().admits(document);
+        let deal = matches!(life, Life::Active { .. }) && self.admits(referral);
         Stranger::Lead(Box::new(PortalLead {
             referral: record_id(referral),
             life,

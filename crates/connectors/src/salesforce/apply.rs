@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deal_model::{Observation, RecordId as DealRecord};
+use deal_model::{ElementChange, ElementKey, Observation, RecordId as DealRecord};
 use mapping::StageError;
 use salesforce::{CallContext, Error, Fields, RecordId};
 use serde_json::Value as Json;
@@ -16,7 +16,7 @@ use super::{
     schema::{ACCOUNT, OPPORTUNITY, Schema},
     send::MAX_WRITES,
     steps::{Parent, Step},
-    transform::Known,
+    transform::{Known, Row},
 };
 
 /// One change, ready to be sent.
@@ -153,7 +153,8 @@ impl Salesforce {
         }
         let mut columns = columns(&self.mapping, &schema, writes)?;
         if let (Some(life), Some(known)) = (life, known) {
-            let write = self.mapping.stages().stage_for(life, Some(&known.stage));
+            let write =
+                self.mapping.stages_of(known.record_type.as_deref()).stage_for(life, Some(&known.stage));
             let write = write.map_err(|error| of_stage(&error))?;
             columns.own.extend(write.stage_name.map(|name| ("StageName".to_owned(), Json::String(name))));
             columns
@@ -188,6 +189,7 @@ impl Salesforce {
                 key: &known.key,
                 account: known.account.map(Parent::Is),
                 person: known.person,
+                first: only_one(rows, changes),
                 rows,
                 changes,
                 people: None,
@@ -259,6 +261,14 @@ fn needs_known(side: &Salesforce, what: &What) -> bool {
         mapping.specs().group(&write.group).is_some_and(|group| group.members.iter().any(leaves))
     };
     life.is_some() || writes.iter().any(beyond)
+}
+
+/// Who is added to an opportunity without anybody: alone, so the first.
+fn only_one<'c>(rows: &[Row], changes: &'c [(ElementKey, ElementChange)]) -> Option<&'c ElementKey> {
+    match changes {
+        [(key, ElementChange::Put(_))] if rows.is_empty() => Some(key),
+        _ => None,
+    }
 }
 
 fn is_report_alone(what: &What) -> bool {

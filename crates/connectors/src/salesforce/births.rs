@@ -3,8 +3,10 @@
 //!
 //! The insert is never an upsert: a unique key that is held leads to its holder, which is read and left alone.
 
-use deal_model::{Observation, ProblemClass, RecordId as DealRecord};
-use mapping::Route;
+use deal_model::{
+    Element, ElementChange, ElementKey, FieldId, Observation, ProblemClass, RecordId as DealRecord,
+};
+use mapping::{AccountOwner, Route};
 use ports::RetryClass;
 use salesforce::{CallContext, Error, Fields, MAX_GRAPHS, Meaning, RecordId, Refusal};
 use serde_json::{Map, Value as Json};
@@ -17,6 +19,7 @@ use super::{
     explain,
     first_look::{Looked, Sought},
     newborn::NotMade,
+    owners,
     refusal,
     schema::{ACCOUNT, OPPORTUNITY, Schema},
     steps::{Step, one_by_one},
@@ -41,6 +44,23 @@ const ATTEMPTS: usize = 2;
 impl<'n> Expected<'n> {
     fn sought(&self) -> Sought<'_> {
         Sought { referral: &self.new.from.record, owners: &self.owners, customer: &self.customer }
+    }
+
+    /// The first of the customer's own people, with the e-mail address.
+    fn first_person(&self) -> Option<(&str, &Element)> {
+        let facts = self.new.from.portal()?;
+        self.columns.sets.iter().find_map(|(field, changes)| {
+            let first = facts.first_people.get(field)?;
+            changes.iter().find_map(|(key, change)| match change {
+                ElementChange::Put(element) if key == first => Some((key.0.as_str(), element)),
+                _ => None,
+            })
+        })
+    }
+
+    /// The first element of a set, as the referral lists them.
+    pub(super) fn first_of(&self, set: &FieldId) -> Option<&'n ElementKey> {
+        self.new.from.portal()?.first_people.get(set)
     }
 
     pub(super) fn referral(&self) -> &'n str {
@@ -133,7 +153,8 @@ impl Salesforce {
     ) -> Result<Expected<'n>, SideError> {
         let mut columns = columns(&self.mapping, schema, &new.writes)?;
         let customer = columns.parents.remove(ACCOUNT).unwrap_or_default();
-        let route = self.mapping.inbound().route(&self.as_referral(new));
+        let inviter = new.from.portal().map(|facts| facts.inviter).unwrap_or_default();
+        let route = self.mapping.inbound().route(&self.as_referral(new), inviter);
         let mut owners: Vec<String> = route.owner.clone().into_iter().collect();
         owners.extend(self.mapping.inbound().default_owner.clone());
         owners.dedup();
@@ -154,22 +175,21 @@ impl Salesforce {
         expected: Expected<'n>,
         looked: &Looked,
     ) -> Result<Unborn<'n>, SideError> {
-        let mut own = self.own_columns(schema, expected.new, &expected.columns)?;
-        let owner = looked.owner.ok_or_else(|| {
-            refusal::waits(
-                ProblemClass::Data,
-                "The configured owner is no active user of the org, or is the integration user.",
-                "Name an active user: inbound.default_owner, or the owner of the route, in the mapping file.",
-            )
-        })?;
+        let mut own = self.own_columns(schema, &expected)?;
+        let owner = *looked.owner.as_ref().map_err(|reasons| owners::nobody(reasons))?;
         own.insert("OwnerId".to_owned(), Json::String(owner.to_string()));
         if let Some(name) = &expected.route.record_type {
-            own.insert("RecordTypeId".to_owned(), Json::String(record_type(schema, name)?.to_string()));
+            own.insert("RecordTypeId".to_owned(), Json::String(schema.record_type(OPPORTUNITY, name)?.to_string()));
         }
         if let Some(campaign) = &expected.route.campaign {
             own.insert("CampaignId".to_owned(), Json::String(campaign.clone()));
         }
-        let account = self.account(schema, &looked.accounts, &expected.customer)?;
+        let account_owner = match self.mapping.accounts().owner {
+            AccountOwner::Opportunity => Some(owner),
+            AccountOwner::User(_) => looked.account_owner,
+        };
+        let person = expected.first_person();
+        let account = self.account(schema, &looked.accounts, &expected.customer, account_owner, person)?;
         Ok(Unborn { expected, own, account })
     }
 
@@ -222,9 +242,12 @@ impl Salesforce {
     /// The referral as its own platform would show it, as far as its routes look at it.
     fn as_referral(&self, new: &NewRecord) -> Json {
         let mut document = Json::Object(Map::new());
-        // Routes may ask for it though the mapping does not.
+        // Routes may ask for what the mapping does not.
         if let Some(partner) = new.from.portal().and_then(|facts| facts.partner_id.as_ref()) {
             put(&mut document, "/mpnId", Json::String(partner.clone()));
+        }
+        for (pointer, text) in new.from.portal().map(|facts| &facts.routed_by).into_iter().flatten() {
+            put(&mut document, pointer, Json::String(text.clone()));
         }
         for binding in self.mapping.bindings() {
             let Some(place) = &binding.portal else { continue };
@@ -243,10 +266,16 @@ impl Salesforce {
     }
 
     /// The new opportunity's own columns, but for the owner and the account.
-    fn own_columns(&self, schema: &Schema, new: &NewRecord, columns: &Columns) -> Result<Fields, SideError> {
-        let names = self.mapping.names();
-        let mut own = columns.own.clone();
-        let stage = self.mapping.stages().stage_for(&new.life, None).map_err(|error| of_stage(&error))?;
+    fn own_columns(&self, schema: &Schema, expected: &Expected<'_>) -> Result<Fields, SideError> {
+        let (names, new) = (self.mapping.names(), expected.new);
+        let mut own = expected.columns.own.clone();
+        // Without one in the route, the platform gives it the user's own.
+        let record_type = expected.route.record_type.as_deref().or_else(|| schema.default_record_type());
+        let stage = self
+            .mapping
+            .stages_of(record_type)
+            .stage_for(&new.life, None)
+            .map_err(|error| of_stage(&error))?;
         own.extend(stage.stage_name.map(|name| ("StageName".to_owned(), Json::String(name))));
         own.extend(stage.reason.map(|(field, text)| (field.as_str().to_owned(), Json::String(text))));
         let referral = Json::String(new.from.record.as_str().to_owned());
@@ -314,18 +343,6 @@ pub(super) fn is_duplicate(error: &Error) -> bool {
     error
         .refusal()
         .is_some_and(|refused| refused.errors().iter().any(|each| each.code() == "DUPLICATE_VALUE"))
-}
-
-fn record_type(schema: &Schema, name: &str) -> Result<RecordId, SideError> {
-    let types =
-        schema.object(OPPORTUNITY).map(|object| object.record_type_infos.as_slice()).unwrap_or_default();
-    let found = types.iter().find(|each| each.developer_name.as_deref() == Some(name) && each.available);
-    found.map(|each| each.record_type_id).ok_or_else(|| {
-        refusal::person(
-            format!("the record type {name} is not there, or not available to the integration user"),
-            vec![],
-        )
-    })
 }
 
 /// Puts a value at a JSON pointer, making the objects on the way.

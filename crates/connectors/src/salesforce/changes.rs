@@ -176,9 +176,10 @@ impl Salesforce {
         let at =
             |name: &str| FieldPath::new(format!("{}{name}", walk.prefix)).expect("checked names make a path");
         let names = self.mapping.names();
-        let (opted_in, told_by) = schema.opt_in(&self.mapping, &walk.prefix);
+        // What a rule leaves out is found too: its seller is told.
+        let (asked, told_by) = schema.asked_for(&self.mapping, &walk.prefix);
         let mut columns = vec![path("Id"), path("SystemModstamp"), walk.parent.clone()];
-        let mut condition = opted_in?;
+        let mut condition = asked?;
         if walk.prefix.is_empty() {
             // Whether a row is opted in now is told by these, row by row.
             columns.extend(told_by);
@@ -211,7 +212,7 @@ impl Salesforce {
             let (Some(id), Some(stamp)) = (row.id(), row.system_modstamp()) else { continue };
             let Some(parent) = row.get(&walk.parent).and_then(serde_json::Value::as_str) else { continue };
             let Ok(parent) = parent.parse::<RecordId>() else { continue };
-            let birth = !own || self.is_opted_in(row);
+            let birth = !own || self.is_asked_for(row);
             let identifier = format!("{}{}", walk.prefix, self.mapping.names().identifier);
             let claims = row.text(&identifier).filter(|_| birth).map(DealRecord::new);
             seen.push(Seen {
@@ -226,7 +227,7 @@ impl Salesforce {
         Changes { seen, position: text_of(next.as_ref()), more, complete: !more, ..Changes::default() }
     }
 
-    /// Where the walk goes on. A record that is not opted in leaves its stamp there, never its id.
+    /// Where the walk goes on. A record that nobody asked for leaves its stamp there, never its id.
     fn next(
         &self,
         walk: &Walk,
@@ -242,7 +243,7 @@ impl Salesforce {
             let stamp = position.map_or(last, |position| position.stamp.max(last));
             return Some(Position { stamp, id: None, walking: false });
         }
-        let named = rows.iter().rev().find(|row| !own || self.is_opted_in(row));
+        let named = rows.iter().rev().find(|row| !own || self.is_asked_for(row));
         if let Some((row, stamp)) = named.and_then(|row| Some((row, row.system_modstamp()?))) {
             return Some(Position { stamp, id: row.id(), walking: true });
         }
@@ -254,11 +255,15 @@ impl Salesforce {
     }
 
     pub(super) fn is_opted_in(&self, row: &Record) -> bool {
+        self.is_asked_for(row) && super::transform::left_out(&self.mapping, row, false).is_none()
+    }
+
+    /// Whether its seller asked for it to be shared, whatever the rules of the file say.
+    fn is_asked_for(&self, row: &Record) -> bool {
         let is = |name: &str, wanted: bool| row.at(name) == Some(&serde_json::Value::Bool(wanted));
-        let rules = self.mapping.opt_in();
         // Whoever does not say that it is not private is taken to be.
         is(self.mapping.names().sync.as_str(), true)
-            && rules.admits(row.text("RecordType.DeveloperName"), !is("IsPrivate", false))
+            && (self.mapping.opt_in().private || is("IsPrivate", false))
     }
 }
 

@@ -2,18 +2,18 @@
 //! many births, where their names are short.
 
 use deal_model::RecordId as DealRecord;
+use mapping::AccountOwner;
 use salesforce::{
     CallContext, Fields, MAX_COMPOSITE_QUERIES, Record, RecordId, ReferenceId, Subrequest,
-    soql::{Condition, Op, Select, Soql},
+    soql::{Select, Soql},
 };
 use sync_engine::SideError;
 
 use super::{
     Salesforce,
     accounts::Candidates,
-    refusal,
-    rows::path,
-    schema::{OPPORTUNITY, Schema, USER, object_name},
+    owners, refusal,
+    schema::{OPPORTUNITY, Schema, object_name},
 };
 
 /// What the look is for, of one birth.
@@ -28,8 +28,11 @@ pub(super) struct Sought<'b> {
 pub(super) struct Looked {
     /// The opportunity that holds the unique key.
     pub(super) holder: Option<RecordId>,
-    pub(super) owner: Option<RecordId>,
-    /// Accounts by rank: D-U-N-S number, our own key, name and place.
+    /// The first of the owners who may own it; else why each may not.
+    pub(super) owner: Result<RecordId, Vec<String>>,
+    /// Who owns an account that is made, where the mapping names somebody.
+    pub(super) account_owner: Option<RecordId>,
+    /// Accounts by the mapping's rules, best first.
     pub(super) accounts: Vec<Vec<RecordId>>,
 }
 
@@ -48,11 +51,16 @@ impl Salesforce {
         let mut queries = holders.split(&key, sought.iter().map(|each| each.referral.as_str()));
         let places_of_holders = queries.len();
         let mut owners: Vec<&str> = sought.iter().flat_map(|each| each.owners).map(String::as_str).collect();
+        let of_accounts = match &self.mapping.accounts().owner {
+            AccountOwner::User(user) => Some(user.as_str()),
+            AccountOwner::Opportunity => None,
+        };
+        owners.extend(of_accounts);
         owners.sort_unstable();
         owners.dedup();
-        queries.push(users(&owners));
+        queries.push(owners::users(&owners));
         let customers: Vec<&Fields> = sought.iter().map(|each| each.customer).collect();
-        let (ranks, accounts): (Vec<usize>, Vec<Soql>) =
+        let (rules, accounts): (Vec<usize>, Vec<Soql>) =
             self.account_queries(schema, &customers).into_iter().unzip();
         queries.extend(accounts);
 
@@ -60,8 +68,8 @@ impl Salesforce {
         let holders: Vec<Record> = found.by_ref().take(places_of_holders).flatten().collect();
         let users = found.next().unwrap_or_default();
         let mut candidates = Candidates::default();
-        for (rank, records) in ranks.into_iter().zip(found) {
-            candidates.add(rank, records);
+        for (rule, records) in rules.into_iter().zip(found) {
+            candidates.add(rule, records);
         }
         let us: RecordId = schema.user.into();
         let looked = |each: &Sought<'_>| {
@@ -73,8 +81,9 @@ impl Salesforce {
             };
             Looked {
                 holder: holders.iter().find(holds).and_then(Record::id),
-                owner: each.owners.iter().find_map(|owner| user(&users, owner).filter(|id| *id != us)),
-                accounts: candidates.of(names.account_key.as_str(), each.customer),
+                owner: first_owner(&users, each.owners, us),
+                account_owner: of_accounts.and_then(|owner| owners::owner(&users, owner, us).ok()),
+                accounts: candidates.of(self.mapping.accounts(), each.customer),
             }
         };
         Ok(sought.iter().map(looked).collect())
@@ -101,20 +110,13 @@ impl Salesforce {
     }
 }
 
-/// Active users by identifier or user name.
-fn users(owners: &[&str]) -> Soql {
-    let ids = owners.iter().filter_map(|owner| owner.parse::<RecordId>().ok());
-    let named = Condition::one_of(&path("Username"), owners.iter().copied());
-    let by_id = Condition::one_of(&path("Id"), ids.clone());
-    let user = if ids.count() > 0 { named.or(by_id) } else { named };
-    let active = Condition::compare(&path("IsActive"), Op::Eq, true);
-    Select::from(&object_name(USER)).fields([&path("Username")]).filter(user.and(active)).build()
-}
-
-fn user(users: &[Record], owner: &str) -> Option<RecordId> {
-    let is = |user: &&Record| {
-        user.id() == owner.parse().ok()
-            || user.text("Username").is_some_and(|name| name.eq_ignore_ascii_case(owner))
-    };
-    users.iter().find(is).and_then(Record::id)
+fn first_owner(users: &[Record], owners: &[String], us: RecordId) -> Result<RecordId, Vec<String>> {
+    let mut reasons = Vec::new();
+    for owner in owners {
+        match owners::owner(users, owner, us) {
+            Ok(id) => return Ok(id),
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    Err(reasons)
 }

@@ -104,10 +104,7 @@ impl Salesforce {
         if !rules.private && flag("IsPrivate")? {
             return Some((false, None));
         }
-        // The event names the record type by an id.
-        if !rules.record_types.is_empty() {
-            return None;
-        }
+        // What the other rules say of it is read with it: whoever asked for it is told if they leave it out.
         // Unknown is not empty: a record of ours may be seen before its birth is committed.
         match event.value(names.identifier.as_str())? {
             Value::Text(claims) if !claims.is_empty() => Some((true, Some(DealRecord::new(claims.clone())))),
@@ -217,8 +214,8 @@ impl Salesforce {
         }
         columns.dedup();
         // A walk begins only where the flag can be read.
-        let Some(opted_in) = schema.opt_in(&self.mapping, &walk.prefix).0 else { return Ok(Vec::new()) };
-        let select = Select::from(&object_name(&walk.object)).fields(&columns).filter(opted_in);
+        let Some(asked) = schema.asked_for(&self.mapping, &walk.prefix).0 else { return Ok(Vec::new()) };
+        let select = Select::from(&object_name(&walk.object)).fields(&columns).filter(asked);
         let mut found = Vec::new();
         for soql in select.split(&id_path(), ids.iter().copied()) {
             let page = self.client.query_with_deleted(context, &soql).await?;

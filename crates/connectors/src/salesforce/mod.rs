@@ -6,9 +6,11 @@
 //! - `births` makes opportunities of referrals, many at once: `first_look` finds what decides about them, `accounts`
 //!   their accounts, `waves` lets what shares a new record go one after the other, and `newborn` makes all that
 //!   belongs to each in a graph of its own; `people` finds the contacts and users that they may want.
+//! - `owners` tells who may own what is made.
 //! - `org_fit` asks the descriptions what this org can hold; `refusal` classes what it refuses, `explain` says it to
 //!   people.
 //! - `team` reads the owner and the team, and adds people to it.
+//! - `look` reads one opportunity for a person who asks for it; `discover` finds fields by label and type.
 //! - `leads` makes and follows the org's own Lead records.
 //! - `changes` lists what changed since, by keyset; `events` listens for it, and `heard` is what events say.
 //! - `features` tells which of the org's options are on.
@@ -24,17 +26,21 @@ mod apply;
 mod births;
 mod changes;
 mod columns;
+mod contacts;
 mod coverage;
+mod discover;
 mod events;
 mod explain;
 mod features;
 mod first_look;
 mod heard;
 mod leads;
+mod look;
 mod memory;
 mod newborn;
 mod observe;
 mod org_fit;
+mod owners;
 mod people;
 mod refusal;
 mod rows;
@@ -63,9 +69,11 @@ use sync_engine::{
     Source, Stranger, Target, Wanted,
 };
 
+pub use discover::{Candidate, Proposal, discover, is_said};
 pub use events::EventSettings;
 use events::{EVENTS, Listener};
 pub use features::{CLASSIC_NOTE, CONTENT_LINK, CONTENT_NOTE, LINE_ITEM, OrgFeatures, OrgStage, TEAM_MEMBER};
+pub use look::{CrmLook, SeenOpportunity};
 use memory::Memory;
 pub use scratch::Trial;
 use siblings::Siblings;

@@ -8,12 +8,14 @@ mod broken_files;
 mod codecs;
 mod codecs_fit;
 mod default_mapping;
+mod definitions;
+mod expressions;
 mod merging;
-mod sets;
 mod provenance;
 mod random_mappings;
 mod record_types;
 mod rules;
+mod sets;
 mod stages;
 #[path = "../../../deal-model/tests/it/tape.rs"]
 mod tape;

@@ -138,8 +138,8 @@ fn a_condition_that_cannot_be_meant_is_told_with_its_place() {
         ("[[inbound.route]]\nowner = \"00G000000000001\"\n", "is no user: queues"),
         ("[[inbound.route]]\ncampaign = \"Spring\"\n", "is not the identifier of a campaign"),
         ("[opt_in]\nwhere = [{ field = \"Type\", in = [\"a\"] }]\n", "ours.toml:3:"),
-        ("[opt_in]\nwhere = [{ field = \"Opportunity.A__c\", is = \"yes\" }]\n", "write true or false"),
-        ("[opt_in]\nwhere = [{ field = \"Opportunity.Amount\", at_least = 1.5 }]\n", "write a whole number"),
+        ("[opt_in]\nwhere = [{ field = \"Opportunity.A__c\", is = \"yes\" }]\n", "should be true or false"),
+        ("[opt_in]\nwhere = [{ field = \"Opportunity.Amount\", at_least = 1.5 }]\n", "a whole number"),
         ("[partner_ids]\ndefault = \"12-34\"\n", "is not a partner id"),
         (
             "[partner_ids]\ndefault = \"1\"\n[[partner_ids.rule]]\npartner_id = \"2\"\n",

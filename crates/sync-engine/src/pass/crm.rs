@@ -46,11 +46,11 @@ impl Engine {
     }
 
     /// The change of one opportunity: what is planned, and the report where it is due.
-    async fn crm_change(&self, item: &mut Item) -> StoreResult<Option<Change>> {
+    pub(super) async fn crm_change(&self, item: &mut Item) -> StoreResult<Option<Change>> {
         let Some(crm) = item.seen(Side::Crm).cloned() else { return Ok(None) };
         // What was planned on a referral that has moved is planned again first: its newer value would follow at once.
         let moved = item.round.failure.as_ref().is_some_and(is_changed);
-        if item.ended || moved || !item.opted_in() || item.round.after.crm.is_some() {
+        if item.ended || moved || !item.is_told() || item.round.after.crm.is_some() {
             return Ok(None);
         }
         let planned = item.round.crm_update().map(|slot| item.round.plan.effects[slot].clone());

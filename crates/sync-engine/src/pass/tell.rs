@@ -47,7 +47,7 @@ impl Engine {
     /// At the end of a pass: when what is not yet told is to be told.
     pub(super) async fn untold(&self, item: &Item) -> StoreResult<Option<Timestamp>> {
         let known = item.round.report_due.is_some() || item.round.failure.is_some() || self.soon_again(item);
-        if known || !item.opted_in() || item.deal.links.crm.is_none() {
+        if known || !item.is_told() || item.deal.links.crm.is_none() {
             return Ok(None);
         }
         let (_, text) = self.composed(item, &[]).await?;

@@ -84,16 +84,14 @@ fn visible(page: &ReferralPage, ids: &BTreeSet<&str>) -> Finding {
 /// The partner id of the tenant against that of the solution (requirements, M1).
 fn partner_ids(wired: &Wired, seen: &BTreeSet<&str>) -> Vec<Finding> {
     let (id, title) = ("partner_center.partner_id", "Partner ids");
-    let creation = wired.mapping.creation();
-    let locations = creation.locations.iter().map(|rule| rule.partner_id.as_str());
-    let wanted: BTreeSet<&str> = creation.partner_id.as_deref().into_iter().chain(locations).collect();
+    let wanted: BTreeSet<&str> = wired.mapping.partner_ids().all().collect();
     let strange: Vec<&str> = wanted.difference(seen).copied().collect();
     let first = if !seen.is_empty() && !strange.is_empty() {
         Finding::fail(
             id,
             title,
             format!("The mapping sends {}, and no visible referral has it.", strange.join(", ")),
-            "Correct [creation] partner_id of the mapping, or give the user the role for that location.",
+            "Correct [partner_ids] of the mapping, or give the user the role for that location.",
         )
     } else if !wanted.is_empty() && strange.is_empty() {
         Finding::pass(id, title, format!("{} seen on referrals", Vec::from_iter(wanted).join(", ")))

@@ -240,22 +240,6 @@ async fn m6_a_private_deal_is_shared_then_gets_help_and_is_never_taken_back() {
     ground.both_judges_agree(1).await;
 }
 
-#[tokio::test]
-async fn m6_each_location_has_its_own_partner_id() {
-    let rules = "[creation]\npartner_id = \"1234567\"\n\
-        [[creation.location]]\nfield = \"customer_country\"\nin = [\"DE\", \"AT\"]\npartner_id = \"2345678\"";
-    let ground = Ground::strict(json!({}), |world| map(world, rules)).await;
-    let opportunity = ground.private("From Hamburg").await;
-    let referral = ground.referral_of(&opportunity).await;
-    assert_eq!(ground.referral(&referral).await["mpnId"], "2345678");
-    let opportunity = ground.new_opportunity("From Zurich", 1_000).await;
-    let account = ground.opportunity(&opportunity).await["AccountId"].as_str().unwrap().to_owned();
-    ground.seller_changes("Account", &account, json!({ "BillingCountry": "CH" })).await;
-    ground.opt_in(&opportunity, false).await;
-    let referral = ground.referral_of(&opportunity).await;
-    assert_eq!(ground.referral(&referral).await["mpnId"], "1234567");
-}
-
 // ── P9 and M20: told before, in words ───────────────────────────────────────────────────────────────────────────────
 
 #[tokio::test]
