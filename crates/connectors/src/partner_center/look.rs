@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deal_model::{Facts, FieldId, Reading, RecordId};
+use deal_model::{Facts, FieldId, NotComputed, Reading, RecordId};
 use serde_json::Value as Json;
 use sync_engine::{CallScope, SideError, Wanted};
 
@@ -17,6 +17,8 @@ pub struct SeenReferral {
     pub companion: Option<Json>,
     /// What each field means, Microsoft's included, and what it would send.
     pub readings: BTreeMap<FieldId, Reading>,
+    /// Why what could not be computed could not.
+    pub uncomputed: BTreeMap<FieldId, NotComputed>,
     /// The opportunity that it says it is linked with.
     pub opportunity: Option<RecordId>,
 }
@@ -40,18 +42,20 @@ impl PartnerCenter {
         };
         let seen = self.observation(&fetched.referral, fetched.server_date, &companion);
         let mut readings = BTreeMap::new();
-        let mut opportunity = None;
+        let (mut opportunity, mut uncomputed) = (None, BTreeMap::new());
         if let Some(seen) = seen {
             readings = seen.fields;
             if let Facts::Portal(facts) = seen.facts {
                 readings.extend(facts.companion_fields.unwrap_or_default());
                 opportunity = facts.external_reference;
+                uncomputed = facts.uncomputed;
             }
         }
         let companion = match companion {
             Companion::Read(theirs) => Some(theirs.document().clone()),
             Companion::Missing | Companion::Unread { .. } => None,
         };
-        Ok(Some(SeenReferral { raw: fetched.referral.document().clone(), companion, readings, opportunity }))
+        let raw = fetched.referral.document().clone();
+        Ok(Some(SeenReferral { raw, companion, readings, uncomputed, opportunity }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deal_model::{FieldId, Reading, RecordId as DealRecord};
+use deal_model::{FieldId, NotComputed, Reading, RecordId as DealRecord};
 use serde_json::Value as Json;
 use sync_engine::{CallScope, SideError};
 
@@ -28,6 +28,8 @@ pub struct SeenOpportunity {
     pub readings: BTreeMap<FieldId, Reading>,
     /// Fields that the platform computes on this record, and from what.
     pub computed: BTreeMap<FieldId, String>,
+    /// Why what could not be computed could not.
+    pub uncomputed: BTreeMap<FieldId, NotComputed>,
     /// The referral that it says it is linked with.
     pub referral: Option<DealRecord>,
     /// Whether it is opted in.
@@ -67,11 +69,13 @@ impl Salesforce {
             consent: self.settings.consent,
             server_date: *date,
         };
+        let readings = reader.readings(whole);
         let identifier = whole.record.text(self.mapping.names().identifier.as_str());
         let identifier = identifier.map(str::trim).filter(|text| !text.is_empty());
         Ok(CrmLook::Seen(Box::new(SeenOpportunity {
             raw: Json::Object(whole.record.as_map().clone()),
-            readings: reader.readings(whole).fields,
+            readings: readings.fields,
+            uncomputed: readings.uncomputed,
             computed: reader.computed(&whole.record),
             referral: identifier.map(DealRecord::new),
             opted_in,

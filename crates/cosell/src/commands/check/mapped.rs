@@ -29,7 +29,9 @@ pub(crate) fn file(loaded: &Loaded) -> (Vec<Finding>, Option<Mapping>) {
         return (vec![Finding::fail(id, title, format!("{error}."), mend)], Some(mapping));
     }
     let fields = mapping.bindings().len() + mapping.sets().len();
-    let told = format!("{fields} fields, version {}", mapping.version());
+    let examples: usize = mapping.bindings().iter().map(|binding| binding.examples.len()).sum();
+    let examples = if examples > 0 { format!(", {examples} examples came true") } else { String::new() };
+    let told = format!("{fields} fields, version {}{examples}", mapping.version());
     (vec![Finding::pass(id, title, told), here::code_lists(loaded)], Some(mapping))
 }
 

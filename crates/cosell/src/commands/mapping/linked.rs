@@ -134,7 +134,7 @@ fn print(shown: &Shown) {
             output::indented(2, "stage: never rewritten from here");
             output::indented(4, &format!("opportunity  {}", stage.opportunity));
             output::indented(4, &format!("referral     {}", stage.referral));
-            output::indented(4, &format!("to decide: cosell deals resolve {name}"));
+            output::indented(4, &format!("to decide: cosell resolve {name}"));
         }
     }
     let Counts { deals, rewritten, held_back, decided_before, stages, .. } = shown.counts;

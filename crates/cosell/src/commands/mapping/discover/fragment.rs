@@ -5,6 +5,9 @@ use std::fmt;
 use connectors::salesforce::{Candidate, Proposal, is_said};
 use mapping::{Fix, KeyPath, Mapping};
 
+/// Longest label that is shown, in characters: the platform's own bound.
+const MAX_LABEL: usize = 40;
+
 /// Lines by table.
 pub(super) struct Fragment {
     tables: Vec<(String, Vec<Line>)>,
@@ -13,10 +16,10 @@ pub(super) struct Fragment {
 struct Line {
     key: String,
     /// What people see of the field, and what speaks for it.
-    remark: String,
+    remark: Vec<String>,
     /// What to write, if it is beyond doubt; else a comment for each that may be meant.
     value: Option<String>,
-    choices: Vec<String>,
+    choices: Vec<Vec<String>>,
 }
 
 /// What of the proposals the mapping does not say already.
@@ -40,15 +43,13 @@ pub(super) fn of(mapping: &Mapping, proposals: &[Proposal]) -> Fragment {
             (_, chosen) => Line {
                 key: key.clone(),
                 remark: match chosen {
-                    Some(chosen) => format!("your file says {}; found was:", chosen.effective().value),
-                    None => "which one is meant is not certain; choose:".to_owned(),
+                    Some(chosen) => {
+                        vec![format!("{key}: your file says {}; found was", chosen.effective().value)]
+                    }
+                    None => vec![format!("{key}: which one is meant is not certain; choose one of")],
                 },
                 value: None,
-                choices: proposal
-                    .candidates
-                    .iter()
-                    .map(|it| format!("{key} = \"{}\"  # {}", it.value, remark(it)))
-                    .collect(),
+                choices: proposal.candidates.iter().map(|it| choice(key, it)).collect(),
             },
         };
         match fragment.tables.iter_mut().find(|(name, _)| *name == table) {
@@ -59,9 +60,15 @@ pub(super) fn of(mapping: &Mapping, proposals: &[Proposal]) -> Fragment {
     fragment
 }
 
-fn remark(candidate: &Candidate) -> String {
-    let label: String = candidate.label.chars().filter(|each| !each.is_control()).take(60).collect();
-    format!("\"{label}\": {} ({} of 100)", candidate.because, candidate.score)
+/// The label on a line of its own, and what speaks for it on the next: both fit into 80 columns.
+fn remark(candidate: &Candidate) -> Vec<String> {
+    let label: String = candidate.label.chars().filter(|each| !each.is_control()).take(MAX_LABEL).collect();
+    vec![format!("\"{label}\" ({} of 100):", candidate.score), candidate.because.clone()]
+}
+
+fn choice(key: &str, candidate: &Candidate) -> Vec<String> {
+    let remark = remark(candidate).into_iter().map(|line| format!("  {line}"));
+    std::iter::once(format!("{key} = \"{}\"", candidate.value)).chain(remark).collect()
 }
 
 impl Fragment {
@@ -90,7 +97,8 @@ impl Fragment {
 
 impl Line {
     fn written(&self) -> Option<String> {
-        Some(format!("# {}\n{} = \"{}\"\n", self.remark, self.key, self.value.as_ref()?))
+        let remark: String = self.remark.iter().map(|line| format!("# {line}\n")).collect();
+        Some(format!("{remark}{} = \"{}\"\n", self.key, self.value.as_ref()?))
     }
 }
 
@@ -105,9 +113,8 @@ impl fmt::Display for Fragment {
                 match line.written() {
                     Some(written) => write!(out, "{written}")?,
                     None => {
-                        writeln!(out, "# {}: {}", line.key, line.remark)?;
-                        for choice in &line.choices {
-                            writeln!(out, "# {choice}")?;
+                        for text in line.remark.iter().chain(line.choices.iter().flatten()) {
+                            writeln!(out, "# {text}")?;
                         }
                     }
                 }

@@ -144,7 +144,7 @@ impl Pair<'_> {
         equal: Option<bool>,
     ) -> Towards {
         let route = group.to.at(side);
-        let from = other(side);
+        let from = side.other();
         let value =
             self.fitted(group, from, |reading| &reading.sends).and_then(|held| held.get(&spec.id).cloned());
         let written = |held: &Held| self.written(view, side, held);
@@ -152,7 +152,7 @@ impl Pair<'_> {
             Verdict::Not(never(view, side, "create"))
         } else {
             match &value {
-                None => Verdict::Not(format!("{} could not be read", name(from))),
+                None => Verdict::Not(self.unread(from, spec)),
                 Some(held) if is_nothing(held) && *spec.required.at(side) => Verdict::Not(format!(
                     "{} requires it, and {} has none: the deal would wait",
                     name(side),
@@ -180,8 +180,8 @@ impl Pair<'_> {
         equal: Option<bool>,
         value: Option<&Held>,
     ) -> Verdict {
-        let from = other(side);
-        let Some(held) = value else { return Verdict::Not(format!("{} could not be read", name(from))) };
+        let from = side.other();
+        let Some(held) = value else { return Verdict::Not(self.unread(from, spec)) };
         let target = self.reading(side, &spec.id).map(|reading| &reading.held);
         if equal == Some(true) {
             return Verdict::Not("both sides hold the same".to_owned());
@@ -204,6 +204,19 @@ impl Pair<'_> {
             };
         }
         Verdict::Writes(self.written(view, side, held))
+    }
+
+    /// Why a side has no value that is known.
+    fn unread(&self, side: Side, spec: &FieldSpec) -> String {
+        let failure = match side {
+            Side::Crm => self.opportunity.and_then(|seen| seen.uncomputed.get(&spec.id)),
+            Side::Portal => self.referral.and_then(|seen| seen.uncomputed.get(&spec.id)),
+        };
+        match failure {
+            Some(failure) => format!("it could not be computed: {}", failure.why),
+            None if self.reading(side, &spec.id).is_none() => format!("{} was not read", name(side)),
+            None => format!("{} holds something that could not be read, or hides it", name(side)),
+        }
     }
 
     /// A value in the target's own form.
@@ -233,10 +246,10 @@ impl Pair<'_> {
 /// Why a side is never written at this moment.
 fn never(view: &FieldView<'_>, side: Side, moment: &str) -> String {
     if !view.route(side).flows() {
-        return match view.text("direction").as_deref() {
-            Some(direction) => format!("its direction is {direction}"),
-            None => "it does not go that way".to_owned(),
-        };
+        let ways = [(Side::Crm, "to_salesforce"), (Side::Portal, "to_partner_center")];
+        let way = ways.into_iter().find(|(to, _)| view.route(*to).flows());
+        return way
+            .map_or_else(|| "it is read alone".to_owned(), |(_, way)| format!("its direction is {way}"));
     }
     let other = if moment == "update" { "when the record is created" } else { "later" };
     format!("it is written {other} alone")
@@ -261,13 +274,6 @@ fn rows_of(set: &SetBinding) -> &str {
 /// The rows of a child query, without the platform's wrapping.
 fn rows_alone(children: &Json) -> Json {
     children.get("records").cloned().unwrap_or_else(|| Json::Object(Map::new()))
-}
-
-fn other(side: Side) -> Side {
-    match side {
-        Side::Crm => Side::Portal,
-        Side::Portal => Side::Crm,
-    }
 }
 
 fn name(side: Side) -> &'static str {
