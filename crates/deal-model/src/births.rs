@@ -1,8 +1,8 @@
 //! A deal's missing half: what creating it takes (sync rules, section 6).
 
 use crate::{
-    Content, Effect, FieldSpec, GroupHeld, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass, Side, Value, Verdict,
-    Why, Write, fit_group,
+    Content, Effect, FieldSpec, GroupHeld, GroupSpec, Held, Life, Observation, Plan, PlanInput, ProblemClass,
+    Side, Value, Verdict, Why, Write, fit_group,
     groups::without_currency,
     lifecycle::{LifeCase, LifeStep},
     merge::is_empty,
@@ -310,7 +310,8 @@ fn complete(spec: &GroupSpec, from: &Observation, plan: &mut Plan) -> bool {
         .filter_map(|field| Some((field.id.clone(), from.reading(&field.id).sends.held()?)))
         .collect();
     // What a country does not have is not asked for.
-    let is_unused = |field: &FieldSpec| field.demands.local.as_ref().is_some_and(|local| local.is_unused(&held));
+    let is_unused =
+        |field: &FieldSpec| field.demands.local.as_ref().is_some_and(|local| local.is_unused(&held));
     for field in spec.members.iter().filter(|field| field.required.portal && !is_unused(field)) {
         if let Some(missing) = field.missing(from, spec.only_grows()) {
             plan.problem(

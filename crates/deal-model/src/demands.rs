@@ -9,7 +9,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Content, ElementChange, ElementKey, FieldSpec, GroupHeld, GroupSpec, Held, LocalRules, Observation, Observed, Value,
+    Content, ElementChange, ElementKey, FieldSpec, GroupHeld, GroupSpec, Held, LocalRules, Observation,
+    Observed, Value,
 };
 
 /// Most codes that a sentence lists.

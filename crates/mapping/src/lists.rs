@@ -7,8 +7,9 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use deal_model::{Code, CodeList, CodeStanding};
 use iso_currency::Currency;
+use jiff::civil::Date;
 
-use crate::{Fix, MappingError, Source, file};
+use crate::{AddressRules, Fix, MappingError, Source, file};
 
 /// Where the lists that ship with the program come from.
 const SHIPPED: &[Source<'static>] = &[
@@ -27,6 +28,9 @@ const SHIPPED: &[Source<'static>] = &[
     Source { name: "solution_areas", text: include_str!("../../../mappings/code-lists/solution_areas.toml") },
     Source { name: "solution_plays", text: include_str!("../../../mappings/code-lists/solution_plays.toml") },
 ];
+/// The rules of addresses: no list of codes, but a file beside them that is replaced in the same way.
+const ADDRESSES: Source<'static> =
+    Source { name: "address_rules", text: include_str!("../../../mappings/code-lists/address_rules.toml") };
 /// Currencies; ISO 4217 unless a company narrows it.
 pub(crate) const CURRENCIES: &str = "currencies";
 /// Countries; ISO 3166-1 unless a company narrows it.
@@ -52,6 +56,12 @@ pub(crate) struct ListedCode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct List {
     pub(crate) codes: Vec<ListedCode>,
+    /// Its file's `version`.
+    pub(crate) edition: u32,
+    /// When the source said so.
+    pub(crate) as_of: Option<Date>,
+    /// Who says so.
+    pub(crate) source: Option<String>,
     /// A company put it in the place of a shipped one.
     pub(crate) own: bool,
 }
@@ -60,6 +70,7 @@ pub(crate) struct List {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeLists {
     lists: BTreeMap<String, List>,
+    addresses: AddressRules,
     unverified: bool,
 }
 
@@ -76,11 +87,19 @@ impl CodeLists {
     /// All mistakes of all files at once: a name that no list has, and whatever is no list.
     pub fn with(own: &[Source<'_>], unverified: bool) -> Result<Self, Vec<MappingError>> {
         let mut lists = BTreeMap::new();
+        let mut addresses = AddressRules::default();
         let mut errors = Vec::new();
-        let sources = SHIPPED.iter().map(|source| (source, false));
+        let sources = SHIPPED.iter().chain([&ADDRESSES]).map(|source| (source, false));
         for (source, own) in sources.chain(own.iter().map(|source| (source, true))) {
             let name = source.name.rsplit(['/', '\\']).next().unwrap_or_default();
             let name = name.strip_suffix(".toml").unwrap_or(name);
+            if name == ADDRESSES.name {
+                match file::read_address_rules(*source) {
+                    Ok(rules) => addresses = rules,
+                    Err(more) => errors.extend(more),
+                }
+                continue;
+            }
             if !Self::names().any(|known| known == name) {
                 errors.push(MappingError {
                     file: source.name.to_owned(),
@@ -97,17 +116,22 @@ impl CodeLists {
                 });
                 continue;
             }
-            match file::codes(*source) {
-                Ok(codes) => drop(lists.insert(name.to_owned(), List { codes, own })),
+            match file::list(*source, own) {
+                Ok(list) => drop(lists.insert(name.to_owned(), list)),
                 Err(more) => errors.extend(more),
             }
         }
-        if errors.is_empty() { Ok(Self { lists, unverified }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { lists, addresses, unverified }) } else { Err(errors) }
     }
 
     /// The names that a list can have.
     pub fn names() -> impl Iterator<Item = &'static str> {
         SHIPPED.iter().map(|source| source.name).chain(UNSHIPPED.iter().copied())
+    }
+
+    /// What countries demand of addresses.
+    pub(crate) fn addresses(&self) -> &AddressRules {
+        &self.addresses
     }
 
     pub(crate) fn list(&self, name: &str) -> Option<&List> {

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use mapping::SetSource;
 use salesforce::{CallContext, Error, Graph, GraphAnswer, MAX_GRAPHS, MAX_NODES, RecordId, Refusal};
 use serde_json::Value as Json;
 use sync_engine::SideError;
@@ -113,9 +114,10 @@ impl Salesforce {
         context: CallContext,
     ) -> Result<Family, SideError> {
         let mut steps = Vec::new();
+        let is_person = matches!(unborn.account, Account::New { person: true, .. });
         let account = match &unborn.account {
             Account::Found(id) => Some(Parent::Is(*id)),
-            Account::New(fields) => {
+            Account::New { fields, .. } => {
                 let (object, fields) = (ACCOUNT.to_owned(), fields.clone());
                 steps.push(Step::Insert { object, fields, refers: Vec::new() });
                 Some(Parent::MadeBy(0))
@@ -133,12 +135,17 @@ impl Salesforce {
         }
         for (field, changes) in &unborn.expected.columns.sets {
             let Some(set) = self.mapping.set(field) else { continue };
+            if is_person && set.crm == SetSource::ContactRoles {
+                // A person's contact comes into being with the account: its role is planned when it is there.
+                continue;
+            }
             let case = RowCase {
                 set,
                 opportunity: Parent::MadeBy(opportunity),
                 key: unborn.expected.referral(),
                 account,
                 person: false,
+                first: unborn.expected.first_of(field),
                 rows: &[],
                 changes,
                 people: Some(people),

@@ -1,29 +1,22 @@
 //! The rows of sets: child records by a unique key, contacts by their e-mail within the account.
 
-use std::collections::BTreeMap;
-
-use deal_model::{ElementChange, ElementKey, GroupId};
-use mapping::{SetBinding, SetSource};
-use salesforce::{
-    CallContext, FieldPath, Fields, RecordId,
-    soql::{Condition, Literal, Op, Select},
-};
+use deal_model::{Element, ElementChange, ElementKey, GroupId};
+use mapping::{ContactScope, SetBinding, SetSource};
+use salesforce::{CallContext, FieldPath, Fields};
 use serde_json::Value as Json;
 use sync_engine::SideError;
 
 use super::{
     Salesforce,
     columns::row_columns,
+    contacts::{Contact, Contacts, Wanted, queries, role_fields},
     org_fit,
     people::People,
     refusal,
-    schema::{CONTACT, CONTACT_ROLE, Schema, object_name},
+    schema::{CONTACT, CONTACT_ROLE, Schema},
     steps::{Parent, Step, point},
     transform::Row,
 };
-
-/// Most contacts with the wanted e-mails that one look reads.
-const MAX_CONTACTS: usize = 500;
 
 /// Changes of one set of one opportunity.
 pub(super) struct RowCase<'a> {
@@ -34,6 +27,8 @@ pub(super) struct RowCase<'a> {
     pub(super) account: Option<Parent>,
     /// Whether the account is a person, who is the account's one contact.
     pub(super) person: bool,
+    /// The first of the customer's people, as the referral lists them: of a new opportunity, the primary contact.
+    pub(super) first: Option<&'a ElementKey>,
     /// The rows as last read.
     pub(super) rows: &'a [Row],
     pub(super) changes: &'a [(ElementKey, ElementChange)],
@@ -57,7 +52,8 @@ impl Salesforce {
         if !schema.reads_set(case.set) {
             return Err(refusal::person(format!("the rows of {} cannot be read", case.set.field), group));
         }
-        let contacts = self.contacts(case, &group, context).await?;
+        let looked = self.contacts(case, context).await?;
+        let contacts = looked.as_ref().or(case.people.map(|people| &people.contacts));
         let start = steps.len();
         for (key, change) in case.changes {
             let row = case.rows.iter().find(|row| &row.key == key);
@@ -67,7 +63,12 @@ impl Salesforce {
                     match &case.set.crm {
                         SetSource::Children { .. } => put_child(case, key, row, columns, steps),
                         SetSource::ContactRoles => {
-                            put_contact(case, row, contacts.get(key).copied(), columns, &group, steps)?;
+                            let found = match contacts.filter(|_| row.is_none()) {
+                                Some(contacts) => self.contact(case, contacts, key, element, &group)?,
+                                None => None,
+                            };
+                            let person = Person { key, found, columns };
+                            self.put_contact(case, row, person, &group, steps)?;
                         }
                         SetSource::Team { .. } => {}
                     }
@@ -100,65 +101,113 @@ impl Salesforce {
         FieldPath::new(name).ok()
     }
 
-    /// The contacts of the account with the e-mails of new people.
-    async fn contacts(
-        &self,
-        case: &RowCase<'_>,
-        group: &[GroupId],
-        context: CallContext,
-    ) -> Result<BTreeMap<ElementKey, RecordId>, SideError> {
-        let mut found = BTreeMap::new();
+    /// The contacts that new people of an opportunity which is there may be; none if they were looked for, or nobody is new.
+    async fn contacts(&self, case: &RowCase<'_>, context: CallContext) -> Result<Option<Contacts>, SideError> {
         let is_new = |key: &ElementKey| case.rows.iter().all(|row| &row.key != key);
-        let puts = case
-            .changes
-            .iter()
-            .filter(|(key, change)| matches!(change, ElementChange::Put(_)) && is_new(key));
-        let wanted: Vec<&str> = puts.map(|(key, _)| key.0.as_str()).collect();
-        if case.set.crm != SetSource::ContactRoles || wanted.is_empty() {
-            return Ok(found);
+        let people = case.changes.iter().filter_map(|(key, change)| match change {
+            ElementChange::Put(person) if is_new(key) => Some((key, person)),
+            _ => None,
+        });
+        let people: Vec<(&ElementKey, &Element)> = people.collect();
+        if case.set.crm != SetSource::ContactRoles || case.people.is_some() || people.is_empty() {
+            return Ok(None);
         }
         let account = match case.account {
             Some(Parent::Is(account)) => Some(account),
-            // One that is yet to be made has no contacts.
-            Some(Parent::MadeBy(_)) => return Ok(found),
-            None => None,
+            Some(Parent::MadeBy(_)) | None => None,
         };
-        let contacts = match case.people {
-            Some(people) => people.contacts(account, &wanted),
-            None => self.contacts_of(account, wanted, context).await?,
-        };
-        for (email, id) in contacts {
-            if let Some(other) = found.insert(email, id) {
-                let what = format!("several contacts of the account have the same e-mail: {other}, {id}");
-                return Err(refusal::person(what, group.to_vec()));
-            }
-        }
-        Ok(found)
+        let wanted = Wanted { accounts: account.into_iter().collect(), of_none: account.is_none(), people };
+        let asked = queries(self.mapping.contacts(), Some(case.set), &wanted);
+        let found = self.ask_together(&asked, context).await?;
+        Ok(Some(Contacts::read(found.into_iter().flatten())))
     }
 
-    /// The contacts of an account, or of none, with one of these e-mails.
-    async fn contacts_of(
+    /// The contact that a new person is.
+    fn contact<'c>(
         &self,
-        account: Option<RecordId>,
-        wanted: Vec<&str>,
-        context: CallContext,
-    ) -> Result<Vec<(ElementKey, RecordId)>, SideError> {
-        let account = account.map_or_else(Literal::null, Literal::from);
-        let mut found = Vec::new();
-        let select = Select::from(&object_name(CONTACT)).fields([&path("Email")]).filter(Condition::compare(
-            &path("AccountId"),
-            Op::Eq,
-            account,
-        ));
-        for soql in select.split(&path("Email"), wanted) {
-            let page = self.client.query_all(context, &soql, MAX_CONTACTS).await;
-            for contact in page.map_err(|error| refusal::of_error(&error))?.records {
-                let (Some(id), Some(email)) = (contact.id(), contact.text("Email")) else { continue };
-                found.push((ElementKey(email.trim().to_lowercase()), id));
-            }
-        }
-        Ok(found)
+        case: &RowCase<'_>,
+        contacts: &'c Contacts,
+        key: &ElementKey,
+        person: &Element,
+        group: &[GroupId],
+    ) -> Result<Option<&'c Contact>, SideError> {
+        let rules = self.mapping.contacts();
+        let account = match case.account {
+            Some(Parent::Is(account)) => Some(account),
+            // One that is yet to be made has no contacts.
+            Some(Parent::MadeBy(_)) if rules.scope == ContactScope::Account => return Ok(None),
+            Some(Parent::MadeBy(_)) | None => None,
+        };
+        contacts.of(rules, account, key, person).map_err(|what| refusal::person(what, group.to_vec()))
     }
+
+    /// Contacts are shared by many deals: what they hold is never overwritten, only what is empty is filled.
+    fn put_contact(
+        &self,
+        case: &RowCase<'_>,
+        row: Option<&Row>,
+        person: Person<'_>,
+        group: &[GroupId],
+        steps: &mut Vec<Step>,
+    ) -> Result<(), SideError> {
+        let Person { key, found, mut columns } = person;
+        if let Some(row) = row {
+            let Some((id, stamp)) = row.contact else { return Ok(()) };
+            columns.retain(|name, value| name != "Email" && !value.is_null() && !row.filled.contains(name));
+            if !columns.is_empty() {
+                let object = CONTACT.to_owned();
+                steps.push(Step::Update { object, id, fields: columns, unmodified_since: Some(stamp) });
+            }
+            return Ok(());
+        }
+        let rules = self.mapping.contacts();
+        let (mut role, mut refers) = (role_fields(rules, case.first == Some(key)), Vec::new());
+        point(&mut role, &mut refers, "OpportunityId", case.opportunity);
+        if let Some(contact) = found {
+            if let Some((fields, stamp)) = contact.filled(&columns) {
+                let object = CONTACT.to_owned();
+                steps.push(Step::Update { object, id: contact.id, fields, unmodified_since: Some(stamp) });
+            }
+            role.insert("ContactId".to_owned(), Json::String(contact.id.to_string()));
+        } else {
+            if case.person {
+                return Err(refusal::person(
+                    "the customer is a person account, which has itself as its only contact; give that person the \
+                     e-mail address of the referral's contact, or leave the contact to the referral",
+                    group.to_vec(),
+                ));
+            }
+            if !rules.create {
+                return Err(refusal::person(
+                    "a person of the referral is no contact of the customer, and contacts.create = false: make the \
+                     contact, with the e-mail address of the referral's, or take that person out of the referral",
+                    group.to_vec(),
+                ));
+            }
+            if !columns.contains_key("LastName") {
+                return Err(refusal::person(
+                    "a contact has no last name, and Salesforce needs one",
+                    group.to_vec(),
+                ));
+            }
+            let mut of_contact = Vec::new();
+            if let Some(account) = case.account {
+                point(&mut columns, &mut of_contact, "AccountId", account);
+            }
+            refers.push(("ContactId".to_owned(), steps.len()));
+            steps.push(Step::Insert { object: CONTACT.to_owned(), fields: columns, refers: of_contact });
+        }
+        steps.push(Step::Insert { object: CONTACT_ROLE.to_owned(), fields: role, refers });
+        Ok(())
+    }
+}
+
+/// A person of the referral on the way to a contact.
+struct Person<'p> {
+    key: &'p ElementKey,
+    /// Who it is already.
+    found: Option<&'p Contact>,
+    columns: Fields,
 }
 
 fn put_child(
@@ -185,53 +234,6 @@ fn put_child(
         point(&mut columns, &mut refers, parent_field.as_str(), case.opportunity);
         steps.push(Step::Insert { object, fields: columns, refers });
     }
-}
-
-/// Contacts are shared by many deals: what they hold is never overwritten, only what is empty is filled.
-fn put_contact(
-    case: &RowCase<'_>,
-    row: Option<&Row>,
-    contact: Option<RecordId>,
-    mut columns: Fields,
-    group: &[GroupId],
-    steps: &mut Vec<Step>,
-) -> Result<(), SideError> {
-    if let Some(row) = row {
-        let Some((id, stamp)) = row.contact else { return Ok(()) };
-        columns.retain(|name, value| name != "Email" && !value.is_null() && !row.filled.contains(name));
-        if !columns.is_empty() {
-            let object = CONTACT.to_owned();
-            steps.push(Step::Update { object, id, fields: columns, unmodified_since: Some(stamp) });
-        }
-        return Ok(());
-    }
-    let (mut role, mut refers) = (Fields::new(), Vec::new());
-    point(&mut role, &mut refers, "OpportunityId", case.opportunity);
-    if let Some(contact) = contact {
-        role.insert("ContactId".to_owned(), Json::String(contact.to_string()));
-    } else {
-        if case.person {
-            return Err(refusal::person(
-                "the customer is a person account, which has itself as its only contact; give that person the e-mail \
-                 address of the referral's contact, or leave the contact to the referral",
-                group.to_vec(),
-            ));
-        }
-        if !columns.contains_key("LastName") {
-            return Err(refusal::person(
-                "a contact has no last name, and Salesforce needs one",
-                group.to_vec(),
-            ));
-        }
-        let mut of_contact = Vec::new();
-        if let Some(account) = case.account {
-            point(&mut columns, &mut of_contact, "AccountId", account);
-        }
-        refers.push(("ContactId".to_owned(), steps.len()));
-        steps.push(Step::Insert { object: CONTACT.to_owned(), fields: columns, refers: of_contact });
-    }
-    steps.push(Step::Insert { object: CONTACT_ROLE.to_owned(), fields: role, refers });
-    Ok(())
 }
 
 /// What this org cannot hold of a row is told before anything is sent.

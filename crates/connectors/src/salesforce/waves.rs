@@ -100,7 +100,7 @@ impl Salesforce {
 
     /// The key of the account that it would make.
     fn new_account(&self, unborn: &Unborn<'_>) -> Option<String> {
-        let Account::New(fields) = &unborn.account else { return None };
+        let Account::New { fields, .. } = &unborn.account else { return None };
         let key = fields.get(self.mapping.names().account_key.as_str());
         key.and_then(serde_json::Value::as_str).map(str::to_owned)
     }
@@ -109,7 +109,7 @@ impl Salesforce {
     fn shared(&self, unborn: &Unborn<'_>) -> Vec<Shared> {
         let account = match &unborn.account {
             // Whoever makes the account makes its contacts.
-            Account::New(_) => return self.new_account(unborn).map(Shared::Account).into_iter().collect(),
+            Account::New { .. } => return self.new_account(unborn).map(Shared::Account).into_iter().collect(),
             Account::Found(id) => Some(*id),
             Account::None => None,
         };

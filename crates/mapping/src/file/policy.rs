@@ -43,6 +43,8 @@ pub(super) struct Policy {
     pub(super) clear: PerSide<Option<Clear>>,
     pub(super) enforce: Option<bool>,
     pub(super) active_only: Option<bool>,
+    /// Whether what stands in a record that is shared by many deals is overwritten, and not only filled.
+    pub(super) overwrites: Option<bool>,
     /// Each key that was said, and where.
     pub(super) said: Vec<(&'static str, At)>,
 }
@@ -57,7 +59,8 @@ impl Policy {
 }
 
 pub(super) fn read(table: &Table, mistakes: &mut Mistakes<'_>) -> Policy {
-    const GROUP_KEYS: &[&str] = &["direction", "on", "conflict", "owner", "clear", "enforce", "active_only"];
+    const GROUP_KEYS: &[&str] =
+        &["direction", "on", "conflict", "owner", "clear", "enforce", "active_only", "shared"];
     const WAYS: &[(&str, Direction)] = &[
         ("both", Direction::Both),
         ("to_salesforce", Direction::ToSalesforce),
@@ -88,6 +91,9 @@ pub(super) fn read(table: &Table, mistakes: &mut Mistakes<'_>) -> Policy {
             .unwrap_or_default(),
         enforce: table.get("enforce").and_then(|node| typed::flag(node, mistakes)),
         active_only: table.get("active_only").and_then(|node| typed::flag(node, mistakes)),
+        overwrites: table
+            .get("shared")
+            .and_then(|node| typed::meaning(node, &[("fill", false), ("overwrite", true)], mistakes)),
         said,
     }
 }
