@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Archived, Deal, Decision, Effect, GroupDecision, GroupHeld, GroupId, GroupSpec, Life, Matter,
-    Observation, PerSide, Plan, PlanInput, ProblemClass, STAGE, Side, Verdict, Write, describe, display,
-    fingerprint, merge::holds_alike, plan, planner::held, settle::nothing,
+    Archived, Deal, Decision, Effect, Facts, FieldId, GroupDecision, GroupHeld, GroupId, GroupSpec, Life,
+    Matter, Observation, PerSide, Plan, PlanInput, ProblemClass, STAGE, Side, Sight, Verdict, Write,
+    describe, display, fingerprint, merge::holds_alike, plan, planner::held, settle::nothing,
 };
 
 /// The decision that is tried out; no store gives this number.
@@ -19,6 +19,8 @@ pub struct Question {
     pub field: GroupId,
     /// What a person calls it.
     pub label: String,
+    /// The group's fields: any of them names it.
+    pub members: Vec<FieldId>,
     /// What each side holds, for a person.
     pub holds: PerSide<String>,
     /// Why a person is asked; `None` where the rules go on without one.
@@ -81,6 +83,7 @@ fn stage(input: &PlanInput<'_>, plan: &Plan, crm: &Observation, portal: &Observa
     Some(Question {
         field: STAGE.into(),
         label: "Stage".to_owned(),
+        members: Vec::new(),
         holds: PerSide::new(describe::standing(&portal.life), describe::standing(&crm.life)),
         asked: Some(problem.sentence.clone()),
         choices: PerSide::new(choice(Side::Portal), choice(Side::Crm)),
@@ -102,6 +105,7 @@ fn field(input: &PlanInput<'_>, plan: &Plan, spec: &GroupSpec) -> Option<Questio
     Some(Question {
         field: spec.id.clone(),
         label: spec.label().to_owned(),
+        members: spec.members.iter().map(|member| member.id.clone()).collect(),
         holds: PerSide::new(display(&held.portal), display(&held.crm)),
         asked: plan.problems.iter().find(asks).map(|problem| problem.sentence.clone()),
         choices: PerSide::new(choice(Side::Portal), choice(Side::Crm)),
@@ -138,9 +142,20 @@ fn prints(held: &PerSide<GroupHeld>) -> PerSide<crate::Fingerprint> {
 fn choice(input: &PlanInput<'_>, verdict: Verdict) -> Choice {
     let decision = Decision { id: TRIED, verdict, by: String::new() };
     let deal = Deal { decisions: vec![decision.clone()], ..input.deal.clone() };
-    let plan = plan(&PlanInput { deal: &deal, ..*input });
+    let plan = plan(&PlanInput { deal: &deal, crm: &settled(input.crm), ..*input });
     let Decision { verdict, .. } = decision;
     Choice { outcome: outcome(&plan, &verdict.matter()), verdict }
+}
+
+/// The opportunity as it is when its second is over: that is when a decision of now is carried out.
+fn settled(crm: &Sight) -> Sight {
+    let mut crm = crm.clone();
+    if let Sight::Seen(seen) = &mut crm
+        && let Facts::Crm(facts) = &mut seen.facts
+    {
+        facts.unsettled = false;
+    }
+    crm
 }
 
 fn outcome(plan: &Plan, matter: &Matter) -> Outcome {
@@ -161,8 +176,7 @@ fn outcome(plan: &Plan, matter: &Matter) -> Outcome {
         _ => problem.class == ProblemClass::Lifecycle && problem.field.is_none(),
     };
     let problem = plan.problems.iter().find(said);
-    let impossible =
-        |problem: &crate::Problem| Outcome::Impossible(format!("{} {}", problem.sentence, problem.next_step));
+    let impossible = |problem: &crate::Problem| Outcome::Impossible(problem.sentence.clone());
     match matter {
         Matter::Group(group) => {
             let decided = plan.decisions.iter().find(|(of, _)| of == group).map(|(_, decision)| decision);

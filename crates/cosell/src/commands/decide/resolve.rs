@@ -214,9 +214,11 @@ fn ask(wired: &Wired, preview: &Preview, field: Option<&str>, named: bool) -> Op
     (named || !questions.is_empty()).then_some(Asked { deal, name, questions })
 }
 
-/// Whether a person means this question: by its field's name or its label.
+/// Whether a person means this question: by its group, one of its fields, or its label.
 fn is(question: &Question, field: &str) -> bool {
-    question.field.as_str() == field || question.label.eq_ignore_ascii_case(field)
+    question.field.as_str() == field
+        || question.members.iter().any(|member| member.as_str() == field)
+        || question.label.eq_ignore_ascii_case(field)
 }
 
 fn show(asked: &[Asked], field: Option<&str>, all: bool, format: Format) -> anyhow::Result<ExitCode> {
@@ -233,7 +235,11 @@ fn show(asked: &[Asked], field: Option<&str>, all: bool, format: Format) -> anyh
             match format {
                 Format::Json => output::json(&json!({
                     "deal": asked.deal,
-                    "question": question,
+                    "field": question.field,
+                    "label": question.label,
+                    "members": question.members,
+                    "asked": question.asked,
+                    "holds": { "salesforce": question.holds.crm, "partner_center": question.holds.portal },
                     "salesforce": offer(asked, question, Take::Salesforce),
                     "partner_center": offer(asked, question, Take::PartnerCenter),
                 }))?,

@@ -124,7 +124,7 @@ async fn the_second_of_two_persons_is_told_what_the_first_decided() {
     stage.until_opportunity(&opportunity, PROBLEM, mentions("changed on both sides")).await;
     stage.service.stop();
     let take = |side: &str, who: &str, more: &[&str]| {
-        let mut words = vec!["resolve", &opportunity, "Amount", "--take", side, "--as", who];
+        let mut words = vec!["resolve", &opportunity, "deal_value", "--take", side, "--as", who];
         words.extend(more);
         let output = stage.cosell(&words);
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
@@ -241,6 +241,7 @@ async fn the_portals_end_is_final_and_many_opportunities_follow_it_with_one_comm
     }
     let asked = stage.cosell_json(&["resolve", "--all", "stage"]);
     assert!(asked[0]["salesforce"]["command"].is_null(), "final: {asked:#?}");
+    assert!(asked[2]["all"]["partner_center"].is_string(), "{asked:#?}");
     let (done, said) = types(&stage, &asked[2]["all"]["partner_center"]);
     assert!(done, "{said}");
     for (opportunity, _) in &pairs {
