@@ -1,7 +1,7 @@
 //! Every group of a linked deal: from the merge's ruling to a write, or to why there is none.
 
 use crate::{
-    Archived, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Kind, Life, Observation, PerSide,
+    Archived, Clear, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Kind, Life, Observation, PerSide,
     Phase, Plan, PlanInput, ProblemClass, Rejection, SETTLE, Side, Value, Verdict, Why, Window, Write,
     births::{computed, demanded, fitting},
     decisions::shown_is,
@@ -79,9 +79,12 @@ impl Groups<'_> {
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.held));
         let [sends_portal, sends_crm] =
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.sends));
-        // A default that cannot be worked out matters only where it may still be sent.
-        let sends_portal = sends_portal.or_else(|| portal.clone().filter(|_| !spec.to.crm.update));
-        let sends_crm = sends_crm.or_else(|| crm.clone().filter(|_| !spec.to.portal.update));
+        // A default that cannot be worked out sends nothing, and holds up nothing that comes from the other side: unless
+        // sending nothing would empty it.
+        let sends_nothing =
+            |to: Side| !spec.to.at(to).update || *spec.clear.at(to) != Clear::Propagate;
+        let sends_portal = sends_portal.or_else(|| portal.clone().filter(|_| sends_nothing(Side::Crm)));
+        let sends_crm = sends_crm.or_else(|| crm.clone().filter(|_| sends_nothing(Side::Portal)));
         if let Some(crm) = &crm
             && self.asks_the_inviter(spec, portal.as_ref(), crm, plan)
         {
@@ -96,16 +99,16 @@ impl Groups<'_> {
         {
             return self.help_not_asked(spec, crm, sends, plan);
         }
+        for from in Side::BOTH {
+            if spec.to.at(from.other()).update && !self.seen.portal.life.is_closed() {
+                computed(spec, self.seen.at(from), from.other(), plan);
+            }
+        }
         let (Some(portal), Some(crm), Some(sends_portal), Some(sends_crm)) =
             (portal, crm, sends_portal, sends_crm)
         else {
             if spec.to.portal.update && !self.seen.portal.life.is_closed() {
                 fitting(spec, self.seen.crm, plan);
-            }
-            for from in Side::BOTH {
-                if spec.to.at(from.other()).update && !self.seen.portal.life.is_closed() {
-                    computed(spec, self.seen.at(from), from.other(), plan);
-                }
             }
             return GroupDecision::Unknown;
         };

@@ -7,6 +7,7 @@ mod clocks;
 mod computed;
 mod decisions;
 mod demands;
+mod expressions;
 mod guard;
 mod latches;
 mod lifecycle;

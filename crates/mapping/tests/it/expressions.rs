@@ -82,9 +82,11 @@ fn the_designs_own_example_computes_a_name_and_fills_one_in() {
     );
     let (reading, failure) = of_referral(&mapping, "deal_name", &referral());
     assert_eq!((reading, failure), (Reading::plain(text("Wind farm (Contoso GmbH)")), None));
-    let (reading, _) = of_opportunity(&mapping, "deal_name", &json!({"Name": null, "Account": {"Name": "Contoso"}}));
+    let (reading, _) =
+        of_opportunity(&mapping, "deal_name", &json!({"Name": null, "Account": {"Name": "Contoso"}}));
     assert_eq!(reading, Reading { held: Observed::Empty, sends: text("Contoso co-sell") });
-    let (reading, _) = of_opportunity(&mapping, "deal_name", &json!({"Name": "Mine", "Account": {"Name": "Contoso"}}));
+    let (reading, _) =
+        of_opportunity(&mapping, "deal_name", &json!({"Name": "Mine", "Account": {"Name": "Contoso"}}));
     assert_eq!(reading, Reading::plain(text("Mine")));
     assert!(mapping.crm_select().contains(&"Account.Name".to_owned()));
     let group = mapping.specs().groups.iter().find(|group| group.id.as_str() == "deal_name").unwrap();
@@ -132,7 +134,11 @@ fn numbers_are_exact_decimals() {
         ("{{ \"2.50\" | decimal | round(0) }}", "3"),
         ("{{ -referral.details.dealValue }}", "-0.1"),
     ] {
-        assert_eq!(field(expression), Observed::Value(Value::Number(expected.parse().unwrap())), "{expression}");
+        assert_eq!(
+            field(expression),
+            Observed::Value(Value::Number(expected.parse().unwrap())),
+            "{expression}"
+        );
     }
 }
 
@@ -141,10 +147,22 @@ fn an_empty_place_is_a_reason_and_never_a_text() {
     for (expression, why) in [
         ("{{ referral.customerProfile.size }}", "`customerProfile.size` of the referral is empty"),
         ("{{ \"a\" ~ referral.customerProfile.size }}", "`customerProfile.size` of the referral is empty"),
-        ("{{ referral.customerProfile.address.city ~ \"!\" }}", "`customerProfile.address.city` of the referral is empty"),
-        ("{{ referral.customerProfile.team[7].email }}", "`customerProfile.team.7.email` of the referral is empty"),
-        ("{{ referral.details.dealValue | div(referral.details.dealValue - 1234.5, 2) | text }}", "it would divide by zero"),
-        ("{{ referral.name | replace(\"i\", referral.name | replace(\" \", referral.name)) | decimal }}", "a text that should be a number is none"),
+        (
+            "{{ referral.customerProfile.address.city ~ \"!\" }}",
+            "`customerProfile.address.city` of the referral is empty",
+        ),
+        (
+            "{{ referral.customerProfile.team[7].email }}",
+            "`customerProfile.team.7.email` of the referral is empty",
+        ),
+        (
+            "{{ referral.details.dealValue | div(referral.details.dealValue - 1234.5, 2) | text }}",
+            "it would divide by zero",
+        ),
+        (
+            "{{ referral.name | replace(\"i\", referral.name | replace(\" \", referral.name)) | decimal }}",
+            "a text that should be a number is none",
+        ),
     ] {
         assert_eq!(computed(expression, &referral()).unwrap_err().why, why, "{expression}");
     }
@@ -153,7 +171,9 @@ fn an_empty_place_is_a_reason_and_never_a_text() {
 #[test]
 fn what_cannot_be_seen_is_unknown_and_no_persons_fault() {
     assert_eq!(computed("{{ referral.name }}", &json!({})), Ok(Observed::Unknown));
-    let mapping = mapping("[fields.deal_name]\non = [\"create\"]\nto_partner_center = '{{ opportunity.Account.Name }}'\n");
+    let mapping = mapping(
+        "[fields.deal_name]\non = [\"create\"]\nto_partner_center = '{{ opportunity.Account.Name }}'\n",
+    );
     let (reading, failure) = of_opportunity(&mapping, "deal_name", &json!({"Name": "Mine"}));
     assert_eq!((reading, failure), (Reading::plain(Observed::Unknown), None));
 }
@@ -229,7 +249,10 @@ fn every_mistake_in_an_expression_is_told_where_it_stands() {
         ("{{ referral.name | trimm }}", "6:37 there is no filter `trimm`"),
         ("{{ referral.name ~ }}", "6:37 the expression ends too early"),
         ("{{ referral.name referral.status }}", "6:35 the expression should have ended before this"),
-        ("{{ opportunity.Name }}", "6:21 `opportunity` cannot be seen here: what goes to Salesforce is computed from the referral alone"),
+        (
+            "{{ opportunity.Name }}",
+            "6:21 `opportunity` cannot be seen here: what goes to Salesforce is computed from the referral alone",
+        ),
         ("{{ now }}", "6:21 `now` is not known in an expression"),
         ("{{ now() }}", "6:21 `now` is called, and nothing can be called"),
         ("{{ referral }}", "6:21 `referral` is a whole record, and no value"),
@@ -238,7 +261,10 @@ fn every_mistake_in_an_expression_is_told_where_it_stands() {
         ("{{ referral.name + \"!\" }}", "6:21 `+` needs a number, and this is a text"),
         ("{{ referral.details.dealValue / 3 }}", "6:48 `/` is not exact"),
         ("{{ referral.details.dealValue == \"1\" }}", "6:48 a number is compared with a text"),
-        ("{{ referral.name == \"1\" }}", "6:35 the expression gives a yes or no, and the field needs a text or a number"),
+        (
+            "{{ referral.name == \"1\" }}",
+            "6:35 the expression gives a yes or no, and the field needs a text or a number",
+        ),
         ("{{ \"a\" if referral.name }}", "6:42 the `if` has no `else`"),
         ("{{ \"a\" if referral.name else \"b\" }}", "6:28 `if` needs a yes or no, and this is a text"),
         ("{{ referral.name | truncate }}", "6:37 `truncate` has 0 arguments, and takes 1"),
@@ -276,9 +302,15 @@ fn bombs_are_refused_when_the_file_is_loaded() {
     let long = "x".repeat(MAX_SOURCE_BYTES);
     told(&to_salesforce(&format!("{{{{ \"{long}\" }}}}")), &["6:18 the expression has 2056 bytes"]);
     let deep = format!("{{{{ {}referral.name{} }}}}", "(".repeat(200), ")".repeat(200));
-    told(&to_salesforce(&deep), &["6:45 the expression nests deeper than 24 levels"]);
-    told(&to_salesforce(&format!("{{{{ {}1 }}}}", "-".repeat(1000))), &["6:45 the expression nests deeper than 24 levels"]);
-    told(&to_salesforce(&format!("{{{{ {}true }}}}", "not ".repeat(300))), &["6:117 the expression nests deeper than 24 levels"]);
+    told(&to_salesforce(&deep), &["6:46 the expression nests deeper than 24 levels"]);
+    told(
+        &to_salesforce(&format!("{{{{ {}1 }}}}", "-".repeat(1000))),
+        &["6:46 the expression nests deeper than 24 levels"],
+    );
+    told(
+        &to_salesforce(&format!("{{{{ {}true }}}}", "not ".repeat(300))),
+        &["6:121 the expression nests deeper than 24 levels"],
+    );
     let wide = vec!["1"; 400].join(" ~ ");
     let errors = compiled(&to_salesforce(&format!("{{{{ {wide} }}}}"))).unwrap_err();
     assert_eq!(errors[0].what, "the expression has more than 200 parts");
@@ -299,10 +331,13 @@ fn the_opposite_direction_is_create_only_and_refused_where_the_file_wants_more()
     let text = "[fields.notes]\nto_salesforce = '{{ referral.details.notes | upper }}'\non = [\"create\", \"update\"]\n";
     told(
         text,
-        &["4:1 what is computed for Salesforce does not invert: `notes` can be written to Partner Center at creation only"],
+        &[
+            "4:1 what is computed for Salesforce does not invert: `notes` can be written to Partner Center at creation only",
+        ],
     );
     let fixed = compiled(text).unwrap_err()[0].apply(&format!("version = 1\n{text}"));
-    let fixed = Mapping::with_company("ours.toml", &fixed).unwrap_or_else(|errors| panic!("{errors:#?}\n{fixed}"));
+    let fixed =
+        Mapping::with_company("ours.toml", &fixed).unwrap_or_else(|errors| panic!("{errors:#?}\n{fixed}"));
     assert_eq!(group(&fixed, "notes"), to);
 }
 
@@ -335,7 +370,8 @@ fn a_fix_replaces_the_slip_and_nothing_else() {
         let text = format!("version = 1\n{}", to_salesforce(expression));
         let errors = Mapping::with_company("ours.toml", &text).unwrap_err();
         let fixed = errors[0].apply(&text);
-        let mapping = Mapping::with_company("ours.toml", &fixed).unwrap_or_else(|errors| panic!("{errors:#?}"));
+        let mapping =
+            Mapping::with_company("ours.toml", &fixed).unwrap_or_else(|errors| panic!("{errors:#?}"));
         assert_eq!(binding(&mapping, "mine").expressions().next().unwrap().source(), meant);
     }
 }
@@ -355,7 +391,10 @@ fn examples_are_run_when_the_file_is_loaded() {
     let fixed = Mapping::with_company("ours.toml", &text).unwrap_err()[0].apply(&text);
     assert!(Mapping::with_company("ours.toml", &fixed).is_ok(), "{fixed}");
     told(
-        &format!("{}examples = [{{ given = {{ referral = {{ }} }}, expected = \"A\" }}]\n", to_salesforce("{{ referral.customerProfile.size }}")),
+        &format!(
+            "{}examples = [{{ given = {{ referral = {{ }} }}, expected = \"A\" }}]\n",
+            to_salesforce("{{ referral.customerProfile.size }}")
+        ),
         &["7:13 the example gives no value: `customerProfile.size` of the referral is empty"],
     );
     told(
@@ -383,7 +422,8 @@ fn source() -> impl Strategy<Value = String> {
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} ~ {b})")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} + {b})")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} == {b})")),
-            (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("({a} if {b} else {c})")),
+            (inner.clone(), inner.clone(), inner.clone())
+                .prop_map(|(a, b, c)| format!("({a} if {b} else {c})")),
             inner.clone().prop_map(|a| format!("{a} | trim | truncate(5)")),
             inner.clone().prop_map(|a| format!("{a} | decimal | div(3, 2) | text")),
             inner.clone().prop_map(|a| format!("{a} | default(\"none\")")),
@@ -407,6 +447,8 @@ fn anything() -> impl Strategy<Value = Json> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     /// No record and no expression does more than give a value or a reason, and both are the same every time.
     #[test]
     fn evaluation_never_panics_and_is_always_the_same(
