@@ -49,7 +49,10 @@ fn unfit(field: &FieldDescribe, wish: &Wish) -> Option<(String, String)> {
         let mend = if wish.unique {
             "Make it longer in Setup, or map a longer field.".to_owned()
         } else {
-            format!("Make it longer in Setup, or set max_length = {} on the field of the mapping.", field.length)
+            format!(
+                "Make it longer in Setup, or set max_length = {} on the field of the mapping.",
+                field.length
+            )
         };
         return Some((evidence, mend));
     }

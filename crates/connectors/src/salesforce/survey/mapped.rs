@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use deal_model::{Endings, Side};
 use mapping::{Codec, Mapping};
-use salesforce::FieldDescribe;
+use salesforce::{FieldDescribe, PicklistValue};
 
 use super::wishes::object_of;
 use crate::{
@@ -20,7 +20,9 @@ const MAX_NAMED: usize = 5;
 pub(super) fn codes(mapping: &Mapping, schema: &Schema) -> Vec<Finding> {
     let mut findings = Vec::new();
     for binding in mapping.bindings() {
-        let (Codec::Choice(table) | Codec::Attribute { choices: table, .. }) = &binding.codec else { continue };
+        let (Codec::Choice(table) | Codec::Attribute { choices: table, .. }) = &binding.codec else {
+            continue;
+        };
         let groups = &mapping.specs().groups;
         let group = groups.iter().find(|group| group.members.iter().any(|it| it.id == binding.field));
         // A table without lines passes every name on as it is.
@@ -30,7 +32,8 @@ pub(super) fn codes(mapping: &Mapping, schema: &Schema) -> Vec<Finding> {
         let Some(path) = &binding.crm else { continue };
         let field = object_of(path, schema).and_then(|object| schema.field(&object, path.field()));
         let Some(field) = field.filter(|field| !field.picklist_values.is_empty()) else { continue };
-        let has_code = |value: &str| table.pairs().iter().any(|(name, _)| name.eq_ignore_ascii_case(value.trim()));
+        let has_code =
+            |value: &str| table.pairs().iter().any(|(name, _)| name.eq_ignore_ascii_case(value.trim()));
         findings.push(told(
             format!("salesforce.codes.{}", binding.field),
             format!("Values of {}", field.name),
@@ -42,7 +45,8 @@ pub(super) fn codes(mapping: &Mapping, schema: &Schema) -> Vec<Finding> {
     let Endings { reasons, error_reasons, .. } = &mapping.specs().endings;
     let lists: Vec<_> = [reasons, error_reasons].into_iter().flatten().collect();
     for name in mapping.reason_fields() {
-        let field = schema.field(OPPORTUNITY, name.as_str()).filter(|field| !field.picklist_values.is_empty());
+        let field =
+            schema.field(OPPORTUNITY, name.as_str()).filter(|field| !field.picklist_values.is_empty());
         let Some(field) = field.filter(|_| !lists.is_empty()) else { continue };
         let has_code = |value: &str| {
             let words = mapping.stages().reason_to_portal(value);
@@ -70,7 +74,11 @@ fn told(
     let offered: Vec<&str> = offered.collect();
     let lacking: Vec<&str> = offered.iter().copied().filter(|value| !has_code(value)).collect();
     if lacking.is_empty() {
-        return Finding::pass(id, title, format!("each of {} values has a code at the portal", offered.len()));
+        return Finding::pass(
+            id,
+            title,
+            format!("each of {} values has a code at the portal", offered.len()),
+        );
     }
     let named: Vec<String> = lacking.iter().take(MAX_NAMED).map(|value| format!("\"{value}\"")).collect();
     let more = lacking.len().saturating_sub(MAX_NAMED);
@@ -90,15 +98,18 @@ pub(super) fn targets(mapping: &Mapping, schema: &Schema) -> Finding {
     for group in mapping.specs().groups.iter().filter(|group| group.to.at(Side::Crm).flows()) {
         for member in &group.members {
             let path = mapping.binding(&member.id).and_then(|binding| binding.crm.as_ref());
-            let Some((path, object)) = path.and_then(|path| Some((path, object_of(path, schema)?))) else { continue };
+            let Some((path, object)) = path.and_then(|path| Some((path, object_of(path, schema)?))) else {
+                continue;
+            };
             let target = (object, path.field().to_ascii_lowercase());
             writers.entry(target).or_default().push(member.id.as_str());
         }
     }
     let count = writers.len();
     let doubled = writers.into_iter().filter(|(_, fields)| fields.len() > 1);
-    let doubled: Vec<String> =
-        doubled.map(|((object, name), fields)| format!("{object}.{name} by {}", fields.join(" and "))).collect();
+    let doubled: Vec<String> = doubled
+        .map(|((object, name), fields)| format!("{object}.{name} by {}", fields.join(" and ")))
+        .collect();
     if doubled.is_empty() {
         return Finding::pass(id, title, format!("{count}, each by one field of the mapping"));
     }
@@ -131,18 +142,61 @@ pub(super) fn paths(mapping: &Mapping, schema: &Schema) -> Vec<Finding> {
 
 /// Whether new opportunities start in the stage in which received referrals wait.
 pub(super) fn start(mapping: &Mapping, schema: &Schema) -> Option<Finding> {
-    let (id, title) = ("salesforce.on_hold", "Where referrals wait");
-    let on_hold = mapping.stages().on_hold()?;
     let stages = &schema.field(OPPORTUNITY, "StageName")?.picklist_values;
+    starts_elsewhere(mapping.stages().on_hold()?, stages)
+}
+
+/// Nothing is told where Setup names no stage that new opportunities get.
+fn starts_elsewhere(on_hold: &str, stages: &[PicklistValue]) -> Option<Finding> {
+    let (id, title) = ("salesforce.on_hold", "Where referrals wait");
     let first = stages.iter().find(|value| value.default_value)?;
     Some(if first.value == on_hold {
         Finding::fail(
             id,
             title,
-            format!("New opportunities start in \"{on_hold}\": each would look like a referral that waits for an answer."),
+            format!(
+                "New opportunities start in \"{on_hold}\": each would look like a referral that waits for an answer."
+            ),
             "Choose another stage for on_hold under [stages], or another default value of the stage in Setup.",
         )
     } else {
         Finding::pass(id, title, format!("\"{on_hold}\"; new opportunities start in \"{}\"", first.value))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Verdict;
+
+    #[test]
+    fn the_stage_that_new_opportunities_start_in_cannot_be_the_one_where_referrals_wait() {
+        let stages: Vec<PicklistValue> = serde_json::from_value(json!([
+            { "value": "Prospecting", "active": true, "defaultValue": true },
+            { "value": "To answer", "active": true },
+        ]))
+        .unwrap();
+        let verdict = |on_hold| starts_elsewhere(on_hold, &stages).map(|line| line.verdict);
+        assert_eq!(verdict("Prospecting"), Some(Verdict::Fail));
+        assert_eq!(verdict("To answer"), Some(Verdict::Pass));
+        assert_eq!(starts_elsewhere("To answer", &stages[1..]), None, "Setup names none");
+    }
+
+    #[test]
+    fn a_value_that_a_seller_may_choose_needs_a_code_and_one_that_is_off_needs_none() {
+        let field: FieldDescribe = serde_json::from_value(json!({ "name": "Help__c", "type": "picklist",
+            "picklistValues": [{ "value": "Demo", "active": true }, { "value": "Old", "active": false },
+                { "value": "Lunch", "active": true }] }))
+        .unwrap();
+        let told = |codes: &[&str]| {
+            let has = |value: &str| codes.contains(&value);
+            told(String::new(), String::new(), &field, has, "Add them")
+        };
+        assert_eq!(told(&["Demo", "Lunch"]).verdict, Verdict::Pass);
+        let lacking = told(&["Demo"]);
+        assert_eq!(lacking.verdict, Verdict::Fail);
+        assert!(lacking.evidence.contains("\"Lunch\"") && !lacking.evidence.contains("Old"), "{lacking:?}");
+    }
 }

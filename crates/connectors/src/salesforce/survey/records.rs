@@ -73,7 +73,8 @@ impl Salesforce {
             let own = binding.crm.as_ref().and_then(mapping::CrmPath::own_field);
             let groups = &self.mapping.specs().groups;
             let group = groups.iter().find(|group| group.members.iter().any(|it| it.id == binding.field));
-            own.is_some_and(|name| name.eq_ignore_ascii_case(AMOUNT)) && group.is_some_and(|it| it.to.crm.flows())
+            own.is_some_and(|name| name.eq_ignore_ascii_case(AMOUNT))
+                && group.is_some_and(|it| it.to.crm.flows())
         });
         if !schema.features.line_items || !writes_amount {
             return Ok(None);
@@ -93,9 +94,12 @@ impl Salesforce {
             "Live deals with products",
             match count {
                 0 => "none: every amount can be written".to_owned(),
-                1 => "1: its amount is the sum of its products; what the portal says of it is not written".to_owned(),
+                1 => "1: its amount is the sum of its products; what the portal says of it is not written"
+                    .to_owned(),
                 count => {
-                    format!("{count}: their amounts are sums of products; what the portal says of them is not written")
+                    format!(
+                        "{count}: their amounts are sums of products; what the portal says of them is not written"
+                    )
                 }
             },
         )))

@@ -317,7 +317,7 @@ impl Told<'_> {
     fn conflict(&self, group: &GroupSpec) -> Sentence {
         let text = match group.conflict {
             Conflict::Newest => format!(
-                "When both sides changed, the later change wins; if nobody can tell which was later, {}. The losing value \
+                "When both sides changed, the later change wins; if nobody can tell which was later, that of {}. The losing value \
                  is kept and can be restored.",
                 name(group.owner)
             ),

@@ -25,21 +25,15 @@ pub(crate) struct MappingCommand {
     command: Command,
 }
 
+// Each says of itself what it does.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Checks the mapping file, and the org and the portal against it.
     Check(check::Check),
-    /// Prints the effective mapping, and where each line of it comes from.
     Show(show::Show),
-    /// Reads one record, and shows what the mapping makes of it. Writes nothing.
     Try(try_record::Try),
-    /// Prints what your file changes of the shipped mapping, or of another file.
     Diff(diff::Diff),
-    /// Says in sentences what one field does, and which line decides it.
     Explain(explain::Explain),
-    /// Proposes names for fields that the org already has, by label and type.
     Discover(discover::Discover),
-    /// Shows what a changed mapping would rewrite on deals that are linked already.
     Rewrite(linked::Rewrite),
 }
 

@@ -31,13 +31,15 @@ const SECTIONS: &[&str] = &[
     "contacts",
     "creation",
 ];
+/// The column at which the origin of a field begins.
+const ORIGIN: usize = 30;
 /// Longest value in a table, in characters; `--field` and JSON show all of it.
 const MAX_VALUE: usize = 120;
 
 /// Prints the effective mapping, and where each line of it comes from.
 ///
 /// Reads the configuration and the mapping's files, and calls nobody. In the
-/// table of fields, -> means to Partner Center and <- to Salesforce; a field
+/// list of fields, -> means to Partner Center and <- to Salesforce; a field
 /// that is off is neither read nor written. Exit status 1 if the mapping cannot
 /// be used; `cosell mapping check` says why.
 #[derive(Debug, Args)]
@@ -117,16 +119,11 @@ fn print_section(mapping: &Mapping, section: &str) {
     output::line("");
     output::line(format!("[{section}]"));
     if section == "fields" {
-        let rows = field::all(mapping).into_iter().map(|field| {
-            [
-                field.id.to_owned(),
-                field.crm_place(),
-                field.way().to_owned(),
-                field.portal_place(),
-                field.origin(),
-            ]
-        });
-        output::line(output::table(&["field", "Salesforce", "way", "Partner Center", "origin"], rows));
+        for field in field::all(mapping) {
+            // Paths are longer than any column: they get lines of their own, and break at blanks alone.
+            output::aligned(field.id, ORIGIN, &field.origin());
+            output::indented(4, &format!("{} {} {}", field.crm_place(), field.way(), field.portal_place()));
+        }
         return;
     }
     let path = [section];
@@ -173,7 +170,7 @@ fn list_json(list: &ListOverview) -> serde_json::Value {
 
 fn one(field: &FieldView<'_>) {
     output::line(format!("{}: {}", field.id, field.label()));
-    output::line(format!("  {}  {}  {}", field.crm_place(), field.way(), field.portal_place()));
+    output::indented(2, &format!("{} {} {}", field.crm_place(), field.way(), field.portal_place()));
     output::line("");
     let rows = field
         .settings

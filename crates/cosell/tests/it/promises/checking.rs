@@ -74,6 +74,7 @@ async fn m1_in_a_good_org_everything_that_can_be_seen_passes_and_the_rest_names_
     let expected = BTreeSet::from([
         "cosell.code_lists",
         "cosell.public_url",
+        "partner_center.codes",
         "partner_center.cosell_ready",
         "partner_center.partner_id",
         "partner_center.role",

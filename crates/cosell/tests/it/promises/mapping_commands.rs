@@ -347,3 +347,29 @@ async fn several_fields_that_may_be_meant_are_left_to_a_person() {
     assert!(!toml.contains("sync ="), "the mapping names one of the two: {toml}");
     assert!(toml.lines().all(|line| !line.starts_with("help")), "{toml}");
 }
+
+#[test]
+fn every_command_of_the_mapping_has_a_help_that_fits_and_names_its_exit_status() {
+    let world = World::start();
+    for command in ["check", "show", "try", "diff", "explain", "discover"] {
+        let help = text(&world.cosell(&["mapping", command, "--help"]));
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        assert!(words.contains("exit status"), "{command}: {help}");
+        text(&world.cosell(&["mapping", command, "-h"]));
+    }
+}
+
+#[tokio::test]
+async fn live_deals_whose_amount_is_the_sum_of_products_are_counted_and_no_others_are_looked_at() {
+    let world = World::start();
+    let opportunity = world.new_opportunity("With products", 10).await;
+    world.seller_edits(&opportunity, json!({ "CurrencyIsoCode": "USD" })).await;
+    let entry = world.query("SELECT Id FROM PricebookEntry WHERE CurrencyIsoCode = 'USD' LIMIT 1").await;
+    let line = json!({ "OpportunityId": opportunity, "PricebookEntryId": entry[0]["Id"], "Quantity": 1,
+        "UnitPrice": 70_000 });
+    world.seller_creates("OpportunityLineItem", line).await;
+    let told = |lines: &BTreeMap<String, Value>| lines["salesforce.live_products"]["evidence"].clone();
+    assert!(told(&check(&world, &[]).1).as_str().unwrap().starts_with("none"), "it is not opted in");
+    world.opt_in(&opportunity, false).await;
+    assert!(told(&check(&world, &[]).1).as_str().unwrap().starts_with("1: "));
+}
