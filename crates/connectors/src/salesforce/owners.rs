@@ -43,7 +43,7 @@ pub(super) fn owner(users: &[Record], owner: &str, us: RecordId) -> Result<Recor
 
 /// What is told of a birth whose owners all may not own it.
 pub(super) fn nobody(reasons: &[String]) -> SideError {
-    let what = format!("Nobody may own the opportunity of this referral: {}.", reasons.join("; "));
+    let what = format!("The opportunity of this referral would have no owner: {}.", reasons.join("; "));
     refusal::waits(deal_model::ProblemClass::Data, what, NEXT_STEP)
 }
 
@@ -62,7 +62,8 @@ impl Salesforce {
         if !inbound.create || owners.is_empty() {
             return Ok(None);
         }
-        let found = self.ask_together(&[users(&owners)], context).await?.into_iter().next().unwrap_or_default();
+        let found =
+            self.ask_together(&[users(&owners)], context).await?.into_iter().next().unwrap_or_default();
         let wrong: Vec<String> = owners.iter().filter_map(|name| owner(&found, name, us).err()).collect();
         let (id, title) = ("salesforce.owners", "Owners of new opportunities");
         Ok(Some(if wrong.is_empty() {

@@ -4,6 +4,7 @@
 
 mod births;
 mod bus;
+mod customers;
 mod desk;
 mod events;
 mod families;
@@ -11,6 +12,7 @@ mod leads;
 mod looking;
 mod reading;
 mod refusals;
+mod rules;
 mod sources;
 mod team;
 mod together;

@@ -85,6 +85,8 @@ async fn m14_a_private_opportunity_leaves_no_trace_whoever_asked_for_it() {
     let private = stage.new_opportunity("Qzxprivate", 9_000).await;
     stage.seller_edits(&private, json!({ "IsPrivate": true })).await;
     stage.opt_in(&private, false).await;
+    // What came later was seen, and so was this.
+    stage.pair("Fabrikam rollout", 9_000, false).await;
     stage.settle();
     let row = stage.opportunity(&private).await;
     assert_eq!((&row["Co_sell_Status__c"], &row["Co_sell_Problem__c"]), (&Value::Null, &Value::Null));

@@ -1,0 +1,118 @@
+//! What the mapping's rules decide of an opportunity: whether it is shared, and by which sales process it is read.
+
+use deal_model::{Facts, Life, Observed, PortalFacts};
+use ports::RetryClass;
+use serde_json::json;
+use sync_engine::Side as _;
+
+use super::{
+    births::newborn,
+    desk::{Desk, held, money, scope},
+};
+
+const RULES: &str = "account = \"match\"\n[opt_in]\nrecord_types = [\"Co_sell\"]\n\
+    where = [{ field = \"Opportunity.Type\", not_in = [\"Internal\"] }, { field = \"Opportunity.Amount\", at_least = 100 }]";
+
+const PROCESS: &str = "account = \"match\"\n[[inbound.route]]\nwhere = [{ field = \"invited_by\", in = [\"microsoft\"] }, \
+    { field = \"/referralProgram\", in = [\"Co-sell\"] }]\nrecord_type = \"services\"\n\
+    [record_types.Services.stages]\non_hold = \"Waiting\"\nactive = \"Scoping\"\n\"Signed\" = \"won\"\n";
+
+fn record_type(desk: &Desk, name: &str) -> String {
+    let found = desk.query(&format!("SELECT Id FROM RecordType WHERE DeveloperName = '{name}'"));
+    found[0]["Id"].as_str().unwrap().to_owned()
+}
+
+fn with_processes(default: bool) -> Desk {
+    let desk = Desk::with(PROCESS);
+    let stage = |name: &str| json!({"name": name, "probability": 10});
+    desk.knobs(&json!({
+        "own_stages": [stage("Waiting"), stage("Scoping"), {"name": "Signed", "probability": 100, "closed": true, "won": true}],
+        "sales_processes": [{"record_type": "Services", "stages": ["Waiting", "Scoping", "Signed"], "default": default}],
+    }));
+    desk
+}
+
+#[tokio::test]
+async fn what_a_rule_leaves_out_is_a_sentence_and_nothing_else() {
+    let desk = Desk::with(RULES);
+    let ours = record_type(&desk, "Co_sell");
+    for (row, words) in [
+        (json!({"Type": "New Customer"}), "record type"),
+        (json!({"RecordTypeId": ours, "Type": "internal"}), "Opportunity.Type"),
+        (json!({"RecordTypeId": ours, "Amount": 99.99}), "Opportunity.Amount"),
+    ] {
+        let id = desk.opportunity(&row);
+        let seen = desk.see(&id).await;
+        let facts = seen.crm().unwrap();
+        assert!(!facts.opted_in && facts.left_out.as_ref().unwrap().contains(words), "{row}: {facts:?}");
+        assert!(seen.fields.is_empty(), "{row}");
+        assert_eq!(seen.life, Life::Unknown { code: String::new() }, "{row}");
+    }
+    // Nothing in Type passes, and the amount is the least that does.
+    let id = desk.opportunity(&json!({"RecordTypeId": ours, "Amount": 100}));
+    let seen = desk.see(&id).await;
+    assert!(seen.crm().unwrap().opted_in);
+    assert_eq!(seen.crm().unwrap().record_type.as_deref(), Some("Co_sell"));
+    assert_eq!(held(&seen, "deal_value"), Observed::Value(super::desk::number(100)));
+}
+
+#[tokio::test]
+async fn without_the_flag_no_rule_says_a_word() {
+    let desk = Desk::with(RULES);
+    for row in [
+        json!({"Sync_with_Partner_Center__c": false, "Type": "internal"}),
+        json!({"IsPrivate": true, "Type": "internal"}),
+    ] {
+        let id = desk.opportunity(&row);
+        let facts = desk.see(&id).await.crm().cloned().unwrap();
+        assert!(!facts.opted_in && facts.left_out.is_none(), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_by_a_field_that_is_hidden_lets_nothing_pass() {
+    let desk = Desk::with(RULES);
+    let ours = record_type(&desk, "Co_sell");
+    desk.knobs(&json!({"hidden_fields": ["Opportunity.Type"]}));
+    let id = desk.opportunity(&json!({"RecordTypeId": ours, "Amount": 500}));
+    let error = desk.sight(&id).await.unwrap_err();
+    assert_eq!(error.class, RetryClass::Person);
+    assert!(error.what.contains("Opportunity.Type cannot be read; nothing is sent"), "{error}");
+}
+
+#[tokio::test]
+async fn a_route_decides_the_record_type_and_so_the_stage() {
+    let desk = with_processes(false);
+    let inviter = deal_model::Inviter::Companion;
+    for (id, program, stage) in [("REF-1", "co-sell", "Waiting"), ("REF-2", "Other", super::desk::ON_HOLD)] {
+        let mut newborn = newborn(id);
+        let routed_by = [("/referralProgram".to_owned(), program.to_owned())].into();
+        newborn.from.facts = Facts::Portal(PortalFacts { inviter, routed_by, ..PortalFacts::default() });
+        let created = desk.side.create(&newborn, scope()).await.unwrap();
+        assert_eq!(desk.row("Opportunity", created.record.as_str())["StageName"], stage, "{program}");
+        assert_eq!(created.after.unwrap().life, Life::Received, "{program}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_route_the_users_own_record_type_decides_the_stage() {
+    let desk = with_processes(true);
+    let created = desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
+    assert_eq!(desk.row("Opportunity", created.record.as_str())["StageName"], "Waiting");
+}
+
+#[tokio::test]
+async fn a_life_is_written_as_a_stage_of_the_opportunitys_own_process() {
+    let desk = with_processes(false);
+    let services = record_type(&desk, "Services");
+    for (row, stage) in [
+        (json!({"RecordTypeId": services, "StageName": "Scoping"}), "Signed"),
+        (json!({"StageName": "Qualification"}), "Closed Won"),
+    ] {
+        let id = desk.opportunity(&row);
+        let change = desk.change(&id, vec![money(5, "EUR")], Some(Life::Won)).await;
+        let applied = desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
+        assert_eq!(applied.after.unwrap().life, Life::Won);
+        assert_eq!(desk.row("Opportunity", &id)["StageName"], stage);
+    }
+}
