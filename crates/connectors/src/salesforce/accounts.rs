@@ -204,7 +204,9 @@ impl Salesforce {
         }
         if let Some((email, person)) = person.filter(|_| is_person) {
             // A person's name is put together by the platform.
-            fields.retain(|name, _| Some(name.as_str()) != rules.columns.name.as_ref().map(mapping::ApiName::as_str));
+            fields.retain(|name, _| {
+                Some(name.as_str()) != rules.columns.name.as_ref().map(mapping::ApiName::as_str)
+            });
             for (column, attribute) in OF_PERSONS {
                 if let Some(Value::Text(text)) = person.0.get(attribute) {
                     fields.insert(column.to_owned(), Json::String(text.clone()));
@@ -239,7 +241,12 @@ fn hidden<'r>(rules: &'r AccountRules, schema: &Schema) -> Option<&'r str> {
 
 /// The queries of one rule: by what the platform can compare as the rule does. The rest is compared here: an org may hold a
 /// country's code or its name, and knows nothing of legal forms.
-fn rule_queries(rules: &AccountRules, schema: &Schema, keys: &[MatchKey], customers: &[&Fields]) -> Vec<Soql> {
+fn rule_queries(
+    rules: &AccountRules,
+    schema: &Schema,
+    keys: &[MatchKey],
+    customers: &[&Fields],
+) -> Vec<Soql> {
     let path = |key: &MatchKey| FieldPath::new(key.column.as_str()).ok();
     let among = rules.among.iter().filter_map(|condition| FieldPath::new(condition.subject.as_str()).ok());
     let person = schema.field(ACCOUNT, IS_PERSON).and_then(|_| FieldPath::new(IS_PERSON).ok());
@@ -250,8 +257,10 @@ fn rule_queries(rules: &AccountRules, schema: &Schema, keys: &[MatchKey], custom
         Compare::Name => !rules.names.is_loose(),
         Compare::Country => false,
     };
-    let asked: BTreeSet<Vec<String>> =
-        customers.iter().filter_map(|each| keys.iter().map(|key| wanted(rules, key, each)).collect()).collect();
+    let asked: BTreeSet<Vec<String>> = customers
+        .iter()
+        .filter_map(|each| keys.iter().map(|key| wanted(rules, key, each)).collect())
+        .collect();
     let asked: Vec<Vec<String>> = asked.into_iter().collect();
     let mut queries = Vec::new();
     for some in asked.chunks(MAX_CUSTOMERS) {

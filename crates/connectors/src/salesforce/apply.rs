@@ -178,6 +178,7 @@ impl Salesforce {
             steps.push(Step::Check { object, id, unmodified_since });
         }
         if let Some(known) = known {
+            self.check_shared(id, known, writes, context).await?;
             steps.extend(parent_steps(&schema, known, &columns)?);
         }
         for (field, changes) in &columns.sets {
@@ -233,7 +234,7 @@ impl Salesforce {
 }
 
 /// Writes through the opportunity's account or another record it points to, each a compare-and-set of its own. The
-/// plan has seen to it that only empty fields are filled: the record is shared by many deals.
+/// plan has seen to it that only empty fields are filled, unless the mapping overwrites: the record is shared by many deals.
 fn parent_steps(schema: &Schema, known: &Known, columns: &Columns) -> Result<Vec<Step>, SideError> {
     let step = |(relationship, fields): (&String, &Fields)| {
         let place = known.parents.get(relationship).copied().zip(schema.parent(relationship));

@@ -55,7 +55,8 @@ impl Contact {
     /// else is empty; with the version that it was read in. None for one that was found by its address.
     pub(super) fn filled(&self, columns: &Fields) -> Option<(Fields, Timestamp)> {
         let stamp = self.stamp.filter(|_| self.email.is_none())?;
-        let is_empty = |name: &str| self.record.at(name).is_none_or(|held| held.as_str().is_none_or(str::is_empty));
+        let is_empty =
+            |name: &str| self.record.at(name).is_none_or(|held| held.as_str().is_none_or(str::is_empty));
         let mut fields = columns.clone();
         fields.retain(|name, value| !value.is_null() && is_empty(name));
         Some((fields, stamp))
@@ -139,7 +140,11 @@ pub(super) fn queries(rules: &ContactRules, set: Option<&SetBinding>, wanted: &W
                 places.push(contacts().filter(of_these));
             }
             if wanted.of_none {
-                places.push(contacts().filter(Condition::compare(&path(ACCOUNT_ID), Op::Eq, Literal::null())));
+                places.push(contacts().filter(Condition::compare(
+                    &path(ACCOUNT_ID),
+                    Op::Eq,
+                    Literal::null(),
+                )));
             }
         }
     }
@@ -175,7 +180,12 @@ fn name_of(person: &Element) -> String {
 
 fn folded(first: Option<&str>, last: Option<&str>) -> String {
     let Some(last) = last else { return String::new() };
-    [first.unwrap_or_default(), last].join(" ").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    [first.unwrap_or_default(), last]
+        .join(" ")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_lowercase()
 }
 
 /// The platform compares e-mails without case.

@@ -47,6 +47,7 @@ mod rows;
 mod schema;
 mod scratch;
 mod send;
+mod shared;
 mod siblings;
 mod steps;
 mod survey;

@@ -18,6 +18,9 @@ use super::{
     transform::Row,
 };
 
+/// Most contacts that one look reads.
+const MAX_CONTACTS: usize = 500;
+
 /// Changes of one set of one opportunity.
 pub(super) struct RowCase<'a> {
     pub(super) set: &'a SetBinding,
@@ -102,7 +105,11 @@ impl Salesforce {
     }
 
     /// The contacts that new people of an opportunity which is there may be; none if they were looked for, or nobody is new.
-    async fn contacts(&self, case: &RowCase<'_>, context: CallContext) -> Result<Option<Contacts>, SideError> {
+    async fn contacts(
+        &self,
+        case: &RowCase<'_>,
+        context: CallContext,
+    ) -> Result<Option<Contacts>, SideError> {
         let is_new = |key: &ElementKey| case.rows.iter().all(|row| &row.key != key);
         let people = case.changes.iter().filter_map(|(key, change)| match change {
             ElementChange::Put(person) if is_new(key) => Some((key, person)),
@@ -118,8 +125,12 @@ impl Salesforce {
         };
         let wanted = Wanted { accounts: account.into_iter().collect(), of_none: account.is_none(), people };
         let asked = queries(self.mapping.contacts(), Some(case.set), &wanted);
-        let found = self.ask_together(&asked, context).await?;
-        Ok(Some(Contacts::read(found.into_iter().flatten())))
+        let mut found = Vec::new();
+        for soql in asked {
+            let page = self.client.query_all(context, &soql, MAX_CONTACTS).await;
+            found.extend(page.map_err(|error| refusal::of_error(&error))?.records);
+        }
+        Ok(Some(Contacts::read(found.into_iter())))
     }
 
     /// The contact that a new person is.

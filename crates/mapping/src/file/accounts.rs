@@ -13,7 +13,7 @@ use crate::{
     NameForm, Names, Persons,
 };
 
-const KEYS: &[&str] =
+pub(super) const KEYS: &[&str] =
     &["match", "accents", "legal_forms", "where", "person_accounts", "record_type", "owner"];
 /// What is said of whoever owns the opportunity.
 const OF_OPPORTUNITY: &str = "opportunity";

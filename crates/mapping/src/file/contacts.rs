@@ -3,7 +3,7 @@
 use super::{mistakes::Mistakes, remedy::Remedy, tree::Table, typed};
 use crate::{ContactKey, ContactRules, ContactScope};
 
-const KEYS: &[&str] = &["match", "among", "create", "role", "primary"];
+pub(super) const KEYS: &[&str] = &["match", "among", "create", "role", "primary"];
 const RULES: &[(&str, ContactKey)] = &[("email", ContactKey::Email), ("name", ContactKey::Name)];
 const SCOPES: &[(&str, ContactScope)] =
     &[("account", ContactScope::Account), ("everywhere", ContactScope::Everywhere)];

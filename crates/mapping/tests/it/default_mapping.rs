@@ -49,7 +49,7 @@ fn the_shipped_default_compiles_to_these_groups_in_this_order() {
          customer_country",
         "customer_duns portal C-- crm C-F = customer_duns",
         "customer_size portal C-- crm C-F = customer_size",
-        "contacts portal C-- crm C-- = contacts",
+        "contacts portal C-- crm CU- = contacts",
         "team portal CU- crm -U- = team",
         "microsoft_status portal --- crm CU- = microsoft_status",
         "microsoft_sellers portal --- crm CU- = microsoft_sellers",

@@ -1,0 +1,202 @@
+//! Customers and their people: found by the rules of the mapping, made where it allows it, shared by many deals.
+
+use deal_model::{ElementKey, Facts, Held, PortalFacts};
+use ports::RetryClass;
+use serde_json::{Value as Json, json};
+use sync_engine::{NewRecord, Side as _};
+
+use super::{
+    births::newborn,
+    desk::{Desk, elements, scope, text, write},
+};
+
+const EMAIL: &str = "ada@fabrikam.example";
+
+/// A referral whose first person is known.
+fn newborn_of_first(id: &str) -> NewRecord {
+    let mut new = newborn(id);
+    let first_people = [("contacts".into(), ElementKey(EMAIL.to_owned()))].into();
+    new.from.facts = Facts::Portal(PortalFacts { first_people, ..PortalFacts::default() });
+    new
+}
+
+async fn account_of(desk: &Desk, id: &str) -> Json {
+    let created = desk.side.create(&newborn_of_first(id), scope()).await.unwrap();
+    desk.row("Opportunity", created.record.as_str())["AccountId"].clone()
+}
+
+fn fabrikam(name: &str) -> Json {
+    json!({"Name": name, "BillingPostalCode": "20095", "BillingCountry": "DE"})
+}
+
+#[tokio::test]
+async fn a_legal_form_and_accents_count_only_if_the_mapping_says_so() {
+    for (settings, matches) in [
+        ("", false),
+        ("legal_forms = [\"GmbH\"]", true),
+        ("match = [[\"name\"]]\nlegal_forms = [\"GmbH\"]\naccents = \"ignore\"", true),
+    ] {
+        let desk = Desk::with(&format!("account = \"match\"\n[accounts]\n{settings}"));
+        let account = desk.make("Account", fabrikam("FABRIKAM  GmbH"));
+        let wanted = if matches { json!(account) } else { Json::Null };
+        assert_eq!(account_of(&desk, "REF-1").await, wanted, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn only_an_account_that_meets_the_conditions_matches() {
+    let settings = "account = \"match\"\n[accounts]\nwhere = [{ field = \"Industry\", in = [\"Energy\"] }]";
+    let desk = Desk::with(settings);
+    desk.make("Account", fabrikam("Fabrikam"));
+    let mut other = fabrikam("Fabrikam");
+    other["Industry"] = json!("Energy");
+    let meant = desk.make("Account", other);
+    assert_eq!(account_of(&desk, "REF-1").await, json!(meant));
+
+    let hidden =
+        Desk::with("account = \"match\"\n[accounts]\nwhere = [{ field = \"Nowhere__c\", in = [\"x\"] }]");
+    let error = hidden.side.create(&newborn("REF-1"), scope()).await.unwrap_err();
+    assert!(error.what.contains("Account.Nowhere__c") && error.what.contains("accounts.where"), "{error}");
+}
+
+#[tokio::test]
+async fn a_new_account_belongs_to_the_opportunitys_owner_or_to_whom_the_mapping_names() {
+    let owner = async |settings: &str| {
+        let desk = Desk::with(&format!("account = \"create\"\n{settings}"));
+        let account = account_of(&desk, "REF-1").await;
+        let owner = desk.row("Account", account.as_str().unwrap())["OwnerId"].clone();
+        desk.row("User", owner.as_str().unwrap())["Username"].clone()
+    };
+    assert_eq!(owner("").await, "noa.seller@trey-research.example");
+    assert_eq!(
+        owner("[accounts]\nowner = \"kim.seller@trey-research.example\"").await,
+        "kim.seller@trey-research.example"
+    );
+    let nobody = Desk::with("account = \"create\"\n[accounts]\nowner = \"nobody@trey-research.example\"");
+    let error = nobody.side.create(&newborn("REF-1"), scope()).await.unwrap_err();
+    assert!(error.class == RetryClass::Person && error.what.contains("accounts.owner"), "{error}");
+    let nowhere = Desk::with("account = \"create\"\n[accounts]\nrecord_type = \"Nowhere\"");
+    let error = nowhere.side.create(&newborn("REF-1"), scope()).await.unwrap_err();
+    assert!(error.what.contains("the record type Nowhere of Account"), "{error}");
+}
+
+/// A referral of a customer who is a person.
+fn newborn_of_person(id: &str) -> NewRecord {
+    let mut new = newborn_of_first(id);
+    for write in &mut new.writes {
+        if write.group.as_str() == "customer_name" {
+            *write = super::desk::write("customer_name", &[("customer_name", text("Ada Berg"))]);
+        }
+    }
+    new
+}
+
+#[tokio::test]
+async fn a_customer_who_is_a_person_becomes_a_person_account_where_the_org_and_the_mapping_have_them() {
+    let settings = "account = \"create\"\n[accounts]\nperson_accounts = \"create\"";
+    let desk = Desk::with(settings);
+    let error = desk.side.create(&newborn_of_person("REF-1"), scope()).await.unwrap_err();
+    assert!(error.what.contains("the org has no person accounts"), "{error}");
+
+    let desk = Desk::with(settings);
+    desk.knobs(&json!({"person_accounts": true}));
+    let created = desk.side.create(&newborn_of_person("REF-1"), scope()).await.unwrap();
+    let account = desk.row("Opportunity", created.record.as_str())["AccountId"].clone();
+    let account = desk.row("Account", account.as_str().unwrap());
+    assert_eq!((&account["IsPersonAccount"], &account["PersonEmail"]), (&json!(true), &json!(EMAIL)));
+    // A company stays a company.
+    let company = account_of(&desk, "REF-2").await;
+    assert_eq!(desk.row("Account", company.as_str().unwrap())["IsPersonAccount"], json!(false));
+}
+
+#[tokio::test]
+async fn the_first_person_of_a_referral_is_the_primary_contact_with_the_role_of_the_mapping() {
+    let primary = async |settings: &str| {
+        let desk = Desk::with(&format!("account = \"create\"\n{settings}"));
+        desk.side.create(&newborn_of_first("REF-1"), scope()).await.unwrap();
+        let rows = desk.query("SELECT IsPrimary, Role FROM OpportunityContactRole");
+        (rows[0]["IsPrimary"].clone(), rows[0]["Role"].clone())
+    };
+    assert_eq!(
+        primary("[contacts]\nrole = \"Decision Maker\"").await,
+        (json!(true), json!("Decision Maker"))
+    );
+    assert_eq!(primary("[contacts]\nprimary = false").await, (json!(false), Json::Null));
+}
+
+#[tokio::test]
+async fn a_contact_without_an_address_is_found_by_name_where_the_mapping_says_so_and_gets_it() {
+    let desk = Desk::with("account = \"create\"\n[contacts]\nmatch = [\"email\", \"name\"]");
+    let account = desk.make("Account", fabrikam("Fabrikam"));
+    let contact = desk.make("Contact", json!({"FirstName": "ADA", "LastName": "Berg", "AccountId": account}));
+    desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
+    assert_eq!(desk.query("SELECT Id FROM Contact").len(), 1);
+    assert_eq!(desk.row("Contact", &contact)["Email"], json!(EMAIL));
+    assert_eq!(desk.row("Contact", &contact)["FirstName"], json!("ADA"), "what is filled stays");
+}
+
+#[tokio::test]
+async fn several_contacts_are_told_by_their_identifiers_and_none_is_made_where_that_is_off() {
+    let desk = Desk::with("account = \"create\"");
+    let account = desk.make("Account", fabrikam("Fabrikam"));
+    let row = json!({"FirstName": "Ada", "LastName": "Berg", "Email": EMAIL, "AccountId": account});
+    let ids = [desk.make("Contact", row.clone()), desk.make("Contact", row)];
+    let error = desk.side.create(&newborn("REF-1"), scope()).await.unwrap_err();
+    assert_eq!(error.groups, vec!["contacts".into()]);
+    assert!(ids.iter().all(|id| error.what.contains(id)) && !error.what.contains("ada"), "{error}");
+
+    let desk = Desk::with("account = \"create\"\n[contacts]\ncreate = false");
+    let error = desk.side.create(&newborn("REF-1"), scope()).await.unwrap_err();
+    assert!(error.what.contains("contacts.create = false"), "{error}");
+}
+
+#[tokio::test]
+async fn a_contact_of_another_account_is_the_customers_where_the_mapping_looks_everywhere() {
+    for (settings, contacts) in [("", 2), ("[contacts]\namong = \"everywhere\"", 1)] {
+        let desk = Desk::with(&format!("account = \"create\"\n{settings}"));
+        let consultants = desk.make("Account", json!({"Name": "Consultants"}));
+        desk.make("Contact", json!({"LastName": "Berg", "Email": EMAIL, "AccountId": consultants}));
+        desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
+        assert_eq!(desk.query("SELECT Id FROM Contact").len(), contacts, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_added_later_alone_to_an_opportunity_without_anybody_is_its_primary_contact() {
+    let desk = Desk::new();
+    let account = desk.make("Account", json!({"Name": "Fabrikam"}));
+    let id = desk.opportunity(&json!({"AccountId": account}));
+    let put = elements("contacts", &[(EMAIL, Some(&[("last_name", text("Berg"))]))]);
+    let change = desk.change(&id, vec![put], None).await;
+    desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
+    assert_eq!(desk.query("SELECT IsPrimary FROM OpportunityContactRole")[0]["IsPrimary"], json!(true));
+}
+
+#[tokio::test]
+async fn what_stands_in_a_shared_account_is_overwritten_only_while_no_other_open_deal_hangs_on_it() {
+    let desk = Desk::with(
+        "account = \"match\"\n[fields.customer_name]\non = [\"create\", \"update\"]\nshared = \"overwrite\"",
+    );
+    let account = desk.make("Account", json!({"Name": "Fabrikam"}));
+    let id = desk.opportunity(&json!({"AccountId": account}));
+    let rename = |name: &str| {
+        let mut write = write("customer_name", &[("customer_name", text(name))]);
+        write.instead_of = [("customer_name".into(), Held::Value(text("Fabrikam")))].into();
+        write
+    };
+    let change = desk.change(&id, vec![rename("Fabrikam Two")], None).await;
+    desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
+    assert_eq!(desk.row("Account", &account)["Name"], json!("Fabrikam Two"));
+
+    let other = desk.opportunity(&json!({"AccountId": account, "Referral_Identifier__c": "REF-9"}));
+    desk.pass(5);
+    let change = desk.change(&id, vec![rename("Fabrikam Three")], None).await;
+    let error = desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap_err();
+    assert_eq!((error.class, &error.groups), (RetryClass::Person, &vec!["customer_name".into()]));
+    assert!(
+        error.told.contains(&other) && error.told.contains("shared with other open deals"),
+        "{}",
+        error.told
+    );
+    assert_eq!(desk.row("Account", &account)["Name"], json!("Fabrikam Two"));
+}
