@@ -31,6 +31,7 @@ impl Org {
         let schema = Arc::clone(&self.schema);
         let object = schema.object(index);
         let row = self.live(index, id)?;
+        self.check_shared(caller, index, &row)?;
         if object.access == Access::Read {
             return Err(Fault::bad(
                 "INSUFFICIENT_ACCESS_OR_READONLY",

@@ -231,6 +231,9 @@ pub(crate) struct Knobs {
     pub(crate) permissions: Vec<Permission>,
     /// Users that may not own rows for lack of access, by username.
     pub(crate) cannot_own: Vec<String>,
+    /// Objects of which the integration user sees only rows that it owns, opportunities in whose team it is, and their
+    /// accounts: private sharing without "View All".
+    pub(crate) private: Vec<String>,
     /// Rows in an approval process, by id: only an administrator changes them.
     pub(crate) approval_locked: Vec<String>,
     /// Triggers and flows that fail.
@@ -320,6 +323,7 @@ impl Default for Knobs {
                 Permission::CustomizeApplication,
             ],
             cannot_own: Vec::new(),
+            private: Vec::new(),
             approval_locked: Vec::new(),
             save_failures: Vec::new(),
             storage_full: false,

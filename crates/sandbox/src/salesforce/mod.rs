@@ -39,6 +39,7 @@ mod rows;
 mod schema;
 mod schema_tables;
 mod seed;
+mod sharing;
 mod soql;
 mod staff;
 mod stages;

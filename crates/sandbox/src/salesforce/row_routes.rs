@@ -83,6 +83,7 @@ impl Org {
             Method::GET | Method::HEAD => self.read(caller, call, object, id),
             Method::PATCH => {
                 let row = self.live(object, id)?;
+                self.check_shared(caller, object, &row)?;
                 self.check_conditions(call, object, &row)?;
                 let body = call.object()?;
                 if body.keys().any(|name| name.eq_ignore_ascii_case("Id")) {
@@ -107,6 +108,7 @@ impl Org {
         if row.deleted() {
             return Err(Fault::deleted());
         }
+        self.check_shared(caller, object, row)?;
         self.check_conditions(call, object, row)?;
         let chosen = self.chosen(caller, call, object)?;
         Ok(self.shown(caller, object, row, chosen.as_deref()))

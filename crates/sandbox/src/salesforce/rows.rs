@@ -139,6 +139,7 @@ impl Org {
         body: &Map<String, Value>,
     ) -> Result<(), Fault> {
         let row = self.live(index, id)?;
+        self.check_shared(caller, index, &row)?;
         let mut draft = Draft::of(index, &row);
         if self.schema.object(index).access == Access::Read {
             return Err(Fault::bad(

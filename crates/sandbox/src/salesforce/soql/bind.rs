@@ -337,7 +337,8 @@ impl Scope<'_> {
     /// The row a reference leads to. Parents in the recycle bin still show their fields.
     pub(crate) fn parent(&self, row: &Row, field: usize, target: usize) -> Option<&Row> {
         let id = row.cell(field).as_id()?;
-        self.org.tables.see(target, id, self.lens).map(AsRef::as_ref)
+        let parent = self.org.tables.see(target, id, self.lens).map(AsRef::as_ref);
+        parent.filter(|parent| self.org.shares(self.caller, target, parent))
     }
 }
 

@@ -101,6 +101,7 @@ pub(super) fn chosen(scope: Scope<'_>, object: usize, query: &Query) -> Result<V
     found.retain(|row| {
         (!row.deleted() || (scope.all_rows && bin))
             && mine.is_none_or(|owner| row.cell(owner).as_id() == Some(scope.caller.user))
+            && scope.org.shares(scope.caller, object, row)
             && test.as_ref().is_none_or(|test| holds(scope, test, row))
     });
     Ok(found)

@@ -235,7 +235,9 @@ fn child_rows(
         ids.into_iter().filter_map(|id| tables.see(link.object, id, scope.lens)).cloned().collect()
     };
     found.retain(|row| {
-        (!row.deleted() || scope.all_rows) && test.as_ref().is_none_or(|test| holds(scope, test, row))
+        (!row.deleted() || scope.all_rows)
+            && scope.org.shares(scope.caller, link.object, row)
+            && test.as_ref().is_none_or(|test| holds(scope, test, row))
     });
     eval::order(scope, link.object, query, &mut found)?;
     let skipped = query.offset.unwrap_or_default();

@@ -68,6 +68,27 @@ fn s8_4_a_late_row_appears_with_an_old_stamp() {
 }
 
 #[test]
+fn s1_9_private_sharing_hides_what_others_own_from_the_integration_user_only() {
+    let desk = Desk::new();
+    let account = desk.create("Account", &json!({"Name": "Contoso"}));
+    let id = desk.opportunity(json!({"AccountId": account}));
+    desk.knob(json!({"private": ["Opportunity", "Account"]}));
+    let path = format!("/sobjects/Opportunity/{id}");
+    assert_eq!(desk.product("GET", &path, &Value::Null).status, 404);
+    assert_eq!(desk.product("PATCH", &path, &json!({"NextStep": "x"})).code(), "NOT_FOUND");
+    assert_eq!(desk.product("GET", "/query?q=SELECT+Id+FROM+Account", &Value::Null).body["totalSize"], 0);
+    assert_eq!(desk.get(&path).status, 200, "the seller sees everything");
+    let me =
+        desk.query("SELECT Id FROM User WHERE Username = 'cosell@trey-research.example'").body["records"][0]
+            ["Id"]
+            .clone();
+    let member = json!({"OpportunityId": id, "UserId": me, "OpportunityAccessLevel": "Read"});
+    desk.create("OpportunityTeamMember", &member);
+    assert_eq!(desk.product("GET", &path, &Value::Null).status, 200);
+    assert_eq!(desk.product("GET", "/query?q=SELECT+Id+FROM+Account", &Value::Null).body["totalSize"], 1);
+}
+
+#[test]
 fn s8_4_rules_locks_and_duplicates_refuse() {
     let desk = Desk::new();
     let account = desk.create("Account", &json!({"Name": "Contoso"}));

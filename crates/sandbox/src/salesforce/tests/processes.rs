@@ -17,7 +17,9 @@ fn with_services(default: bool) -> Desk {
 }
 
 fn record_type(desk: &Desk, name: &str) -> String {
-    let rows = desk.query(&format!("SELECT Id FROM RecordType WHERE DeveloperName = '{name}'")).body["records"].clone();
+    let rows =
+        desk.query(&format!("SELECT Id FROM RecordType WHERE DeveloperName = '{name}'")).body["records"]
+            .clone();
     rows[0]["Id"].as_str().unwrap().to_owned()
 }
 
@@ -59,6 +61,9 @@ fn s2_7_the_default_record_type_is_given_and_described() {
 #[test]
 fn s5_2_a_stage_that_the_customer_added_stands_in_the_list_of_stages() {
     let desk = with_services(false);
-    let rows = desk.query("SELECT ApiName, IsClosed, IsWon FROM OpportunityStage WHERE ApiName = 'Signed'").body["records"].clone();
+    let rows = desk
+        .query("SELECT ApiName, IsClosed, IsWon FROM OpportunityStage WHERE ApiName = 'Signed'")
+        .body["records"]
+        .clone();
     assert_eq!((&rows[0]["IsClosed"], &rows[0]["IsWon"]), (&json!(true), &json!(true)));
 }
