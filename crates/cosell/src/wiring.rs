@@ -28,6 +28,7 @@ use crate::{
     listening::listening,
     mapping_files::{TEAM, lacks, load_mapping},
     org_facts,
+    rehearsing::Recorder,
     salesforce_login::salesforce_config,
     sign_in::token_config,
 };
@@ -114,14 +115,40 @@ pub(crate) fn open_store_beside(loaded: &Loaded) -> anyhow::Result<Arc<SqliteSto
 
 /// Wires everything up; calls nobody yet.
 pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
-    let config = &loaded.config;
-    let mapping = Arc::new(load_mapping(&loaded)?);
+    let mapping = whole_mapping(&loaded)?;
+    wire_with(loaded, access, mapping)
+}
+
+/// The same with another mapping than the files', which need not be complete: for looks that write to neither side.
+pub(crate) fn wire_with(loaded: Loaded, access: Access, mapping: Arc<Mapping>) -> anyhow::Result<Wired> {
+    wire_over(loaded, access, mapping, |http| http)
+}
+
+/// The same for looking only: whatever would change something is written down by `recorder`, and never sent.
+pub(crate) fn wire_rehearsal(loaded: Loaded, recorder: &Recorder) -> anyhow::Result<Wired> {
+    let mapping = whole_mapping(&loaded)?;
+    wire_over(loaded, Access::Look, mapping, |http| recorder.over(http))
+}
+
+/// The files' mapping, complete enough for a service.
+fn whole_mapping(loaded: &Loaded) -> anyhow::Result<Arc<Mapping>> {
+    let mapping = Arc::new(load_mapping(loaded)?);
     mapping.stages().require_on_hold().map_err(|error| anyhow!("{error}"))?;
+    Ok(mapping)
+}
+
+fn wire_over(
+    loaded: Loaded,
+    access: Access,
+    mapping: Arc<Mapping>,
+    way_out: impl FnOnce(HttpService) -> HttpService,
+) -> anyhow::Result<Wired> {
+    let config = &loaded.config;
     let store = open_store(&loaded, access)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
     let holds: Arc<dyn HoldPoints> = holds_from_environment();
-    let http = outbound(Arc::clone(&clock)).context("cannot set up TLS")?;
+    let http = way_out(outbound(Arc::clone(&clock)).context("cannot set up TLS")?);
     let tally = CallTally::default();
     let budget = budget(config, access, &clock, &store);
 

@@ -220,12 +220,25 @@ fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow], decisions: &[Decis
         say("needs you", &problem.sentence);
         say("", &problem.next_step);
     }
+    say_remapped(deal);
     for row in archive {
         let value = deal_model::display(&row.archived.value);
         say("kept", &format!("{} {}: \"{value}\" ({})", row.id, row.archived.group, row.archived.reason));
     }
     if !archive.is_empty() {
         say("", &format!("to bring one back: cosell restore {}", deal.id));
+    }
+}
+
+/// What differs since the mapping changed, and why nothing is rewritten.
+fn say_remapped(deal: &Deal) {
+    let mapped = &deal.memory.mapped;
+    let groups = mapped.differs.iter().map(|(group, since)| (group.as_str(), since));
+    for (what, since) in groups.chain(mapped.life_differs.iter().map(|since| ("stage", since))) {
+        output::labelled("differs", &format!("{what}, since the mapping changed ({since:.0})"));
+    }
+    if !mapped.is_settled() {
+        output::labelled("", &format!("nothing is rewritten; to look: cosell mapping rewrite {}", deal.id));
     }
 }
 
@@ -244,10 +257,17 @@ fn date_and_days(expires: Timestamp) -> String {
 async fn history(store: &store::SqliteStore, text: &str, format: Format) -> anyhow::Result<()> {
     let found = find_deal(store, text).await?;
     let lines = store.history(&found, HISTORY).await?;
+    let mut mapping = None;
     for entry in lines.iter().rev() {
         match format {
             Format::Json => output::json(entry)?,
-            Format::Text => output::line(format!("{:.0}  {}", entry.at, entry.sentence)),
+            Format::Text => {
+                // Whoever reads on knows by which mapping each line came about.
+                if mapping.replace(entry.mapping.as_str()) != Some(entry.mapping.as_str()) {
+                    output::line(format!("mapping {}", entry.mapping));
+                }
+                output::line(format!("{:.0}  {}", entry.at, entry.sentence));
+            }
         }
     }
     Ok(())

@@ -43,7 +43,7 @@ fn redefined(mut world: World, group: &str) -> World {
 }
 
 fn differs(world: &World) -> Vec<&str> {
-    world.deal.memory.mapped.differs.keys().map(|group| group.as_str()).collect()
+    world.deal.memory.mapped.differs.keys().map(deal_model::GroupId::as_str).collect()
 }
 
 fn name(crm: &str, portal: &str) -> World {

@@ -124,7 +124,10 @@ async fn a_changed_mapping_rewrites_nothing_until_a_person_applies_it_and_then_e
     forget_traffic(&stage).await;
     let plan = stage.cosell_json(&["plan", &won]).pop().unwrap();
     assert_eq!(plan["plan"]["effects"], json!([]), "{plan:#}");
-    assert_eq!((&plan["remapped"], &plan["stage_remapped"]), (&json!(["qualification", "wish"]), &json!(true)));
+    assert_eq!(
+        (&plan["remapped"], &plan["stage_remapped"]),
+        (&json!(["qualification", "wish"]), &json!(true))
+    );
     stage.service = stage.world.run();
 
     // Every deal is looked at under the new mapping, and says so in its history.
@@ -143,7 +146,11 @@ async fn a_changed_mapping_rewrites_nothing_until_a_person_applies_it_and_then_e
     assert_eq!(stage.referral(&wons).await["status"], "Active");
     let verified = stage.verified();
     assert_eq!(verified["counts"], json!({ "remapped": 2, "problem": 1 }), "{verified:#}");
-    let told = stage.cosell_json(&["connections"]).to_string_all();
+    let text = |arguments: &[&str]| String::from_utf8(stage.cosell(arguments).stdout).unwrap();
+    assert!(text(&["deals", "show", &won]).contains("wish, since the mapping changed"));
+    let history = text(&["deals", "history", &won]);
+    assert_eq!(history.lines().filter(|line| line.starts_with("mapping ")).count(), 2, "{history}");
+    let told: String = stage.cosell_json(&["connections"]).iter().map(Value::to_string).collect();
     assert!(told.contains("3 deals differ since the mapping changed"), "{told}");
 
     // It is shown by deal and field, at 80 columns too; nothing is sent for that.
