@@ -27,6 +27,9 @@ pub struct Fuse {
     pub at: Timestamp,
     /// How long the chain is; see [`CHAIN_LIMIT`].
     pub length: u32,
+    /// It was cut: only a person ends that, no passing of time.
+    #[serde(default)]
+    pub blown: bool,
 }
 
 /// A write that the fuse looks at.
@@ -45,9 +48,10 @@ impl Fuse {
         match before {
             Some(fuse) if fuse.goes_on(spark) => {
                 let step = if fuse.side == spark.to { 2 } else { 1 };
-                Self { side: spark.to, at: fuse.at, length: fuse.length.saturating_add(step) }
+                let length = fuse.length.saturating_add(step);
+                Self { side: spark.to, length, ..fuse.clone() }
             }
-            _ => Self { side: spark.to, at: spark.at, length: 1 },
+            _ => Self { side: spark.to, at: spark.at, length: 1, blown: false },
         }
     }
 
@@ -63,7 +67,8 @@ impl Fuse {
             Why::Changed | Why::Filled | Why::Born | Why::Created => self.side != spark.to,
             Why::Decided | Why::Restored => false,
         };
-        undone && !spark.by_person && spark.at.duration_since(self.at) <= CHAIN_TIME
+        let lasts = self.blown || spark.at.duration_since(self.at) <= CHAIN_TIME;
+        undone && !spark.by_person && lasts
     }
 }
 
@@ -104,6 +109,17 @@ mod tests {
         assert!(!Fuse::blows(chain.as_ref(), fight(62)), "the chain began over an hour ago");
         assert!(!Fuse::blows(chain.as_ref(), Spark { by_person: true, ..fight(4) }), "a person's edit");
         assert!(!Fuse::blows(chain.as_ref(), Spark { why: Why::Decided, ..fight(4) }), "a person's decision");
+    }
+
+    #[test]
+    fn a_blown_fuse_is_ended_by_a_person_and_by_no_passing_of_time() {
+        let blown = Fuse { side: Side::Portal, at: Timestamp::UNIX_EPOCH, length: 4, blown: true };
+        let much_later = spark(Side::Crm, 10_000, Why::Changed);
+        assert!(Fuse::blows(Some(&blown), much_later));
+        assert!(!Fuse::blows(Some(&blown), Spark { by_person: true, ..much_later }), "a person's edit");
+        let decided = Spark { why: Why::Decided, ..much_later };
+        let after = Fuse::extend(Some(&blown), decided);
+        assert_eq!((after.length, after.blown), (1, false), "a person's decision begins anew");
     }
 
     #[test]

@@ -90,6 +90,14 @@ fn settle_mapped(input: &SettleInput<'_>) -> Memory {
         let decision = input.plan.decisions.iter().find(|(group, _)| *group == spec.id).map(|(_, made)| made);
         input.advance(&mut memory, spec, decision);
         input.remember_refusals(&mut memory, spec);
+        let blew = |problem: &crate::Problem| {
+            problem.class == crate::ProblemClass::Fuse && problem.field.as_ref() == Some(&spec.id)
+        };
+        if let Some(fuse) = memory.fuse.get_mut(&spec.id)
+            && input.plan.problems.iter().any(blew)
+        {
+            fuse.blown = true;
+        }
     }
     input.advance_life(&mut memory);
     memory.end_marks(input.specs, newest, |group| {

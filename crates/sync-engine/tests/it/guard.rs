@@ -83,6 +83,32 @@ async fn a_person_can_send_it_now() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_person_withdrew_is_not_sent_when_its_time_comes_nor_after_a_restart() {
+    let mut world = won().await;
+    let deal = world.deal("006").await;
+    let [waiting] = deal.waiting.as_slice() else { panic!("{deal:?}") };
+    let (kind, target) = (waiting.kind, waiting.target.clone());
+    world.decides(&deal.id, Verdict::Withdraw { kind, target: target.clone() }).await;
+    world.settle(3_600).await;
+    world.restart();
+    world.clock_on(86_400_000).await;
+    world.hear("006").await;
+    world.settle(3_600).await;
+    assert_eq!(world.portal.life("ref1"), crate::platform::ACTIVE);
+    let problems = world.problems("006").await;
+    assert!(problems[0].contains("a person withdrew that"), "{problems:?}");
+    let history = world.store.history(&deal.id, 9).await.unwrap();
+    assert!(
+        history.iter().any(|line| line.sentence.starts_with("Carried out what ann decided")),
+        "{history:?}"
+    );
+    world.decides(&deal.id, Verdict::SendNow { kind, target }).await;
+    world.work().await;
+    assert_eq!(world.portal.life("ref1"), Life::Won);
+    assert_eq!(world.problems("006").await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_close_that_failed_goes_on_waiting_with_its_time_and_its_decision() {
     let world = won().await;
     let deal = world.deal("006").await;

@@ -44,7 +44,7 @@ fn full(mut deal: Deal) -> Deal {
     deal.memory.life = Some(PerSide::new(Life::Won, Life::Lost { reason: Some("price".to_owned()) }));
     deal.memory.answered = Some(Response::Accept);
     deal.memory.versions = PerSide::new(Some(version.clone()), None);
-    deal.memory.fuse = [("notes".into(), Fuse { side: Side::Crm, at: at(1), length: 2 })].into();
+    deal.memory.fuse = [("notes".into(), Fuse { side: Side::Crm, at: at(1), length: 2, blown: true })].into();
     deal.memory.rejected = vec![Rejection {
         group: "money".into(),
         side: Side::Portal,
