@@ -1,6 +1,8 @@
 //! Fields that the mapping computes: they change with what they are computed from, and a failure is theirs alone.
 
-use deal_model::{Clear, Effect, FieldId, GroupDecision, GroupSpec, NotComputed, Plan, Route, Side, Switches};
+use deal_model::{
+    Clear, Effect, FieldId, GroupDecision, GroupSpec, NotComputed, Plan, Route, Side, Switches,
+};
 
 use crate::world::{Empty, Unknown, World, archived, check, deal, text};
 

@@ -225,9 +225,19 @@ fn gather<'n>(node: &'n Node, places: &mut Vec<&'n Place>) {
     match &node.part {
         Part::Text(_) | Part::Number(_) | Part::Flag(_) => {}
         Part::Place(place) => places.push(place),
-        Part::List(parts) | Part::Joined(parts) => parts.iter().for_each(|part| gather(part, places)),
-        Part::Sum(_, pair) | Part::Compared(_, pair) => both(pair, places),
-        Part::Among(pair) | Part::And(pair) | Part::Or(pair) => both(pair, places),
+        Part::List(parts) | Part::Joined(parts) => {
+            for part in parts {
+                gather(part, places);
+            }
+        }
+        Part::Sum(_, pair)
+        | Part::Compared(_, pair)
+        | Part::Among(pair)
+        | Part::And(pair)
+        | Part::Or(pair) => {
+            gather(&pair.0, places);
+            gather(&pair.1, places);
+        }
         Part::Negative(inner) | Part::Not(inner) | Part::Defined(inner) => gather(inner, places),
         Part::Chosen(choice) => {
             for part in [&choice.test, &choice.then, &choice.otherwise] {
@@ -236,12 +246,9 @@ fn gather<'n>(node: &'n Node, places: &mut Vec<&'n Place>) {
         }
         Part::Filtered(_, input, arguments) => {
             gather(input, places);
-            arguments.iter().for_each(|argument| gather(argument, places));
+            for argument in arguments {
+                gather(argument, places);
+            }
         }
     }
-}
-
-fn both<'n>(pair: &'n (Node, Node), places: &mut Vec<&'n Place>) {
-    gather(&pair.0, places);
-    gather(&pair.1, places);
 }

@@ -170,7 +170,6 @@ impl<'w> Parser<'w> {
     }
 
     /// A comparison, or `in` (none), and whether it is negated.
-    #[expect(clippy::type_complexity, reason = "three answers that only the caller above tells apart")]
     fn comparison(&mut self) -> Result<Option<(Option<Comparison>, bool)>, Flaw> {
         if let Some((_, comparison)) = COMPARISONS.iter().find(|(sign, _)| self.sign(sign)) {
             return Ok(Some((Some(*comparison), false)));

@@ -50,10 +50,8 @@ pub(super) fn read(codec: &Codec, most_chars: Option<usize>, datum: &Datum) -> R
             Some(code) => Observed::Value(Value::Choice(code.to_owned())),
             None => Observed::Unknown,
         },
-        Codec::Range(table) => match table.has(trimmed) {
-            true => Observed::Value(Value::Choice(trimmed.to_owned())),
-            false => Observed::Unknown,
-        },
+        Codec::Range(table) if table.has(trimmed) => Observed::Value(Value::Choice(trimmed.to_owned())),
+        Codec::Range(_) => Observed::Unknown,
         _ => codec.read_crm(&Json::String(text.clone())),
     };
     if let Observed::Value(Value::Text(text)) = &value

@@ -209,7 +209,7 @@ fn a_result_longer_than_its_field_is_a_reason_and_a_bomb_burns_out() {
     assert_eq!(failure.why, "it is longer than the 32768 characters that are taken");
 
     long["name"] = json!("x".repeat(30_000));
-    let many = vec!["(referral.name | truncate(1))"; 12].join(" ~ ");
+    let many = ["(referral.name | truncate(1))"; 12].join(" ~ ");
     let failure = computed(&format!("{{{{ {many} }}}}"), &long).unwrap_err();
     assert_eq!(failure.why, "it takes too much work");
 }
@@ -311,7 +311,7 @@ fn bombs_are_refused_when_the_file_is_loaded() {
         &to_salesforce(&format!("{{{{ {}true }}}}", "not ".repeat(300))),
         &["6:121 the expression nests deeper than 24 levels"],
     );
-    let wide = vec!["1"; 400].join(" ~ ");
+    let wide = ["1"; 400].join(" ~ ");
     let errors = compiled(&to_salesforce(&format!("{{{{ {wide} }}}}"))).unwrap_err();
     assert_eq!(errors[0].what, "the expression has more than 200 parts");
     let piped = "| trim ".repeat(250);
