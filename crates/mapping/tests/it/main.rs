@@ -7,6 +7,7 @@ mod attributes;
 mod broken_files;
 mod codecs;
 mod codecs_fit;
+mod customers;
 mod default_mapping;
 mod definitions;
 mod expressions;
