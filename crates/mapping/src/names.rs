@@ -56,6 +56,8 @@ names! {
     consent = "Consent_to_Share__c",
     /// The seller's answer to a received referral.
     response = "Co_sell_Response__c",
+    /// Where Microsoft's connector kept solutions before it had an object for them: looked for, never written.
+    products = "Products__c",
     /// The account's unique key.
     account_key = "Co_sell_Key__c",
 }

@@ -113,7 +113,7 @@ impl Reader<'_> {
         let flag = |name: &str| record.at(name) == Some(&Json::Bool(true));
         let record_type = record.text(RECORD_TYPE);
         let stages = self.mapping.stages_of(record_type);
-        let reason = self.reason(record, stages, stage);
+        let reason = reason(record, stages, stage);
         let (closed, won) = (flag("IsClosed"), flag("IsWon"));
         let life = stages.life_at(stage, closed, won, reason.as_deref(), percent(record));
         let Readings { fields, uncomputed, rows, asks_help } = self.readings(whole);
@@ -230,18 +230,8 @@ impl Reader<'_> {
         }
     }
 
-    /// What the seller gave as the reason: of the present stage if it has a field for it, else of any.
-    fn reason(&self, record: &Record, stages: &Stages, stage: &str) -> Option<String> {
-        let fields = stages.reason_field(stage).map_or_else(|| stages.reason_fields(), |field| vec![field]);
-        let mut texts = fields.into_iter().filter_map(|field| record.text(field.as_str()));
-        texts.find(|text| !text.trim().is_empty()).map(|text| text.trim().to_owned())
-    }
-
     /// What the record says of each field, and why what could not be computed of it could not.
-    fn fields(
-        &self,
-        record: &Record,
-    ) -> (BTreeMap<FieldId, Reading>, BTreeMap<FieldId, NotComputed>) {
+    fn fields(&self, record: &Record) -> (BTreeMap<FieldId, Reading>, BTreeMap<FieldId, NotComputed>) {
         let seen = |path: &CrmPath| self.seen(record, path);
         let given = Given::Crm(&seen);
         let (mut fields, mut uncomputed) = (BTreeMap::new(), BTreeMap::new());
@@ -421,6 +411,13 @@ impl Reader<'_> {
             filled: filled.filter(is_filled).map(str::to_owned).collect(),
         })
     }
+}
+
+/// What the seller gave as the reason: of the present stage if it has a field for it, else of any.
+fn reason(record: &Record, stages: &Stages, stage: &str) -> Option<String> {
+    let fields = stages.reason_field(stage).map_or_else(|| stages.reason_fields(), |field| vec![field]);
+    let mut texts = fields.into_iter().filter_map(|field| record.text(field.as_str()));
+    texts.find(|text| !text.trim().is_empty()).map(|text| text.trim().to_owned())
 }
 
 /// The rule of the file that leaves a record out, by what was read of it.

@@ -2,12 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{mistakes::Mistakes, remedy::Remedy, tree::Node, typed};
+use super::{
+    mistakes::Mistakes,
+    remedy::{Remedy, quoted},
+    tree::Node,
+    typed,
+};
 use crate::{Condition, Test};
 
+/// What stands where nobody has chosen.
+const NOT_CHOSEN: &str = "?";
 /// What a condition may say of its field.
 const TESTS: &[&str] = &["in", "not_in", "at_least", "is"];
-const KEYS: &[&str] = &["field", "in", "not_in", "at_least", "is"];
+pub(super) const KEYS: &[&str] = &["field", "in", "not_in", "at_least", "is"];
 
 /// What may be looked at in one section of the file.
 pub(super) struct Vocabulary<'v, S> {
@@ -56,7 +63,8 @@ impl<S> Vocabulary<'_, S> {
             mistakes.add(
                 node.at,
                 "no value is named, so the condition says nothing",
-                Remedy::value("[\"?\"]").advised("name at least one, or leave the condition out"),
+                Remedy::value(format!("[{}]", quoted(NOT_CHOSEN)))
+                    .advised("name at least one, or leave the condition out"),
             );
             return None;
         }
@@ -73,6 +81,10 @@ impl<S> Vocabulary<'_, S> {
 
 /// Notes a text that is no country.
 pub(super) fn check_country(node: &Node, text: &str, mistakes: &mut Mistakes<'_>) {
+    // Nobody has chosen yet, and nothing passes.
+    if text == NOT_CHOSEN {
+        return;
+    }
     if rust_iso3166::from_alpha2(&text.to_ascii_uppercase()).is_none() {
         let what = format!("`{}` is not a country", typed::shown(text));
         let known = rust_iso3166::ALL.iter().find(|country| country.name.eq_ignore_ascii_case(text));

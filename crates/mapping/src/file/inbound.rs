@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{AccountRule, Inbound, PortalPath, ReferralField, Route, RouteRule};
 
-const KEYS: &[&str] = &["create", "since", "where", "account", "default_owner", "route"];
-const ROUTE_KEYS: &[&str] = &["where", "owner", "record_type", "campaign"];
-const ACCOUNT_RULES: &[(&str, AccountRule)] =
+pub(super) const KEYS: &[&str] = &["create", "since", "where", "account", "default_owner", "route"];
+pub(super) const ROUTE_KEYS: &[&str] = &["where", "owner", "record_type", "campaign"];
+pub(super) const ACCOUNT_RULES: &[(&str, AccountRule)] =
     &[("match", AccountRule::Match), ("create", AccountRule::Create), ("ask", AccountRule::Ask)];
 /// Words for what a condition may look at; any other member is named by its pointer.
 const MEMBERS: &[(&str, &str)] = &[

@@ -58,9 +58,8 @@ pub(super) fn by_key(path: &[String]) -> bool {
     let names: Vec<&str> = path.iter().map(String::as_str).collect();
     matches!(
         names[..],
-        [_] | ["record_types", _]
+        [_] | ["record_types" | "fields", _]
             | ["record_types", _, "stages" | "reasons"]
-            | ["fields", _]
             | ["fields", _, "attributes" | "rows"]
             | ["fields", _, "attributes", _]
     )

@@ -183,11 +183,14 @@ fn names(mapping: &Mapping, wishes: &mut Wishes) {
     own(names.synced_at.as_str(), Wish::ours(times, 0));
     own(names.consent.as_str(), Wish { create: false, update: false, ..Wish::ours(FLAG, 0) });
     own(names.response.as_str(), Wish::ours(CHOICES, 0));
-    own(PRODUCTS, Wish { create: false, update: false, ..Wish::ours(ONE_LINE, 0) });
-    let reasons: Vec<String> = mapping.stages().reason_names().map(str::to_owned).collect();
-    for field in mapping.reason_fields() {
-        let wish = Wish { create: true, update: true, values: reasons.clone(), ..Wish::of(CHOICES) };
-        wishes.add(OPPORTUNITY, field.as_str(), wish);
+    own(names.products.as_str(), Wish { create: false, update: false, ..Wish::ours(ONE_LINE, 0) });
+    let processes = mapping.record_types().map(|each| &each.stages);
+    for stages in std::iter::once(mapping.stages()).chain(processes) {
+        for field in stages.reason_fields() {
+            let values = stages.reason_names().map(str::to_owned).collect();
+            let wish = Wish { create: true, update: true, values, ..Wish::of(CHOICES) };
+            wishes.add(OPPORTUNITY, field.as_str(), wish);
+        }
     }
     if mapping.inbound().create && mapping.inbound().account == AccountRule::Create {
         let key = Wish { unique: true, update: false, ..Wish::ours(ONE_LINE, KEY) };
@@ -197,9 +200,6 @@ fn names(mapping: &Mapping, wishes: &mut Wishes) {
 
 /// Mapped fields of the shipped mapping that come with the product, beside those of `[names]` (requirements, M3).
 const BROUGHT: [&str; 2] = ["referral_link", "help"];
-/// The field in which Microsoft's connector kept solutions before it had an object for them: nothing is written there,
-/// and a company that used it keeps what it holds (requirements, M3).
-const PRODUCTS: &str = "Products__c";
 
 fn sets(mapping: &Mapping, wishes: &mut Wishes) {
     for set in mapping.sets() {

@@ -110,6 +110,8 @@ async fn m1_in_a_good_org_everything_that_can_be_seen_passes_and_the_rest_names_
         "salesforce.field.Opportunity.Sync_with_Partner_Center__c",
         "salesforce.line_items",
         "salesforce.notes",
+        "salesforce.opt_in",
+        "salesforce.owners",
         "salesforce.object.Microsoft_Solution__c",
         "salesforce.object.Opportunity",
         "salesforce.person_accounts",
