@@ -29,6 +29,7 @@ mod partner_ids;
 mod place;
 mod policy;
 mod remedy;
+mod schema;
 mod sets;
 mod similar;
 mod stages;
@@ -52,6 +53,7 @@ pub(crate) use lists::list;
 use mistakes::Mistakes;
 pub(crate) use place::{documented, paths as documented_paths};
 use remedy::Remedy;
+pub(crate) use schema::schema;
 pub(crate) use similar::nearest;
 use tree::Table;
 

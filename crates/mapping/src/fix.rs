@@ -102,30 +102,11 @@ pub enum Fix {
 }
 
 impl Fix {
-    /// The fix that says `value` at `path` of `text`.
-    pub(crate) fn set(text: &str, path: KeyPath, value: String) -> Self {
-        let old = present(text, &path);
-        Self::Set { path, value, old }
-    }
-
-    /// The fix that gives a key of `text` another name; what another file says can only be switched off.
-    pub(crate) fn rename(text: &str, path: KeyPath, to: String) -> Self {
-        if present(text, &path).is_some() { Self::Rename { path, to } } else { Self::elsewhere(text, path) }
-    }
-
-    /// The fix that takes away what `text` says at `path`; what another file says can only be switched off.
-    pub(crate) fn remove(text: &str, path: KeyPath) -> Self {
-        if present(text, &path).is_some() { Self::Remove { path } } else { Self::elsewhere(text, path) }
-    }
-
-    /// What another file says of a field is overruled by taking the field out.
-    fn elsewhere(text: &str, path: KeyPath) -> Self {
-        match path.steps() {
-            [Step::Key(section), Step::Key(id), ..] if section == "fields" => {
-                let path = KeyPath::of(["fields", id, "direction"]);
-                Self::set(text, path, "\"off\"".to_owned())
-            }
-            _ => Self::Remove { path },
+    /// The place in the file, if the fix is about one.
+    pub fn path(&self) -> Option<&KeyPath> {
+        match self {
+            Self::Set { path, .. } | Self::Rename { path, .. } | Self::Remove { path } => Some(path),
+            Self::Edit { .. } | Self::RenameFile { .. } => None,
         }
     }
 
@@ -211,10 +192,55 @@ fn quoted(text: &str) -> String {
     format!("{start} ...")
 }
 
-/// What `text` says at `path`, if anything.
-fn present(text: &str, path: &KeyPath) -> Option<String> {
-    let mut document: DocumentMut = text.parse().ok()?;
-    find(document.as_item_mut(), path.steps()).map(|item| item.to_string().trim().to_owned())
+/// A file as it is, for fixes that are told with what they replace.
+pub(crate) struct Present<'t> {
+    text: &'t str,
+    document: Option<DocumentMut>,
+}
+
+impl<'t> Present<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self { text, document: text.parse().ok() }
+    }
+
+    pub(crate) fn text(&self) -> &'t str {
+        self.text
+    }
+
+    /// The fix that says `value` at `path`.
+    pub(crate) fn set(&self, path: KeyPath, value: String) -> Fix {
+        let old = self.at(&path).map(|item| item.to_string().trim().to_owned());
+        Fix::Set { path, value, old }
+    }
+
+    /// The fix that gives a key another name; what another file says can only be switched off.
+    pub(crate) fn rename(&self, path: KeyPath, to: String) -> Fix {
+        if self.at(&path).is_some() { Fix::Rename { path, to } } else { self.elsewhere(path) }
+    }
+
+    /// The fix that takes away what is said at `path`; what another file says can only be switched off.
+    pub(crate) fn remove(&self, path: KeyPath) -> Fix {
+        if self.at(&path).is_some() { Fix::Remove { path } } else { self.elsewhere(path) }
+    }
+
+    /// What another file says of a field is overruled by taking the field out.
+    fn elsewhere(&self, path: KeyPath) -> Fix {
+        match path.steps() {
+            [Step::Key(section), Step::Key(id), ..] if section == "fields" => {
+                let path = KeyPath::of(["fields", id, "direction"]);
+                self.set(path, "\"off\"".to_owned())
+            }
+            _ => Fix::Remove { path },
+        }
+    }
+
+    fn at(&self, path: &KeyPath) -> Option<&Item> {
+        let root = self.document.as_ref()?.as_item();
+        path.steps().iter().try_fold(root, |item, step| match step {
+            Step::Key(key) => item.get(key),
+            Step::Item(index) => item.get(*index),
+        })
+    }
 }
 
 /// The item at `steps`, if it is there.

@@ -16,6 +16,12 @@ pub struct ListOverview {
     pub name: &'static str,
     /// Twelve hexadecimal digits that change with its content.
     pub version: String,
+    /// What its file says of its version: a number that is counted up.
+    pub edition: u32,
+    /// The day for which its source says so, as ISO 8601 has it.
+    pub as_of: Option<String>,
+    /// Who says so.
+    pub source: Option<String>,
     /// How many codes it has.
     pub codes: usize,
     /// How many of them nobody has seen the portal take.
@@ -31,7 +37,16 @@ impl CodeLists {
             let list = self.list(name)?;
             let unverified = list.codes.iter().filter(|code| !code.verified).count();
             let version = digits(&format!("{:?}", list.codes));
-            Some(ListOverview { name, version, codes: list.codes.len(), unverified, own: list.own })
+            Some(ListOverview {
+                name,
+                version,
+                edition: list.edition,
+                as_of: list.as_of.map(|day| day.to_string()),
+                source: list.source.clone(),
+                codes: list.codes.len(),
+                unverified,
+                own: list.own,
+            })
         };
         Self::names().filter_map(of).collect()
     }

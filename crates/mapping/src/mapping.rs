@@ -86,6 +86,11 @@ impl Mapping {
         Self::compile(&[crate::file::DEFAULT, Source { name, text }])
     }
 
+    /// The JSON Schema of a mapping file, for editors: draft 2020-12. It knows every key that a file may have.
+    pub fn json_schema() -> serde_json::Value {
+        crate::file::schema()
+    }
+
     /// What the merge needs.
     pub fn specs(&self) -> &Specs {
         &self.specs

@@ -1,33 +1,15 @@
-//! What the portal can hold, and which of its members it documents as changeable (partner-center reference, sections 3.8
-//! and 4.5).
+//! What the portal can hold, and which fields of a mapping change what it does not document as changeable (partner-center
+//! reference, sections 3.8 and 4.5).
 
 use deal_model::FieldId;
-use mapping::Mapping;
+use mapping::{Mapping, Member};
 
 /// Most elements of a list of solutions or of people.
 pub const MAX_ELEMENTS: usize = 50;
 
-/// The members that a change may name.
-const CHANGEABLE: [&str; 14] = [
-    "/campaignId",
-    "/consent/consentToShareReferralWithMicrosoftSellers",
-    "/customerProfile/team",
-    "/details/closingDateTime",
-    "/details/currency",
-    "/details/dealValue",
-    "/details/notes",
-    "/details/requirements/solutions",
-    "/externalReferenceId",
-    "/referralProgram",
-    "/salesStage",
-    "/status",
-    "/substatus",
-    "/team",
-];
-
 /// Whether the portal documents changes of `path`.
-pub(super) fn is_documented(path: &str) -> bool {
-    CHANGEABLE.contains(&path)
+pub fn is_documented(path: &str) -> bool {
+    Member::named(path).is_some_and(Member::is_patchable)
 }
 
 /// A field that the mapping would change at a place which the portal does not document as changeable.

@@ -129,13 +129,22 @@ fn check_twins(table: &Table, none: Option<&str>, mistakes: &mut Mistakes<'_>) {
             let what = format!("`{}` stands for no choice, and is one", typed::shown(code));
             mistakes.add(entry.key_at, what, Remedy::remove().advised("leave it out of one of the two"));
         } else if let Some(twin) = earlier.clone().find(same) {
-            let what = format!("`{}` differs from `{}` only in its capitals", typed::shown(&entry.key), typed::shown(&twin.key));
+            let what = format!(
+                "`{}` differs from `{}` only in its capitals",
+                typed::shown(&entry.key),
+                typed::shown(&twin.key)
+            );
             mistakes.add(entry.key_at, what, Remedy::remove());
         } else if let Some(twin) =
             earlier.find(|other| matches!(&other.node.item, Item::Text(known) if known == code))
         {
-            let what = format!("`{}` stands for the code of `{}`", typed::shown(&entry.key), typed::shown(&twin.key));
-            let remedy = Remedy::remove().advised("a code has one name: with two, one would come back as the other");
+            let what = format!(
+                "`{}` stands for the code of `{}`",
+                typed::shown(&entry.key),
+                typed::shown(&twin.key)
+            );
+            let remedy =
+                Remedy::remove().advised("a code has one name: with two, one would come back as the other");
             mistakes.add(entry.key_at, what, remedy);
         }
     }

@@ -17,7 +17,7 @@ use super::{
 use crate::{Absent, CodeLists, Codec, CrmPath, Fallback, Member, PortalPath, SetBinding, Writes};
 
 /// Keys that any field may have.
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "type",
     "label",
     "salesforce_label",
@@ -258,7 +258,7 @@ fn field(
         mistakes.add(entry.key_at, format!("the field `{}` has no type", typed::shown(id)), todo);
         return None;
     };
-    let types: Vec<&'static str> = SCALARS.iter().chain(SETS).copied().collect();
+    let types: Vec<&'static str> = types().collect();
     let type_name = typed::one_of(type_node, &types, mistakes)?;
     for (key, owners) in TYPE_KEYS {
         if !owners.contains(&type_name)
@@ -350,6 +350,11 @@ fn identifier(name: &str) -> Remedy {
     } else {
         Remedy::remove()
     }
+}
+
+/// The types of fields.
+pub(super) fn types() -> impl Iterator<Item = &'static str> {
+    SCALARS.iter().chain(SETS).copied()
 }
 
 fn check_keys(table: &Table, mistakes: &mut Mistakes<'_>) {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Clear, Conflict, FieldId, FieldSpec, Fit, GroupId, GroupSpec, Kind, Measure, PerSide, Route, SetBounds, Side,
+    Clear, Conflict, FieldId, FieldSpec, Fit, GroupId, GroupSpec, Kind, Measure, PerSide, Route, SetBounds,
+    Side,
 };
 
 use super::{
@@ -16,7 +17,9 @@ use super::{
     remedy::{Remedy, quoted},
 };
 use crate::{
-    AddressRules, address_rules::COUNTRY,Binding, Codec, Member, PortalPath, SetBinding, SetSource, When, Writes};
+    AddressRules, Binding, Codec, Member, PortalPath, SetBinding, SetSource, When, Writes,
+    address_rules::COUNTRY,
+};
 
 /// What the fields compile to.
 pub(super) struct Groups {
@@ -37,12 +40,16 @@ impl Groups {
     /// Gives the parts of the customer's address what their countries demand.
     pub(super) fn localize(&mut self, rules: &AddressRules) {
         let at = |id: &FieldId| {
-            self.bindings.iter().find(|binding| &binding.field == id).and_then(|binding| binding.portal.as_ref())
+            self.bindings
+                .iter()
+                .find(|binding| &binding.field == id)
+                .and_then(|binding| binding.portal.as_ref())
         };
         for group in &mut self.specs {
             let mut members = group.members.iter();
-            let Some(country) =
-                members.find(|field| at(&field.id).is_some_and(|path| path.as_str() == COUNTRY)).map(|field| field.id.clone())
+            let Some(country) = members
+                .find(|field| at(&field.id).is_some_and(|path| path.as_str() == COUNTRY))
+                .map(|field| field.id.clone())
             else {
                 continue;
             };
@@ -305,11 +312,14 @@ fn check_policy(members: &[Field], direction: Direction, to: PerSide<Route>, mis
     let told_nowhere = Side::BOTH.into_iter().all(|side| !clears(side) || !to.at(side).update);
     let ignored = Remedy::field(lead.id.as_str(), "clear", quoted("ignore"));
     if Side::BOTH.into_iter().any(clears) && told_nowhere {
-        let what = format!("an emptied `{}` can be told to nobody: no side is updated that `clear` names", lead.id);
+        let what =
+            format!("an emptied `{}` can be told to nobody: no side is updated that `clear` names", lead.id);
         mistakes.add(said("clear"), what, ignored);
     } else if let Some((member, side)) = members.iter().find_map(|member| {
         let side = Side::BOTH.into_iter().find(|side| {
-            *member.required.at(*side) && policy.clear.at(*side) == &Some(Clear::Propagate) && to.at(*side).update
+            *member.required.at(*side)
+                && policy.clear.at(*side) == &Some(Clear::Propagate)
+                && to.at(*side).update
         });
         side.map(|side| (member, side))
     }) {

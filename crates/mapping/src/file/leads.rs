@@ -11,11 +11,12 @@ use super::{
 };
 use crate::{LeadField, Leads};
 
-const KEYS: &[&str] = &["create", "owner", "status", "identifier", "note", "fields"];
-const FIELD_KEYS: &[&str] =
+pub(super) const KEYS: &[&str] = &["create", "owner", "status", "identifier", "note", "fields"];
+pub(super) const FIELD_KEYS: &[&str] =
     &["type", "partner_center", "salesforce", "max_length", "default", "values", "none"];
 /// Types whose value stands in one member and one column.
-const TYPES: &[&str] = &["text", "long_text", "number", "currency", "country", "date", "flag", "choice"];
+pub(super) const TYPES: &[&str] =
+    &["text", "long_text", "number", "currency", "country", "date", "flag", "choice"];
 
 pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Leads {
     let mut leads = Leads::default();

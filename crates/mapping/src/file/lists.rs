@@ -1,36 +1,111 @@
 //! Code lists as the file names them: a list's own file, and the check of a field's codes against its list.
 
+use jiff::civil::Date;
+
 use super::{
     mistakes::Mistakes,
     remedy::Remedy,
-    similar,
+    similar, stages,
     tree::{self, Item, Node},
     typed,
 };
 use crate::{
     CodeLists, MappingError, Source,
-    lists::{List, ListedCode},
+    lists::{DECLINE_REASONS, ERROR_REASONS, List, ListedCode},
 };
 
-const LIST_KEYS: &[&str] = &["version", "codes"];
-const CODE_KEYS: &[&str] = &["code", "label", "verified"];
+pub(super) const LIST_KEYS: &[&str] = &["version", "as_of", "source", "codes"];
+pub(super) const CODE_KEYS: &[&str] = &["code", "label", "verified"];
 
-/// The codes of a list's file.
-pub(crate) fn codes(source: Source<'_>) -> Result<Vec<ListedCode>, Vec<MappingError>> {
+/// A list's file.
+pub(crate) fn list(source: Source<'_>, own: bool) -> Result<List, Vec<MappingError>> {
     let sources = [source];
     let mut mistakes = Mistakes::new(&sources);
-    let mut listed = Vec::new();
+    let mut list = List { codes: Vec::new(), edition: 1, as_of: None, source: None, own };
     if let Some(tree) = tree::parse(0, source.text, &mut mistakes) {
         typed::known_keys(&tree, LIST_KEYS, "a code list", &mut mistakes);
+        match tree.get("version") {
+            None => mistakes.at_start(0, "the list does not say its version", Remedy::say(["version"], "1")),
+            Some(node) => list.edition = edition(node, &mut mistakes),
+        }
+        list.as_of = tree.get("as_of").and_then(|node| as_of(node, &mut mistakes));
+        list.source = tree.get("source").and_then(|node| typed::text(node, &mut mistakes)).map(str::to_owned);
         match tree.get("codes") {
             None => mistakes.at_start(0, "the file has no codes", Remedy::say(["codes"], "[]")),
             Some(node) => {
-                let items = typed::list(node, &mut mistakes).unwrap_or_default();
-                listed.extend(items.iter().filter_map(|item| listed_code(item, &mut mistakes)));
+                for item in typed::list(node, &mut mistakes).unwrap_or_default() {
+                    let Some(code) = listed_code(item, &mut mistakes) else { continue };
+                    check_twin(&list.codes, &code, item, &mut mistakes);
+                    list.codes.push(code);
+                }
             }
         }
     }
-    if mistakes.is_empty() { Ok(listed) } else { Err(mistakes.into_errors()) }
+    if mistakes.is_empty() { Ok(list) } else { Err(mistakes.into_errors()) }
+}
+
+fn edition(node: &Node, mistakes: &mut Mistakes<'_>) -> u32 {
+    let number = match &node.item {
+        Item::Integer { digits, radix } => u32::from_str_radix(&digits.replace('_', ""), *radix).ok(),
+        _ => None,
+    };
+    number.unwrap_or_else(|| {
+        let remedy = Remedy::value("1").advised("count it up whenever the list changes");
+        mistakes.add(node.at, "the version of a list is a whole number from 0", remedy);
+        1
+    })
+}
+
+fn as_of(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<Date> {
+    let day = match &node.item {
+        Item::Date(text) | Item::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    if day.is_none() {
+        let remedy = Remedy::remove().advised("write it like 2027-01-31, without a time");
+        mistakes.add(node.at, "this is not a day", remedy);
+    }
+    day
+}
+
+/// Notes a code that is there already, or whose label another has: nobody could choose between the two.
+fn check_twin(codes: &[ListedCode], code: &ListedCode, node: &Node, mistakes: &mut Mistakes<'_>) {
+    if codes.iter().any(|known| known.code == code.code) {
+        mistakes.add(
+            node.at,
+            format!("the code `{}` is listed twice", typed::shown(&code.code)),
+            Remedy::remove(),
+        );
+    } else if let Some(label) = &code.label
+        && codes.iter().any(|known| known.label.as_ref() == Some(label))
+    {
+        let what = format!("the label `{}` stands for two codes", typed::shown(label));
+        mistakes.add(node.at, what, Remedy::remove().advised("give it a label of its own"));
+    }
+}
+
+/// Notes reasons whose words no list of reasons has.
+pub(super) fn check_reasons(section: Option<&Node>, lists: &CodeLists, mistakes: &mut Mistakes<'_>) {
+    let Some(Item::Table(table)) = section.map(|node| &node.item) else { return };
+    let known: Vec<&List> =
+        [DECLINE_REASONS, ERROR_REASONS].iter().filter_map(|name| lists.list(name)).collect();
+    if known.iter().any(|list| list.own) {
+        return;
+    }
+    let words: Vec<&str> =
+        known.iter().flat_map(|list| &list.codes).map(|listed| listed.code.as_str()).collect();
+    for entry in &table.entries {
+        if let Item::Text(text) = &entry.node.item
+            && text != stages::OFF
+            && !words.contains(&text.as_str())
+        {
+            let what = format!("`{}` is not a reason that the portal knows", typed::shown(text));
+            let remedy = similar::loosely(text, words.iter().copied())
+                .map_or_else(|| Remedy::text(stages::OFF), Remedy::text)
+                .advised("the words are those of the lists `decline_reasons` and `error_reasons`");
+            mistakes.add(entry.node.at, what, remedy);
+        }
+    }
 }
 
 fn listed_code(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<ListedCode> {

@@ -1,7 +1,9 @@
 //! The list of what is wrong, kept by place until lines and columns are told.
 
-use super::remedy::Remedy;
-use crate::{Fix, MappingError, Source};
+use std::collections::BTreeMap;
+
+use super::{remedy::Remedy, tree};
+use crate::{Fix, MappingError, Source, fix::Present};
 
 /// Most mistakes told at once; whoever made more will start at the top.
 const MAX_MISTAKES: usize = 100;
@@ -71,12 +73,25 @@ impl<'s> Mistakes<'s> {
     pub(super) fn into_errors(mut self) -> Vec<MappingError> {
         self.list.sort_by_key(|mistake| mistake.at);
         let mut errors: Vec<MappingError> = Vec::new();
-        let target = self.sources.last().map_or("", |source| source.text);
+        let last = self.sources.len().saturating_sub(1);
+        let target = Present::new(self.sources.last().map_or("", |source| source.text));
+        let mut paths: BTreeMap<usize, tree::Paths> = BTreeMap::new();
         for mistake in self.list {
-            let (name, text) =
+            let (mut name, mut text) =
                 self.sources.get(mistake.at.source).map_or(("", ""), |source| (source.name, source.text));
-            let (line, column) = line_and_column(text, mistake.at.offset);
-            let (advice, fix) = mistake.remedy.resolve(mistake.at, text, target);
+            let mut offset = mistake.at.offset;
+            let (advice, fix) = {
+                let paths = paths.entry(mistake.at.source).or_insert_with(|| tree::Paths::of(text));
+                mistake.remedy.resolve(mistake.at, paths, &target)
+            };
+            // What the last file makes of an earlier one is its own mistake, and told where it can be mended.
+            if mistake.at.source < last
+                && let (Some(path), Some(source)) = (fix.path(), self.sources.last())
+            {
+                (name, text) = (source.name, source.text);
+                offset = tree::deepest(text, path);
+            }
+            let (line, column) = line_and_column(text, offset);
             let error = MappingError { file: name.to_owned(), line, column, what: mistake.what, advice, fix };
             if !errors.contains(&error) {
                 errors.push(error);

@@ -17,12 +17,15 @@ const RECORD_TYPE: &str = "record_type";
 /// Most digits of a partner id. The documented ones have seven (partner-center reference, section 3.1).
 const MAX_DIGITS: usize = 10;
 
+pub(super) const KEYS: &[&str] = &["default", "rule"];
+pub(super) const RULE_KEYS: &[&str] = &["where", "partner_id"];
+
 pub(super) fn read(file: &Table, groups: &Groups, mistakes: &mut Mistakes<'_>) -> PartnerIds {
     let mut ids = PartnerIds::default();
     let Some(section) = file.get("partner_ids").and_then(|node| typed::table(node, mistakes)) else {
         return ids;
     };
-    typed::known_keys(section, &["default", "rule"], "[partner_ids]", mistakes);
+    typed::known_keys(section, KEYS, "[partner_ids]", mistakes);
     ids.default = section.get("default").and_then(|node| partner_id(node, mistakes));
     if let Some(node) = section.get("rule") {
         let rules = typed::list(node, mistakes).unwrap_or_default();
@@ -41,7 +44,7 @@ pub(super) fn read(file: &Table, groups: &Groups, mistakes: &mut Mistakes<'_>) -
 
 fn rule(node: &Node, groups: &Groups, mistakes: &mut Mistakes<'_>) -> Option<PartnerIdRule> {
     let table = typed::table(node, mistakes)?;
-    typed::known_keys(table, &["where", "partner_id"], "[[partner_ids.rule]]", mistakes);
+    typed::known_keys(table, RULE_KEYS, "[[partner_ids.rule]]", mistakes);
     let (Some(conditions), Some(id)) = (table.get("where"), table.get("partner_id")) else {
         let remedy = Remedy::remove().advised("name its conditions `where`, and its `partner_id`");
         mistakes.add(node.at, "the rule is not whole", remedy);

@@ -58,35 +58,37 @@ impl Policy {
     }
 }
 
+pub(super) const WAYS: [(&str, Direction); 4] = [
+    ("both", Direction::Both),
+    ("to_salesforce", Direction::ToSalesforce),
+    ("to_partner_center", Direction::ToPartnerCenter),
+    ("off", Direction::Off),
+];
+pub(super) const CONFLICTS: [(&str, Conflict); 4] = [
+    ("newest", Conflict::Newest),
+    ("salesforce", Conflict::Always(Side::Crm)),
+    ("partner_center", Conflict::Always(Side::Portal)),
+    ("ask", Conflict::Ask),
+];
+pub(super) const OWNERS: [(&str, Side); 2] = [("salesforce", Side::Crm), ("partner_center", Side::Portal)];
+pub(super) const CLEARS: [(&str, Clear); 3] =
+    [("ignore", Clear::Ignore), ("propagate", Clear::Propagate), ("refill", Clear::Refill)];
+pub(super) const MOMENTS: &[&str] = &["create", "update"];
+
 pub(super) fn read(table: &Table, mistakes: &mut Mistakes<'_>) -> Policy {
     const GROUP_KEYS: &[&str] =
         &["direction", "on", "conflict", "owner", "clear", "enforce", "active_only", "shared"];
-    const WAYS: &[(&str, Direction)] = &[
-        ("both", Direction::Both),
-        ("to_salesforce", Direction::ToSalesforce),
-        ("to_partner_center", Direction::ToPartnerCenter),
-        ("off", Direction::Off),
-    ];
-    const CONFLICTS: &[(&str, Conflict)] = &[
-        ("newest", Conflict::Newest),
-        ("salesforce", Conflict::Always(Side::Crm)),
-        ("partner_center", Conflict::Always(Side::Portal)),
-        ("ask", Conflict::Ask),
-    ];
-    const OWNERS: &[(&str, Side)] = &[("salesforce", Side::Crm), ("partner_center", Side::Portal)];
-    const CLEARS: &[(&str, Clear)] =
-        &[("ignore", Clear::Ignore), ("propagate", Clear::Propagate), ("refill", Clear::Refill)];
     let said =
         GROUP_KEYS.iter().filter_map(|key| table.entry(key).map(|entry| (*key, entry.key_at))).collect();
     Policy {
-        direction: table.get("direction").and_then(|node| typed::meaning(node, WAYS, mistakes)),
+        direction: table.get("direction").and_then(|node| typed::meaning(node, &WAYS, mistakes)),
         on: table.get("on").map(|node| typed::per_direction(node, mistakes, moments)).unwrap_or_default(),
-        conflict: table.get("conflict").and_then(|node| typed::meaning(node, CONFLICTS, mistakes)),
-        owner: table.get("owner").and_then(|node| typed::meaning(node, OWNERS, mistakes)),
+        conflict: table.get("conflict").and_then(|node| typed::meaning(node, &CONFLICTS, mistakes)),
+        owner: table.get("owner").and_then(|node| typed::meaning(node, &OWNERS, mistakes)),
         clear: table
             .get("clear")
             .map(|node| {
-                typed::per_direction(node, mistakes, |node, mistakes| typed::meaning(node, CLEARS, mistakes))
+                typed::per_direction(node, mistakes, |node, mistakes| typed::meaning(node, &CLEARS, mistakes))
             })
             .unwrap_or_default(),
         enforce: table.get("enforce").and_then(|node| typed::flag(node, mistakes)),
@@ -101,7 +103,7 @@ pub(super) fn read(table: &Table, mistakes: &mut Mistakes<'_>) -> Policy {
 fn moments(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<Moments> {
     let mut moments = Moments::default();
     for item in typed::list(node, mistakes)? {
-        match typed::one_of(item, &["create", "update"], mistakes) {
+        match typed::one_of(item, MOMENTS, mistakes) {
             Some("create") => moments.create = true,
             Some(_) => moments.update = true,
             None => {}

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{mistakes::At, tree};
-use crate::{Fix, KeyPath};
+use crate::{Fix, KeyPath, fix::Present};
 
 /// A change of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,17 +79,17 @@ impl Remedy {
         Self { advice: advice.into(), ..self }
     }
 
-    /// The advice, and the fix for `text`, the last file; `at` is the place in `told`, the file that the mistake is in.
-    pub(super) fn resolve(self, at: At, told: &str, text: &str) -> (String, Fix) {
-        let place = || tree::locate(told, at.offset).unwrap_or_default();
+    /// The advice, and the fix for `target`, the last file; `at` is the place in the file whose `paths` are given.
+    pub(super) fn resolve(self, at: At, paths: &tree::Paths, target: &Present<'_>) -> (String, Fix) {
+        let place = || paths.at(at.offset).cloned().unwrap_or_default();
         let fix = match self.change {
-            Change::Value(value) => Fix::set(text, place(), value),
-            Change::Key(to) => Fix::rename(text, place(), to),
-            Change::Remove => Fix::remove(text, place()),
-            Change::Say(path, value) => Fix::set(text, path, value),
-            Change::Unsay(path) => Fix::remove(text, path),
+            Change::Value(value) => target.set(place(), value),
+            Change::Key(to) => target.rename(place(), to),
+            Change::Remove => target.remove(place()),
+            Change::Say(path, value) => target.set(path, value),
+            Change::Unsay(path) => target.remove(path),
             Change::Edit(span, with) => {
-                let old = text.get(span.clone()).unwrap_or_default().to_owned();
+                let old = target.text().get(span.clone()).unwrap_or_default().to_owned();
                 Fix::Edit { span, old, with }
             }
         };

@@ -8,18 +8,19 @@ use super::{
     codecs,
     fields::Shape,
     mistakes::{At, Mistakes},
+    remedy::Remedy,
     tree::{Entry, Table},
     typed,
 };
 use crate::{Attribute, KeyForm, PortalPath, SetBinding, SetSource, When};
 
-const ROW_KEYS: &[&str] = &["relationship", "object", "parent", "key", "unique_key", "primary"];
-const ATTRIBUTE_KEYS: &[&str] = &["type", "partner_center", "salesforce", "max_length", "values"];
+pub(super) const ROW_KEYS: &[&str] = &["relationship", "object", "parent", "key", "unique_key", "primary"];
+pub(super) const ATTRIBUTE_KEYS: &[&str] = &["type", "partner_center", "salesforce", "max_length", "values"];
 /// Types that an attribute may have: those whose value stands in one member and one column.
-const ATTRIBUTE_TYPES: &[&str] =
+pub(super) const ATTRIBUTE_TYPES: &[&str] =
     &["text", "phone", "long_text", "number", "currency", "country", "date", "flag", "choice"];
 /// Most elements of a list on a deal (partner-center reference, section 4.5).
-const MOST_ELEMENTS: usize = 50;
+pub(super) const MOST_ELEMENTS: usize = 50;
 
 pub(super) fn read(
     id: &str,
@@ -59,13 +60,14 @@ pub(super) fn read(
         mistakes.add(
             entry.node.at,
             format!("the portal takes no more than {MOST_ELEMENTS}"),
-            "write a smaller number",
+            Remedy::value(MOST_ELEMENTS.to_string()),
         );
     }
     if let Some(entry) = table.entry("min")
         && min > max
     {
-        mistakes.add(entry.node.at, "the least number is above the most", "write a smaller one");
+        let remedy = Remedy::value(max.to_string());
+        mistakes.add(entry.node.at, "the least number is above the most", remedy);
     }
     let remove =
         table.get("remove").map(|node| typed::per_direction(node, mistakes, typed::flag)).unwrap_or_default();
@@ -74,7 +76,7 @@ pub(super) fn read(
             mistakes.add(
                 at,
                 "the set has no place at Partner Center",
-                "add `partner_center` with the array's pointer",
+                Remedy::remove().advised("add `partner_center` with the array's pointer"),
             );
         }
         return None;
@@ -98,7 +100,7 @@ fn rows(table: &Table, at: At, mistakes: &mut Mistakes<'_>) -> Option<SetSource>
         mistakes.add(
             at,
             "the set does not say which rows hold it",
-            "add `rows` with the child object and its columns",
+            Remedy::remove().advised("add `rows` with the child object and its columns"),
         );
         return None;
     };
@@ -109,7 +111,7 @@ fn rows(table: &Table, at: At, mistakes: &mut Mistakes<'_>) -> Option<SetSource>
             mistakes.add(
                 node.at,
                 format!("`rows` does not name `{key}`"),
-                format!("add `{key}` with an API name"),
+                Remedy::remove().advised(format!("add `{key}` with an API name")),
             );
             return None;
         };
@@ -132,7 +134,8 @@ fn attribute(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<Attribute> {
     typed::known_keys(table, ATTRIBUTE_KEYS, "an attribute", mistakes);
     let (Some(member), Some(column)) = (table.get("partner_center"), table.get("salesforce")) else {
         let what = format!("the attribute `{}` is not on both sides", typed::shown(&entry.key));
-        mistakes.add(entry.key_at, what, "name its `partner_center` member and its `salesforce` column");
+        let remedy = Remedy::remove().advised("name its `partner_center` member and its `salesforce` column");
+        mistakes.add(entry.key_at, what, remedy);
         return None;
     };
     let type_name = match table.get("type") {
@@ -144,7 +147,7 @@ fn attribute(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<Attribute> {
         portal_member: typed::text(member, mistakes)?.to_owned(),
         crm_column: typed::api_name(column, mistakes)?,
         max_chars: table.get("max_length").and_then(|node| typed::count(node, 1, mistakes)),
+        measure: Measure::default(),
         codec: codecs::read(type_name, table, None, entry.key_at, mistakes)?,
     })
 }
-        measure: Measure::default(),

@@ -32,7 +32,8 @@ pub(super) fn loosely<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) 
     if length > MAX_CHARS {
         return None;
     }
-    let near = known.into_iter().map(|each| (edits(text, each), each)).filter(|(edits, _)| 3 * edits <= length);
+    let near =
+        known.into_iter().map(|each| (edits(text, each), each)).filter(|(edits, _)| 3 * edits <= length);
     near.min_by_key(|(edits, _)| *edits).map(|(_, each)| each)
 }
 

@@ -30,6 +30,11 @@ const ACTIVE_WITH: &str = "active:";
 const MEANINGS: &[&str] =
     &["active", "active:<sales stage>", "won", "lost", "declined", "expired", "error", OFF];
 
+/// What a record type may say.
+pub(super) const TYPE_KEYS: &[&str] = &["stages", "reasons", "sales_stages"];
+/// What a stage's line may say.
+pub(super) const LINE_KEYS: &[&str] = &["stage", "reason"];
+
 pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Option<Stages> {
     let Some(node) = file.get("stages") else {
         mistakes.missing(
@@ -78,7 +83,7 @@ pub(super) fn of_record_types(file: &Table, mistakes: &mut Mistakes<'_>) -> BTre
 
 fn of_record_type(file: &Table, node: &Node, mistakes: &mut Mistakes<'_>) -> Option<Stages> {
     let own = typed::table(node, mistakes)?;
-    typed::known_keys(own, &["stages", "reasons", "sales_stages"], "a record type", mistakes);
+    typed::known_keys(own, TYPE_KEYS, "a record type", mistakes);
     // What is wrong with the section of all is told there.
     let Some(Item::Table(common)) = file.get("stages").map(|node| &node.item) else { return None };
     let mut section = common.clone();
@@ -202,7 +207,7 @@ fn stages(
 fn listed(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<ListedStage> {
     let (word, reason) = match &entry.node.item {
         Item::Table(table) => {
-            typed::known_keys(table, &["stage", "reason"], "a stage", mistakes);
+            typed::known_keys(table, LINE_KEYS, "a stage", mistakes);
             let Some(word) = table.get("stage") else {
                 mistakes.add(
                     entry.node.at,
@@ -227,12 +232,11 @@ fn listed(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Option<ListedStage> {
         _ => {
             let sales_stage = text.strip_prefix(ACTIVE_WITH).map(str::trim).filter(|stage| !stage.is_empty());
             let Some(sales_stage) = sales_stage else {
-                let todo = match similar::nearest(&entry.key, TARGETS.iter().copied()) {
-                    // The place of the mistake is the value, and what is wrong is its key.
-                    Some(_) => Remedy::remove().advised(format!("the keys are {}", typed::listed(TARGETS))),
-                    None => similar::word(text, MEANINGS),
-                };
-                mistakes.add(word.at, format!("`{}` is not what a stage can mean", typed::shown(text)), todo);
+                let what = format!("`{}` is not what a stage can mean", typed::shown(text));
+                match similar::nearest(&entry.key, TARGETS.iter().copied()) {
+                    Some(target) => mistakes.add(entry.key_at, what, Remedy::key(target)),
+                    None => mistakes.add(word.at, what, similar::word(text, MEANINGS)),
+                }
                 return None;
             };
             Meaning::Active(Some(sales_stage.to_owned()))

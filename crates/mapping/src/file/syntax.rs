@@ -17,15 +17,19 @@ struct Edit {
 
 /// The edit near `span`, where reading broke off, after which the fewest mistakes are left: something small where that
 /// is enough, else the line goes.
-pub(super) fn remedy(text: &str, span: Range<usize>) -> Remedy {
+pub(super) fn remedy(text: &str, span: Range<usize>, tried: bool) -> Remedy {
     let line = line_of(text, span.start);
     let mut edits = Vec::new();
-    if text.len() <= MAX_TRIED_BYTES {
+    if tried && text.len() <= MAX_TRIED_BYTES {
         edits.extend(closing(text, &line));
         edits.extend(in_quotes(text, &line));
     }
     let section = section_of(text, &line);
     edits.push(Edit { span: section.clone().unwrap_or(line.clone()), with: String::new() });
+    if !tried {
+        let line = section.unwrap_or(line);
+        return Remedy::edit(line, String::new());
+    }
     let now = mistakes(text);
     let left = |edit: &Edit| {
         mistakes(&format!("{}{}{}", &text[..edit.span.start], edit.with, &text[edit.span.end..]))

@@ -4,7 +4,7 @@ use deal_model::Measure;
 
 use super::{mistakes::Mistakes, tree::Table, typed};
 
-const KEYS: &[&str] = &["count"];
+pub(super) const KEYS: &[&str] = &["count"];
 const MEASURES: &[(&str, Measure)] = &[("characters", Measure::Characters), ("utf16", Measure::Utf16)];
 
 pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> Measure {

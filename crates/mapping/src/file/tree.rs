@@ -1,6 +1,6 @@
 //! A file as a tree in which every key and value knows its place.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use toml::de::{DeTable, DeValue};
 
@@ -13,6 +13,9 @@ use crate::{KeyPath, Step};
 
 /// Longest file. A mapping with every field customised is under a tenth of it.
 const MAX_BYTES: usize = 1 << 20;
+
+/// Most mistakes for which a small repair is tried; what follows is most likely only their consequence.
+const MAX_REPAIRS: usize = 3;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -117,14 +120,6 @@ impl Node {
     }
 }
 
-/// The path of what begins at `offset` of `text`: of a key's entry, or of an element of a list.
-pub(super) fn locate(text: &str, offset: usize) -> Option<KeyPath> {
-    let document = DeTable::parse(text).ok()?;
-    let mut search = Search { offset, path: KeyPath::default(), by_key: None, by_value: None };
-    search.table(document.get_ref());
-    search.by_key.or(search.by_value)
-}
-
 /// Where `text` says what `path` leads to, or the nearest table around it; the start if it says nothing of it.
 pub(super) fn deepest(text: &str, path: &KeyPath) -> usize {
     let Ok(document) = DeTable::parse(text) else { return 0 };
@@ -143,38 +138,47 @@ pub(super) fn deepest(text: &str, path: &KeyPath) -> usize {
     place
 }
 
-/// The search for what begins at a place.
-struct Search {
-    offset: usize,
-    path: KeyPath,
-    by_key: Option<KeyPath>,
-    by_value: Option<KeyPath>,
+/// The paths of everything that a file says, by where it begins.
+#[derive(Default)]
+pub(super) struct Paths {
+    by_key: BTreeMap<usize, KeyPath>,
+    by_value: BTreeMap<usize, KeyPath>,
 }
 
-impl Search {
-    fn table(&mut self, content: &DeTable<'_>) {
+impl Paths {
+    /// Those of `text`; none if it is no TOML.
+    pub(super) fn of(text: &str) -> Self {
+        let mut paths = Self::default();
+        if let Ok(document) = DeTable::parse(text) {
+            paths.table(document.get_ref(), &mut KeyPath::default());
+        }
+        paths
+    }
+
+    /// The path of the entry, or of the element of a list, that begins at `offset`.
+    pub(super) fn at(&self, offset: usize) -> Option<&KeyPath> {
+        self.by_key.get(&offset).or_else(|| self.by_value.get(&offset))
+    }
+
+    fn table(&mut self, content: &DeTable<'_>, path: &mut KeyPath) {
         for (key, value) in content {
-            self.path.push(Step::Key(key.get_ref().to_string()));
-            if key.span().start == self.offset {
-                self.by_key = Some(self.path.clone());
-            }
-            self.value(value.span().start, value.get_ref());
-            self.path.pop();
+            path.push(Step::Key(key.get_ref().to_string()));
+            self.by_key.insert(key.span().start, path.clone());
+            self.value(value.span().start, value.get_ref(), path);
+            path.pop();
         }
     }
 
-    fn value(&mut self, start: usize, value: &DeValue<'_>) {
+    fn value(&mut self, start: usize, value: &DeValue<'_>, path: &mut KeyPath) {
         // The deepest of several that begin there is the one that is written there.
-        if start == self.offset {
-            self.by_value = Some(self.path.clone());
-        }
+        self.by_value.insert(start, path.clone());
         match value {
-            DeValue::Table(content) => self.table(content),
+            DeValue::Table(content) => self.table(content, path),
             DeValue::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.path.push(Step::Item(index));
-                    self.value(item.span().start, item.get_ref());
-                    self.path.pop();
+                    path.push(Step::Item(index));
+                    self.value(item.span().start, item.get_ref(), path);
+                    path.pop();
                 }
             }
             _ => {}
@@ -194,10 +198,14 @@ pub(super) fn parse(source: usize, text: &str, mistakes: &mut Mistakes<'_>) -> O
         return None;
     }
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
+    for (place, error) in errors.iter().enumerate() {
         let span = error.span().unwrap_or_default();
         let at = At { source, offset: span.start };
-        mistakes.syntax(at, error.message().replace('\n', " "), syntax::remedy(text, span));
+        mistakes.syntax(
+            at,
+            error.message().replace('\n', " "),
+            syntax::remedy(text, span, place < MAX_REPAIRS),
+        );
     }
     errors.is_empty().then(|| table(source, document.get_ref()))
 }
