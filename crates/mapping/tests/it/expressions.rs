@@ -115,6 +115,28 @@ fn texts_numbers_and_choices_come_out_as_written() {
     }
 }
 
+/// What minijinja 3.1 makes of the same expressions.
+#[test]
+fn operators_bind_as_in_minijinja() {
+    for (expression, expected) in [
+        ("{{ 1 + 2 * 3 }}", "7"),
+        ("{{ \"a\" ~ 1 * 2 }}", "a2"),
+        ("{{ 9 - 1 - 1 }}", "7"),
+        ("{{ -7 + 1 }}", "-6"),
+        ("{{ -7 | add(1) }}", "-6"),
+        ("{{ referral.name | upper ~ \"!\" }}", "WIND FARM!"),
+        ("{{ \"a\" if not true or true else \"b\" }}", "a"),
+        ("{{ \"a\" if true or false and false else \"b\" }}", "a"),
+        ("{{ \"a\" if not 7 == 7 else \"b\" }}", "b"),
+        ("{{ \"x\" if 7 > 9 else \"y\" if true else \"z\" }}", "y"),
+        ("{{ \"a\" if referral.status not in [\"New\"] else \"b\" }}", "a"),
+    ] {
+        assert_eq!(computed(expression, &referral()), Ok(text(expected)), "{expression}");
+    }
+    // The join binds tighter than the sum, there as here.
+    told(&to_salesforce("{{ 1 + 2 ~ 3 }}"), &["6:27 `+` needs a number, and this is a text"]);
+}
+
 #[test]
 fn numbers_are_exact_decimals() {
     let field = |expression: &str| {
