@@ -31,14 +31,12 @@ pub(crate) fn parse(text: &str) -> Option<Decimal> {
         return Some(digits);
     }
     let scale = i32::try_from(digits.scale()).ok()?.checked_sub(exponent)?;
-    let number = match u32::try_from(scale) {
-        Ok(scale) => Decimal::try_from_i128_with_scale(digits.mantissa(), scale).ok()?,
-        Err(_) => {
-            let power = 10_i128.checked_pow(scale.unsigned_abs())?;
-            Decimal::try_from_i128_with_scale(digits.mantissa().checked_mul(power)?, 0).ok()?
-        }
+    let (mantissa, scale) = if let Ok(scale) = u32::try_from(scale) {
+        (digits.mantissa(), scale)
+    } else {
+        (digits.mantissa().checked_mul(10_i128.checked_pow(scale.unsigned_abs())?)?, 0)
     };
-    Some(number.normalize())
+    Some(Decimal::try_from_i128_with_scale(mantissa, scale).ok()?.normalize())
 }
 
 pub(super) fn write(number: Decimal) -> Json {

@@ -110,14 +110,12 @@ impl<'d> Pair<'d> {
         let mut document = json!({"name": null, "Name": null});
         for binding in self.mapping.bindings() {
             let nothing = if binding.codec == mapping::Codec::Flag { json!(false) } else { Json::Null };
-            match side {
-                Side::Portal => {
-                    binding.portal.iter().for_each(|path| put(&mut document, path.as_str(), nothing.clone()))
-                }
-                Side::Crm => binding
-                    .crm
-                    .iter()
-                    .for_each(|path| put(&mut document, &crm_pointer(&path.soql()), nothing.clone())),
+            let place = match side {
+                Side::Portal => binding.portal.as_ref().map(|path| path.as_str().to_owned()),
+                Side::Crm => binding.crm.as_ref().map(|path| crm_pointer(&path.soql())),
+            };
+            if let Some(place) = place {
+                put(&mut document, &place, nothing);
             }
         }
         for set in self.mapping.sets() {
@@ -173,7 +171,7 @@ impl<'d> Pair<'d> {
     }
 
     fn edit(&mut self, tape: &mut Tape) {
-        for _ in 0..1 + tape.below(4) {
+        for _ in 0..=tape.below(4) {
             self.now += tape.one(&[1, 30]);
             let side = tape.one(&Side::BOTH);
             let group = tape.below(self.groups.len());

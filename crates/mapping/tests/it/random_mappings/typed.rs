@@ -29,9 +29,8 @@ pub(super) fn draw(tape: &mut Tape, field: &Field, side: Side) -> Json {
         return tape.one(&[Json::Null, json!("")]);
     }
     match &field.is {
-        Type::Text | Type::LongText | Type::Computed(_) => json!(tape.one(&TEXTS)),
         Type::Html(of) if *of == side => json!(tape.one(&HTML)),
-        Type::Html(_) => json!(tape.one(&TEXTS)),
+        Type::Text | Type::LongText | Type::Html(_) | Type::Computed(_) => json!(tape.one(&TEXTS)),
         Type::Phone => json!(tape.one(&PHONES)),
         Type::Number | Type::Money => {
             let digits = tape.one(&AMOUNTS);
