@@ -8,6 +8,7 @@ mod field;
 mod linked;
 mod origin;
 mod rewrite;
+mod schema;
 mod show;
 mod try_record;
 
@@ -35,6 +36,7 @@ enum Command {
     Explain(explain::Explain),
     Discover(discover::Discover),
     Rewrite(linked::Rewrite),
+    Schema(schema::Schema),
 }
 
 impl MappingCommand {
@@ -46,6 +48,7 @@ impl MappingCommand {
             Command::Diff(diff) => diff.run(config, format),
             Command::Explain(explain) => explain.run(config, format),
             Command::Discover(discover) => discover.run(config, format).await,
+            Command::Schema(schema) => schema.run(),
             Command::Rewrite(rewrite) => rewrite.run(config, format).await,
         }
     }

@@ -151,17 +151,20 @@ fn print_lists(lists: &[ListOverview]) {
         [
             list.name.to_owned(),
             format!("{} codes{unverified}", list.codes),
-            list.version.clone(),
+            format!("{} ({})", list.edition, list.version),
             origin.to_owned(),
         ]
     });
-    output::line(output::table(&["list", "content", "version", "origin"], rows));
+    output::line(output::table(&["list", "content", "edition", "origin"], rows));
 }
 
 fn list_json(list: &ListOverview) -> serde_json::Value {
     json!({
         "list": list.name,
         "version": list.version,
+        "edition": list.edition,
+        "as_of": list.as_of,
+        "source": list.source,
         "codes": list.codes,
         "unverified": list.unverified,
         "origin": if list.own { "yours" } else { "shipped" },

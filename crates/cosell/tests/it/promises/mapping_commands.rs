@@ -351,7 +351,7 @@ async fn several_fields_that_may_be_meant_are_left_to_a_person() {
 #[test]
 fn every_command_of_the_mapping_has_a_help_that_fits_and_names_its_exit_status() {
     let world = World::start();
-    for command in ["check", "show", "try", "diff", "explain", "discover"] {
+    for command in ["check", "show", "try", "diff", "explain", "discover", "schema"] {
         let help = text(&world.cosell(&["mapping", command, "--help"]));
         let words = help.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
         assert!(words.contains("exit status"), "{command}: {help}");
