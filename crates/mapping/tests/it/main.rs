@@ -16,6 +16,7 @@ mod provenance;
 mod random_mappings;
 mod record_types;
 mod rules;
+mod schema;
 mod sets;
 mod stages;
 #[path = "../../../deal-model/tests/it/tape.rs"]
