@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     auth::knobs::SignIn,
     bulk::knobs::BulkKnobs,
+    own_fields::OwnField,
     processes::{OwnStage, SalesProcess},
     pubsub::knobs::EventKnobs,
 };
@@ -219,6 +220,8 @@ pub(crate) struct Knobs {
     pub(crate) sales_processes: Vec<SalesProcess>,
     /// Stages beside those that every org of this kind begins with.
     pub(crate) own_stages: Vec<OwnStage>,
+    /// Fields beside those that every org of this kind begins with.
+    pub(crate) own_fields: Vec<OwnField>,
     /// Whether stages outside the picklist are refused.
     pub(crate) stages_restricted: bool,
     /// Whether the product's custom fields and object are in the org without a deploy.
@@ -312,6 +315,7 @@ impl Default for Knobs {
             record_types: true,
             sales_processes: Vec::new(),
             own_stages: Vec::new(),
+            own_fields: Vec::new(),
             stages_restricted: false,
             package_installed: true,
             packaged_fields: false,

@@ -26,6 +26,7 @@ mod knobs;
 mod limits;
 mod metadata;
 mod org;
+mod own_fields;
 mod page;
 mod places;
 mod processes;
@@ -169,7 +170,8 @@ impl Machine for Salesforce {
             let features = (knobs.multi_currency, knobs.identifier_unique, knobs.team_selling, knobs.notes);
             let shapes = (knobs.state_country_picklists, knobs.person_accounts, knobs.record_types);
             let stages = (knobs.stages_restricted, knobs.package_installed, knobs.denied.clone());
-            let processes = (knobs.sales_processes.clone(), knobs.own_stages.clone());
+            let processes =
+                (knobs.sales_processes.clone(), knobs.own_stages.clone(), knobs.own_fields.clone());
             (
                 features,
                 shapes,

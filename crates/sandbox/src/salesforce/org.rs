@@ -125,6 +125,7 @@ impl Org {
     /// # Errors
     /// A sentence when a knob names what the org does not have.
     pub(crate) fn set_knobs(&mut self, knobs: Knobs) -> Result<(), String> {
+        self.add_fields(&knobs.own_fields)?;
         let schema = schema_tables::build(&knobs, &self.customization);
         let mut hidden = HashSet::new();
         for name in &knobs.hidden_fields {

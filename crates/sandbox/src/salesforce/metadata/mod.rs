@@ -17,6 +17,6 @@ mod tooling;
 mod xml;
 
 pub(crate) use self::{
-    customization::{Customization, Rights},
+    customization::{Customization, NewField, Rights},
     deploys::Deploys,
 };

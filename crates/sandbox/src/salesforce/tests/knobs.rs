@@ -89,6 +89,28 @@ fn s1_9_private_sharing_hides_what_others_own_from_the_integration_user_only() {
 }
 
 #[test]
+fn s5_1_a_customer_has_fields_of_its_own_some_of_them_required() {
+    let desk = Desk::new();
+    desk.knob(json!({"own_fields": [
+        {"object": "Opportunity", "name": "acme__Region__c", "label": "Region", "values": ["EMEA", "APAC"], "required": true},
+        {"object": "Opportunity", "name": "acme__Code__c", "label": "Code", "length": 3},
+    ]}));
+    let deal = |region: Value| json!({"Name": "A", "StageName": "Prospecting", "CloseDate": "2027-01-31", "acme__Region__c": region});
+    let create = |body: &Value| desk.call("POST", "/sobjects/Opportunity", body);
+    assert_eq!(create(&deal(Value::Null)).code(), "REQUIRED_FIELD_MISSING");
+    assert_eq!(create(&deal(json!("LATAM"))).code(), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST");
+    let id = create(&deal(json!("APAC"))).body["id"].as_str().unwrap().to_owned();
+    let long = json!({"acme__Code__c": "four"});
+    assert_eq!(
+        desk.product("PATCH", &format!("/sobjects/Opportunity/{id}"), &long).code(),
+        "STRING_TOO_LONG"
+    );
+    assert_eq!(desk.read("Opportunity", &id)["acme__Region__c"], "APAC");
+    let nowhere = json!({"own_fields": [{"object": "Nothing", "name": "a__c", "label": "A"}]});
+    assert!(desk.machine.set_knobs(&nowhere, desk.now.get()).is_err());
+}
+
+#[test]
 fn s8_4_rules_locks_and_duplicates_refuse() {
     let desk = Desk::new();
     let account = desk.create("Account", &json!({"Name": "Contoso"}));
