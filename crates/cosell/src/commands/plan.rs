@@ -84,7 +84,7 @@ fn calls(preview: &Preview, requests: Vec<Recorded>) -> Vec<Call> {
 }
 
 fn remapped(preview: &Preview) -> Vec<&str> {
-    preview.deal.memory.mapped.differs.keys().map(|group| group.as_str()).collect()
+    preview.deal.memory.mapped.differs.keys().map(deal_model::GroupId::as_str).collect()
 }
 
 fn print_json(preview: &Preview, calls: &[Call]) -> anyhow::Result<()> {

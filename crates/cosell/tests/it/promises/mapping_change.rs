@@ -188,13 +188,3 @@ async fn a_changed_mapping_rewrites_nothing_until_a_person_applies_it_and_then_e
     let (_, fresh) = stage.pair("Lucerne publishing", 40_000, false).await;
     stage.until_referral(&fresh, "/details/notes", says("Trial")).await;
 }
-
-trait Lines {
-    fn to_string_all(&self) -> String;
-}
-
-impl Lines for Vec<Value> {
-    fn to_string_all(&self) -> String {
-        self.iter().map(Value::to_string).collect()
-    }
-}

@@ -8,8 +8,10 @@ use crate::{
 };
 
 /// No grace, so that what is wanted is in the plan at once.
-const NO_GRACE: (&str, &str) =
-    ("close_grace = \"2s\"\ndecline_grace = \"2s\"\naccept_grace = \"1s\"", "close_grace = \"0s\"\naccept_grace = \"0s\"");
+const NO_GRACE: (&str, &str) = (
+    "close_grace = \"2s\"\ndecline_grace = \"2s\"\naccept_grace = \"1s\"",
+    "close_grace = \"0s\"\naccept_grace = \"0s\"",
+);
 
 async fn without_grace() -> Stage {
     Stage::set_after(|world| world.configure(NO_GRACE.0, NO_GRACE.1)).await
@@ -70,11 +72,15 @@ async fn sent(stage: &Stage, platform: Platform, from: usize) -> Vec<String> {
     let writes = log[from..].iter().filter(|exchange| {
         let body = exchange["request"].as_str().unwrap_or_default();
         let parsed: Value = serde_json::from_str(body).unwrap_or_default();
-        let parts = |bundle: &Value| -> Vec<Value> { bundle["compositeRequest"].as_array().cloned().unwrap_or_default() };
+        let parts = |bundle: &Value| -> Vec<Value> {
+            bundle["compositeRequest"].as_array().cloned().unwrap_or_default()
+        };
         let graphs = parsed["graphs"].as_array().cloned().unwrap_or_default();
         let mut all = parts(&parsed);
         all.extend(graphs.iter().flat_map(parts));
-        exchange["kind"] == "patch" || exchange["kind"] == "create" || all.iter().any(|part| part["method"] != "GET")
+        exchange["kind"] == "patch"
+            || exchange["kind"] == "create"
+            || all.iter().any(|part| part["method"] != "GET")
     });
     writes.map(|exchange| exchange["request"].as_str().unwrap().to_owned()).collect()
 }
@@ -83,11 +89,15 @@ async fn sent(stage: &Stage, platform: Platform, from: usize) -> Vec<String> {
 async fn sends_what_was_planned(stage: &mut Stage, record: &str, platform: Platform) -> Vec<Value> {
     let before = stage.log(platform).await.len();
     // A save of this second is planned when its second is over.
-    let calls = until("a plan of calls", async || Some(planned(stage, record)).filter(|calls| !calls.is_empty()));
+    let calls =
+        until("a plan of calls", async || Some(planned(stage, record)).filter(|calls| !calls.is_empty()));
     let calls = calls.await;
     assert_eq!(sent(stage, platform, before).await, [""; 0], "a plan sends nothing");
     let text = String::from_utf8(stage.cosell(&["plan", record]).stdout).unwrap();
-    assert!(!calls.iter().any(|call| call.to_string().to_lowercase().contains("bearer")), "no secret is shown");
+    assert!(
+        !calls.iter().any(|call| call.to_string().to_lowercase().contains("bearer")),
+        "no secret is shown"
+    );
     let wide = |line: &&str| line.chars().count() > 80 && !line.contains("http");
     assert_eq!(text.lines().filter(wide).collect::<Vec<_>>(), [""; 0]);
     stage.settle_again();
@@ -142,15 +152,20 @@ async fn an_update_in_each_direction_and_a_close_are_sent_as_they_were_shown() {
 
 #[tokio::test]
 async fn a_referral_is_created_as_it_was_shown() {
-    let mut stage =
-        Stage::set_after(|world| world.configure("[guard]", "[switches]\ncreate_referrals = false\n\n[guard]")).await;
+    let mut stage = Stage::set_after(|world| {
+        world.configure("[guard]", "[switches]\ncreate_referrals = false\n\n[guard]");
+    })
+    .await;
     let opportunity = stage.new_opportunity("Northwind analytics rollout", 48_000).await;
     stage.opt_in(&opportunity, false).await;
     stage.until_opportunity(&opportunity, "Co_sell_Status__c", Value::is_string).await;
     stage.settle();
     stage.configure("create_referrals = false", "create_referrals = true");
     let calls = sends_what_was_planned(&mut stage, &opportunity, Platform::PartnerCenter).await;
-    assert_eq!((&calls[0]["method"], &calls[0]["body"]["name"]), (&json!("POST"), &json!("Northwind analytics rollout")));
+    assert_eq!(
+        (&calls[0]["method"], &calls[0]["body"]["name"]),
+        (&json!("POST"), &json!("Northwind analytics rollout"))
+    );
     stage.both_judges_agree(1).await;
 }
 
