@@ -19,8 +19,7 @@ use super::{
     explain,
     first_look::{Looked, Sought},
     newborn::NotMade,
-    owners,
-    refusal,
+    owners, refusal,
     schema::{ACCOUNT, OPPORTUNITY, Schema},
     steps::{Step, one_by_one},
     waves::{Unborn, Unmade},
@@ -179,7 +178,10 @@ impl Salesforce {
         let owner = *looked.owner.as_ref().map_err(|reasons| owners::nobody(reasons))?;
         own.insert("OwnerId".to_owned(), Json::String(owner.to_string()));
         if let Some(name) = &expected.route.record_type {
-            own.insert("RecordTypeId".to_owned(), Json::String(schema.record_type(OPPORTUNITY, name)?.to_string()));
+            own.insert(
+                "RecordTypeId".to_owned(),
+                Json::String(schema.record_type(OPPORTUNITY, name)?.to_string()),
+            );
         }
         if let Some(campaign) = &expected.route.campaign {
             own.insert("CampaignId".to_owned(), Json::String(campaign.clone()));

@@ -146,9 +146,8 @@ impl Schema {
             let Some(path) = &binding.crm else { continue };
             let soql = path.soql();
             // In an org with one currency the field does not exist; the currency is the org's own.
-            let constant = one_currency
-                && binding.codec == Codec::Currency
-                && soql.eq_ignore_ascii_case(CURRENCY);
+            let constant =
+                one_currency && binding.codec == Codec::Currency && soql.eq_ignore_ascii_case(CURRENCY);
             if !constant {
                 wanted.push(soql);
             }
