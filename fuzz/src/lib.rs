@@ -8,6 +8,7 @@ pub mod bitmaps;
 pub mod change_event;
 pub mod event;
 pub mod filter;
+pub mod mapping;
 #[path = "../../crates/salesforce/tests/it/naive_bitmaps.rs"]
 mod naive_bitmaps;
 pub mod patch;

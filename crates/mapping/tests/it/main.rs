@@ -8,6 +8,7 @@ mod broken_files;
 mod codecs;
 mod codecs_fit;
 mod customers;
+mod corpus;
 mod default_mapping;
 mod definitions;
 mod expressions;
