@@ -225,7 +225,7 @@ fn show(asked: &[Asked], field: Option<&str>, all: bool, format: Format) -> anyh
     if format == Format::Text && asked.iter().all(|asked| asked.questions.is_empty()) {
         match field {
             Some(field) => {
-                output::line(format!("Both sides agree about {field}, or there is no such field."))
+                output::line(format!("Both sides agree about {field}, or there is no such field."));
             }
             None => output::line("Nothing waits for a choice between the sides."),
         }
