@@ -15,7 +15,10 @@ fn the_committed_schema_is_the_generated_one() {
     if std::env::var_os("BLESS").is_some() {
         fs::write(COMMITTED, &generated).unwrap();
     }
-    assert!(fs::read_to_string(COMMITTED).unwrap_or_default() == generated, "run the test with BLESS=1 and commit");
+    assert!(
+        fs::read_to_string(COMMITTED).unwrap_or_default() == generated,
+        "run the test with BLESS=1 and commit"
+    );
 }
 
 #[test]
@@ -30,7 +33,10 @@ fn every_key_that_a_reader_takes_is_in_the_schema() {
         ("/properties/inbound", format!("[inbound]\n{NO_KEY} = 1")),
         ("/properties/inbound/properties/route/items", format!("[[inbound.route]]\n{NO_KEY} = 1")),
         ("/properties/leads", format!("[leads]\n{NO_KEY} = 1")),
-        ("/properties/leads/properties/fields/additionalProperties", format!("[leads.fields.phone]\n{NO_KEY} = 1")),
+        (
+            "/properties/leads/properties/fields/additionalProperties",
+            format!("[leads.fields.phone]\n{NO_KEY} = 1"),
+        ),
         ("/properties/opt_in", format!("[opt_in]\n{NO_KEY} = 1")),
         ("/properties/creation", format!("[creation]\n{NO_KEY} = 1")),
         ("/properties/partner_ids", format!("[partner_ids]\n{NO_KEY} = 1")),
@@ -53,5 +59,9 @@ fn listed(errors: &[MappingError]) -> Vec<String> {
     let about = errors.iter().find(|error| error.what.contains(NO_KEY));
     let advice = about.map(|error| error.advice.as_str()).unwrap_or_default();
     let names = advice.split_once("may hold").map_or("", |(_, names)| names);
-    names.split(',').map(|name| name.trim().trim_matches('`').to_owned()).filter(|name| !name.is_empty()).collect()
+    names
+        .split(',')
+        .map(|name| name.trim().trim_matches('`').to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
 }
