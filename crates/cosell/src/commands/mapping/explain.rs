@@ -99,7 +99,7 @@ impl Told<'_> {
         sentences.push(self.direction(group));
         sentences.extend(Side::BOTH.map(|side| self.moments(group, side)));
         sentences.extend(self.read_only(group));
-        sentences.extend(self.irreversible(group));
+        sentences.extend(irreversible(group));
         sentences.push(self.codec());
         sentences.extend(self.values());
         sentences.extend(self.expressions());
@@ -206,19 +206,6 @@ impl Told<'_> {
             say("People are added on both sides; nobody is changed or removed.".to_owned());
         }
         sentences
-    }
-
-    fn irreversible(&self, group: &GroupSpec) -> Option<Sentence> {
-        let what = match group.latch? {
-            Irreversible::Share => "shares the deal with Microsoft's sellers",
-            Irreversible::AskHelp => "asks Microsoft for help",
-            _ => "cannot be taken back",
-        };
-        let text = format!(
-            "Filling it {what}, which nobody can take back: it leaves once, with consent, past the guard, and a change \
-             back is put right in Salesforce."
-        );
-        Some(Sentence { topic: "guard", text, because: None })
     }
 
     fn codec(&self) -> Sentence {
@@ -417,6 +404,19 @@ impl Told<'_> {
         }
         sentences
     }
+}
+
+fn irreversible(group: &GroupSpec) -> Option<Sentence> {
+    let what = match group.latch? {
+        Irreversible::Share => "shares the deal with Microsoft's sellers",
+        Irreversible::AskHelp => "asks Microsoft for help",
+        _ => "cannot be taken back",
+    };
+    let text = format!(
+        "Filling it {what}, which nobody can take back: it leaves once, with consent, past the guard, and a change \
+         back is put right in Salesforce."
+    );
+    Some(Sentence { topic: "guard", text, because: None })
 }
 
 /// `default` or `yours, mapping.toml:9`; of the default its line too.

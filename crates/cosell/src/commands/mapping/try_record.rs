@@ -90,9 +90,9 @@ impl Try {
         let is_opportunity = text.parse::<salesforce::RecordId>().is_ok();
         let is_referral = text.parse::<partner_center::ReferralId>().is_ok();
         if is_opportunity {
-            self.from_opportunity(wired, RecordId::new(normalise_reference(text))).await
+            self.beside_opportunity(wired, RecordId::new(normalise_reference(text))).await
         } else if is_referral {
-            self.from_referral(wired, RecordId::new(text.to_lowercase())).await
+            self.beside_referral(wired, RecordId::new(text.to_lowercase())).await
         } else {
             bail!(
                 "{} is neither an opportunity's id nor a referral's\n  fix: give the 15 or 18 characters of an \
@@ -102,7 +102,7 @@ impl Try {
         }
     }
 
-    async fn from_opportunity(&self, wired: &Wired, id: RecordId) -> anyhow::Result<Found> {
+    async fn beside_opportunity(&self, wired: &Wired, id: RecordId) -> anyhow::Result<Found> {
         let mut notes = Vec::new();
         let seen = match self.look_at_opportunity(wired, &id).await? {
             CrmLook::Seen(seen) => *seen,
@@ -127,14 +127,14 @@ impl Try {
                 Ok(Some(seen)) => referral = Some((partner, seen)),
                 Ok(None) => notes.push(format!("The referral {partner} is gone, or hidden from this user.")),
                 Err(error) => {
-                    notes.push(format!("The referral {partner} could not be read: {}.", error.what))
+                    notes.push(format!("The referral {partner} could not be read: {}.", error.what));
                 }
             },
         }
         Ok(Found { opportunity: Some((id, seen)), referral, notes })
     }
 
-    async fn from_referral(&self, wired: &Wired, id: RecordId) -> anyhow::Result<Found> {
+    async fn beside_referral(&self, wired: &Wired, id: RecordId) -> anyhow::Result<Found> {
         let mut notes = Vec::new();
         let Some(seen) =
             wired.portal.look_at(&id, SCOPE).await.map_err(|error| unread("referral", &id, &error))?

@@ -97,8 +97,8 @@ impl Fragment {
 
 impl Line {
     fn written(&self) -> Option<String> {
-        let remark: String = self.remark.iter().map(|line| format!("# {line}\n")).collect();
-        Some(format!("{remark}{} = \"{}\"\n", self.key, self.value.as_ref()?))
+        let remark = self.remark.join("\n# ");
+        Some(format!("# {remark}\n{} = \"{}\"\n", self.key, self.value.as_ref()?))
     }
 }
 

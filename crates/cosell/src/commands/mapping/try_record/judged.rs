@@ -148,19 +148,16 @@ impl Pair<'_> {
         let value =
             self.fitted(group, from, |reading| &reading.sends).and_then(|held| held.get(&spec.id).cloned());
         let written = |held: &Held| self.written(view, side, held);
-        let create = if !route.create {
-            Verdict::Not(never(view, side, "create"))
-        } else {
-            match &value {
-                None => Verdict::Not(self.unread(from, spec)),
-                Some(held) if is_nothing(held) && *spec.required.at(side) => Verdict::Not(format!(
-                    "{} requires it, and {} has none: the deal would wait",
-                    name(side),
-                    name(from)
-                )),
-                Some(held) if is_nothing(held) => Verdict::Not(format!("{} has none", name(from))),
-                Some(held) => Verdict::Writes(written(held)),
-            }
+        let create = match &value {
+            _ if !route.create => Verdict::Not(never(view, side, "create")),
+            None => Verdict::Not(self.unread(from, spec)),
+            Some(held) if is_nothing(held) && *spec.required.at(side) => Verdict::Not(format!(
+                "{} requires it, and {} has none: the deal would wait",
+                name(side),
+                name(from)
+            )),
+            Some(held) if is_nothing(held) => Verdict::Not(format!("{} has none", name(from))),
+            Some(held) => Verdict::Writes(written(held)),
         };
         let update = if route.update {
             self.later(view, group, spec, side, equal, value.as_ref())
