@@ -89,7 +89,7 @@ fn owner(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<String> {
         mistakes.add(
             node.at,
             format!("`{}` is no user: queues and groups own no opportunities", typed::shown(text)),
-            "write a user name, like `\"sales.desk@example.com\"`, or a user's identifier, which begins with 005",
+            Remedy::remove().advised("write a user name, like `\"sales.desk@example.com\"`, or a user's identifier, which begins with 005"),
         );
         return None;
     }
@@ -102,7 +102,7 @@ fn campaign(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<String> {
         mistakes.add(
             node.at,
             format!("`{}` is not the identifier of a campaign", typed::shown(text)),
-            "copy it from the campaign's address in Salesforce; it begins with 701",
+            Remedy::remove().advised("copy it from the campaign's address in Salesforce; it begins with 701"),
         );
         return None;
     }

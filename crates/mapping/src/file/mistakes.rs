@@ -35,23 +35,23 @@ impl<'s> Mistakes<'s> {
         Self { sources, list: Vec::new(), syntax: false }
     }
 
-    pub(super) fn add(&mut self, at: At, what: impl Into<String>, remedy: impl Into<Remedy>) {
+    pub(super) fn add(&mut self, at: At, what: impl Into<String>, remedy: Remedy) {
         if self.list.len() < MAX_MISTAKES {
-            self.list.push(Mistake { at, what: what.into(), remedy: remedy.into() });
+            self.list.push(Mistake { at, what: what.into(), remedy });
         }
     }
 
     /// A mistake that has no place of its own.
-    pub(super) fn at_start(&mut self, source: usize, what: &str, remedy: impl Into<Remedy>) {
+    pub(super) fn at_start(&mut self, source: usize, what: &str, remedy: Remedy) {
         self.add(At { source, offset: 0 }, what, remedy);
     }
 
     /// A section that no source has: told at the start of the last one.
-    pub(super) fn missing(&mut self, what: impl Into<String>, remedy: impl Into<Remedy>) {
+    pub(super) fn missing(&mut self, what: impl Into<String>, remedy: Remedy) {
         self.add(At { source: self.sources.len().saturating_sub(1), offset: 0 }, what, remedy);
     }
 
-    pub(super) fn syntax(&mut self, at: At, what: impl Into<String>, remedy: impl Into<Remedy>) {
+    pub(super) fn syntax(&mut self, at: At, what: impl Into<String>, remedy: Remedy) {
         self.syntax = true;
         self.add(at, what, remedy);
     }

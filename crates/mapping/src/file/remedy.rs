@@ -97,19 +97,6 @@ impl Remedy {
     }
 }
 
-// Until every reader says its change: what it reads away is taken away.
-impl From<&str> for Remedy {
-    fn from(advice: &str) -> Self {
-        Self::remove().advised(advice)
-    }
-}
-
-impl From<String> for Remedy {
-    fn from(advice: String) -> Self {
-        Self::remove().advised(advice)
-    }
-}
-
 /// A text as TOML has it.
 pub(super) fn quoted(text: &str) -> String {
     toml_edit::Value::from(text).to_string()
