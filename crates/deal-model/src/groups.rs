@@ -81,8 +81,11 @@ impl Groups<'_> {
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.sends));
         // A default that cannot be worked out sends nothing, and holds up nothing that comes from the other side: unless
         // sending nothing would empty it.
-        let sends_nothing =
-            |to: Side| !spec.to.at(to).update || *spec.clear.at(to) != Clear::Propagate;
+        let sends_nothing = |to: Side| {
+            let from = self.seen.at(to.other());
+            spec.members.iter().any(|field| from.uncomputed(&field.id).is_some())
+                && (!spec.to.at(to).update || *spec.clear.at(to) != Clear::Propagate)
+        };
         let sends_portal = sends_portal.or_else(|| portal.clone().filter(|_| sends_nothing(Side::Crm)));
         let sends_crm = sends_crm.or_else(|| crm.clone().filter(|_| sends_nothing(Side::Portal)));
         if let Some(crm) = &crm
