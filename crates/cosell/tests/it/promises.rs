@@ -2,6 +2,7 @@
 //!
 //! The identifiers (M4, P13, ...) are those of the requirements; the rest of them are covered by `scenarios`.
 
+mod accounts;
 mod automations;
 mod change_events;
 mod checking;
@@ -24,6 +25,7 @@ mod registering;
 mod routing;
 mod salesforce_allowance;
 mod salesforce_sign_in;
+mod sets;
 mod team;
 mod throttling;
 mod webhooks;
