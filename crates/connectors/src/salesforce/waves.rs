@@ -109,7 +109,9 @@ impl Salesforce {
     fn shared(&self, unborn: &Unborn<'_>) -> Vec<Shared> {
         let account = match &unborn.account {
             // Whoever makes the account makes its contacts.
-            Account::New { .. } => return self.new_account(unborn).map(Shared::Account).into_iter().collect(),
+            Account::New { .. } => {
+                return self.new_account(unborn).map(Shared::Account).into_iter().collect();
+            }
             Account::Found(id) => Some(*id),
             Account::None => None,
         };
