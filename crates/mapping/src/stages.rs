@@ -134,7 +134,9 @@ impl Stages {
 
     /// Salesforce's names of the reasons that the portal's words are written as.
     pub fn reason_names(&self) -> impl Iterator<Item = &str> {
-        self.reasons.iter().map(|(name, _)| name.as_str())
+        // Another name of the same words is only ever read.
+        let written = |(name, words): &&(String, String)| self.reason_to_crm(words) == *name;
+        self.reasons.iter().filter(written).map(|(name, _)| name.as_str())
     }
 
     /// The opportunity's fields that hold reasons, each once: what to `SELECT` beside the stage.

@@ -9,6 +9,7 @@ mod postbox;
 
 mod clones;
 mod commands;
+mod company;
 mod contract;
 mod field_access;
 mod foreign_client;
