@@ -314,7 +314,7 @@ mod tests {
             ("'''\nabc'''", 6),
             ("\"\"\"\nabc\"\"\"", 6),
             ("\"\\u0061bc\"", 8),
-            ("\"\"\"a\\\n   bc\"\"\"", 9),
+            ("\"\"\"a\\\n   bc\"\"\"", 10),
         ] {
             assert_eq!(within(raw, 2), at, "{raw:?}");
             assert!(raw[at..].starts_with('c'), "{raw:?}");

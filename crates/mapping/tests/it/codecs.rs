@@ -1,5 +1,7 @@
 //! What each codec reads, keeps and writes.
 
+use std::sync::LazyLock;
+
 use deal_model::{FieldId, Held, Observed, Value};
 use jiff::civil::{Date, date};
 use mapping::{ChoiceTable, Codec, LinkTemplate, Mapping, Range, RangeTable};
@@ -27,12 +29,15 @@ fn parse(text: &str) -> Json {
     serde_json::from_str(text).unwrap()
 }
 
+/// The default, compiled once for all the cases.
+static SHIPPED: LazyLock<Mapping> = LazyLock::new(Mapping::shipped);
+
 fn help() -> Codec {
-    Mapping::shipped().binding(&FieldId::from("help")).unwrap().codec.clone()
+    SHIPPED.binding(&FieldId::from("help")).unwrap().codec.clone()
 }
 
 fn size() -> Codec {
-    Mapping::shipped().binding(&FieldId::from("customer_size")).unwrap().codec.clone()
+    SHIPPED.binding(&FieldId::from("customer_size")).unwrap().codec.clone()
 }
 
 const DATE: Codec = Codec::Date { nearest_midnight: false };
@@ -285,8 +290,7 @@ proptest! {
 
     #[test]
     fn no_member_makes_a_codec_panic(json in any_json(), index in 0..30_usize) {
-        let mapping = Mapping::shipped();
-        let bindings = mapping.bindings();
+        let bindings = SHIPPED.bindings();
         let codec = &bindings[index % bindings.len()].codec;
         for observed in [codec.read_portal(&json), codec.read_crm(&json)] {
             if let Some(held) = observed.held() {
