@@ -133,6 +133,22 @@ pub fn carried_out(deal: &Deal, plan: &Plan, ends: &[EffectEnd]) -> Vec<i64> {
         .collect()
 }
 
+impl Plan {
+    /// The decisions whose value a side refused: each is handed back, or the same value would be sent on every pass.
+    ///
+    /// `ends` has the effects' ends in the plan's order.
+    pub fn refused_decisions(&self, deal: &Deal, ends: &[EffectEnd]) -> Vec<i64> {
+        let refused: Vec<&GroupId> =
+            ends.iter().flat_map(EffectEnd::refused).map(|(group, _)| group).collect();
+        let is_refused = |decision: &&Decision| match &decision.verdict {
+            Verdict::Resolve { group, .. } | Verdict::Restore { group, .. } => refused.contains(&group),
+            _ => false,
+        };
+        let decisions = deal.decisions.iter().filter(|decision| !self.handed_back.contains(&decision.id));
+        decisions.filter(is_refused).map(|decision| decision.id).collect()
+    }
+}
+
 /// The decisions that were made about values which are no longer there. What could not be read is not held against them.
 pub(crate) fn outdated(input: &PlanInput<'_>, plan: &Plan) -> Vec<i64> {
     let (Some(crm), Some(portal)) = (input.crm.seen(), input.portal.seen()) else {

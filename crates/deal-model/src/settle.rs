@@ -34,7 +34,7 @@ impl EffectEnd {
         matches!(self, Self::Done { refused } if !refused.iter().any(|(name, _)| name == group))
     }
 
-    fn refused(&self) -> &[(GroupId, String)] {
+    pub(crate) fn refused(&self) -> &[(GroupId, String)] {
         match self {
             Self::Done { refused } | Self::NotDone { refused } => refused,
         }

@@ -31,14 +31,14 @@ impl Engine {
             .copied()
     }
 
-    /// Takes what the store remembers now, and nothing else.
-    pub(crate) async fn fix_anew(&self) -> StoreResult<()> {
+    /// Takes what the store remembers now, and nothing else; what that is.
+    pub(crate) async fn fix_anew(&self) -> StoreResult<Vec<FixedPath>> {
         let known = self.parts.store.fixed_paths().await?;
         *self.specs.lock().expect("no code panics while holding this lock") = Arc::clone(&self.parts.specs);
         for fixed in known.iter().filter(|fixed| fixed.mapping == self.parts.mapping) {
             self.fix(&fixed.group);
         }
-        Ok(())
+        Ok(known)
     }
 
     /// Forgets, for good, what was learned under another mapping: the places are tried again. Only the store's owner

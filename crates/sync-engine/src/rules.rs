@@ -34,8 +34,17 @@ impl Engine {
         if self.parts.store.cursor(RULES).await?.as_deref() != Some(FORGOTTEN) {
             return Ok(());
         }
-        self.fix_anew().await?;
-        self.notice_new_rules().await
+        let mut known = self.fix_anew().await?;
+        self.notice_new_rules().await?;
+        // Looking at every deal takes its time, and then the rules are remembered over what was let go of meanwhile.
+        loop {
+            let now = self.parts.store.fixed_paths().await?;
+            if known.iter().all(|fixed| now.contains(fixed)) {
+                return Ok(());
+            }
+            known = self.fix_anew().await?;
+            self.look_at_all().await?;
+        }
     }
 
     /// Marks every deal if the rules are not those of the last start.

@@ -6,12 +6,19 @@ use super::Item;
 use crate::Engine;
 
 impl Engine {
-    /// A line for each decision that this round carried out or hands back.
-    pub(super) fn tell_of_decisions(&self, item: &mut Item, consumed: &[i64], handed_back: &[i64]) {
+    /// A line for each decision that this round carried out or hands back: for what changed meanwhile, or because its value
+    /// was refused.
+    pub(super) fn tell_of_decisions(
+        &self,
+        item: &mut Item,
+        consumed: &[i64],
+        handed_back: &[i64],
+        refused: &[i64],
+    ) {
         let ended = |ids: &[i64]| -> Vec<Decision> {
             item.deal.decisions.iter().filter(|decision| ids.contains(&decision.id)).cloned().collect()
         };
-        let (done, back) = (ended(consumed), ended(handed_back));
+        let (done, back, refused) = (ended(consumed), ended(handed_back), ended(refused));
         for decision in done {
             let sentence =
                 format!("Carried out what {} decided: {}.", decision.by, self.about(&decision.verdict));
@@ -21,6 +28,14 @@ impl Engine {
             // What a person decided about values that changed meanwhile is not carried out, and the person is told.
             let sentence = format!(
                 "Handed back what {} decided ({}): it changed meanwhile, or may not be written any more.",
+                decision.by,
+                self.about(&decision.verdict)
+            );
+            item.round.audit.push(self.line("handed back", &sentence));
+        }
+        for decision in refused {
+            let sentence = format!(
+                "Handed back what {} decided ({}): the value was refused.",
                 decision.by,
                 self.about(&decision.verdict)
             );

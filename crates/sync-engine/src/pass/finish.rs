@@ -58,8 +58,10 @@ impl Engine {
         item.deal.problems = self.problems(item);
         item.deal.phase = item.round.plan.phase.unwrap_or(item.deal.phase);
         let consumed = carried_out(&item.deal, &item.round.plan, &item.round.ends);
-        let handed_back = item.round.plan.handed_back.clone();
-        self.tell_of_decisions(item, &consumed, &handed_back);
+        let refused = item.round.plan.refused_decisions(&item.deal, &item.round.ends);
+        let mut handed_back = item.round.plan.handed_back.clone();
+        self.tell_of_decisions(item, &consumed, &handed_back, &refused);
+        handed_back.extend(refused);
         let goes_on = self.goes_on(item);
         if !goes_on {
             item.round.report_due = self.untold(item).await?.or(item.round.report_due);

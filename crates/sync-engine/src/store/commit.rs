@@ -78,7 +78,7 @@ pub struct Commit {
     pub index: Vec<IndexEntry>,
     /// Decisions of people that were carried out.
     pub consumed: Vec<i64>,
-    /// Decisions of people whose values changed meanwhile.
+    /// Decisions of people that are not carried out: their values changed meanwhile, or were refused.
     pub handed_back: Vec<i64>,
     /// What becomes of the work row.
     pub disposition: Disposition,

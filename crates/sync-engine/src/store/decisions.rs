@@ -38,7 +38,7 @@ pub enum Decided {
 pub enum DecisionEnd {
     /// A commit carried it out.
     CarriedOut,
-    /// What it was about changed meanwhile.
+    /// What it was about changed meanwhile, may not be written any more, or was refused.
     HandedBack,
     /// A person decided otherwise before it was carried out.
     Replaced,

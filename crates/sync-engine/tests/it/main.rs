@@ -11,6 +11,7 @@ mod looking;
 mod passes;
 mod platform;
 mod refusals;
+mod released;
 mod reports;
 mod sources;
 mod world;

@@ -1,7 +1,7 @@
 //! Bad data in one field never stops the others (sync rules, section 3).
 
-use deal_model::Specs;
-use sync_engine::BISECT_CALLS;
+use deal_model::{PerSide, Side, Specs, Verdict, fingerprint, held};
+use sync_engine::{BISECT_CALLS, DecisionEnd, Store as _};
 
 use crate::{
     platform::{Call, Fault},
@@ -39,6 +39,35 @@ async fn a_rejected_value_is_not_sent_again_until_it_changes() {
     world.work().await;
     assert_eq!(world.portal.calls(), ["write ref1 notes"]);
     assert_eq!(world.problems("006").await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decided_value_that_is_refused_is_handed_back_and_not_sent_on_every_pass() {
+    let world = World::linked().await;
+    world.crm.edit("006", "notes", "bad");
+    world.portal.state().refuses.insert("notes".into(), true);
+    world.hear("006").await;
+    world.work().await;
+    let deal = world.deal("006").await;
+    let preview = world.engine.preview(std::slice::from_ref(&deal.id)).await.unwrap().pop().unwrap();
+    let shown = |seen: &deal_model::Sight| {
+        fingerprint(&held(seen.seen().unwrap(), &text("notes"), &preview.deal.memory).unwrap())
+    };
+    let shown = PerSide::new(shown(&preview.portal), shown(&preview.crm));
+    let verdict = Verdict::Resolve { group: "notes".into(), winner: Side::Crm, shown };
+    world.forget_calls();
+    world.decides(&deal.id, verdict).await;
+    world.work().await;
+    assert_eq!(world.portal.calls(), ["read ref1", "write ref1 notes"], "the wish is tried once");
+    assert_eq!(world.problems("006").await, ["notes was refused: not allowed here"]);
+    let decisions = world.store.decisions(&deal.id, 9).await.unwrap();
+    assert_eq!(decisions[0].ended.unwrap().1, DecisionEnd::HandedBack);
+    let history = world.store.history(&deal.id, 9).await.unwrap();
+    assert!(history.iter().any(|line| line.sentence.ends_with("the value was refused.")), "{history:?}");
+    world.hear("006").await;
+    world.settle(3_600).await;
+    let calls = world.portal.calls();
+    assert!(!calls.iter().any(|call| call.starts_with("write")), "{calls:?}");
 }
 
 #[tokio::test(start_paused = true)]
