@@ -63,7 +63,9 @@ pub(crate) enum Unbound {
 pub(crate) enum Access {
     /// This process owns it.
     Own,
-    /// Another process may own it; both sides are looked at too, which may spend the refresh token.
+    /// Another process may own it; both sides are looked at too, which may spend the refresh token. Of the store's writes
+    /// only those that need no owner succeed ([`SqliteStore::open_beside`]): tokens, what was seen of the connections
+    /// and the org, and what a person decides.
     Look,
     /// Another process may own it; nobody is called.
     Read,
@@ -328,8 +330,8 @@ pub(crate) fn portal_probes(config: &Config, client: &partner_center::Client) ->
     probes
 }
 
-/// The budget of this process, in the pauses that the service was told of. The service alone keeps them: a command
-/// beside it writes nothing but a rotated token.
+/// The budget of this process, in the pauses that the service was told of. The service alone keeps them: what a command
+/// beside it is told to wait for stays its own.
 pub(crate) fn budget(
     config: &Config,
     access: Access,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Actor, CompanionState, ElementKey, Facts, FieldId, Life, NotComputed, Observation, Observed, PortalFacts, Reading,
-    RecordId, Side, Value, Version, digest,
+    Actor, CompanionState, ElementKey, Facts, FieldId, Life, NotComputed, Observation, Observed, PortalFacts,
+    Reading, RecordId, Side, Value, Version, digest,
 };
 use jiff::Timestamp;
 use mapping::{Binding, Codec, Expression, Given, Mapping, SetBinding, SetSource, portal_life};

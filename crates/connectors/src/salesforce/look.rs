@@ -52,7 +52,9 @@ impl Salesforce {
             return Err(error);
         }
         let Some(first) = found.records.get(&id) else { return Ok(CrmLook::Gone) };
-        let opted_in = self.is_opted_in(&first.record);
+        // Where a rule's field cannot be read, nobody knows: it is taken not to be.
+        let is_told = schema.opt_in(&self.mapping, "").0.is_some();
+        let opted_in = is_told && self.is_opted_in(&first.record);
         if !opted_in && !unshared_too {
             return Ok(CrmLook::NotOptedIn);
         }

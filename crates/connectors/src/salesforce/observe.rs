@@ -174,8 +174,9 @@ impl Salesforce {
         let (opted_in, told_by) = schema.opt_in(&self.mapping, "");
         let whole = match opted_in {
             Some(opted_in) => schema.select().filter(opted_in),
-            // Whether it is opted in cannot be asked: each record is an error of its own.
-            None => schema.select(),
+            // Whether it is opted in cannot be asked: nothing is read but what can be told of that, and whoever asked to
+            // be shared is an error of its own.
+            None => Select::from(&object_name(OPPORTUNITY)).fields(&told_by),
         };
         let mut found = match self.ask(&whole, ids, context).await? {
             Ok(found) => found,

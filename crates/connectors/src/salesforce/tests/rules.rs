@@ -6,6 +6,7 @@ use serde_json::json;
 use sync_engine::Side as _;
 
 use super::{
+    super::CrmLook,
     births::newborn,
     desk::{Desk, held, money, scope},
 };
@@ -78,6 +79,12 @@ async fn a_rule_by_a_field_that_is_hidden_lets_nothing_pass() {
     let error = desk.sight(&id).await.unwrap_err();
     assert_eq!(error.class, RetryClass::Person);
     assert!(error.what.contains("Opportunity.Type cannot be read; nothing is sent"), "{error}");
+    let off = desk.opportunity(&json!({"Sync_with_Partner_Center__c": false}));
+    assert!(!desk.see(&off).await.crm().unwrap().opted_in);
+    for each in [&id, &off] {
+        let look = desk.side.look_at(&each.as_str().into(), false, scope()).await.unwrap();
+        assert_eq!(look, CrmLook::NotOptedIn, "nobody can tell, or nobody asked");
+    }
 }
 
 #[tokio::test]
