@@ -84,13 +84,12 @@ impl LocalRules {
             if country.is_empty() { "an address".to_owned() } else { format!("an address in {country}") };
         let text = match group.get(&field.id) {
             Some(Held::Value(Value::Text(text) | Value::Choice(text))) => text.trim(),
-            Some(Held::Value(_)) => return None,
             // What a referral needs anywhere is told by that.
             Some(Held::Empty) | None if rule.need == Need::Needed && !field.required.portal => {
                 let sentence = format!("{} is empty, and {whose} needs it.", field.label);
                 return Some(Unmet { sentence, next_step: rule.what_to_type(place) });
             }
-            Some(Held::Empty) | None => return None,
+            Some(_) | None => return None,
         };
         let fits = rule.need == Need::Unused || (rule.has_form(text) && rule.has_member(text));
         (!fits).then(|| Unmet {

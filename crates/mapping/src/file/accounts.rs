@@ -29,7 +29,7 @@ const SUBJECTS: &[(&str, &str)] =
     &[("record_type", "RecordType.DeveloperName"), ("type", "Type"), ("owner", "Owner.Username")];
 
 const VOCABULARY: Vocabulary<'static, AccountPath> = Vocabulary {
-    example: "{ field = \"type\", in = [\"Customer\"] }",
+    nothing_passes: "{ field = \"type\", in = [\"?\"] }",
     subject: &subject,
     check: &|_, _, _, _| (),
 };

@@ -162,11 +162,10 @@ fn portal_holds(holds: Holds, type_name: &str) -> bool {
 
 fn crm_holds(column: Column, type_name: &str) -> bool {
     let fitting: &[&[&str]] = match column {
-        Column::Text(_) | Column::Picklist => &[TEXTS],
+        Column::Text(_) | Column::Picklist | Column::Id => &[TEXTS],
         Column::Number => &[NUMBERS],
         Column::Date | Column::Time => &[TIMES],
         Column::Flag => &[FLAGS],
-        Column::Id => &[TEXTS],
     };
     fitting.iter().any(|names| names.contains(&type_name))
 }

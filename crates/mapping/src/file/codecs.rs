@@ -119,7 +119,9 @@ fn choices(table: &Table, list: Option<lists::Named<'_>>, mistakes: &mut Mistake
     ChoiceTable::new(pairs, none)
 }
 
-/// Notes lines of a value table that could not be told apart on one of the sides.
+/// Notes lines of a value table that Salesforce does not tell apart, or that contradict what stands for no choice.
+///
+/// Several names of one code are no mistake: each is read as the code, and the first is written.
 fn check_twins(table: &Table, none: Option<&str>, mistakes: &mut Mistakes<'_>) {
     for (place, entry) in table.entries.iter().enumerate() {
         let Item::Text(code) = &entry.node.item else { continue };
@@ -128,24 +130,13 @@ fn check_twins(table: &Table, none: Option<&str>, mistakes: &mut Mistakes<'_>) {
         if none == Some(code.as_str()) {
             let what = format!("`{}` stands for no choice, and is one", typed::shown(code));
             mistakes.add(entry.key_at, what, Remedy::remove().advised("leave it out of one of the two"));
-        } else if let Some(twin) = earlier.clone().find(same) {
+        } else if let Some(twin) = earlier.find(same) {
             let what = format!(
                 "`{}` differs from `{}` only in its capitals",
                 typed::shown(&entry.key),
                 typed::shown(&twin.key)
             );
             mistakes.add(entry.key_at, what, Remedy::remove());
-        } else if let Some(twin) =
-            earlier.find(|other| matches!(&other.node.item, Item::Text(known) if known == code))
-        {
-            let what = format!(
-                "`{}` stands for the code of `{}`",
-                typed::shown(&entry.key),
-                typed::shown(&twin.key)
-            );
-            let remedy =
-                Remedy::remove().advised("a code has one name: with two, one would come back as the other");
-            mistakes.add(entry.key_at, what, remedy);
         }
     }
 }

@@ -148,7 +148,6 @@ const MAX_ID_CHARS: usize = 64;
 
 /// Where a field lives and how it is written.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a mapping holds a few dozen, once")]
 pub(super) enum Shape {
     Scalar {
         portal: Option<PortalPath>,

@@ -61,6 +61,19 @@ impl<'s> Mistakes<'s> {
         self.sources.get(source).map_or("", |source| source.text)
     }
 
+    /// Mistakes noted so far.
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Puts `remedy`, at a wider place, for those noted since there were `count`; what to think of first stays.
+    pub(super) fn mend_since(&mut self, count: usize, at: At, remedy: &Remedy) {
+        for mistake in self.list.iter_mut().skip(count) {
+            mistake.at = at;
+            mistake.remedy = mistake.remedy.replaced_by(remedy);
+        }
+    }
+
     pub(super) fn any_syntax(&self) -> bool {
         self.syntax
     }

@@ -4,7 +4,7 @@ use super::{conditions::Vocabulary, mistakes::Mistakes, tree::Table, typed};
 use crate::OptIn;
 
 const VOCABULARY: Vocabulary<'static, crate::CrmPath> = Vocabulary {
-    example: "{ field = \"Opportunity.Type\", in = [\"New Customer\"] }",
+    nothing_passes: "{ field = \"Opportunity.Type\", in = [\"?\"] }",
     subject: &typed::crm_path,
     check: &|_, _, _, _| {},
 };

@@ -54,7 +54,7 @@ fn rule(node: &Node, groups: &Groups, mistakes: &mut Mistakes<'_>) -> Option<Par
     names.extend(groups.bindings.iter().map(|binding| binding.field.as_str()));
     names.extend(groups.sets.iter().map(|set| set.field.as_str()));
     let vocabulary = Vocabulary {
-        example: "{ field = \"customer_country\", in = [\"DE\", \"AT\"] }",
+        nothing_passes: "{ field = \"record_type\", in = [\"?\"] }",
         subject: &|node, mistakes| {
             Some(match typed::one_of(node, &names, mistakes)? {
                 RECORD_TYPE => DealField::RecordType,

@@ -79,6 +79,11 @@ impl Remedy {
         Self { advice: advice.into(), ..self }
     }
 
+    /// Another change under the same advice.
+    pub(super) fn replaced_by(&self, other: &Self) -> Self {
+        Self { advice: self.advice.clone(), change: other.change.clone() }
+    }
+
     /// The advice, and the fix for `target`, the last file; `at` is the place in the file whose `paths` are given.
     pub(super) fn resolve(self, at: At, paths: &tree::Paths, target: &Present<'_>) -> (String, Fix) {
         let place = || paths.at(at.offset).cloned().unwrap_or_default();

@@ -58,7 +58,8 @@ fn judge(path: &Path, bless: bool) -> Result<(), String> {
     if errors.is_empty() {
         return Err("loads as it is".to_owned());
     }
-    let told: String = errors.iter().map(|error| format!("{error}\n")).collect();
+    let mut told = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    told.push('\n');
     for error in &errors {
         let told = error.to_string();
         let last = told.lines().last().unwrap_or_default();

@@ -137,6 +137,21 @@ fn any_text_is_read_back_as_what_both_sides_can_hold() {
 }
 
 #[test]
+fn two_labels_of_one_code_are_one_value_and_the_first_is_what_is_written() {
+    let tried = tried("type = \"choice\"\nvalues = { Quote = \"Q\", Licence = \"Q\", Demo = \"D\" }");
+    let at = |label: &str| tried.read(Side::Crm, &json!(label)).held().unwrap();
+    let code = Held::Value(Value::Choice("Q".into()));
+    assert_eq!(at("Quote"), code);
+    // The second label is the portal's value already: no side differs, so nothing is written back over it.
+    assert_eq!(at("Licence"), code);
+    assert!(tried.alike(&at("Licence"), &tried.read(Side::Portal, &json!("Q")).held().unwrap()));
+    assert!(!tried.alike(&at("Licence"), &at("Demo")));
+    tried.holds(&at("Licence"));
+    assert_eq!(tried.write(Side::Portal, &at("Licence")), json!("Q"));
+    assert_eq!(tried.write(Side::Crm, &code), json!("Quote"));
+}
+
+#[test]
 fn whatever_stands_on_a_side_is_read_without_a_loss_of_order() {
     let html = tried("type = \"long_text\"\nhtml = \"salesforce\"");
     let plain = tried("type = \"long_text\"");
