@@ -98,6 +98,7 @@ enum Command {
     Register(commands::register::Register),
     /// Releases a brake that holds irreversible effects.
     Release(commands::release::Release),
+    Solutions(commands::solutions::Solutions),
     /// Shows, makes or tries the registration that brings events here.
     Webhook(commands::webhook::Webhook),
     /// Runs a local Partner Center and a local Salesforce.
@@ -141,6 +142,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Push(push) => push.run(config, format).await,
         Command::Register(register) => register.run(config, format).await,
         Command::Release(release) => release.run(config, format).await,
+        Command::Solutions(solutions) => solutions.run(config, format).await,
         Command::Webhook(webhook) => webhook.run(config, format).await,
         Command::Sandbox(sandbox) => sandbox.run(format).await,
     }

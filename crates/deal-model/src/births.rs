@@ -154,7 +154,7 @@ fn needs_of_help(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) -> b
             );
             ready = false;
         } else if let Some(sends) = sends {
-            ready &= demanded(spec, &Content::Whole(sends), plan);
+            ready &= demanded(spec, &Content::Whole(sends), crm, plan);
         }
     }
     ready
@@ -167,7 +167,7 @@ fn help_is_clear(input: &PlanInput<'_>, crm: &Observation, plan: &mut Plan) -> b
     for spec in input.specs.groups.iter().filter(|spec| spec.asks_help()) {
         clear &= fitting(spec, crm, plan);
         if let Some(sends) = known(crm, &spec.members, &input.deal.memory, |reading| &reading.sends) {
-            clear &= demanded(spec, &Content::Whole(sends), plan);
+            clear &= demanded(spec, &Content::Whole(sends), crm, plan);
         }
     }
     clear
@@ -228,10 +228,11 @@ pub(crate) fn computed(spec: &GroupSpec, from: &Observation, to: Side, plan: &mu
     computed
 }
 
-/// Whether the portal would take what is about to be written, with a problem for each field that it would not.
-pub(crate) fn demanded(spec: &GroupSpec, content: &Content, plan: &mut Plan) -> bool {
+/// Whether the portal would take what is about to be written, with a problem for each field that it would not, and
+/// whether `crm` lets it go.
+pub(crate) fn demanded(spec: &GroupSpec, content: &Content, crm: &Observation, plan: &mut Plan) -> bool {
     let mut met = true;
-    for (field, unmet) in spec.unmet(content) {
+    for (field, unmet) in spec.unmet(content).into_iter().chain(spec.barred(content, crm)) {
         plan.problem(ProblemClass::Data, Some(&field.id.as_str().into()), unmet.sentence, unmet.next_step);
         met = false;
     }
@@ -271,7 +272,7 @@ fn creating(
         ready &= computed(spec, from, side, plan);
         if side == Side::Portal {
             ready &= fitting(spec, from, plan) & complete(spec, from, plan);
-            ready &= write.as_ref().is_none_or(|write| demanded(spec, &write.content, plan));
+            ready &= write.as_ref().is_none_or(|write| demanded(spec, &write.content, from, plan));
             // What was held back above is there, and a referral cannot be born without it.
             ready &= !held_back || !spec.members.iter().any(|field| field.required.portal);
         }

@@ -239,6 +239,25 @@ impl GroupSpec {
         }
     }
 
+    /// What of `content` the opportunity itself bars from going across: the elements that are put there.
+    pub(crate) fn barred(&self, content: &Content, crm: &Observation) -> Vec<(&FieldSpec, Unmet)> {
+        let field = self.lead();
+        let Some(barred) = crm.crm().and_then(|facts| facts.barred.get(&field.id)) else { return Vec::new() };
+        let is_put = |key: &ElementKey| match content {
+            Content::Whole(group) => {
+                group.get(&field.id).is_some_and(|held| held.elements().contains_key(key))
+            }
+            Content::Elements(changes) => {
+                changes.iter().any(|(put, change)| put == key && matches!(change, ElementChange::Put(_)))
+            }
+        };
+        let told = barred.iter().filter(|(key, _)| is_put(key)).take(LISTED).map(|(key, barred)| {
+            let sentence = format!("{}: \"{}\" {}.", field.label, key.0, barred.why);
+            (field, Unmet { sentence, next_step: barred.next_step.clone() })
+        });
+        told.collect()
+    }
+
     fn unmet_in(&self, group: &GroupHeld) -> Vec<(&FieldSpec, Unmet)> {
         let mut all: Vec<(&FieldSpec, Unmet)> = Vec::new();
         for field in &self.members {

@@ -364,7 +364,7 @@ impl Groups<'_> {
         if to == Side::Crm && self.is_computed(spec, &write, plan) {
             return pending("other records decide its value");
         }
-        if to == Side::Portal && !demanded(spec, &write.content, plan) {
+        if to == Side::Portal && !demanded(spec, &write.content, self.seen.crm, plan) {
             return pending("the portal would not take the value");
         }
         if !matches!(write.why, Why::Decided | Why::Restored) {

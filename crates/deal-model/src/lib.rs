@@ -51,7 +51,7 @@ pub use local_rules::{LocalRule, LocalRules, Need, Spelling};
 pub use merge::{Row, holds_alike};
 pub use moves::STAGE;
 pub use observation::{
-    Actor, CompanionState, CrmFacts, Facts, Inviter, NotComputed, Observation, PortalFacts, Reading,
+    Actor, Barred, CompanionState, CrmFacts, Facts, Inviter, NotComputed, Observation, PortalFacts, Reading,
     Response, Sight, Version,
 };
 pub use plan::{Archived, Content, Effect, ElementChange, GroupDecision, Plan, Why, Write};

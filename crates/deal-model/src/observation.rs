@@ -107,6 +107,18 @@ pub struct CrmFacts {
     /// Per set, the elements that the seller marked as the primary one.
     #[serde(default)]
     pub primary: BTreeMap<FieldId, Vec<ElementKey>>,
+    /// Per set, the elements that may not be sent at present, and what a person does about each.
+    #[serde(default)]
+    pub barred: BTreeMap<FieldId, BTreeMap<ElementKey, Barred>>,
+}
+
+/// Why an element of a set may not be sent at present.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Barred {
+    /// The reason, as the end of a sentence that begins with the element's key.
+    pub why: String,
+    /// What a person does next, as a sentence.
+    pub next_step: String,
 }
 
 /// What only a referral says.

@@ -8,6 +8,7 @@
 mod accounts;
 mod address_rules;
 mod agreement;
+mod catalogue;
 mod codecs;
 mod conditions;
 mod contacts;
@@ -79,6 +80,7 @@ const SECTIONS: &[&str] = &[
     "partner_ids",
     "accounts",
     "contacts",
+    "catalogue",
 ];
 /// The format of the file.
 const VERSION: i64 = 1;
@@ -118,6 +120,7 @@ pub(crate) fn compile(sources: &[Source<'_>], lists: &CodeLists) -> Result<Mappi
     let names = names::read(&effective, &mut mistakes);
     let accounts = accounts::read(&effective, &groups, &names, &mut mistakes);
     let contacts = contacts::read(&effective, &mut mistakes);
+    let catalogue = catalogue::read(&effective, &mut mistakes);
     let creation = creation::read(&effective, &mut mistakes);
     let partner_ids = partner_ids::read(&effective, &groups, &mut mistakes);
     match stages {
@@ -139,6 +142,7 @@ pub(crate) fn compile(sources: &[Source<'_>], lists: &CodeLists) -> Result<Mappi
             inbound,
             accounts,
             contacts,
+            catalogue,
             leads,
             opt_in,
             names,

@@ -6,6 +6,7 @@
 mod accounts;
 mod address_rules;
 mod binding;
+mod catalogue;
 mod codec;
 mod company_names;
 mod condition;
@@ -33,6 +34,7 @@ mod stages;
 pub use accounts::{AccountOwner, AccountPath, AccountRules, Compare, CustomerColumns, MatchKey, Persons};
 pub use address_rules::{AddressPart, AddressRules};
 pub use binding::{Absent, Binding, Fallback};
+pub use catalogue::Catalogue;
 pub use codec::{ChoiceTable, Codec, LinkTemplate, Range, RangeTable};
 pub use company_names::NameForm;
 pub use condition::{Condition, Test};

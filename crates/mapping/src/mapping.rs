@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use deal_model::{FieldId, Side, Specs};
 
 use crate::{
-    AccountRules, ApiName, Binding, CodeLists, ContactRules, Inbound, Leads, MappingError, Names, OptIn,
-    PartnerIds, Provenance, SetBinding, Stages,
+    AccountRules, ApiName, Binding, Catalogue, CodeLists, ContactRules, Inbound, Leads, MappingError, Names,
+    OptIn, PartnerIds, Provenance, SetBinding, Stages,
 };
 
 /// One mapping file.
@@ -55,6 +55,7 @@ pub struct Mapping {
     pub(crate) inbound: Inbound,
     pub(crate) accounts: AccountRules,
     pub(crate) contacts: ContactRules,
+    pub(crate) catalogue: Catalogue,
     pub(crate) leads: Leads,
     pub(crate) opt_in: OptIn,
     pub(crate) names: Names,
@@ -169,6 +170,11 @@ impl Mapping {
     /// How a referral's person is found among the contacts.
     pub fn contacts(&self) -> &ContactRules {
         &self.contacts
+    }
+
+    /// The solutions that a seller picks from; none if the org has no catalogue.
+    pub fn catalogue(&self) -> Option<&Catalogue> {
+        Some(&self.catalogue).filter(|catalogue| catalogue.used)
     }
 
     /// How leads become Salesforce's own.

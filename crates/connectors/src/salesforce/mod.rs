@@ -10,6 +10,7 @@
 //! - `org_fit` asks the descriptions what this org can hold; `refusal` classes what it refuses, `explain` says it to
 //!   people.
 //! - `team` reads the owner and the team, and adds people to it.
+//! - `catalogue` lets rows of solutions mean entries of the org's catalogue; `catalogue_rows` lists and fills it.
 //! - `look` reads one opportunity for a person who asks for it; `discover` finds fields by label and type.
 //! - `leads` makes and follows the org's own Lead records.
 //! - `changes` lists what changed since, by keyset; `events` listens for it, and `heard` is what events say.
@@ -24,6 +25,8 @@
 mod accounts;
 mod apply;
 mod births;
+mod catalogue;
+mod catalogue_rows;
 mod changes;
 mod columns;
 mod contacts;
@@ -70,6 +73,7 @@ use sync_engine::{
     Source, Stranger, Target, Wanted,
 };
 
+pub use catalogue_rows::{CatalogueSolution, KnownSolution, MAX_SOLUTIONS, SolutionWrite};
 pub use discover::{Candidate, Proposal, discover, is_said};
 pub use events::EventSettings;
 use events::{EVENTS, Listener};

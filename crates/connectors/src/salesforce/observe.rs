@@ -15,7 +15,7 @@ use salesforce::{
 use sync_engine::SideError;
 
 use super::{
-    Salesforce, refusal,
+    Salesforce, catalogue, refusal,
     schema::{Asking, OPPORTUNITY, Schema, named_in, object_name, place_of},
     transform::{Reader, Whole},
 };
@@ -259,7 +259,12 @@ impl Salesforce {
             for set in self.mapping.sets() {
                 let (_, relationship) = place_of(set);
                 if let Some(rows) = record.children(&relationship) {
-                    children.insert(relationship, self.follow(rows.records, rows.next, context).await?);
+                    let rows = self.follow(rows.records, rows.next, context).await?;
+                    let rows = match self.memory.schema() {
+                        Some(schema) => catalogue::overlaid(&self.mapping, &schema, set, rows),
+                        None => rows,
+                    };
+                    children.insert(relationship, rows);
                 }
             }
             found.dates.insert(id, server_date);

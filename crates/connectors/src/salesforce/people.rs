@@ -1,4 +1,4 @@
-//! The people of births: the contacts and users that those of one batch may want, found in as few calls as hold them.
+//! The people of births: the contacts and users that those of one batch may want, and the catalogue's entries, found in as few calls as hold them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,7 @@ use sync_engine::SideError;
 use super::{
     Salesforce,
     accounts::Account,
+    catalogue::Entries,
     contacts::{Contacts, Wanted, queries},
     rows::path,
     schema::Schema,
@@ -23,6 +24,8 @@ pub(super) struct People {
     pub(super) contacts: Contacts,
     /// The one active user of each e-mail; none where there are several.
     pub(super) users: BTreeMap<ElementKey, Option<RecordId>>,
+    /// The catalogue's entries of their solutions.
+    pub(super) entries: Entries,
 }
 
 impl Salesforce {
@@ -38,6 +41,13 @@ impl Salesforce {
         let mut of_none = Wanted { of_none: true, ..Wanted::default() };
         let mut of_users = BTreeSet::new();
         let mut contacts = None;
+        let mut entries = Entries::new();
+        for set in self.mapping.sets() {
+            let of_set = unborn.iter().flat_map(|each| &each.expected.columns.sets);
+            let put =
+                of_set.filter(|(field, _)| field == &set.field).flat_map(|(_, changes)| changes.clone());
+            entries.extend(self.entries(schema, set, &put.collect::<Vec<_>>(), context).await?);
+        }
         for each in unborn {
             for (field, changes) in &each.expected.columns.sets {
                 let Some(set) = self.mapping.set(field) else { continue };
@@ -74,10 +84,10 @@ impl Salesforce {
         let of_contacts = asked.len();
         asked.extend(active_people().split(&path("Email"), of_users));
         if asked.is_empty() {
-            return Ok(People::default());
+            return Ok(People { entries, ..People::default() });
         }
         let mut found = self.ask_together(&asked, context).await?.into_iter();
         let contacts = Contacts::read(found.by_ref().take(of_contacts).flatten());
-        Ok(People { contacts, users: one_of_each(found.flatten()) })
+        Ok(People { contacts, entries, users: one_of_each(found.flatten()) })
     }
 }

@@ -8,6 +8,7 @@ use sync_engine::SideError;
 
 use super::{
     Salesforce,
+    catalogue::{self, Entries},
     columns::row_columns,
     contacts::{Contact, Contacts, Wanted, queries, role_fields},
     org_fit,
@@ -57,12 +58,19 @@ impl Salesforce {
         }
         let looked = self.contacts(case, context).await?;
         let contacts = looked.as_ref().or(case.people.map(|people| &people.contacts));
+        let entries = match case.people {
+            Some(people) => people.entries.clone(),
+            None => self.new_entries(schema, case, context).await?,
+        };
         let start = steps.len();
         for (key, change) in case.changes {
             let row = case.rows.iter().find(|row| &row.key == key);
             match (change, row) {
                 (ElementChange::Put(element), row) => {
-                    let columns = row_columns(schema, case.set, key, element, row.is_none());
+                    let mut columns = row_columns(schema, case.set, key, element, row.is_none());
+                    if row.is_none() {
+                        catalogue::refer(&self.mapping, schema, case.set, key, &entries, &mut columns);
+                    }
                     match &case.set.crm {
                         SetSource::Children { .. } => put_child(case, key, row, columns, steps),
                         SetSource::ContactRoles => {
@@ -91,6 +99,18 @@ impl Salesforce {
             }
         }
         measured(schema, &steps[start..], &group)
+    }
+
+    /// The catalogue's entries of the solutions that get a row.
+    async fn new_entries(
+        &self,
+        schema: &Schema,
+        case: &RowCase<'_>,
+        context: CallContext,
+    ) -> Result<Entries, SideError> {
+        let is_new = |key: &ElementKey| case.rows.iter().all(|row| &row.key != key);
+        let new: Vec<_> = case.changes.iter().filter(|(key, _)| is_new(key)).cloned().collect();
+        self.entries(schema, case.set, &new, context).await
     }
 
     /// The field by which a row of a set points to its opportunity.

@@ -15,6 +15,7 @@ use salesforce::{
 use sync_engine::SideError;
 
 use super::{
+    catalogue,
     features::{OrgFeatures, OrgStage, TEAM_MEMBER},
     refusal,
 };
@@ -80,6 +81,8 @@ pub(super) struct Schema {
     columns: Vec<FieldPath>,
     /// The sets whose rows can be read, and their columns.
     sets: Vec<(FieldName, Vec<FieldPath>)>,
+    /// The relationship from a solution's row to the catalogue, if there is one that can be seen.
+    pub(super) catalogue: Option<String>,
 }
 
 impl Schema {
@@ -104,6 +107,7 @@ impl Schema {
             currencies: Currencies::One(single_currency.map(str::to_owned)),
             columns: Vec::new(),
             sets: Vec::new(),
+            catalogue: None,
         };
         schema.settle_currencies();
         schema.features = OrgFeatures::read(&told.global, |name| schema.object(name), &schema.currencies);
@@ -195,6 +199,9 @@ impl Schema {
     }
 
     fn choose_sets(&mut self, mapping: &Mapping, refused: &BTreeSet<String>) {
+        self.catalogue = catalogue::of(mapping).and_then(|(catalogue, set)| {
+            self.field(&place_of(set).0, catalogue.lookup.as_str())?.relationship_name.clone()
+        });
         for set in mapping.sets() {
             if matches!(set.crm, SetSource::Team { .. }) && !self.features.team_selling {
                 // An option that is off is nothing hidden: the owner is the whole team.
@@ -203,7 +210,8 @@ impl Schema {
             let (object, relationship) = place_of(set);
             let mut columns = Vec::new();
             let mut whole = true;
-            for column in row_columns(set) {
+            let of_catalogue = catalogue::row_columns(mapping, set, self.catalogue.as_deref());
+            for column in row_columns(set).into_iter().chain(of_catalogue) {
                 let seen = match column.strip_prefix("Contact.") {
                     Some(of_contact) => self.field(CONTACT, of_contact).is_some(),
                     None => self.sees(&object, &column),

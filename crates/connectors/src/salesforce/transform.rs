@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Actor, CrmFacts, ElementKey, Facts, FieldId, Irreversible, Life, NotComputed, Observation, Observed,
-    Reading, RecordId as DealRecord, Response, Side, Value, Version,
+    Actor, Barred, CrmFacts, ElementKey, Facts, FieldId, Irreversible, Life, NotComputed, Observation,
+    Observed, Reading, RecordId as DealRecord, Response, Side, Value, Version,
 };
 use jiff::{SignedDuration, Timestamp};
 use mapping::{Binding, Codec, CrmPath, Given, LeftOut, Mapping, Seen, SetBinding, SetSource, Stages, When};
@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use sync_engine::SideError;
 
 use super::{
-    ConsentRule, org_fit, refusal,
+    ConsentRule, catalogue, org_fit, refusal,
     schema::{
         AMOUNT, CURRENCY, Currencies, HAS_LINE_ITEMS, OPPORTUNITY, PROBABILITY, RECORD_TYPE, Schema, place_of,
     },
@@ -146,6 +146,7 @@ impl Reader<'_> {
             closed: self.closed(),
             keyless: self.keyless(whole),
             primary: self.primary(whole),
+            barred: self.barred(whole),
         };
         let known = Known {
             stamp,
@@ -302,6 +303,15 @@ impl Reader<'_> {
             may_be_marked.then(|| set.primary(&rows))
         };
         self.mapping.sets().iter().filter_map(|set| Some((set.field.clone(), marked(set)?))).collect()
+    }
+
+    /// The solutions that the catalogue does not let go.
+    fn barred(&self, whole: &Whole) -> BTreeMap<FieldId, BTreeMap<ElementKey, Barred>> {
+        let barred = |set: &SetBinding| {
+            let rows = whole.children.get(&place_of(set).1)?;
+            Some(catalogue::barred(self.mapping, self.schema, set, rows)).filter(|barred| !barred.is_empty())
+        };
+        self.mapping.sets().iter().filter_map(|set| Some((set.field.clone(), barred(set)?))).collect()
     }
 
     /// How many contacts have no e-mail address, which is what ties a contact to a person of the referral.

@@ -14,6 +14,7 @@ pub(crate) mod register;
 pub(crate) mod release;
 pub(crate) mod run;
 pub(crate) mod sandbox;
+pub(crate) mod solutions;
 pub(crate) mod sync;
 pub(crate) mod verify;
 pub(crate) mod webhook;

@@ -26,6 +26,7 @@ mod routing;
 mod salesforce_allowance;
 mod salesforce_sign_in;
 mod sets;
+mod solutions;
 mod team;
 mod throttling;
 mod webhooks;

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    BASES, SECTIONS, VERSION, accounts, conditions, contacts, creation, fields, inbound, leads, opt_in,
-    partner_ids, policy, sets, stages, text, typed,
+    BASES, SECTIONS, VERSION, accounts, catalogue, conditions, contacts, creation, fields, inbound, leads,
+    opt_in, partner_ids, policy, sets, stages, text, typed,
 };
 use crate::Names;
 
@@ -35,6 +35,7 @@ pub(crate) fn schema() -> Value {
             ("partner_ids", partner_ids_section()),
             ("accounts", table(accounts::KEYS, vec![("where", wheres())])),
             ("contacts", table(contacts::KEYS, Vec::new())),
+            ("catalogue", catalogue_section()),
         ],
     );
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
@@ -199,6 +200,11 @@ fn leads_section() -> Value {
         leads::KEYS,
         vec![("create", flag()), ("owner", words()), ("status", words()), ("fields", named(field))],
     )
+}
+
+fn catalogue_section() -> Value {
+    let said = |key: &&'static str| (*key, if catalogue::FLAGS.contains(key) { flag() } else { words() });
+    table(catalogue::KEYS, catalogue::KEYS.iter().map(said).collect())
 }
 
 fn partner_ids_section() -> Value {

@@ -42,6 +42,7 @@ fn every_key_that_a_reader_takes_is_in_the_schema() {
         ("/properties/partner_ids", format!("[partner_ids]\n{NO_KEY} = 1")),
         ("/properties/accounts", format!("[accounts]\n{NO_KEY} = 1")),
         ("/properties/contacts", format!("[contacts]\n{NO_KEY} = 1")),
+        ("/properties/catalogue", format!("[catalogue]\n{NO_KEY} = 1")),
         ("/properties/record_types/additionalProperties", format!("[record_types.Co_sell]\n{NO_KEY} = 1")),
     ] {
         let errors = Mapping::with_company("ours.toml", &format!("version = 1\n{file}\n")).unwrap_err();

@@ -69,6 +69,9 @@ impl Told {
                 object = next;
             }
         }
+        if let Some(catalogue) = mapping.catalogue() {
+            round.object(catalogue.object.as_str()).await?;
+        }
         round.object(ACCOUNT).await?;
         if mapping.leads().create {
             round.object(LEAD).await?;

@@ -42,6 +42,10 @@ fn deeds(mapping: &Mapping) -> Vec<Deeds> {
         let (object, filled) = (LEAD.to_owned(), named(&["LastName", "Company", "OwnerId", "Status"]));
         deeds.push(Deeds { object, create: true, update: true, delete: false, filled });
     }
+    if let Some(catalogue) = mapping.catalogue() {
+        let (object, filled) = (catalogue.object.to_string(), vec![catalogue.id.to_string()]);
+        deeds.push(Deeds { object, create: true, update: true, delete: false, filled });
+    }
     for set in mapping.sets() {
         match &set.crm {
             SetSource::Children { object, .. } => deeds.push(Deeds {

@@ -6,8 +6,11 @@ use deal_model::Route;
 use mapping::{AccountRule, Codec, CrmPath, Expression, Mapping, SetSource};
 use salesforce::FieldType;
 
-use crate::salesforce::schema::{
-    ACCOUNT, CONTACT, CONTACT_ROLE, CURRENCY, Currencies, LEAD, OPPORTUNITY, Schema, USER,
+use crate::salesforce::{
+    catalogue,
+    schema::{
+        ACCOUNT, CONTACT, CONTACT_ROLE, CURRENCY, Currencies, LEAD, OPPORTUNITY, Schema, USER, place_of,
+    },
 };
 
 const TEXTS: &[FieldType] = &[
@@ -105,7 +108,23 @@ pub(super) fn of(mapping: &Mapping, schema: &Schema) -> Wishes {
     names(mapping, &mut wishes);
     sets(mapping, &mut wishes);
     leads(mapping, &mut wishes);
+    catalogue(mapping, &mut wishes);
     wishes
+}
+
+fn catalogue(mapping: &Mapping, wishes: &mut Wishes) {
+    let Some((catalogue, set)) = catalogue::of(mapping) else { return };
+    let object = catalogue.object.as_str();
+    let id = Wish { create: true, unique: true, ..Wish::of(ONE_LINE) };
+    wishes.add(object, catalogue.id.as_str(), id);
+    let said = [&catalogue.name, &catalogue.publisher, &catalogue.solution_type, &catalogue.partner_id];
+    for (names, kinds) in [(&said[..], TEXTS), (&[&catalogue.ready, &catalogue.active][..], FLAG)] {
+        for name in names {
+            wishes.add(object, name.as_str(), Wish { create: true, update: true, ..Wish::of(kinds) });
+        }
+    }
+    let lookup = Wish { create: true, ..Wish::of(REFERENCE) };
+    wishes.add(&place_of(set).0, catalogue.lookup.as_str(), lookup);
 }
 
 fn leads(mapping: &Mapping, wishes: &mut Wishes) {

@@ -1,4 +1,5 @@
-//! Products, price books and the lines of an opportunity (salesforce reference, section 5.6).
+//! Products, price books and the lines of an opportunity (salesforce reference, section 5.6), and the catalogue of
+//! solutions that comes with the product's package.
 
 use super::parts::{currency, detail, flag, long, lookup, money, number, text};
 use crate::salesforce::schema::Object;
@@ -45,6 +46,19 @@ pub(super) fn catalogue() -> Vec<Object> {
                 money("UnitPrice").required(),
                 flag("IsActive"),
                 currency(),
+            ],
+        ),
+        Object::new(
+            "Microsoft_Solution_Catalog__c",
+            "a02",
+            vec![
+                text("Name", 80).supplied().names(),
+                text("Solution_Id__c", 100).key(),
+                text("Publisher__c", 255),
+                text("Solution_Type__c", 255),
+                text("Partner_Id__c", 100),
+                flag("Ready__c"),
+                flag("Active__c"),
             ],
         ),
     ]

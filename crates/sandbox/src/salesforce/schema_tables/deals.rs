@@ -175,6 +175,7 @@ pub(super) fn sales_children() -> Vec<Object> {
                 flag("Primary__c"),
                 currency(),
                 text("Co_sell_Key__c", 100).key().labelled("Co-sell Key"),
+                lookup("Catalog_Solution__c", &["Microsoft_Solution_Catalog__c"], None),
             ],
         ),
         Object::new(

@@ -1,0 +1,194 @@
+//! `cosell solutions import`: makes the catalogue say what a file says.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+use connectors::salesforce::{CatalogueSolution, KnownSolution, SolutionWrite};
+use serde_json::{Value, json};
+
+use super::{SCOPE, as_json, file, known, told, wired};
+use crate::{
+    output::{self, Format},
+    wiring::Wired,
+};
+
+/// Fills the catalogue from a file. Without --apply nothing is written.
+///
+/// The file is CSV, whose first line names the columns, or a JSON list of
+/// objects with the same keys; its name ends in .csv or .json:
+///
+///   id          the solution's id at Partner Center; each once
+///   name, publisher, type, partner_id
+///   ready       true or false: whether it is co-sell ready
+///   active      true or false: whether it is still sold
+///
+/// Only id is needed. What is empty, or has no column, stays as it is; a new
+/// solution is active and not ready unless the file says otherwise. Nothing is
+/// deleted. A solution that somebody changed meanwhile is left alone. Running
+/// it again does nothing. A deal that waited for a solution goes on when its
+/// opportunity is saved. Exit status 1 if a solution was refused.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Import {
+    /// The file: .csv or .json.
+    file: PathBuf,
+    /// Make it so.
+    #[arg(long)]
+    apply: bool,
+    /// Solutions that the file lacks become inactive.
+    #[arg(long)]
+    deactivate_missing: bool,
+}
+
+/// What becomes of one solution.
+struct Step {
+    deed: Deed,
+    write: SolutionWrite,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Create,
+    Change,
+    Deactivate,
+}
+
+impl Deed {
+    const ALL: [Self; 3] = [Self::Create, Self::Change, Self::Deactivate];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Change => "change",
+            Self::Deactivate => "deactivate",
+        }
+    }
+}
+
+impl Import {
+    pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
+        let stated = file::load(&self.file)?;
+        let wired = wired(config)?;
+        let steps = steps(stated, &known(&wired).await?, self.deactivate_missing);
+        let answers = if self.apply { apply(&wired, &steps).await? } else { Vec::new() };
+        let refused = answers.iter().flatten().count();
+        match format {
+            Format::Json => output::json(&as_one(&steps, &answers, self.apply))?,
+            Format::Text => print(&steps, &answers, self.apply),
+        }
+        Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// What the catalogue lacks of what the file states.
+fn steps(stated: Vec<CatalogueSolution>, known: &[KnownSolution], deactivate_missing: bool) -> Vec<Step> {
+    let mut left: BTreeMap<String, &KnownSolution> =
+        known.iter().map(|known| (known.solution.id.to_ascii_lowercase(), known)).collect();
+    let mut steps = Vec::new();
+    for solution in stated {
+        let Some(known) = left.remove(&solution.id.to_ascii_lowercase()) else {
+            let (ready, active) = (solution.ready.or(Some(false)), solution.active.or(Some(true)));
+            let solution = CatalogueSolution { ready, active, ..solution };
+            steps.push(Step { deed: Deed::Create, write: SolutionWrite { to: None, solution } });
+            continue;
+        };
+        let solution = changed(solution, &known.solution);
+        if solution != (CatalogueSolution { id: solution.id.clone(), ..CatalogueSolution::default() }) {
+            let write = SolutionWrite { to: Some((known.record, known.stamp)), solution };
+            steps.push(Step { deed: Deed::Change, write });
+        }
+    }
+    let missing =
+        left.into_values().filter(|known| deactivate_missing && known.solution.active != Some(false));
+    steps.extend(missing.map(|known| {
+        let id = known.solution.id.clone();
+        let solution = CatalogueSolution { id, active: Some(false), ..CatalogueSolution::default() };
+        let write = SolutionWrite { to: Some((known.record, known.stamp)), solution };
+        Step { deed: Deed::Deactivate, write }
+    }));
+    steps
+}
+
+/// What of `stated` is not so already.
+fn changed(stated: CatalogueSolution, known: &CatalogueSolution) -> CatalogueSolution {
+    let text = |said: Option<String>, held: &Option<String>| said.filter(|said| Some(said) != held.as_ref());
+    let flag = |said: Option<bool>, held: Option<bool>| said.filter(|said| *said != held.unwrap_or_default());
+    CatalogueSolution {
+        id: stated.id,
+        name: text(stated.name, &known.name),
+        publisher: text(stated.publisher, &known.publisher),
+        solution_type: text(stated.solution_type, &known.solution_type),
+        partner_id: text(stated.partner_id, &known.partner_id),
+        ready: flag(stated.ready, known.ready),
+        active: flag(stated.active, known.active),
+    }
+}
+
+/// Writes them; of each, why it was refused.
+async fn apply(wired: &Wired, steps: &[Step]) -> anyhow::Result<Vec<Option<String>>> {
+    let writes: Vec<SolutionWrite> = steps.iter().map(|step| step.write.clone()).collect();
+    let answers = wired.crm.write_catalogue(&writes, SCOPE).await.map_err(|error| told(&error))?;
+    let words = |error: sync_engine::SideError| {
+        output::plain(if error.told.is_empty() { &error.what } else { &error.told })
+    };
+    Ok(answers.into_iter().map(|answer| answer.err().map(words)).collect())
+}
+
+fn as_one(steps: &[Step], answers: &[Option<String>], applied: bool) -> Value {
+    let one = |(place, step): (usize, &Step)| {
+        json!({
+            "deed": step.deed.word(),
+            "solution": as_json(&step.write.solution),
+            "refused": answers.get(place).cloned().flatten(),
+        })
+    };
+    json!({ "applied": applied, "steps": steps.iter().enumerate().map(one).collect::<Vec<_>>() })
+}
+
+fn print(steps: &[Step], answers: &[Option<String>], applied: bool) {
+    for (place, step) in steps.iter().enumerate() {
+        let solution = &step.write.solution;
+        output::aligned(
+            step.deed.word(),
+            12,
+            &format!("{}  {}", output::plain(&solution.id), said(solution)),
+        );
+        if let Some(why) = answers.get(place).and_then(Option::as_ref) {
+            output::indented(12, &format!("refused: {why}"));
+            output::indented(12, "fix: mend it, or run the import again if it was changed meanwhile");
+        }
+    }
+    if steps.is_empty() {
+        output::line("the catalogue says all of it already");
+        return;
+    }
+    let count =
+        |deed: Deed| format!("{} to {}", steps.iter().filter(|step| step.deed == deed).count(), deed.word());
+    output::line(Deed::ALL.map(count).join(", "));
+    let refused = answers.iter().flatten().count();
+    if applied {
+        output::line(format!("{} written, {refused} refused", steps.len() - refused));
+    } else {
+        output::line("nothing was written; to make it so, add --apply");
+    }
+}
+
+/// What is written of a solution, beside its id.
+fn said(solution: &CatalogueSolution) -> String {
+    let texts = [
+        ("name", &solution.name),
+        ("publisher", &solution.publisher),
+        ("type", &solution.solution_type),
+        ("partner_id", &solution.partner_id),
+    ];
+    let flags = [("ready", solution.ready), ("active", solution.active)];
+    let texts = texts
+        .into_iter()
+        .filter_map(|(name, text)| Some(format!("{name} \"{}\"", output::plain(text.as_deref()?))));
+    let flags = flags.into_iter().filter_map(|(name, flag)| Some(format!("{name} {}", flag?)));
+    texts.chain(flags).collect::<Vec<_>>().join(", ")
+}
