@@ -190,7 +190,10 @@ impl Engine {
         let proof = |standing, differences| Proof { deal: deal.clone(), standing, differences };
         let (Some(crm), Some(portal)) = (preview.crm.seen(), preview.portal.seen()) else {
             let unread = preview.unread.is_some();
-            let standing = match (unread, preview.plan.problems.is_empty(), preview.plan.is_quiet()) {
+            // What a birth was refused for is no problem of the plan, and stands on the deal until it is born.
+            let is_refused = !preview.plan.is_quiet() && !preview.deal.problems.is_empty();
+            let in_order = preview.plan.problems.is_empty() && !is_refused;
+            let standing = match (unread, in_order, preview.plan.is_quiet()) {
                 (true, ..) => Standing::Unread,
                 (_, false, _) => Standing::Problem,
                 (_, _, false) => Standing::Waiting,

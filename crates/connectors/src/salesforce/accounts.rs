@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deal_model::{Element, Observed, Value};
+use deal_model::{Element, Observed, ProblemClass, Value};
 use mapping::{
     AccountOwner, AccountPath, AccountRule, AccountRules, Codec, Compare, MatchKey, NameForm, Persons,
 };
@@ -149,14 +149,16 @@ impl Salesforce {
         if let Some(candidates) = found.iter().find(|ids| !ids.is_empty()) {
             return match candidates.as_slice() {
                 [one] => Ok(Account::Found(*one)),
-                several => Err(refusal::person(several_match(several), Vec::new())),
+                several => Err(several_match(several)),
             };
         }
         match self.mapping.inbound().account {
             AccountRule::Match => Ok(Account::None),
-            AccountRule::Ask => Err(refusal::person(
-                "no account matches the customer: create one with the customer's D-U-N-S number, or allow it with inbound.account = \"create\"",
-                Vec::new(),
+            AccountRule::Ask => Err(refusal::waits(
+                ProblemClass::Link,
+                "No account matches the customer of this referral, and no opportunity is made without one.",
+                "Create the customer's account, with its D-U-N-S number or its name, postal code and country as the \
+                 referral has them; or set inbound.account to \"create\" or \"match\" in the mapping file.",
             )),
             AccountRule::Create => self.new_customer(schema, customer, owner, person),
         }
@@ -221,14 +223,15 @@ impl Salesforce {
     }
 }
 
-/// Several accounts of one customer: which they are, and what a person can do.
-fn several_match(candidates: &[RecordId]) -> String {
+/// Several accounts of one customer: which they are, and what a person can do. Nothing of them but their identifiers.
+fn several_match(candidates: &[RecordId]) -> SideError {
     let ids: Vec<&str> = candidates.iter().take(MAX_CANDIDATES).map(RecordId::as_str).collect();
     let more = if candidates.len() > MAX_CANDIDATES { ", ..." } else { "" };
-    format!(
-        "several accounts match: {}{more}; merge them, or take what they share out of all but one: the customer's \
-         D-U-N-S number on one of them decides",
-        ids.join(", ")
+    refusal::waits(
+        ProblemClass::Link,
+        format!("Several accounts match the customer of this referral: {}{more}.", ids.join(", ")),
+        "Merge them, or change what they share on all but one, or write the customer's D-U-N-S number into the right \
+         one alone; or tell them apart by accounts.match or accounts.where in the mapping file.",
     )
 }
 

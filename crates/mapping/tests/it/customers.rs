@@ -79,7 +79,7 @@ fn a_shared_record_is_filled_unless_the_field_says_overwrite() {
 }
 
 #[test]
-fn the_state_is_needed_where_addresses_have_one_and_a_companys_rules_replace_the_shipped_ones() {
+fn the_shipped_rules_demand_no_more_than_the_portal_and_a_companys_own_replace_them() {
     let need = |mapping: &Mapping, field: &str, country: &str| {
         let mut members = mapping.specs().groups.iter().flat_map(|group| &group.members);
         let spec = members.find(|spec| spec.id == FieldId::from(field)).unwrap();
@@ -88,9 +88,21 @@ fn the_state_is_needed_where_addresses_have_one_and_a_companys_rules_replace_the
         local.countries.get(country).unwrap_or(&local.general).need
     };
     let shipped = Mapping::shipped();
-    assert_eq!(need(&shipped, "customer_state", "US"), Need::Needed);
-    assert_eq!(need(&shipped, "customer_state", "DE"), Need::Optional);
+    // State and postal code are optional (partner-center reference, section 4.5).
+    for country in ["US", "CA", "AU", "DE"] {
+        assert_eq!(need(&shipped, "customer_state", country), Need::Optional);
+        assert_eq!(need(&shipped, "customer_postal_code", country), Need::Optional);
+    }
     assert_eq!(need(&shipped, "customer_postal_code", "HK"), Need::Unused);
+    // What the shipped file offers as comments is in order.
+    let shipped = include_str!("../../../../mappings/code-lists/address_rules.toml");
+    let offered = shipped.replace("# [countries", "[countries").replace("# needs =", "needs =");
+    let offered = offered.replace("# state_as =", "state_as =").replace("# states =", "states =");
+    let offered = Source { name: "address_rules.toml", text: &offered };
+    let mapping = Mapping::with_lists(None, &CodeLists::with(&[offered], false).unwrap()).unwrap();
+    for country in ["US", "CA", "AU"] {
+        assert_eq!(need(&mapping, "customer_state", country), Need::Needed);
+    }
     let own = Source {
         name: "address_rules.toml",
         text: "version = 1\n[countries.DE]\nneeds = [\"postal_code\"]\npostal_codes = [\"99999\"]\n",
@@ -98,7 +110,7 @@ fn the_state_is_needed_where_addresses_have_one_and_a_companys_rules_replace_the
     let lists = CodeLists::with(&[own], false).unwrap();
     let mapping = Mapping::with_lists(None, &lists).unwrap();
     assert_eq!(need(&mapping, "customer_postal_code", "DE"), Need::Needed);
-    assert_eq!(need(&mapping, "customer_state", "US"), Need::Optional);
+    assert_eq!(need(&mapping, "customer_postal_code", "HK"), Need::Optional);
     let broken =
         Source { name: "address_rules.toml", text: "version = 1\n[countries.XX]\nneeds = [\"moon\"]\n" };
     let told = CodeLists::with(&[broken], false).unwrap_err();

@@ -100,7 +100,23 @@ fn country_picklists(mapping: &Mapping, schema: &Schema) -> Finding {
     let field = country.filter_map(|binding| binding.crm.as_ref()).map(mapping::CrmPath::field).next();
     let code = field.zip(schema.object(ACCOUNT)).and_then(|(field, account)| code_field(account, field));
     let code = code.map_or_else(String::new, |code| format!("; {ACCOUNT}.{} holds the code", code.name));
-    Finding::pass(id, title, format!("on{code}"))
+    let states = state_by_name(mapping, schema).map_or_else(String::new, |(path, code)| {
+        format!("; {path} goes across by its name: for the code, map {code}")
+    });
+    Finding::pass(id, title, format!("on{code}{states}"))
+}
+
+/// Where a field of the mapping holds the name of a customer's state although the org has its code, and where that is.
+fn state_by_name(mapping: &Mapping, schema: &Schema) -> Option<(String, String)> {
+    let account = schema.object(ACCOUNT)?;
+    let paths = mapping.bindings().iter().filter(|binding| binding.codec != Codec::Country);
+    paths.filter_map(|binding| binding.crm.as_ref()).find_map(|path| {
+        path.parents().any(|object| object == ACCOUNT).then_some(())?;
+        let code = code_field(account, path.field())?;
+        let shown = path.to_string();
+        let place = shown.strip_suffix(path.field())?;
+        Some((shown.clone(), format!("{place}{}", code.name)))
+    })
 }
 
 fn person_accounts(schema: &Schema) -> Finding {

@@ -204,3 +204,27 @@ async fn m1_without_team_selling_the_owner_is_the_whole_team_and_it_is_said() {
     let told = String::from_utf8(checked.stdout).unwrap();
     assert!(told.to_lowercase().contains("team selling"), "{told}");
 }
+
+#[tokio::test]
+async fn m9_whom_both_sides_add_at_the_same_time_is_on_both_sides() {
+    let mut stage = Stage::set().await;
+    let colleague = phones(&stage).await;
+    let details = json!({ "FirstName": "Max", "LastName": "Moved", "Email": "max@trey-research.example",
+        "Phone": "+4940500", "IsActive": true });
+    user(&stage, "max@trey-research.example", details).await;
+    let (opportunity, referral) = stage.pair("Drawbridge", 70_000, false).await;
+    stage.both_judges_agree(1).await;
+    stage
+        .while_it_is_away(async |world| {
+            join(world, &opportunity, &colleague, "Edit").await;
+            let mut members = world.referral(&referral).await["team"].clone();
+            let max = json!({ "firstName": "Max", "lastName": "Moved", "email": "max@trey-research.example",
+                "phoneNumber": "+4940500" });
+            members.as_array_mut().unwrap().push(max);
+            world.acts("portal/edit", json!({ "id": referral, "set": { "/team": members } })).await;
+        })
+        .await;
+    until_team(&stage, &referral, &[COLLEAGUE, "max@trey-research.example", OWNER]).await;
+    until_members(&stage, &opportunity, &[(COLLEAGUE, "Edit"), ("max@trey-research.example", "Read")]).await;
+    stage.both_judges_agree(1).await;
+}
