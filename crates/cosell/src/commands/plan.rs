@@ -138,7 +138,18 @@ fn print(preview: &Preview, calls: &[Call]) {
 fn print_call(number: usize, Call { request, follows }: &Call) {
     let what = if request.effect.is_none() { " (the report on the opportunity alone)" } else { "" };
     output::line(format!("  call {number}{what}"));
-    output::line(format!("    {} {}", request.method, request.url));
+    // As HTTP writes it: the line, and the host below. A whole address does not fit.
+    let (host, path) = match request.url.parse::<http::Uri>() {
+        Ok(url) => (
+            url.authority().map(ToString::to_string),
+            url.path_and_query().map_or_else(String::new, ToString::to_string),
+        ),
+        Err(_) => (None, request.url.clone()),
+    };
+    output::line(format!("    {} {path}", request.method));
+    if let Some(host) = host {
+        output::line(format!("    host: {host}"));
+    }
     for (name, value) in &request.headers {
         let value = value.as_str().unwrap_or_default();
         if *follows && name == "if-match" {

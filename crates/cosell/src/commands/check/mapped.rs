@@ -30,7 +30,11 @@ pub(crate) fn file(loaded: &Loaded) -> (Vec<Finding>, Option<Mapping>) {
     }
     let fields = mapping.bindings().len() + mapping.sets().len();
     let examples: usize = mapping.bindings().iter().map(|binding| binding.examples.len()).sum();
-    let examples = if examples > 0 { format!(", {examples} examples came true") } else { String::new() };
+    let examples = match examples {
+        0 => String::new(),
+        1 => ", one example came true".to_owned(),
+        many => format!(", {many} examples came true"),
+    };
     let told = format!("{fields} fields, version {}{examples}", mapping.version());
     (vec![Finding::pass(id, title, told), here::code_lists(loaded)], Some(mapping))
 }
