@@ -7,6 +7,32 @@ use crate::{
     scenarios::{Stage, invitation},
 };
 
+/// A contact role on the opportunity, for a new contact of its account.
+async fn seller_adds(stage: &crate::harness::World, opportunity: &str, email: &str) {
+    let account = stage.opportunity(opportunity).await["AccountId"].clone();
+    let contact = json!({ "FirstName": "Ola", "LastName": "Own", "Email": email, "Phone": "+4140000", "AccountId": account });
+    let contact = stage.seller_creates("Contact", contact).await;
+    let role = json!({ "OpportunityId": opportunity, "ContactId": contact });
+    stage.seller_creates("OpportunityContactRole", role).await;
+}
+
+/// The mapping under which contacts also go to the portal after creation.
+fn later_too(world: &crate::harness::World) {
+    let file = world.folder().join("mapping.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let on =
+        "on = { to_salesforce = [\"create\", \"update\"], to_partner_center = [\"create\", \"update\"] }";
+    std::fs::write(&file, format!("{text}\n[fields.contacts]\nwhen = \"always\"\n{on}\n")).unwrap();
+}
+
+/// The e-mail addresses of people of a referral.
+fn emails(team: &serde_json::Value) -> Vec<&str> {
+    let mut emails: Vec<&str> =
+        team.as_array().unwrap().iter().filter_map(|person| person["email"].as_str()).collect();
+    emails.sort_unstable();
+    emails
+}
+
 #[tokio::test]
 async fn solutions_that_both_sides_add_are_all_on_both_sides() {
     let mut stage = Stage::set().await;
@@ -62,4 +88,54 @@ async fn a_contact_that_is_added_at_the_portal_later_joins_the_opportunity_besid
     let wanted =
         [("lou@contoso.example", false), ("mia@contoso.example", true), ("own@contoso.example", false)];
     assert_eq!(told, wanted);
+}
+
+#[tokio::test]
+async fn a_contact_that_the_seller_adds_later_joins_the_portals_own_where_the_mapping_says_update() {
+    let stage = Stage::set_after(later_too).await;
+    let (opportunity, referral) = stage.invited(invitation("Contacts later too")).await;
+    stage.seller_edits(&opportunity, json!({ "StageName": "Qualification" })).await;
+    stage.until_referral(&referral, "/status", |status| status == "Active").await;
+
+    seller_adds(&stage, &opportunity, "ola@contoso.example").await;
+    let two = |team: &serde_json::Value| team.as_array().is_some_and(|people| people.len() == 2);
+    let team = stage.until_referral(&referral, "/customerProfile/team", two).await;
+    assert_eq!(emails(&team), ["mia@contoso.example", "ola@contoso.example"]);
+    stage.both_judges_agree(1).await;
+}
+
+#[tokio::test]
+async fn contacts_and_colleagues_that_both_sides_add_are_all_on_both_sides() {
+    let mut stage = Stage::set_after(later_too).await;
+    let (opportunity, referral) = stage.invited(invitation("Both add people")).await;
+    stage.seller_edits(&opportunity, json!({ "StageName": "Qualification" })).await;
+    stage.until_referral(&referral, "/status", |status| status == "Active").await;
+    stage.both_judges_agree(1).await;
+    stage
+        .while_it_is_away(async |world| {
+            seller_adds(world, &opportunity, "ola@contoso.example").await;
+            let now = world.referral(&referral).await;
+            let mut contacts = now["customerProfile"]["team"].clone();
+            let late = json!({ "firstName": "Lou", "lastName": "Late", "email": "lou@contoso.example", "phoneNumber": "+411" });
+            contacts.as_array_mut().unwrap().push(late);
+            let set = json!({ "id": referral, "set": { "/customerProfile/team": contacts } });
+            world.acts("portal/edit", set).await;
+        })
+        .await;
+    let three = |team: &serde_json::Value| team.as_array().is_some_and(|people| people.len() == 3);
+    let contacts = stage.until_referral(&referral, "/customerProfile/team", three).await;
+    let all = ["lou@contoso.example", "mia@contoso.example", "ola@contoso.example"];
+    assert_eq!(emails(&contacts), all);
+    let soql = format!(
+        "SELECT Contact.Email FROM OpportunityContactRole WHERE OpportunityId = '{opportunity}' \
+         ORDER BY Contact.Email"
+    );
+    let rows = until("all three contacts", || async {
+        let rows = stage.query(&soql).await;
+        (rows.len() == 3).then_some(rows)
+    })
+    .await;
+    let held: Vec<_> = rows.iter().map(|row| row["Contact"]["Email"].as_str().unwrap()).collect();
+    assert_eq!(held, all);
+    stage.both_judges_agree(1).await;
 }
