@@ -1,14 +1,15 @@
 //! Customers and their people: found by the rules of the mapping, made where it allows it, shared by many deals.
 
-use deal_model::{ElementKey, Facts, Held, PortalFacts};
+use deal_model::{Content, ElementKey, Facts, Held, Observed, PortalFacts, Value};
 use ports::RetryClass;
 use serde_json::{Value as Json, json};
 use sync_engine::{NewRecord, Side as _};
 
 use super::{
     births::newborn,
-    desk::{Desk, elements, scope, text, write},
+    desk::{Desk, elements, held, scope, text, write},
 };
+use crate::Verdict;
 
 const EMAIL: &str = "ada@fabrikam.example";
 
@@ -199,4 +200,44 @@ async fn what_stands_in_a_shared_account_is_overwritten_only_while_no_other_open
         error.told
     );
     assert_eq!(desk.row("Account", &account)["Name"], json!("Fabrikam Two"));
+}
+
+#[tokio::test]
+async fn with_country_picklists_the_mapped_code_columns_are_written_and_read_and_the_check_names_them() {
+    let codes = "account = \"create\"\n\
+        [fields.customer_state]\nsalesforce = \"Opportunity.Account.BillingStateCode\"\n\
+        [fields.customer_country]\nsalesforce = \"Opportunity.Account.BillingCountryCode\"";
+    let desk = Desk::with(codes);
+    desk.knobs(&json!({"state_country_picklists": true}));
+    let mut new = newborn("REF-1");
+    for write in &mut new.writes {
+        if let Content::Whole(group) = &mut write.content
+            && write.group.as_str() == "customer_address"
+        {
+            group.insert("customer_country".into(), Held::Value(Value::Choice("US".to_owned())));
+            group.insert("customer_state".into(), Held::Value(text("CA")));
+        }
+    }
+    let created = desk.side.create(&new, scope()).await.unwrap();
+    let row = desk.row("Opportunity", created.record.as_str());
+    let account = desk.row("Account", row["AccountId"].as_str().unwrap());
+    let places = ["BillingStateCode", "BillingState", "BillingCountryCode", "BillingCountry"];
+    assert_eq!(places.map(|place| account[place].clone()), ["CA", "California", "US", "United States"]);
+    let seen = desk.see(created.record.as_str()).await;
+    assert_eq!(held(&seen, "customer_state"), Observed::Value(text("CA")));
+    assert_eq!(held(&seen, "customer_country"), Observed::Value(Value::Choice("US".to_owned())));
+
+    // With the shipped mapping the state goes across by its name: the check says what to map for codes.
+    for (mapped, told) in [("", true), (codes, false)] {
+        let desk = Desk::with(mapped);
+        desk.knobs(&json!({"state_country_picklists": true}));
+        let survey = desk.side.survey(scope()).await.unwrap();
+        let finding =
+            survey.findings.iter().find(|finding| finding.id == "salesforce.country_picklists").unwrap();
+        assert_eq!(finding.verdict, Verdict::Pass);
+        let names = finding.evidence.contains("map Opportunity.Account.BillingStateCode");
+        assert_eq!(names, told, "{}", finding.evidence);
+        let holds = finding.evidence.contains("Account.BillingCountryCode holds the code");
+        assert_eq!(holds, told, "{}", finding.evidence);
+    }
 }
