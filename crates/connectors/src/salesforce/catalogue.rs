@@ -210,7 +210,7 @@ impl Salesforce {
                     added.extend(made.filter_map(|((key, _), made)| Some(((*key).to_owned(), made.ok()?))));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "solutions that were seen are not added to the catalogue")
+                    tracing::warn!(%error, "solutions that were seen are not added to the catalogue");
                 }
             }
         }

@@ -91,7 +91,7 @@ impl Salesforce {
     pub async fn catalogue_solutions(&self, scope: CallScope) -> Result<Vec<KnownSolution>, SideError> {
         let catalogue = self.its_catalogue()?;
         let mut columns = vec![path("Id"), path("SystemModstamp")];
-        columns.extend(catalogue.columns().map(|name| named(name)));
+        columns.extend(catalogue.columns().map(named));
         let select = Select::from(&object(catalogue)).fields(&columns).order_by(&named(&catalogue.id));
         let page = self.client.query_all(context(scope), &select.build(), MAX_SOLUTIONS).await;
         let records = page.map_err(|error| refusal::of_error(&error))?.records;

@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn csv_and_json_say_the_same() {
-        let csv = loaded("a.csv", "\u{feff}id,name,ready\nSOL-1, \"One, and more\",yes\nSOL-2,,\n").unwrap();
+        let csv = loaded("a.csv", "\u{feff}id,name,ready\nSOL-1,\"One, and more\", yes\nSOL-2,,\n").unwrap();
         let json = r#"[{"id": "SOL-1", "name": "One, and more", "ready": true}, {"id": "SOL-2"}]"#;
         assert_eq!(csv, loaded("a.json", json).unwrap());
         assert_eq!((csv[0].ready, csv[1].ready, csv.len()), (Some(true), None, 2));
