@@ -84,7 +84,10 @@ fn policies_by_direction_are_read_by_the_side_they_write() {
     assert!(notes.to.portal.create && !notes.to.portal.update);
     assert!(notes.to.crm.create && notes.to.crm.update);
     let binding = mapping.binding(&FieldId::from("notes")).unwrap();
-    assert_eq!(binding.default, PerSide::new(Some(Fallback::Literal(Value::Text("none given".into()))), None));
+    assert_eq!(
+        binding.default,
+        PerSide::new(Some(Fallback::Literal(Value::Text("none given".into()))), None)
+    );
 }
 
 #[test]
