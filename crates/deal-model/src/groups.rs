@@ -1,8 +1,9 @@
 //! Every group of a linked deal: from the merge's ruling to a write, or to why there is none.
 
 use crate::{
-    Archived, Clear, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Kind, Life, Observation, PerSide,
-    Phase, Plan, PlanInput, ProblemClass, Rejection, SETTLE, Side, Value, Verdict, Why, Window, Write,
+    Archived, Clear, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Kind, Life, Observation,
+    PerSide, Phase, Plan, PlanInput, ProblemClass, Rejection, SETTLE, Side, Value, Verdict, Why, Window,
+    Write,
     births::{computed, demanded, fitting},
     decisions::shown_is,
     display, fingerprint, fit_group,

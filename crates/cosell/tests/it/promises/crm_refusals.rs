@@ -254,7 +254,7 @@ async fn p1_an_owner_who_may_not_own_it_is_named_as_the_reason_and_the_deal_come
     org(&stage, json!({ "cannot_own": ["noa.seller@trey-research.example"] })).await;
     let invited = json!({ "referral": invitation("Juniper mills"), "withMicrosoft": true });
     let referral = stage.acts("microsoft/invite", invited).await["id"].as_str().unwrap().to_owned();
-    let problem = told(&stage, &referral, "owner of the opportunity").await;
+    let problem = told(&stage, &referral, "owner of the customer's account").await;
     assert!(mentions("active user")(&problem["next_step"]), "{problem}");
     assert_eq!(stage.query("SELECT Id FROM Account").await, [] as [Value; 0], "half of nothing");
 

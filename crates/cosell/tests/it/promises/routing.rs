@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Platform, World, until},
+    harness::{World, until},
     scenarios::{Stage, invitation, says},
 };
 
