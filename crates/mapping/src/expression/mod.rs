@@ -159,6 +159,11 @@ impl Expression {
         self.places().into_iter().any(|place| matches!(place, Place::Companion(_)))
     }
 
+    /// Whether it names our own referral.
+    pub(crate) fn reads_referral(&self) -> bool {
+        self.places().into_iter().any(|place| matches!(place, Place::Referral(..)))
+    }
+
     /// The value of a field with this codec: `Empty` where the expression gives an empty text, or reads Microsoft's
     /// referral and there is none; `Unknown` where it reads what is hidden from us. The error is for a person.
     pub fn evaluate(&self, given: &Given<'_>, codec: &Codec) -> Result<Observed, NotComputed> {

@@ -51,6 +51,7 @@ impl Owner<'_> {
         let [portal, crm] = Side::BOTH.map(|to| self.computed(to, mistakes));
         let computed = PerSide { portal, crm };
         let default = self.defaults(mistakes);
+        self.one_referral(computed.crm.as_ref(), default.crm.as_ref(), mistakes);
         let [portal, crm] = Side::BOTH.map(|to| self.table.entry(COMPUTED.at(to)).map(|entry| entry.key_at));
         let said = PerSide { portal, crm };
         let mut expressions = Expressions { said, computed, default, examples: Vec::new() };
@@ -58,6 +59,50 @@ impl Owner<'_> {
             self.examples(&entry.node, &mut expressions, mistakes);
         }
         expressions
+    }
+
+    /// A field is read with our referral or with Microsoft's: they are not read at the same moments, and what mixes the
+    /// two would be as old as the older.
+    fn one_referral(
+        self,
+        computed: Option<&Expression>,
+        default: Option<&Fallback>,
+        mistakes: &mut Mistakes<'_>,
+    ) {
+        let to = *COMPUTED.at(Side::Crm);
+        let default = default.and_then(Fallback::expression);
+        let placed = |key: &str| self.table.get(key).is_some();
+        let reads =
+            |reads: fn(&Expression) -> bool| computed.is_some_and(reads) || default.is_some_and(reads);
+        let own = placed("partner_center") || reads(Expression::reads_referral);
+        let theirs = placed("microsoft_referral") || reads(Expression::reads_companion);
+        if !(own && theirs) {
+            return;
+        }
+        // What differs from the field's own place is too much; without a place, what names Microsoft's.
+        let strange = if placed("microsoft_referral") {
+            Expression::reads_referral
+        } else {
+            Expression::reads_companion
+        };
+        let (node, path) = if computed.is_some_and(strange) {
+            (self.table.get(to), vec!["fields", self.id, to])
+        } else if default.is_some_and(strange) {
+            let by_direction = self.table.get(DEFAULT).and_then(|node| match &node.item {
+                Item::Table(table) => table.get(to),
+                _ => None,
+            });
+            (by_direction, vec!["fields", self.id, DEFAULT, to])
+        } else {
+            // Two places and no such expression: told where the places are read.
+            return;
+        };
+        let Some(node) = node else { return };
+        let what =
+            "the field would be read from our referral and from Microsoft's, which are not read together";
+        let advice = "name `referral` or `microsoft_referral` alone, as the field's own place does; what \
+                      Microsoft's referral says goes into a field of its own";
+        mistakes.add(node.at, what, Remedy::unsay(path).advised(advice));
     }
 
     fn computed(self, to: Side, mistakes: &mut Mistakes<'_>) -> Option<Expression> {

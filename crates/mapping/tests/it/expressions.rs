@@ -253,14 +253,33 @@ fn a_code_is_taken_by_its_name_or_by_itself_and_no_other() {
 
 #[test]
 fn microsofts_referral_can_be_read_too_and_its_absence_is_nothing() {
-    let mapping = mapping(&to_salesforce("{{ microsoft_referral.status ~ \" for \" ~ referral.name }}"));
+    let mapping =
+        mapping(&to_salesforce("{{ microsoft_referral.status ~ \" for \" ~ microsoft_referral.name }}"));
     let binding = binding(&mapping, "mine");
-    let (own, theirs) = (referral(), json!({"status": "New"}));
+    let (own, theirs) = (referral(), json!({"status": "New", "name": "Wind farm"}));
     let read = |companion| {
         binding.reading(Side::Portal, Observed::Unknown, &Given::Portal { referral: &own, companion }).0.held
     };
     assert_eq!(read(Some(&theirs)), text("New for Wind farm"));
     assert_eq!(read(None), Observed::Empty);
+}
+
+#[test]
+fn a_field_is_read_from_one_of_the_two_referrals_alone() {
+    let mixed = |place: u8| {
+        format!(
+            "{place}:17 the field would be read from our referral and from Microsoft's, which are not read together"
+        )
+    };
+    let told = |text: &str, line| told(text, &[mixed(line).as_str()]);
+    told(&to_salesforce("{{ microsoft_referral.status ~ referral.name }}"), 6);
+    told("[fields.notes]\nto_salesforce = '{{ microsoft_referral.details.notes }}'\n", 3);
+    told("[fields.microsoft_status]\nto_salesforce = '{{ referral.status }}'\n", 3);
+    let default = "default.to_salesforce = '{{ microsoft_referral.name }}'\n";
+    let errors = compiled(&format!("{}{default}", to_salesforce("{{ referral.name }}"))).unwrap_err();
+    assert_eq!(errors.iter().map(|each| (each.line, each.column)).collect::<Vec<_>>(), [(7, 25)]);
+    // The field's own place is in Microsoft's referral.
+    mapping("[fields.microsoft_status]\nto_salesforce = '{{ microsoft_referral.substatus }}'\n");
 }
 
 #[test]
