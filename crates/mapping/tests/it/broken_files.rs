@@ -87,6 +87,25 @@ fn judge(path: &Path, bless: bool) -> Result<(), String> {
 }
 
 #[test]
+fn no_fix_opens_what_may_be_shared() {
+    for (written, mended) in [
+        ("true", &["?"][..]),
+        ("3", &["?"]),
+        ("\"\"", &["?"]),
+        ("[\"\"]", &["?"]),
+        ("[false]", &["?"]),
+        ("[[\"A\"]]", &["?"]),
+        ("[\"\", \"A\"]", &["?", "A"]),
+        ("\"A\"", &["A"]),
+    ] {
+        let text = format!("version = 1\nextends = \"default\"\n[opt_in]\nrecord_types = {written}\n");
+        let (_, text) = fixed("mapping.toml", &text, &load("mapping.toml", &text));
+        let mapping = Mapping::with_company("mapping.toml", &text).unwrap();
+        assert_eq!(mapping.opt_in().record_types, mended, "{written}");
+    }
+}
+
+#[test]
 fn no_file_at_all_is_told() {
     assert_eq!(Mapping::compile(&[]).unwrap_err()[0].what, "there is no mapping");
 }
