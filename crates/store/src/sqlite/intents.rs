@@ -21,6 +21,10 @@ pub(super) fn write_ahead(sql: &Connection, ahead: &WriteAhead) -> Outcome<Prepa
     {
         return Err(StoreError::Failed("write-ahead of a deal that was not claimed".to_owned()).into());
     }
+    let cannot_be_undone = !ahead.braked.is_empty() || !ahead.intents.is_empty();
+    if cannot_be_undone && row.generation != ahead.generation {
+        return Ok(Prepared::Changed);
+    }
     if let Some(kind) = brake::pass(sql, &ahead.deal, &ahead.braked, ahead.now, ahead.brake)? {
         return Ok(Prepared::Braked(kind));
     }

@@ -141,7 +141,7 @@ pub(super) fn next_due(sql: &Connection) -> Outcome<Option<Timestamp>> {
 /// A work row that the holder of a fence still holds.
 pub(super) struct HeldRow {
     pub(super) subject: Subject,
-    generation: u64,
+    pub(super) generation: u64,
 }
 
 /// The row that `fence` holds. Found by the lease's number alone: the row may meanwhile have moved from a referral

@@ -135,6 +135,7 @@ pub(crate) async fn load(store: &dyn Store, id: &DealId) -> Deal {
 pub(crate) fn ahead(claim: &Claim, deal: &DealId, second: i64) -> WriteAhead {
     WriteAhead {
         fence: claim.fence.clone(),
+        generation: claim.generation,
         deal: deal.clone(),
         archive: Vec::new(),
         intents: Vec::new(),

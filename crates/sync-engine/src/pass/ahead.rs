@@ -4,11 +4,13 @@ use deal_model::{Effect, GroupId, Problem, ProblemClass, Side, Write};
 
 use super::{Item, NOT_DONE, Round};
 use crate::{
-    BrakeLimit, Engine, Prepared, StoreError, StoreResult, WriteAhead, settings::LOOK_AT_PROBLEMS_AGAIN,
+    BrakeLimit, Disposition, Engine, Prepared, StoreError, StoreResult, WriteAhead,
+    settings::LOOK_AT_PROBLEMS_AGAIN,
 };
 
 impl Engine {
-    /// Commits losing values and the brake's count. False: the lease is lost, and nothing may be sent.
+    /// Commits losing values and the brake's count. False: the lease is lost, or the deal changed since it was claimed,
+    /// and nothing may be sent.
     pub(super) async fn write_down(&self, item: &mut Item) -> StoreResult<bool> {
         item.round.ends = vec![NOT_DONE; item.round.plan.effects.len()];
         item.round.sendable = item.round.plan.effects.len();
@@ -21,6 +23,7 @@ impl Engine {
             }
             let ahead = WriteAhead {
                 fence: item.claim.fence.clone(),
+                generation: item.claim.generation,
                 deal: item.deal.id.clone(),
                 archive,
                 intents: Vec::new(),
@@ -34,6 +37,10 @@ impl Engine {
                     hold_back(&mut item.round, &kind);
                     self.braked(item, &kind);
                 }
+                Ok(Prepared::Changed) => {
+                    self.begin_anew(item).await?;
+                    return Ok(false);
+                }
                 Err(StoreError::Fenced(_)) => {
                     item.ended = true;
                     return Ok(false);
@@ -41,6 +48,17 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Hands the deal back, to be claimed at once with what was decided meanwhile.
+    async fn begin_anew(&self, item: &mut Item) -> StoreResult<()> {
+        let again = Disposition::Again {
+            at: self.now(),
+            hints: item.claim.hints.union(item.read),
+            attempts: item.claim.attempts,
+        };
+        item.ended = true;
+        self.hand_back(item.claim.clone(), again).await
     }
 
     pub(super) fn brake(&self) -> BrakeLimit {

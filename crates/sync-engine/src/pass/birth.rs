@@ -117,6 +117,7 @@ impl Engine {
         };
         let ahead = WriteAhead {
             fence: item.claim.fence.clone(),
+            generation: item.claim.generation,
             deal: item.deal.id.clone(),
             archive: Vec::new(),
             intents: vec![intent.clone()],
@@ -128,6 +129,11 @@ impl Engine {
             Ok(Prepared::Go) => Ok(Some(intent)),
             Ok(Prepared::Braked(kind)) => {
                 self.braked(item, &kind);
+                Ok(None)
+            }
+            Ok(Prepared::Changed) => {
+                // What this round did before is committed; the next claim plans with what was decided meanwhile.
+                item.round.retry_at = Some(self.now());
                 Ok(None)
             }
             Err(StoreError::Fenced(_)) => {

@@ -31,6 +31,8 @@ pub struct AuditLine {
 pub struct WriteAhead {
     /// The claim under which it is sent.
     pub fence: Fence,
+    /// The generation that was claimed: what is marked or decided since then was not planned with.
+    pub generation: u64,
     /// The deal.
     pub deal: DealId,
     /// Losing values.
@@ -61,6 +63,9 @@ pub enum Prepared {
     Go,
     /// The brake holds this kind; nothing was written down.
     Braked(String),
+    /// The deal was marked, or somebody decided about it, since it was claimed; nothing was written down. Only said of
+    /// intents and of what the brake counts: these cannot be taken back, so they are planned again first.
+    Changed,
 }
 
 /// The end of a pass, or of one of its rounds.

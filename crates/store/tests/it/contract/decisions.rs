@@ -1,10 +1,13 @@
 //! Decisions: rows of people, written beside whoever works on the deal, and ended once.
 
 use deal_model::{Deal, Fingerprint, Irreversible, PerSide, Side, Verdict};
-use sync_engine::{Commit, Decided, DecisionEnd, DecisionRow, Disposition, NewDecision, Store, StoreError};
+use sync_engine::{
+    Commit, Decided, DecisionEnd, DecisionRow, Disposition, NewDecision, Prepared, Store, StoreError,
+    WriteAhead,
+};
 
 use super::on_every_store;
-use crate::ground::{at, claim, claim_one, claimed_deal, ending, load};
+use crate::ground::{ahead, at, claim, claim_one, claimed_deal, ending, load};
 
 on_every_store![
     a_decision_marks_its_deal_and_stays_until_it_is_carried_out,
@@ -15,6 +18,7 @@ on_every_store![
     a_commit_under_a_lost_lease_ends_no_decision,
     a_decision_survives_a_commit_that_did_not_see_it,
     a_decision_during_a_pass_is_looked_at_after_it,
+    what_cannot_be_taken_back_does_not_leave_over_a_decision_that_was_not_planned_with,
     the_second_of_two_persons_is_told_of_the_first,
     the_second_may_take_the_place_of_the_decision_that_they_saw_and_of_no_other,
     decisions_about_other_matters_stand_side_by_side,
@@ -127,6 +131,25 @@ async fn a_decision_during_a_pass_is_looked_at_after_it(store: &dyn Store) {
     assert_eq!(claim(store, "another", 1, 9).await, [], "the deal is in one pass at a time");
     store.commit(&ending(&claimed, Disposition::Done, 2)).await.unwrap();
     claim_one(store, 2).await;
+}
+
+async fn what_cannot_be_taken_back_does_not_leave_over_a_decision_that_was_not_planned_with(
+    store: &dyn Store,
+) {
+    let (claimed, deal) = claimed_deal(store, "006A").await;
+    let withdraw = Verdict::Withdraw { kind: Irreversible::Close, target: "closed".to_owned() };
+    taken(store, &by(&deal, "Ada", withdraw, 1)).await;
+    let closes = |claim| WriteAhead { braked: vec!["close".to_owned()], ..ahead(claim, &deal.id, 2) };
+    let born =
+        WriteAhead { intents: vec![super::commit::intent("i1", &deal.id)], ..ahead(&claimed, &deal.id, 2) };
+    assert_eq!(store.write_ahead(&closes(&claimed)).await.unwrap(), Prepared::Changed);
+    assert_eq!(store.write_ahead(&born).await.unwrap(), Prepared::Changed);
+    assert_eq!(store.open_intents(&deal.id).await.unwrap(), [], "nothing was written down");
+    let reversible = ahead(&claimed, &deal.id, 2);
+    assert_eq!(store.write_ahead(&reversible).await.unwrap(), Prepared::Go);
+    store.commit(&ending(&claimed, Disposition::Done, 2)).await.unwrap();
+    let again = claim_one(store, 3).await;
+    assert_eq!(store.write_ahead(&closes(&again)).await.unwrap(), Prepared::Go, "planned with the decision");
 }
 
 async fn the_second_of_two_persons_is_told_of_the_first(store: &dyn Store) {
