@@ -123,12 +123,15 @@ pub(crate) fn compile(sources: &[Source<'_>], lists: &CodeLists) -> Result<Mappi
     let catalogue = catalogue::read(&effective, &mut mistakes);
     let creation = creation::read(&effective, &mut mistakes);
     let partner_ids = partner_ids::read(&effective, &groups, &mut mistakes);
+    let compiled =
+        definition::Compiled { groups: &groups.specs, sets: &groups.sets, catalogue: &catalogue, lists };
+    let definitions = definition::definitions(&effective, &compiled);
     match stages {
         Some(stages) if mistakes.is_empty() => Ok(Mapping {
             specs: Specs {
                 minor_units: minor_units(),
                 help_needs: groups.needed_for_help(),
-                definitions: definition::definitions(&effective, &groups.specs, lists),
+                definitions,
                 groups: groups.specs,
                 guard: GuardSettings::default(),
                 switches: Switches::default(),

@@ -1,9 +1,9 @@
 //! What groups and stages mean, as fingerprints: what a deal remembers of the mapping that it was reconciled under.
 
-use deal_model::{Definitions, Fingerprint, GroupSpec, digest};
+use deal_model::{Definitions, FieldId, Fingerprint, GroupSpec, digest};
 
 use super::tree::{Item, Node, Table};
-use crate::CodeLists;
+use crate::{Catalogue, CodeLists, SetBinding, SetSource};
 
 /// Keys of a field that say how it is called, who wins and what is demanded of it, and not what its value is. A key that
 /// is not among them counts as meaning: what is new to the file is never rewritten by itself.
@@ -11,29 +11,53 @@ const NO_MEANING: &[&str] =
     &["label", "salesforce_label", "conflict", "owner", "required", "default", "undocumented", "examples"];
 /// The sections that say where a deal stands.
 const LIFE: &[&str] = &["stages", "sales_stages", "reasons", "record_types"];
+/// The section of what the rows of solutions point to.
+const CATALOGUE: &str = "catalogue";
 /// The name under `[names]` whose field answers a received referral.
 const ANSWER: &str = "response";
 
-/// The definitions of `groups` and of the lifecycle.
-pub(super) fn definitions(effective: &Table, groups: &[GroupSpec], lists: &CodeLists) -> Definitions {
-    let of_group = |group: &GroupSpec| (group.id.clone(), of_group(effective, group, lists));
-    Definitions { groups: groups.iter().map(of_group).collect(), life: Some(of_life(effective)) }
+/// What the fields compiled to.
+pub(super) struct Compiled<'m> {
+    pub(super) groups: &'m [GroupSpec],
+    pub(super) sets: &'m [SetBinding],
+    pub(super) catalogue: &'m Catalogue,
+    pub(super) lists: &'m CodeLists,
 }
 
-fn of_group(effective: &Table, group: &GroupSpec, lists: &CodeLists) -> Fingerprint {
-    let fields = effective.get("fields").and_then(table_in);
-    let mut text = String::new();
-    for member in &group.members {
-        let Some(field) = fields.and_then(|fields| fields.get(member.id.as_str())).and_then(table_in) else {
-            continue;
-        };
-        text.push_str(member.id.as_str());
-        text.push_str(&field.canonical_but(NO_MEANING));
-        if let Some(Node { item: Item::Text(list), .. }) = field.get("list") {
-            text.push_str(&lists.canonical_of(list));
+/// The definitions of the groups and of the lifecycle.
+pub(super) fn definitions(effective: &Table, compiled: &Compiled<'_>) -> Definitions {
+    let of_group = |group: &GroupSpec| (group.id.clone(), compiled.of_group(effective, group));
+    Definitions { groups: compiled.groups.iter().map(of_group).collect(), life: Some(of_life(effective)) }
+}
+
+impl Compiled<'_> {
+    fn of_group(&self, effective: &Table, group: &GroupSpec) -> Fingerprint {
+        let fields = effective.get("fields").and_then(table_in);
+        let mut text = String::new();
+        for member in &group.members {
+            let Some(field) = fields.and_then(|fields| fields.get(member.id.as_str())).and_then(table_in)
+            else {
+                continue;
+            };
+            text.push_str(member.id.as_str());
+            text.push_str(&field.canonical_but(NO_MEANING));
+            if let Some(Node { item: Item::Text(list), .. }) = field.get("list") {
+                text.push_str(&self.lists.canonical_of(list));
+            }
+            if self.reads_catalogue(&member.id) {
+                let section = effective.get(CATALOGUE).and_then(table_in);
+                text.push_str(CATALOGUE);
+                text.push_str(&section.map(Table::canonical).unwrap_or_default());
+            }
         }
+        digest(&text)
     }
-    digest(&text)
+
+    /// Whether the catalogue's entries say what the rows of `field` hold: it lies over the first set in child records.
+    fn reads_catalogue(&self, field: &FieldId) -> bool {
+        let is_child = |set: &&SetBinding| matches!(set.crm, SetSource::Children { .. });
+        self.catalogue.used && self.sets.iter().find(is_child).is_some_and(|set| &set.field == field)
+    }
 }
 
 fn of_life(effective: &Table) -> Fingerprint {

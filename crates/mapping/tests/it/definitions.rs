@@ -64,6 +64,15 @@ fn labels_policies_and_comments_are_no_meaning() {
 }
 
 #[test]
+fn the_catalogue_is_part_of_the_set_whose_rows_point_to_it() {
+    let in_use = "[catalogue]\nuse = true\n";
+    assert_eq!(changed(in_use), ["solutions"]);
+    assert_ne!(definitions(in_use), definitions(&format!("{in_use}id = \"Other_Id__c\"\n")));
+    // What lies over nothing means nothing.
+    assert_eq!(changed("[catalogue]\nid = \"Other_Id__c\"\n"), [""; 0]);
+}
+
+#[test]
 fn stages_and_reasons_are_where_a_deal_stands_and_no_field() {
     for text in [
         "[stages]\n\"Negotiation/Review\" = \"won\"\n",
