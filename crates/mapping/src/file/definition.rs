@@ -9,6 +9,8 @@ use crate::{Catalogue, CodeLists, SetBinding, SetSource};
 /// is not among them counts as meaning: what is new to the file is never rewritten by itself.
 const NO_MEANING: &[&str] =
     &["label", "salesforce_label", "conflict", "owner", "required", "default", "undocumented", "examples"];
+/// Keys of a field whose lines mean something by their order: the first of several that match is the one that is written.
+const ORDERED: &[&str] = &["values", "ranges"];
 /// The sections that say where a deal stands.
 const LIFE: &[&str] = &["stages", "sales_stages", "reasons", "record_types"];
 /// The section of what the rows of solutions point to.
@@ -40,14 +42,14 @@ impl Compiled<'_> {
                 continue;
             };
             text.push_str(member.id.as_str());
-            text.push_str(&field.canonical_but(NO_MEANING));
+            text.push_str(&field.without(NO_MEANING).sorted(ORDERED).canonical());
             if let Some(Node { item: Item::Text(list), .. }) = field.get("list") {
                 text.push_str(&self.lists.canonical_of(list));
             }
             if self.reads_catalogue(&member.id) {
-                let section = effective.get(CATALOGUE).and_then(table_in);
+                let section = effective.get(CATALOGUE).and_then(table_in).cloned().unwrap_or_default();
                 text.push_str(CATALOGUE);
-                text.push_str(&section.map(Table::canonical).unwrap_or_default());
+                text.push_str(&section.sorted(ORDERED).canonical());
             }
         }
         digest(&text)

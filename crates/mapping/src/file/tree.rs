@@ -66,10 +66,24 @@ impl Table {
         text
     }
 
-    /// The same without these keys.
-    pub(super) fn canonical_but(&self, left_out: &[&str]) -> String {
+    /// The table without these keys.
+    pub(super) fn without(&self, left_out: &[&str]) -> Self {
         let kept = self.entries.iter().filter(|entry| !left_out.contains(&entry.key.as_str()));
-        Self { entries: kept.cloned().collect() }.canonical()
+        Self { entries: kept.cloned().collect() }
+    }
+
+    /// The table with its keys, and those of the tables in it, by name; what stands under a key of `ordered` keeps the
+    /// file's order.
+    pub(super) fn sorted(mut self, ordered: &[&str]) -> Self {
+        for entry in &mut self.entries {
+            if let Item::Table(table) = &mut entry.node.item
+                && !ordered.contains(&entry.key.as_str())
+            {
+                *table = std::mem::take(table).sorted(ordered);
+            }
+        }
+        self.entries.sort_by(|one, other| one.key.cmp(&other.key));
+        self
     }
 
     fn write(&self, text: &mut String) {

@@ -73,6 +73,24 @@ fn the_catalogue_is_part_of_the_set_whose_rows_point_to_it() {
 }
 
 #[test]
+fn the_order_of_keys_is_no_meaning_and_that_of_values_is() {
+    let field = |lines: &[&str]| {
+        let text = format!("[fields.kind]\n{}\n", lines.join("\n"));
+        let print = definitions(&text).groups.get(&GroupId::new("kind")).cloned();
+        print.expect("the field is a group of its own")
+    };
+    let values = "values = { \"One\" = \"SolutionsPartner\", \"Two\" = \"Direct\" }";
+    let turned = "values = { \"Two\" = \"Direct\", \"One\" = \"SolutionsPartner\" }";
+    let (kind, path) = ("type = \"choice\"", "partner_center = \"/qualification\"");
+    let (crm, way) = ("salesforce = \"Opportunity.Kind__c\"", "direction = \"to_salesforce\"");
+    let one_way = "clear = { to_salesforce = \"ignore\", to_partner_center = \"ignore\" }";
+    let other_way = "clear = { to_partner_center = \"ignore\", to_salesforce = \"ignore\" }";
+    let written = field(&[kind, path, crm, way, values, one_way]);
+    assert_eq!(written, field(&[other_way, values, crm, way, kind, path]));
+    assert_ne!(written, field(&[kind, path, crm, way, turned, one_way]));
+}
+
+#[test]
 fn stages_and_reasons_are_where_a_deal_stands_and_no_field() {
     for text in [
         "[stages]\n\"Negotiation/Review\" = \"won\"\n",
