@@ -90,10 +90,11 @@ fn to_html(text: &str) -> String {
 /// The words of the HTML, line by line.
 fn to_text(html: &str) -> String {
     let mut out = Lines::default();
+    let ends = Ends::of(html);
     let mut rest = html;
     while let Some(first) = rest.chars().next() {
         match first {
-            '<' => match markup(rest) {
+            '<' => match markup(rest, &ends) {
                 Some((Markup::Break, after)) => {
                     out.end_line();
                     rest = after;
@@ -175,8 +176,11 @@ enum Markup {
 }
 
 /// The markup that `html` begins with, and what follows it; none if the `<` is a character like any other.
-fn markup(html: &str) -> Option<(Markup, &str)> {
+fn markup<'h>(html: &'h str, ends: &Ends) -> Option<(Markup, &'h str)> {
     if let Some(comment) = html.strip_prefix("<!--") {
+        if comment.len() < ends.after_comments {
+            return None;
+        }
         return comment.split_once("-->").map(|(_, after)| (Markup::Nothing, after));
     }
     let inner = html.strip_prefix('<')?;
@@ -185,7 +189,7 @@ fn markup(html: &str) -> Option<(Markup, &str)> {
     if !declares && !inner.starts_with(|each: char| each.is_ascii_alphabetic()) {
         return None;
     }
-    let end = tag_end(inner)?;
+    let end = ends.of_tag(inner)?;
     let after = &inner[end + 1..];
     let name_end = inner.find(|each: char| !each.is_ascii_alphanumeric()).unwrap_or(end);
     let name = inner[..name_end.min(end)].to_ascii_lowercase();
@@ -200,26 +204,48 @@ fn markup(html: &str) -> Option<(Markup, &str)> {
     Some((meaning, after))
 }
 
-/// Where the tag ends: its `>` outside of quotes.
-fn tag_end(inner: &str) -> Option<usize> {
-    let mut quote = None;
-    for (at, each) in inner.char_indices() {
-        match (quote, each) {
-            (None, '>') => return Some(at),
-            (None, '"' | '\'') => quote = Some(each),
-            (Some(open), close) if open == close => quote = None,
-            _ => {}
+/// Where the markup of a text ends, found in one pass: to look for it from each `<` would take the square of the text.
+struct Ends {
+    /// By each byte, where a tag that is open there, outside of quotes, has its `>`.
+    tags: Vec<Option<usize>>,
+    /// Bytes from the last end of a comment on; more than any text has if no comment ends.
+    after_comments: usize,
+}
+
+impl Ends {
+    fn of(html: &str) -> Self {
+        let mut tags = vec![None; html.len()];
+        // From the end: where a tag ends that is outside of quotes here, within single and within double ones.
+        let (mut outside, mut in_single, mut in_double) = (None, None, None);
+        for (at, each) in html.bytes().enumerate().rev() {
+            let behind = outside;
+            match each {
+                b'>' => outside = Some(at),
+                b'\'' => (outside, in_single) = (in_single, behind),
+                b'"' => (outside, in_double) = (in_double, behind),
+                _ => {}
+            }
+            tags[at] = outside;
         }
+        let after_comments = html.rfind("-->").map_or(usize::MAX, |at| html.len() - at);
+        Self { tags, after_comments }
     }
-    None
+
+    /// How far into `inner`, the end of the text from within a tag on, that tag ends: at its `>` outside of quotes.
+    fn of_tag(&self, inner: &str) -> Option<usize> {
+        let at = self.tags.len() - inner.len();
+        self.tags.get(at).copied().flatten().map(|end| end - at)
+    }
 }
 
 /// What follows the end of the element `name`; nothing, if it never ends.
 fn behind_element<'h>(html: &'h str, name: &str) -> &'h str {
-    // ASCII alone changes its case here, so that places stay.
-    let lower = html.to_ascii_lowercase();
-    let end = format!("</{name}");
-    lower.find(&end).and_then(|at| html[at..].split_once('>')).map_or("", |(_, after)| after)
+    let is_end = |at: usize| {
+        let said = html.as_bytes()[at + 2..].get(..name.len());
+        said.is_some_and(|said| said.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let end = html.match_indices("</").map(|(at, _)| at).find(|at| is_end(*at));
+    end.and_then(|at| html[at..].split_once('>')).map_or("", |(_, after)| after)
 }
 
 /// The character that a reference stands for, and what follows it.
@@ -242,6 +268,8 @@ fn reference(html: &str) -> Option<(char, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -270,6 +298,32 @@ mod tests {
             ["a < b", "a <", "<3", "R&D", "a &nosuch; b", "&#xD800;", "&;", "<!-- open", "if a <b then"]
         {
             assert_eq!(to_text(text), text);
+        }
+    }
+
+    #[test]
+    fn what_never_ends_is_looked_for_once() {
+        let begun = Instant::now();
+        for (piece, end) in [("<a ", ""), ("<a '", "\">\""), ("<!-- ", "")] {
+            let html = piece.repeat(100_000) + end;
+            assert!(to_text(&html) == html, "{piece}");
+        }
+        assert_eq!(to_text(&"<STYLE>p</style>".repeat(30_000)), "");
+        // The square of it takes minutes.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_tag_ends_outside_of_its_quotes() {
+        for (html, text) in [
+            ("<a x='>' y=\"'>\">b", "b"),
+            ("<a x='\">b", "<a x='\">b"),
+            ("<a 'x>b</a>", "<a 'x>b"),
+            ("a<!-- b --><!-- c", "a<!-- c"),
+            ("<style>a</STYLE >b", "b"),
+            ("<style>\u{e9}</sty</style>b", "b"),
+        ] {
+            assert_eq!(to_text(html), text, "{html}");
         }
     }
 
