@@ -15,7 +15,9 @@ use sha2::{Digest as _, Sha256};
 use sync_engine::SideError;
 
 use super::{
-    Salesforce, refusal,
+    Salesforce,
+    features::code_field,
+    refusal,
     schema::{ACCOUNT, Schema, object_name},
 };
 
@@ -60,9 +62,10 @@ impl Candidates {
     }
 
     /// The accounts of one customer by rule.
-    pub(super) fn of(&self, rules: &AccountRules, customer: &Fields) -> Vec<Vec<RecordId>> {
+    pub(super) fn of(&self, schema: &Schema, rules: &AccountRules, customer: &Fields) -> Vec<Vec<RecordId>> {
         let of_rule = |(keys, found): (&Vec<MatchKey>, &Vec<Record>)| {
-            let agrees = |record: &&Record| keys.iter().all(|key| agree(rules, key, record, customer));
+            let agrees =
+                |record: &&Record| keys.iter().all(|key| agree(schema, rules, key, record, customer));
             let may = |record: &&Record| {
                 let passes = |held: &AccountPath| vec![record.at(held.as_str()).cloned().unwrap_or_default()];
                 let is_person = record.at(IS_PERSON) == Some(&Json::Bool(true));
@@ -78,11 +81,10 @@ impl Candidates {
 
 /// Whether the account is the customer's as far as one key tells. What either leaves empty tells nothing, and agrees with
 /// nothing.
-fn agree(rules: &AccountRules, key: &MatchKey, account: &Record, customer: &Fields) -> bool {
-    let Some(wanted) = wanted(rules, key, customer) else { return false };
-    let Some(held) = account.text(key.column.as_str()).map(str::trim).filter(|held| !held.is_empty()) else {
-        return false;
-    };
+fn agree(schema: &Schema, rules: &AccountRules, key: &MatchKey, account: &Record, customer: &Fields) -> bool {
+    let Some(wanted) = wanted(schema, rules, key, customer) else { return false };
+    let held = account.text(kept_in(schema, key.column.as_str())).map(str::trim);
+    let Some(held) = held.filter(|held| !held.is_empty()) else { return false };
     match key.how {
         // The platform compares texts without case.
         Compare::Text | Compare::OwnKey => held.to_lowercase() == wanted.to_lowercase(),
@@ -99,13 +101,20 @@ fn agree(rules: &AccountRules, key: &MatchKey, account: &Record, customer: &Fiel
 }
 
 /// What the customer's account holds in a rule's column, if it is the customer's.
-fn wanted(rules: &AccountRules, key: &MatchKey, customer: &Fields) -> Option<String> {
+fn wanted(schema: &Schema, rules: &AccountRules, key: &MatchKey, customer: &Fields) -> Option<String> {
     match key.how {
-        Compare::OwnKey => key_of(rules, customer),
+        Compare::OwnKey => key_of(schema, rules, customer),
         Compare::Text | Compare::Name | Compare::Country => {
-            text(customer, key.column.as_str()).map(str::to_owned)
+            text(customer, kept_in(schema, key.column.as_str())).map(str::to_owned)
         }
     }
+}
+
+/// Where this org keeps what a column of an account says: of a country or a state with picklists, the code beside it,
+/// which is where the customer's own is put too.
+fn kept_in<'a>(schema: &'a Schema, column: &'a str) -> &'a str {
+    let code = schema.object(ACCOUNT).and_then(|account| code_field(account, column));
+    code.map_or(column, |code| code.name.as_str())
 }
 
 impl Salesforce {
@@ -119,7 +128,7 @@ impl Salesforce {
             return queries;
         }
         for (place, keys) in rules.rules.iter().enumerate() {
-            let seen = |key: &MatchKey| schema.field(ACCOUNT, key.column.as_str()).is_some();
+            let seen = |key: &MatchKey| schema.field(ACCOUNT, kept_in(schema, key.column.as_str())).is_some();
             if keys.iter().all(seen) {
                 let soql = rule_queries(rules, schema, keys, customers);
                 queries.extend(soql.into_iter().map(|soql| (place, soql)));
@@ -174,7 +183,7 @@ impl Salesforce {
         let rules = self.mapping.accounts();
         let key = self.mapping.names().account_key.as_str();
         let field = schema.field(ACCOUNT, key).filter(|field| field.unique && field.createable);
-        let (Some(_), Some(value)) = (field, key_of(rules, customer)) else {
+        let (Some(_), Some(value)) = (field, key_of(schema, rules, customer)) else {
             let what = format!(
                 "an account cannot be created safely: the customer has no name, or {ACCOUNT}.{key} is not a unique field that we may write"
             );
@@ -250,7 +259,7 @@ fn rule_queries(
     keys: &[MatchKey],
     customers: &[&Fields],
 ) -> Vec<Soql> {
-    let path = |key: &MatchKey| FieldPath::new(key.column.as_str()).ok();
+    let path = |key: &MatchKey| FieldPath::new(kept_in(schema, key.column.as_str())).ok();
     let among = rules.among.iter().filter_map(|condition| FieldPath::new(condition.subject.as_str()).ok());
     let person = schema.field(ACCOUNT, IS_PERSON).and_then(|_| FieldPath::new(IS_PERSON).ok());
     let columns: Vec<FieldPath> = keys.iter().filter_map(path).chain(among).chain(person).collect();
@@ -262,7 +271,7 @@ fn rule_queries(
     };
     let asked: BTreeSet<Vec<String>> = customers
         .iter()
-        .filter_map(|each| keys.iter().map(|key| wanted(rules, key, each)).collect())
+        .filter_map(|each| keys.iter().map(|key| wanted(schema, rules, key, each)).collect())
         .collect();
     let asked: Vec<Vec<String>> = asked.into_iter().collect();
     let mut queries = Vec::new();
@@ -318,9 +327,9 @@ fn text<'f>(fields: &'f Fields, name: &str) -> Option<&'f str> {
 }
 
 /// The unique key of an account that we create: its D-U-N-S number, else a digest of name, postal code and country.
-fn key_of(rules: &AccountRules, customer: &Fields) -> Option<String> {
+fn key_of(schema: &Schema, rules: &AccountRules, customer: &Fields) -> Option<String> {
     let columns = &rules.columns;
-    let held = |column: &Option<mapping::ApiName>| text(customer, column.as_ref()?.as_str());
+    let held = |column: &Option<mapping::ApiName>| text(customer, kept_in(schema, column.as_ref()?.as_str()));
     if let Some(duns) = held(&columns.duns) {
         return Some(format!("duns:{duns}"));
     }

@@ -83,7 +83,7 @@ impl Salesforce {
                 holder: holders.iter().find(holds).and_then(Record::id),
                 owner: first_owner(&users, each.owners, us),
                 account_owner: of_accounts.and_then(|owner| owners::owner(&users, owner, us).ok()),
-                accounts: candidates.of(self.mapping.accounts(), each.customer),
+                accounts: candidates.of(schema, self.mapping.accounts(), each.customer),
             }
         };
         Ok(sought.iter().map(looked).collect())
