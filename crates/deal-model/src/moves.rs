@@ -49,6 +49,10 @@ pub(crate) fn plan_life(
         LifeStep::Keep | LifeStep::Create => {}
         LifeStep::Waits { sentence } => sentence.clone_into(&mut plan.headline),
         LifeStep::Problem { sentence, next_step } => {
+            if !known {
+                // A state that means nothing says nothing about what its seller wants.
+                input.keep_withdrawn(plan);
+            }
             let next_step = or_decide(input, crm, portal, next_step);
             plan.problem(ProblemClass::Lifecycle, None, sentence, next_step);
         }
@@ -200,6 +204,7 @@ fn plan_moves(
 ) {
     if !input.specs.switches.update_referrals {
         plan.notes.push("The change of status waits: its flow is switched off.".to_owned());
+        input.keep_withdrawn(plan);
         return;
     }
     let target = target_of(steps);

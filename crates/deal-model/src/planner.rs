@@ -71,6 +71,7 @@ fn plan_mapped(input: &PlanInput<'_>, mut plan: Plan) -> Plan {
             return plan;
         }
         (Sight::Gone, _) => {
+            input.keep_withdrawn(&mut plan);
             plan.problem(
                 ProblemClass::Link,
                 None,
@@ -124,12 +125,15 @@ fn with_opportunity(input: &PlanInput<'_>, crm: &Observation, portal: &Sight, pl
             "Adopt the pair, or clear the identifier to create a new referral.",
         ),
         Sight::Unlinked => plan_referral(input, crm, plan),
-        Sight::Gone => plan.problem(
-            ProblemClass::Link,
-            None,
-            "The referral is gone, or the connection's user may not see it any more.",
-            "Give the user the role Referrals admin for the whole company; the deal then goes on.",
-        ),
+        Sight::Gone => {
+            input.keep_withdrawn(plan);
+            plan.problem(
+                ProblemClass::Link,
+                None,
+                "The referral is gone, or the connection's user may not see it any more.",
+                "Give the user the role Referrals admin for the whole company; the deal then goes on.",
+            );
+        }
         Sight::Seen(portal) if portal.portal().is_some_and(PortalFacts::is_read_only) => {
             read_only(input, crm, portal, plan);
         }
@@ -240,6 +244,12 @@ impl crate::Memory {
 }
 
 impl PlanInput<'_> {
+    /// What a person withdrew stays withdrawn wherever a plan does not decide the step anew: forgotten, it would be a new
+    /// wish later, and leave by itself.
+    pub(crate) fn keep_withdrawn(&self, plan: &mut Plan) {
+        plan.waiting.extend(self.deal.waiting.iter().filter(|effect| effect.withdrawn).cloned());
+    }
+
     fn is_stale(&self, side: Side) -> bool {
         let sight = match side {
             Side::Crm => self.crm,

@@ -40,7 +40,7 @@ pub(crate) fn compose(
     let said: Vec<&str> = said.chain(lines.iter().map(|line| line.sentence.as_str())).collect();
     let text = digest(&said.join("\u{1f}"));
     let status = match stand.waiting.first() {
-        Some(waiting) if stand.problems.is_empty() => {
+        Some(waiting) if stand.problems.is_empty() && !waiting.withdrawn => {
             let from = waiting.not_before.to_zoned(jiff::tz::TimeZone::UTC);
             format!("{timeless} at {}", from.strftime("%H:%M UTC"))
         }

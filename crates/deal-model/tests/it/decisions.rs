@@ -1,6 +1,6 @@
 //! A person's decision holds the exact values that were shown (sync rules, section 8).
 
-use deal_model::{Conflict, GroupSpec, Irreversible, Kind, Life, PerSide, SetBounds, Side, Verdict};
+use deal_model::{Conflict, GroupSpec, Irreversible, Kind, Life, PerSide, SetBounds, Side, Sight, Verdict};
 
 use crate::world::{
     NOW, World, archived, at, base, check, deal, field, group, irreversible, questions, text,
@@ -221,6 +221,31 @@ fn what_was_withdrawn_leaves_when_a_person_sends_it_or_the_seller_wants_it_anew(
     assert!(!plan.waiting[0].withdrawn, "and the next one is a new wish: {plan:#?}");
     world.now = at(NOW + 600);
     assert_eq!(irreversible(&world.plan()), [Irreversible::Close]);
+}
+
+#[test]
+fn what_was_withdrawn_is_not_forgotten_while_nothing_can_be_decided() {
+    let hindered: [fn(&mut World); 6] = [
+        |world| world.specs.switches.update_referrals = false,
+        |world| world.crm = Sight::Gone,
+        |world| world.portal = Sight::Gone,
+        |world| world.portal_facts().inviter = deal_model::Inviter::Third,
+        |world| world.seen(Side::Portal).life = Life::Unknown { code: "New".to_owned() },
+        |world| world.seen(Side::Crm).life = Life::Unknown { code: "Moved".to_owned() },
+    ];
+    for (number, hinder) in hindered.into_iter().enumerate() {
+        let mut world = withdrawn();
+        world.pass();
+        let before = world.clone();
+        hinder(&mut world);
+        assert!(world.pass().is_quiet());
+        // All is as it was again, and the grace of a new wish would be long over.
+        let mut world = World { deal: world.deal, now: at(NOW + 86_400), ..before };
+        assert!(world.pass().is_quiet());
+        world.now = at(NOW + 2 * 86_400);
+        assert_eq!(irreversible(&world.plan()), [], "hindrance {number}");
+        assert!(world.deal.waiting[0].withdrawn, "hindrance {number}: {:?}", world.deal.waiting);
+    }
 }
 
 #[test]
