@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Deal, Effect, EffectEnd, Fingerprint, GroupHeld, GroupId, GroupSpec, Irreversible, Life, PerSide, Plan,
-    PlanInput, Side, Sight, fingerprint, merge::holds_alike, planner::known,
+    Deal, Effect, EffectEnd, Fingerprint, GroupHeld, GroupId, GroupSpec, Held, Irreversible, Life, PerSide,
+    Plan, PlanInput, Side, Sight, fingerprint, merge::holds_alike, planner::known,
 };
 
 /// What a person decided about a deal, with the exact values they were shown.
@@ -189,7 +189,8 @@ pub(crate) fn shown_is(shown: &PerSide<Fingerprint>, held: &PerSide<GroupHeld>) 
     shown.crm == fingerprint(&held.crm) && shown.portal == fingerprint(&held.portal)
 }
 
-/// Whether each side holds what a person was shown, or what is being restored already: half a restoration goes on.
+/// Whether each side holds what a person was shown, or what is being restored already: half a restoration goes on. A set
+/// holds its restored elements among others.
 pub(crate) fn shown_or_restored(
     input: &PlanInput<'_>,
     spec: &GroupSpec,
@@ -197,8 +198,17 @@ pub(crate) fn shown_or_restored(
     value: &GroupHeld,
     held: &PerSide<GroupHeld>,
 ) -> bool {
-    Side::BOTH.into_iter().all(|side| {
-        *shown.at(side) == fingerprint(held.at(side))
-            || holds_alike(spec, &input.specs.minor_units, held.at(side), value)
-    })
+    let lead = &spec.lead().id;
+    let elements = |group: &GroupHeld| group.get(lead).map(Held::elements).unwrap_or_default();
+    let restored = |held: &GroupHeld| {
+        if spec.set.is_some() {
+            let there = elements(held);
+            elements(value).iter().all(|(key, element)| there.get(key) == Some(element))
+        } else {
+            holds_alike(spec, &input.specs.minor_units, held, value)
+        }
+    };
+    Side::BOTH
+        .into_iter()
+        .all(|side| *shown.at(side) == fingerprint(held.at(side)) || restored(held.at(side)))
 }

@@ -1,8 +1,8 @@
 //! The base of a set after a pass: element by element.
 
 use crate::{
-    ElementKey, Elements, GroupHeld, GroupSpec, Held, Memory, PerSide, SettleInput, Side, Value,
-    settle::held_by,
+    ElementKey, Elements, GroupHeld, GroupId, GroupSpec, Held, Memory, PerSide, SettleInput, Side, Value,
+    Verdict, settle::held_by,
 };
 
 impl SettleInput<'_> {
@@ -36,6 +36,10 @@ impl SettleInput<'_> {
         let agreed =
             self.plan.elements.iter().filter(|(group, _)| *group == spec.id).flat_map(|(_, keys)| keys);
         let mut keys: Vec<&ElementKey> = agreed.chain(done.portal.iter().chain(&done.crm).copied()).collect();
+        if self.is_half_restored(&spec.id) {
+            // The other half waits: in the base, the half that is done would be a removal on the other side.
+            keys.clear();
+        }
         keys.retain(|key| !failed.contains(key));
         keys.sort_unstable();
         keys.dedup();
@@ -73,6 +77,17 @@ impl SettleInput<'_> {
                 self.light_fuse(memory, spec, to, write);
             }
         }
+    }
+}
+
+impl SettleInput<'_> {
+    /// Whether a person's restoration of the group goes on after this pass.
+    fn is_half_restored(&self, group: &GroupId) -> bool {
+        let over = |id: &i64| self.plan.consumed.contains(id) || self.plan.handed_back.contains(id);
+        self.deal.decisions.iter().any(|decision| {
+            matches!(&decision.verdict, Verdict::Restore { group: of, .. } if of == group)
+                && !over(&decision.id)
+        })
     }
 }
 

@@ -134,6 +134,26 @@ fn a_restored_element_comes_back_on_both_sides_and_its_neighbours_stay() {
     assert!(world.passes(0).is_empty());
 }
 
+#[test]
+fn the_half_of_a_restored_element_that_waits_for_acceptance_follows_then() {
+    let mut spec = group("solutions", vec![field("solutions", Kind::Set)]);
+    spec.set = Some(SetBounds { min: 1, max: 3, remove: PerSide::new(true, true), add_only: false });
+    let one = [("a", "1")];
+    let world = deal(spec).base("solutions", one).crm("solutions", one).portal("solutions", one);
+    let world = world.stood(Life::Received, Life::Received).stage(Life::Received).referral(Life::Received);
+    let mut world = world.restores("solutions", [("b", "2")]);
+    let half = world.pass();
+    assert_eq!(half.describe()[0], "opportunity: solutions put b (a person restored it)");
+    assert_eq!(base(&world, "solutions"), ["a", "a"], "the base waits for both");
+    assert!(world.pass().is_quiet());
+    assert_eq!(world.deal.decisions.len(), 1, "and the decision for the other half");
+    let mut world = world.stood(ACTIVE, ACTIVE).stage(ACTIVE).referral(ACTIVE);
+    assert_eq!(world.pass().describe(), ["referral: solutions put b (a person restored it)"]);
+    assert_eq!(world.deal.decisions, []);
+    assert!(world.passes(0).is_empty());
+    assert_eq!(base(&world, "solutions"), ["a, b", "a, b"]);
+}
+
 const ACTIVE: Life = Life::Active { sales_stage: None };
 
 fn chosen(world: World, winner: Side) -> World {
