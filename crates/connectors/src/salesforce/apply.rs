@@ -190,7 +190,7 @@ impl Salesforce {
                 key: &known.key,
                 account: known.account.map(Parent::Is),
                 person: known.person,
-                first: only_one(rows, changes),
+                first: only_one(rows, changes).filter(|_| !known.keyless.contains_key(field)),
                 rows,
                 changes,
                 people: None,

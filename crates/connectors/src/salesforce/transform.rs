@@ -56,6 +56,8 @@ pub(super) struct Known {
     pub(super) linked: bool,
     pub(super) has_origin: bool,
     pub(super) rows: BTreeMap<FieldId, Vec<Row>>,
+    /// How many rows of a set stand for nobody of the referral: people without an e-mail address.
+    pub(super) keyless: BTreeMap<FieldId, usize>,
 }
 
 /// An opportunity with all its children, page by page collected.
@@ -159,6 +161,7 @@ impl Reader<'_> {
             linked: facts.claims.is_some(),
             has_origin: facts.origin.is_some(),
             rows,
+            keyless: facts.keyless.clone(),
         };
         let observation = Observation {
             record: id.clone(),
