@@ -83,11 +83,13 @@ impl Contacts {
         Self { found: records.filter_map(contact).collect() }
     }
 
-    /// The contact that a person of the customer is, by the first rule that finds any; an error names several.
+    /// The contact that a person of the customer is, by the first rule that finds any; an error names several. A name
+    /// tells nobody apart but within the account: one that `is_new` is yet to be made, and has no contacts.
     pub(super) fn of(
         &self,
         rules: &ContactRules,
         account: Option<RecordId>,
+        is_new: bool,
         key: &ElementKey,
         person: &Element,
     ) -> Result<Option<&Contact>, String> {
@@ -98,12 +100,10 @@ impl Contacts {
                 ContactKey::Name => contact.email.is_none() && !name.is_empty() && contact.name == name,
             };
             let all: Vec<&Contact> = self.found.iter().filter(is).collect();
-            let of_account: Vec<&Contact> =
-                all.iter().copied().filter(|contact| contact.account == account).collect();
-            let candidates = match rules.scope {
-                ContactScope::Everywhere if of_account.is_empty() => all,
-                ContactScope::Everywhere | ContactScope::Account => of_account,
-            };
+            let is_his = |contact: &&Contact| !is_new && contact.account == account;
+            let of_account: Vec<&Contact> = all.iter().copied().filter(is_his).collect();
+            let is_far = of_account.is_empty() && looks_everywhere(rules, *rule);
+            let candidates = if is_far { all } else { of_account };
             match candidates.as_slice() {
                 [] => {}
                 [one] => return Ok(Some(one)),
@@ -131,29 +131,22 @@ pub(super) fn queries(rules: &ContactRules, set: Option<&SetBinding>, wanted: &W
     let attributes = set.map(|set| set.attributes.as_slice()).unwrap_or_default();
     columns.extend(attributes.iter().filter_map(|each| FieldPath::new(each.crm_column.as_str()).ok()));
     let contacts = || Select::from(&object_name(CONTACT)).fields(&columns);
-    let mut places = Vec::new();
-    match rules.scope {
-        ContactScope::Everywhere => places.push(contacts()),
-        ContactScope::Account => {
-            if !wanted.accounts.is_empty() {
-                let of_these = Condition::one_of(&path(ACCOUNT_ID), wanted.accounts.iter().copied());
-                places.push(contacts().filter(of_these));
-            }
-            if wanted.of_none {
-                places.push(contacts().filter(Condition::compare(
-                    &path(ACCOUNT_ID),
-                    Op::Eq,
-                    Literal::null(),
-                )));
-            }
-        }
+    let mut near = Vec::new();
+    if !wanted.accounts.is_empty() {
+        let of_these = Condition::one_of(&path(ACCOUNT_ID), wanted.accounts.iter().copied());
+        near.push(contacts().filter(of_these));
+    }
+    if wanted.of_none {
+        let of_none = Condition::compare(&path(ACCOUNT_ID), Op::Eq, Literal::null());
+        near.push(contacts().filter(of_none));
     }
     let emails: BTreeSet<&str> = wanted.people.iter().map(|(key, _)| key.0.as_str()).collect();
     let last_names: BTreeSet<&str> =
         wanted.people.iter().filter_map(|(_, person)| text(person, "last_name")).collect();
     let mut queries = Vec::new();
-    for place in places {
-        for rule in &rules.rules {
+    for rule in &rules.rules {
+        let places = if looks_everywhere(rules, *rule) { vec![contacts()] } else { near.clone() };
+        for place in places {
             queries.extend(match rule {
                 ContactKey::Email => place.split(&path(EMAIL), emails.iter().copied()),
                 ContactKey::Name => place
@@ -164,6 +157,11 @@ pub(super) fn queries(rules: &ContactRules, set: Option<&SetBinding>, wanted: &W
         }
     }
     queries
+}
+
+/// Whether a rule takes contacts of other accounts: an address is its owner's anywhere, a name is many people's.
+fn looks_everywhere(rules: &ContactRules, rule: ContactKey) -> bool {
+    rules.scope == ContactScope::Everywhere && rule == ContactKey::Email
 }
 
 fn text<'e>(person: &'e Element, attribute: &str) -> Option<&'e str> {

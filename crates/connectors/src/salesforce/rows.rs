@@ -169,7 +169,8 @@ impl Salesforce {
             Some(Parent::MadeBy(_)) if rules.scope == ContactScope::Account => return Ok(None),
             Some(Parent::MadeBy(_)) | None => None,
         };
-        contacts.of(rules, account, key, person).map_err(|what| refusal::person(what, group.to_vec()))
+        let is_new = matches!(case.account, Some(Parent::MadeBy(_)));
+        contacts.of(rules, account, is_new, key, person).map_err(|what| refusal::person(what, group.to_vec()))
     }
 
     /// Contacts are shared by many deals: what they hold is never overwritten, only what is empty is filled.

@@ -163,6 +163,25 @@ async fn a_contact_of_another_account_is_the_customers_where_the_mapping_looks_e
 }
 
 #[tokio::test]
+async fn a_name_finds_nobody_of_another_account_even_where_the_mapping_looks_everywhere() {
+    let settings = "[contacts]\nmatch = [\"email\", \"name\"]\namong = \"everywhere\"";
+    for is_known in [false, true] {
+        let desk = Desk::with(&format!("account = \"create\"\n{settings}"));
+        let consultants = desk.make("Account", json!({"Name": "Consultants"}));
+        if is_known {
+            desk.make("Account", fabrikam("Fabrikam"));
+        }
+        let ada = json!({"FirstName": "Ada", "LastName": "Berg"});
+        let mut theirs = ada.clone();
+        theirs["AccountId"] = json!(consultants);
+        let strangers = [desk.make("Contact", theirs), desk.make("Contact", ada)];
+        desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
+        assert_eq!(desk.query("SELECT Id FROM Contact").len(), 3, "{is_known}");
+        assert!(strangers.iter().all(|id| desk.row("Contact", id)["Email"].is_null()), "{is_known}");
+    }
+}
+
+#[tokio::test]
 async fn who_is_added_later_alone_to_an_opportunity_without_anybody_is_its_primary_contact() {
     let desk = Desk::new();
     let account = desk.make("Account", json!({"Name": "Fabrikam"}));
@@ -171,6 +190,22 @@ async fn who_is_added_later_alone_to_an_opportunity_without_anybody_is_its_prima
     let change = desk.change(&id, vec![put], None).await;
     desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
     assert_eq!(desk.query("SELECT IsPrimary FROM OpportunityContactRole")[0]["IsPrimary"], json!(true));
+}
+
+#[tokio::test]
+async fn the_sellers_primary_contact_stays_although_it_has_no_address() {
+    let desk = Desk::new();
+    let account = desk.make("Account", json!({"Name": "Fabrikam"}));
+    let id = desk.opportunity(&json!({"AccountId": account}));
+    let theirs = desk.make("Contact", json!({"LastName": "Roth", "AccountId": account}));
+    let role = json!({"OpportunityId": id, "ContactId": theirs, "IsPrimary": true});
+    let role = desk.make("OpportunityContactRole", role);
+    desk.pass(5);
+    let put = elements("contacts", &[(EMAIL, Some(&[("last_name", text("Berg"))]))]);
+    let change = desk.change(&id, vec![put], None).await;
+    desk.side.apply(&[change], scope()).await.pop().unwrap().unwrap();
+    assert_eq!(desk.query("SELECT Id FROM OpportunityContactRole").len(), 2);
+    assert_eq!(desk.row("OpportunityContactRole", &role)["IsPrimary"], json!(true));
 }
 
 #[tokio::test]
