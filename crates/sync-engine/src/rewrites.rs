@@ -70,7 +70,9 @@ impl Engine {
     pub async fn rewrites(&self, ids: &[DealId]) -> StoreResult<Vec<DealRewrites>> {
         let previews = self.preview(ids).await?;
         let specs = self.specs();
-        let remapped = previews.iter().filter(|preview| !preview.deal.memory.mapped.is_settled());
+        // Of what could not be read nobody can tell.
+        let told = |preview: &&Preview| preview.unread.is_some() || !preview.deal.memory.mapped.is_settled();
+        let remapped = previews.iter().filter(told);
         Ok(remapped.map(|preview| self.rewrites_of(preview, &specs)).collect())
     }
 

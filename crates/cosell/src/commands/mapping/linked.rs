@@ -88,7 +88,8 @@ impl Rewrite {
 
 impl Counts {
     fn add(&mut self, deal: &DealRewrites) {
-        self.deals += 1;
+        let known = deal.unread.is_none() || !deal.fields.is_empty() || deal.stage.is_some();
+        self.deals += usize::from(known);
         self.unread += usize::from(deal.unread.is_some());
         self.stages += usize::from(deal.stage.is_some());
         let rewritten = deal.fields.iter().filter(|field| field.verdict().is_some()).count();
@@ -137,9 +138,12 @@ fn print(shown: &Shown) {
             output::indented(4, &format!("to decide: cosell resolve {name}"));
         }
     }
-    let Counts { deals, rewritten, held_back, decided_before, stages, .. } = shown.counts;
+    let Counts { deals, unread, rewritten, held_back, decided_before, stages } = shown.counts;
+    if unread > 0 {
+        output::line(format!("{} could not be read, and may differ too", counted(unread, "deal")));
+    }
     if deals == 0 {
-        output::line("nothing differs since the mapping changed");
+        output::line("nothing that could be read differs since the mapping changed");
         return;
     }
     let will = if shown.applied { "being rewritten" } else { "to be rewritten" };

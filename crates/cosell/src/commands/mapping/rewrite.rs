@@ -8,8 +8,6 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use crate::output;
-
 /// Most copies that are kept beside a file.
 const MOST_COPIES: usize = 100;
 
@@ -21,7 +19,8 @@ pub(super) fn may_write(question: &str, yes: bool) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("nobody is at the terminal to be asked: {question}\n  fix: say --yes");
     }
-    output::line(format!("{question} [y/N]"));
+    // Beside the answer, which may be read by a program.
+    writeln!(std::io::stderr(), "{question} [y/N]").context("cannot ask")?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).context("cannot read the answer")?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -33,6 +32,8 @@ pub(super) fn may_write(question: &str, yes: bool) -> anyhow::Result<bool> {
 /// If somebody changed the file meanwhile, or it cannot be written: then it is as it was.
 pub(super) fn rewrite(path: &Path, old: &str, new: &str) -> anyhow::Result<PathBuf> {
     let shown = path.display();
+    // Behind a link it is the file itself that changes, and the link that stays.
+    let path = &path.canonicalize().with_context(|| format!("cannot find {shown}"))?;
     let present = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
     if present != old {
         bail!("{shown} was changed meanwhile, and is left as it is\n  fix: run the command again");
@@ -42,6 +43,7 @@ pub(super) fn rewrite(path: &Path, old: &str, new: &str) -> anyhow::Result<PathB
     let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
         file.write_all(new.as_bytes())?;
         file.as_file().set_permissions(std::fs::metadata(path)?.permissions())?;
+        file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)
     });
     written.with_context(|| format!("cannot write {shown}"))?;
@@ -55,8 +57,11 @@ fn keep(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
         let copy = path.with_file_name(format!("{name}.{number}.bak"));
         match OpenOptions::new().write(true).create_new(true).open(&copy) {
             Ok(mut file) => {
-                file.write_all(text.as_bytes())
-                    .with_context(|| format!("cannot write {}", copy.display()))?;
+                let written = file.write_all(text.as_bytes()).and_then(|()| {
+                    file.set_permissions(std::fs::metadata(path)?.permissions())?;
+                    file.sync_all()
+                });
+                written.with_context(|| format!("cannot write {}", copy.display()))?;
                 return Ok(copy);
             }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}

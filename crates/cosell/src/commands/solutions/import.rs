@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
 };
 
+use anyhow::bail;
 use clap::Args;
 use connectors::salesforce::{CatalogueSolution, KnownSolution, SolutionWrite};
 use serde_json::{Value, json};
@@ -72,6 +73,13 @@ impl Deed {
 impl Import {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
         let stated = file::load(&self.file)?;
+        if self.deactivate_missing && stated.is_empty() {
+            bail!(
+                "{} states no solution: every solution of the catalogue would become inactive\n  fix: give a whole file, \
+                 or leave --deactivate-missing out",
+                self.file.display()
+            );
+        }
         let wired = wired(config)?;
         let steps = steps(stated, &known(&wired).await?, self.deactivate_missing);
         let answers = if self.apply { apply(&wired, &steps).await? } else { Vec::new() };
