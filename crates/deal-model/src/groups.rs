@@ -81,14 +81,16 @@ impl Groups<'_> {
         let [sends_portal, sends_crm] =
             Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.sends));
         // A default that cannot be worked out sends nothing, and holds up nothing that comes from the other side: unless
-        // sending nothing would empty it.
-        let sends_nothing = |to: Side| {
+        // sending nothing would empty it. In a group that has something to send, its member would go as empty: that waits.
+        let sends_nothing = |to: Side, held: &GroupHeld| {
             let from = self.seen.at(to.other());
             spec.members.iter().any(|field| from.uncomputed(&field.id).is_some())
-                && (!spec.to.at(to).update || *spec.clear.at(to) != Clear::Propagate)
+                && (!spec.to.at(to).update
+                    || (*spec.clear.at(to) != Clear::Propagate && is_empty(spec, held)))
         };
-        let sends_portal = sends_portal.or_else(|| portal.clone().filter(|_| sends_nothing(Side::Crm)));
-        let sends_crm = sends_crm.or_else(|| crm.clone().filter(|_| sends_nothing(Side::Portal)));
+        let sends_portal =
+            sends_portal.or_else(|| portal.clone().filter(|held| sends_nothing(Side::Crm, held)));
+        let sends_crm = sends_crm.or_else(|| crm.clone().filter(|held| sends_nothing(Side::Portal, held)));
         if let Some(crm) = &crm
             && self.asks_the_inviter(spec, portal.as_ref(), crm, plan)
         {

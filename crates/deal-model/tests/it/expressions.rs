@@ -1,10 +1,10 @@
 //! Fields that the mapping computes: they change with what they are computed from, and a failure is theirs alone.
 
 use deal_model::{
-    Clear, Effect, FieldId, GroupDecision, GroupSpec, NotComputed, Plan, Route, Side, Switches,
+    Clear, Effect, FieldId, GroupDecision, GroupSpec, Kind, NotComputed, Plan, Route, Side, Switches,
 };
 
-use crate::world::{Empty, Unknown, World, archived, check, deal, text};
+use crate::world::{Empty, Unknown, World, archived, check, deal, field, group, text};
 
 /// Computed from the referral for the opportunity; the way back is open at creation only.
 fn computed() -> GroupSpec {
@@ -112,4 +112,19 @@ fn a_default_that_fails_sends_nothing_and_lets_the_other_side_through() {
     emptying.clear.portal = Clear::Propagate;
     let plan = failing(emptying).plan();
     assert!(matches!(plan.decisions[..], [(_, GroupDecision::Unknown)]), "{plan:#?}");
+}
+
+#[test]
+fn a_default_that_fails_within_a_group_that_has_something_to_send_empties_nothing_across() {
+    let address = group("address", vec![field("street", Kind::Text), field("state", Kind::Text)]);
+    let world = deal(address)
+        .bases("street", "Ring 1", "Ring 1")
+        .bases("state", Empty, "WA")
+        .crm("street", "Ring 2")
+        .crm("state", Empty)
+        .portal("street", "Ring 1")
+        .portal("state", "WA")
+        .sends(Side::Crm, "state", Unknown)
+        .with(|world| drop(world.facts().uncomputed.insert(FieldId::from("state"), failure())));
+    check(&world, &["needs you: state cannot be worked out: `size` of the referral is empty."]);
 }
