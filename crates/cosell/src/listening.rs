@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use connectors::salesforce::{EventSettings, Salesforce};
 use ports::Clock;
-use salesforce::events::{Events, EventsConfig, EventsLimits};
+use salesforce::events::{EventWire, Events, EventsConfig, EventsLimits};
 use secrecy::ExposeSecret as _;
 
 use crate::config::Loaded;
@@ -16,6 +16,7 @@ pub(crate) fn listening(
     loaded: &Loaded,
     client: &salesforce::Client,
     clock: &Arc<dyn Clock>,
+    wire: Option<Arc<dyn EventWire>>,
 ) -> anyhow::Result<Salesforce> {
     let config = &loaded.config.salesforce.events;
     if !config.enabled.listens() {
@@ -28,8 +29,11 @@ pub(crate) fn listening(
     let limits =
         EventsLimits { deadline: loaded.config.engine.deadline.0.min(defaults.deadline), ..defaults };
     let extra_roots = extra_roots.map(|pem| pem.expose_secret().to_owned());
-    let events = Events::new(client, &EventsConfig { endpoint, extra_roots, limits })
-        .context("[salesforce.events] cannot be used")?;
+    let events = match wire {
+        Some(wire) => Events::over(client, wire, limits),
+        None => Events::new(client, &EventsConfig { endpoint, extra_roots, limits }),
+    };
+    let events = events.context("[salesforce.events] cannot be used")?;
     let settings = EventSettings {
         channel: config.channel.clone(),
         poll_beside: config.poll_every.0,

@@ -10,6 +10,7 @@ mod output;
 mod rehearsing;
 mod salesforce_login;
 mod sign_in;
+mod surroundings;
 mod wanted_registration;
 mod wiring;
 

@@ -17,7 +17,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::ExposeSecret as _;
 use service::{
     BudgetSettings, CallTally, ConcurrencySettings, Probe, ReferralsProbe, SALESFORCE_CONNECTION,
-    SalesforceProbe, Seen, SharedBudget, WebhooksProbe, counted, outbound, seen_of_salesforce,
+    SalesforceProbe, Seen, SharedBudget, WebhooksProbe, counted, seen_of_salesforce,
 };
 use store::{Options, SealKey, SqliteStore};
 use sync_engine::{ConnectionProblem, Engine, EngineSettings, Parts, Store};
@@ -31,6 +31,7 @@ use crate::{
     rehearsing::Recorder,
     salesforce_login::salesforce_config,
     sign_in::token_config,
+    surroundings::Surroundings,
 };
 
 /// Everything a command works with.
@@ -72,18 +73,34 @@ pub(crate) enum Access {
 }
 
 pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<SqliteStore>> {
+    let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+    open_store_with(loaded, access, clock, rng, holds_from_environment())
+}
+
+fn open_store_in(loaded: &Loaded, access: Access, around: &Surroundings) -> anyhow::Result<Arc<SqliteStore>> {
+    let (clock, rng, holds) = (Arc::clone(&around.clock), Arc::clone(&around.rng), Arc::clone(&around.holds));
+    open_store_with(loaded, access, clock, rng, holds)
+}
+
+fn open_store_with(
+    loaded: &Loaded,
+    access: Access,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Rng>,
+    holds: Arc<dyn HoldPoints>,
+) -> anyhow::Result<Arc<SqliteStore>> {
     let path = loaded.folder.join(&loaded.config.store.path);
     let seal_key =
         || loaded.config.store.seal_key.as_ref().map(|key| seal_key(key, &loaded.folder)).transpose();
     let store = match access {
         Access::Read => SqliteStore::open_read_only(&path)?,
-        Access::Look => {
-            SqliteStore::open_beside(&path, Options { seal_key: seal_key()?, ..Options::default() })?
-        }
+        Access::Look => SqliteStore::open_beside(
+            &path,
+            Options { seal_key: seal_key()?, clock, ids, ..Options::default() },
+        )?,
         Access::Own => {
             let seal_key = seal_key()?;
-            let holds = holds_from_environment();
-            SqliteStore::open(&path, Options { seal_key, holds, ..Options::default() })?
+            SqliteStore::open(&path, Options { seal_key, holds, clock, ids, ..Options::default() })?
         }
     };
     // Before anything is spent or kept: another configuration's store must not get this one's sign-in.
@@ -123,13 +140,22 @@ pub(crate) fn wire(loaded: Loaded, access: Access) -> anyhow::Result<Wired> {
 
 /// The same with another mapping than the files', which need not be complete: for looks that write to neither side.
 pub(crate) fn wire_with(loaded: Loaded, access: Access, mapping: Arc<Mapping>) -> anyhow::Result<Wired> {
-    wire_over(loaded, access, mapping, |http| http)
+    wire_over(loaded, access, mapping, Surroundings::real()?)
+}
+
+/// The service with another outside than this machine's.
+#[expect(dead_code, reason = "the simulation, which comes next, starts the service so")]
+pub(crate) fn wire_in(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<Wired> {
+    let mapping = whole_mapping(&loaded)?;
+    wire_over(loaded, Access::Own, mapping, surroundings)
 }
 
 /// The same for looking only: whatever would change something is written down by `recorder`, and never sent.
 pub(crate) fn wire_rehearsal(loaded: Loaded, recorder: &Recorder) -> anyhow::Result<Wired> {
     let mapping = whole_mapping(&loaded)?;
-    wire_over(loaded, Access::Look, mapping, |http| recorder.over(http))
+    let real = Surroundings::real()?;
+    let http = recorder.over(real.http);
+    wire_over(loaded, Access::Look, mapping, Surroundings { http, ..real })
 }
 
 /// The files' mapping, complete enough for a service.
@@ -143,14 +169,11 @@ fn wire_over(
     loaded: Loaded,
     access: Access,
     mapping: Arc<Mapping>,
-    way_out: impl FnOnce(HttpService) -> HttpService,
+    surroundings: Surroundings,
 ) -> anyhow::Result<Wired> {
     let config = &loaded.config;
-    let store = open_store(&loaded, access)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let rng: Arc<dyn Rng> = Arc::new(SystemRng);
-    let holds: Arc<dyn HoldPoints> = holds_from_environment();
-    let http = way_out(outbound(Arc::clone(&clock)).context("cannot set up TLS")?);
+    let store = open_store_in(&loaded, access, &surroundings)?;
+    let Surroundings { clock, rng, holds, http, events } = surroundings;
     let tally = CallTally::default();
     let budget = budget(config, access, &clock, &store);
 
@@ -181,7 +204,7 @@ fn wire_over(
         salesforce_config(&loaded, &store)?,
     )?;
     let crm = Salesforce::new(salesforce_client.clone(), Arc::clone(&mapping), crm_settings(config, &store));
-    let crm = Arc::new(listening(crm, &loaded, &salesforce_client, &clock)?);
+    let crm = Arc::new(listening(crm, &loaded, &salesforce_client, &clock, events)?);
 
     let engine = Engine::new(Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,

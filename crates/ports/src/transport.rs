@@ -22,6 +22,15 @@ pub struct CallLimits {
     pub max_response_bytes: usize,
 }
 
+impl CallLimits {
+    /// The time that a call has which starts at `now`: its deadline, and no longer than its lease. Zero: too late.
+    pub fn within(&self, send_before: Option<SendBefore>, now: Timestamp) -> Duration {
+        let left = send_before
+            .map(|before| before.0.duration_since(now).max(jiff::SignedDuration::ZERO).unsigned_abs());
+        left.map_or(self.deadline, |left| left.min(self.deadline))
+    }
+}
+
 impl Default for CallLimits {
     fn default() -> Self {
         Self { deadline: Duration::from_secs(30), max_response_bytes: 16 << 20 }

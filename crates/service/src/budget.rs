@@ -301,6 +301,7 @@ impl Budget for SharedBudget {
             }
             let nap = until.duration_since(now).max(SignedDuration::ZERO).unsigned_abs();
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = self.clock.sleep(nap) => {}
             }

@@ -133,6 +133,7 @@ impl ConnectionWatch {
                     .unwrap_or(Timestamp::MAX);
             }
             tokio::select! {
+                biased;
                 () = self.clock.sleep(LOOK_EVERY) => {}
                 // A refusal that somebody just met is in the memory of the tokens: the look costs no call.
                 () = self.tokens.trouble() => next_try = self.clock.now(),

@@ -46,6 +46,7 @@ impl Gate {
             return None;
         }
         tokio::select! {
+            biased;
             place = self.places.acquire() => place.ok(),
             () = self.clock.sleep(PLACE_WITHIN) => None,
         }

@@ -4,7 +4,6 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use jiff::Timestamp;
 use ports::{CallLimits, Clock, HttpService, SendBefore, TransportError};
 use tower::{service_fn, util::BoxCloneSyncService};
 
@@ -42,9 +41,9 @@ async fn call(
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, TransportError> {
     let limits = request.extensions().get::<CallLimits>().copied().unwrap_or_default();
-    let send_before = request.extensions().get::<SendBefore>().map(|before| before.0);
+    let send_before = request.extensions().get::<SendBefore>().copied();
     let host = request.uri().authority().map_or_else(String::new, ToString::to_string);
-    let within = within(&limits, send_before, clock.now());
+    let within = limits.within(send_before, clock.now());
     if within.is_zero() {
         return Err(TransportError::Late { host });
     }
@@ -53,13 +52,6 @@ async fn call(
         answer = exchange => answer,
         () = clock.sleep(within) => Err(TransportError::Deadline { host, after: within }),
     }
-}
-
-/// The time the call has: its deadline, and no longer than its lease.
-fn within(limits: &CallLimits, send_before: Option<Timestamp>, now: Timestamp) -> Duration {
-    let left =
-        send_before.map(|before| before.duration_since(now).max(jiff::SignedDuration::ZERO).unsigned_abs());
-    left.map_or(limits.deadline, |left| left.min(limits.deadline))
 }
 
 async fn exchange(

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -63,6 +66,8 @@ pub struct Engine {
     portal_ahead: Mutex<SignedDuration>,
     /// How the live sources stand.
     pub(crate) live: Live,
+    /// How many deals and strangers were worked on.
+    pub(crate) passes: AtomicU64,
 }
 
 /// A finished poll of a source.
@@ -103,7 +108,13 @@ impl Engine {
             sweep: Notify::new(),
             portal_ahead: Mutex::default(),
             live: Live::default(),
+            passes: AtomicU64::new(0),
         })
+    }
+
+    /// How many times a deal, or a referral that is none yet, was worked on since the start.
+    pub fn passes(&self) -> u64 {
+        self.passes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -163,6 +174,7 @@ impl Engine {
         let (engine, beats) = (Arc::clone(self), Arc::clone(&stopped));
         tasks.spawn(async move { engine.heartbeat(&beats).await });
         let bug = tokio::select! {
+            biased;
             () = stop.notified() => None,
             // No loop ends before it is told to: this one met a mistake of the program.
             Some(ended) = tasks.join_next() => ended.err(),
@@ -268,6 +280,7 @@ impl Engine {
             };
             let asleep = async {
                 tokio::select! {
+                    biased;
                     () = self.parts.clock.sleep(wait) => {}
                     () = self.work.notified() => {}
                 }

@@ -115,6 +115,7 @@ impl Engine {
             };
             let asleep = async {
                 tokio::select! {
+                    biased;
                     () = self.parts.clock.sleep(wait) => {}
                     () = turned => {}
                     () = self.poll.notified(), if reader.side == deal_model::Side::Portal => {}

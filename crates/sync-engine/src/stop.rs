@@ -28,6 +28,7 @@ impl Stop {
             return;
         }
         tokio::select! {
+            biased;
             () = told => {}
             () = other => {}
         }

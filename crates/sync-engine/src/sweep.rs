@@ -30,6 +30,7 @@ impl Engine {
             let mut due = false;
             let asleep = async {
                 tokio::select! {
+                    biased;
                     () = self.parts.clock.sleep(wait) => due = true,
                     () = self.sweep.notified() => asked = true,
                 }

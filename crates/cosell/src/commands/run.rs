@@ -1,6 +1,6 @@
 //! `cosell run`: the service.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use connectors::salesforce::Salesforce;
@@ -8,7 +8,7 @@ use ports::{Clock, Lane};
 use service::{Admin, AllowanceWatch, ConnectionWatch, Receiver, RegistrationWatch, SalesforceHealth, serve};
 use store::SqliteStore;
 use sync_engine::{CallScope, Store};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
 use crate::{
     config::Config,
@@ -32,7 +32,7 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         tracing::info!("stopping: passes under way are finished first");
         told.notify_one();
     });
-    let mut servers = tokio::task::JoinSet::new();
+    let mut servers = JoinSet::new();
     let trouble = match wired.try_bind().await {
         Ok(()) => None,
         Err(Unbound::NotLetIn(error)) => Some(error),
@@ -47,7 +47,30 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         let receiver = Receiver::new(verifier, Arc::clone(&wired.engine), Arc::clone(&wired.clock));
         events = Some(receiver.tally().clone());
         servers.spawn(serve(listener, receiver.routes()));
-        if let Some(wanted) = wanted(&wired.loaded.config)? {
+    }
+    watch_over(&wired, &mut servers)?;
+    if let Some(admin) = &wired.loaded.config.admin {
+        let listener = TcpListener::bind(admin.listen)
+            .await
+            .with_context(|| format!("cannot listen for probes on {}", admin.listen))?;
+        tracing::info!(address = %listener.local_addr()?, "health is told here");
+        let store: Arc<dyn Store> = Arc::clone(&wired.store) as _;
+        let salesforce =
+            Some(SalesforceHealth { client: wired.salesforce.clone(), budget: wired.budget.clone() });
+        let (clock, engine) = (Arc::clone(&wired.clock), Arc::clone(&wired.engine));
+        let admin = Admin { store, clock, events, salesforce, engine };
+        servers.spawn(serve(listener, admin.routes()));
+    }
+    synchronise(&wired, trouble, &stop).await?;
+    servers.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts the watches over the registration, the connections and the org's daily calls.
+pub(super) fn watch_over(wired: &Wired, servers: &mut JoinSet<Infallible>) -> anyhow::Result<()> {
+    let config = &wired.loaded.config;
+    if let Some(webhook) = &config.webhook {
+        if let Some(wanted) = wanted(config)? {
             let watch = RegistrationWatch {
                 client: wired.partner_center.clone(),
                 store: Arc::clone(&wired.store) as _,
@@ -66,7 +89,7 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
             store: Arc::clone(&wired.store) as _,
             clock: Arc::clone(&wired.clock),
             probes: wired.probes(),
-            times: wired.loaded.config.connections.times(),
+            times: config.connections.times(),
             salesforce_certificate_ends: certificate_ends(&wired.loaded)?,
         }
         .run(),
@@ -79,29 +102,24 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         }
         .run(),
     );
-    if let Some(admin) = &wired.loaded.config.admin {
-        let listener = TcpListener::bind(admin.listen)
-            .await
-            .with_context(|| format!("cannot listen for probes on {}", admin.listen))?;
-        tracing::info!(address = %listener.local_addr()?, "health is told here");
-        let store: Arc<dyn Store> = Arc::clone(&wired.store) as _;
-        let salesforce =
-            Some(SalesforceHealth { client: wired.salesforce.clone(), budget: wired.budget.clone() });
-        let (clock, engine) = (Arc::clone(&wired.clock), Arc::clone(&wired.engine));
-        let admin = Admin { store, clock, events, salesforce, engine };
-        servers.spawn(serve(listener, admin.routes()));
-    }
+    Ok(())
+}
+
+/// Keeps every deal in step until told to stop; if there was `trouble` with Salesforce, from when it lets Cosell in.
+pub(super) async fn synchronise(
+    wired: &Wired,
+    trouble: Option<salesforce::Error>,
+    stop: &Notify,
+) -> anyhow::Result<()> {
     if let Some(trouble) = trouble
-        && !is_let_in(&wired, trouble, &stop).await?
+        && !is_let_in(wired, trouble, stop).await?
     {
-        servers.shutdown().await;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     let looks = look_at_the_org(Arc::clone(&wired.crm), Arc::clone(&wired.store), Arc::clone(&wired.clock));
     drop(tokio::spawn(looks));
-    wired.engine.run(&stop).await?;
-    servers.shutdown().await;
-    Ok(ExitCode::SUCCESS)
+    wired.engine.run(stop).await?;
+    Ok(())
 }
 
 /// Waits until Salesforce lets Cosell in and the store is bound. False if it was told to stop before.
@@ -121,6 +139,7 @@ async fn is_let_in(wired: &Wired, mut trouble: salesforce::Error, stop: &Notify)
             }
         };
         tokio::select! {
+            biased;
             () = stop.notified() => return Ok(false),
             () = patience => {}
         }

@@ -148,6 +148,7 @@ impl Engine {
     /// Works on leased work until every piece of it is committed or handed back.
     pub(crate) async fn pass(&self, claims: Vec<Claim>) -> StoreResult<()> {
         self.recall_fixed().await?;
+        self.passes.fetch_add(claims.len() as u64, std::sync::atomic::Ordering::Relaxed);
         let mut wanted = Vec::new();
         let mut strangers = Vec::new();
         for claim in claims {
