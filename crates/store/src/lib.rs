@@ -6,7 +6,14 @@
 //!
 //! What is **not** here: no decision about a deal, no wire type, no HTTP, no clock but the one that is handed in.
 
+mod chain;
+mod columns;
+mod deal_columns;
+mod erasing;
+mod ledger;
+mod mention;
 mod options;
+mod sealing;
 pub mod sqlite;
 
 pub use options::{Options, SealKey};

@@ -35,7 +35,9 @@ pub(crate) fn compose(
         (None, Some(waiting)) => waiting.sentence(),
         (None, None) => stand.headline.to_owned(),
     };
-    let lines: Vec<&AuditLine> = fresh.iter().rev().copied().chain(history).take(AUDIT_LINES).collect();
+    // What was erased is shown to nobody.
+    let kept = history.iter().filter(|line| line.erased.is_none());
+    let lines: Vec<&AuditLine> = fresh.iter().rev().copied().chain(kept).take(AUDIT_LINES).collect();
     let said = [timeless.as_str(), problem.as_str()].into_iter();
     let said: Vec<&str> = said.chain(lines.iter().map(|line| line.sentence.as_str())).collect();
     let text = digest(&said.join("\u{1f}"));

@@ -2,24 +2,29 @@
 
 use deal_model::Deal;
 use ports::{HoldPoint, HoldPoints};
-use rusqlite::{Connection, params};
-use sync_engine::{AuditLine, Commit, DecisionEnd, StoreError, Subject};
+use rusqlite::Connection;
+use sync_engine::{Commit, DecisionEnd, StoreError, Subject};
 
 use super::{
-    columns::{Json, Micros, Word},
     deal_rows, decisions,
     fault::Outcome,
-    intents, referrals,
+    history, intents, referrals,
     work::{self, HeldRow},
 };
+use crate::SealKey;
 
-pub(super) fn commit(sql: &Connection, holds: &dyn HoldPoints, commit: &Commit) -> Outcome<()> {
+pub(super) fn commit(
+    sql: &Connection,
+    holds: &dyn HoldPoints,
+    master: Option<&SealKey>,
+    commit: &Commit,
+) -> Outcome<()> {
     let mut row = work::held(sql, &commit.claim.fence)?;
     if let Some(deal) = &commit.deal {
         row = save(sql, row, deal, commit)?;
     }
     for line in &commit.audit {
-        write_line(sql, &row.subject, line)?;
+        history::write_line(sql, master, &row.subject, line)?;
     }
     for (id, outcome) in &commit.intents {
         intents::end(sql, id, outcome, commit.now)?;
@@ -55,27 +60,4 @@ fn save(sql: &Connection, row: HeldRow, deal: &Deal, commit: &Commit) -> Outcome
             work::move_to_deal(sql, &row, &deal.id)
         }
     }
-}
-
-pub(super) fn write_line(sql: &Connection, subject: &Subject, line: &AuditLine) -> Outcome<()> {
-    let (deal, referral) = match subject {
-        Subject::Deal(id) => (Some(id.as_str()), None),
-        Subject::Referral(id) => (None, Some(id.as_str())),
-    };
-    sql.prepare_cached(
-        "INSERT INTO audit (deal, referral, at, what, side, groups, sentence, took_ms, mapping)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?
-    .execute(params![
-        deal,
-        referral,
-        Micros(line.at),
-        line.what,
-        line.side.map(Word),
-        Json(&line.groups),
-        line.sentence,
-        line.took_ms,
-        line.mapping,
-    ])?;
-    Ok(())
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use deal_model::{CompanionState, Deal, DealId, Decision, Links, Memory, RecordId, WaitingEffect};
+use deal_model::{Deal, DealId, Decision, RecordId, WaitingEffect};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{
+    Connection, OptionalExtension as _, Row, params,
+    types::{FromSqlError, Type},
+};
 
 use super::{
     columns::{Json, Micros, Word, id_list},
@@ -19,6 +22,15 @@ pub(super) fn exists(sql: &Connection, id: &DealId) -> Outcome<bool> {
 }
 
 /// The deals in the order of `ids`; unknown ids are left out, doubled ones come once.
+/// When the deal was forgotten, if it was closed then: it is never looked at again.
+pub(super) fn forgotten(sql: &Connection, id: &DealId) -> Outcome<Option<Timestamp>> {
+    let at: Option<Option<Micros>> = sql
+        .prepare_cached("SELECT forgotten FROM deal WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(at.flatten().map(|at| at.0))
+}
+
 pub(super) fn load(sql: &Connection, ids: &[DealId]) -> Outcome<Vec<Deal>> {
     let mut deals = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
@@ -144,7 +156,8 @@ pub(super) fn save(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<()>
     let statement = "UPDATE deal SET born = ?2, phase = ?3, crm_id = ?4, portal_id = ?5, companion = ?6,
                 engagement = ?7, problems = ?8, base = ?9, windows = ?10, life = ?11, versions = ?12, fuse = ?13,
                 rejected = ?14, reported = ?15, companion_fields = ?16, stand_in = ?17,
-                answered = ?18, updated = ?19, companion_state = ?20, companion_open = ?21,
+                answered = ?18, updated = ?19,
+                rested = CASE ?3 WHEN 'paused' THEN coalesce(rested, ?19) END, companion_state = ?20, companion_open = ?21,
                 not_added = ?22, mapped = ?23
          WHERE id = ?1";
     write(sql, statement, deal, now)?;

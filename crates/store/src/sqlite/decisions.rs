@@ -7,17 +7,25 @@ use sync_engine::{AuditLine, Decided, DecisionEnd, DecisionRow, NewDecision, Sto
 
 use super::{
     columns::{Count, Json, Micros, Word},
-    commit::write_line,
     deal_rows,
     fault::Outcome,
-    marks,
+    history, marks, work,
 };
+use crate::SealKey;
 
-pub(super) fn decide(sql: &Connection, new: &NewDecision) -> Outcome<Decided> {
+pub(super) fn decide(sql: &Connection, master: Option<&SealKey>, new: &NewDecision) -> Outcome<Decided> {
     if !deal_rows::exists(sql, &new.deal)? {
         return Err(StoreError::Failed(format!(
             "there is no deal {}; `cosell deals list` names them",
             new.deal
+        ))
+        .into());
+    }
+    if let Some(on) = deal_rows::forgotten(sql, &new.deal)? {
+        return Err(StoreError::Failed(format!(
+            "deal {} was forgotten on {}, after it had closed; nothing of it can be decided any more",
+            new.deal,
+            on.strftime("%Y-%m-%d")
         ))
         .into());
     }
@@ -38,9 +46,10 @@ pub(super) fn decide(sql: &Connection, new: &NewDecision) -> Outcome<Decided> {
         sentence: new.sentence.clone(),
         took_ms: None,
         mapping: new.mapping.clone(),
+        erased: None,
     };
     let subject = Subject::Deal(new.deal.clone());
-    write_line(sql, &subject, &line)?;
+    history::write_line(sql, master, &subject, &line)?;
     marks::put(sql, &subject, &marks::Wish::at_once(new.now))?;
     Ok(Decided::Taken(number))
 }

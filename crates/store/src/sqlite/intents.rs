@@ -1,20 +1,24 @@
 //! What is durable before anything is sent: losing values, intents, and the brake's count.
 
-use deal_model::{Archived, DealId};
+use deal_model::DealId;
+use jiff::Timestamp;
 use ports::EffectKind;
 use rusqlite::{Connection, params};
-use sync_engine::{ArchivedRow, Intent, IntentOutcome, Prepared, StoreError, Subject, WriteAhead};
-
-use jiff::Timestamp;
+use sync_engine::{Intent, IntentOutcome, Prepared, StoreError, Subject, WriteAhead};
 
 use super::{
-    brake,
-    columns::{Count, Json, Micros, Word},
+    archive, brake,
+    columns::{Micros, Word},
     fault::Outcome,
     work,
 };
+use crate::SealKey;
 
-pub(super) fn write_ahead(sql: &Connection, ahead: &WriteAhead) -> Outcome<Prepared> {
+pub(super) fn write_ahead(
+    sql: &Connection,
+    master: Option<&SealKey>,
+    ahead: &WriteAhead,
+) -> Outcome<Prepared> {
     let row = work::held(sql, &ahead.fence)?;
     if let Subject::Deal(claimed) = &row.subject
         && *claimed != ahead.deal
@@ -28,21 +32,7 @@ pub(super) fn write_ahead(sql: &Connection, ahead: &WriteAhead) -> Outcome<Prepa
     if let Some(kind) = brake::pass(sql, &ahead.deal, &ahead.braked, ahead.now, ahead.brake)? {
         return Ok(Prepared::Braked(kind));
     }
-    let mut archive = sql.prepare_cached(
-        "INSERT INTO archive (deal, at, group_id, side, value, reason, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    for lost in &ahead.archive {
-        archive.execute(params![
-            ahead.deal.as_str(),
-            Micros(ahead.now),
-            lost.group.as_str(),
-            Word(lost.side),
-            Json(&lost.value),
-            lost.reason,
-            Json(&lost.version),
-        ])?;
-    }
+    archive::keep(sql, master, &ahead.deal, &ahead.archive, ahead.now)?;
     let mut intents = sql.prepare_cached(
         "INSERT INTO intent (id, deal, kind, key, made, send_before, server_date)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -90,27 +80,6 @@ pub(super) fn open(sql: &Connection, deal: &DealId) -> Outcome<Vec<Intent>> {
             made: row.get::<_, Micros>(4)?.0,
             send_before: row.get::<_, Micros>(5)?.0,
             server_date: row.get::<_, Option<Micros>>(6)?.map(|date| date.0),
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn archive(sql: &Connection, deal: &DealId, most: usize) -> Outcome<Vec<ArchivedRow>> {
-    let mut statement = sql.prepare_cached(
-        "SELECT at, group_id, side, value, reason, version, id FROM archive
-         WHERE deal = ?1 ORDER BY id DESC LIMIT ?2",
-    )?;
-    let rows = statement.query_map(params![deal.as_str(), Count(most as u64)], |row| {
-        Ok(ArchivedRow {
-            id: row.get(6)?,
-            at: row.get::<_, Micros>(0)?.0,
-            archived: Archived {
-                group: row.get::<_, String>(1)?.as_str().into(),
-                side: row.get::<_, Word<_>>(2)?.0,
-                value: row.get::<_, Json<_>>(3)?.0,
-                reason: row.get(4)?,
-                version: row.get::<_, Json<_>>(5)?.0,
-            },
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

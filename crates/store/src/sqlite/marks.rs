@@ -31,6 +31,9 @@ pub(super) fn mark(
     let mut traces = 0;
     for mark in marks {
         if let Some((subject, hints)) = resolve(sql, ids, mark)? {
+            if is_forgotten(sql, &subject)? {
+                continue;
+            }
             let Mark { lane, due, heard, .. } = *mark;
             put(sql, &subject, &Wish { hints, lane, due, heard })?;
             traces += 1;
@@ -70,6 +73,14 @@ impl Wish {
     /// Everything, at once: what a person wants.
     pub(super) fn at_once(now: Timestamp) -> Self {
         Self { hints: Hints::ALL, lane: WorkLane::Now, due: now, heard: now }
+    }
+}
+
+/// Whether the subject was closed and forgotten: reading it again would bring back what was erased.
+fn is_forgotten(sql: &Connection, subject: &Subject) -> Outcome<bool> {
+    match subject {
+        Subject::Deal(id) => Ok(deal_rows::forgotten(sql, id)?.is_some()),
+        Subject::Referral(_) => Ok(false),
     }
 }
 
@@ -133,8 +144,12 @@ fn beget(sql: &Connection, ids: &dyn Rng, opportunity: &RecordId, heard: Timesta
 /// Adds a wish to the subject's work row, or makes the row.
 ///
 /// The row keeps the union of the hints, the earliest due, the oldest hearing and the more urgent lane, and its
-/// generation grows, so that a pass under way cannot clear what it did not see.
+/// generation grows, so that a pass under way cannot clear what it did not see. A closed deal that was forgotten gets
+/// none, whoever asks.
 pub(super) fn put(sql: &Connection, subject: &Subject, wish: &Wish) -> Outcome<()> {
+    if is_forgotten(sql, subject)? {
+        return Ok(());
+    }
     let (kind, id) = work::key(subject);
     sql.prepare_cached(
         "INSERT INTO work (kind, id, lane, generation, crm, portal, companion, due, heard, attempts, state, wake)

@@ -3,15 +3,19 @@
 //! A topic is a file; each holds its own SQL. `port.rs` is the table of contents: every method of the port is one
 //! transaction around one function of a topic.
 
+mod archive;
 mod brake;
 mod budget;
 mod columns;
 mod commit;
 mod connections;
+mod data_keys;
 mod deal_rows;
 mod decisions;
 mod fault;
 mod fixed_paths;
+mod forgetting;
+mod history;
 mod intents;
 mod lead_rows;
 mod leases;
@@ -25,6 +29,7 @@ mod port;
 mod referrals;
 mod schema;
 mod tokens;
+mod retention;
 mod work;
 
 use std::{
@@ -38,7 +43,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use schema::SCHEMA;
 use sync_engine::StoreResult;
 
-use crate::Options;
+use crate::{Options, SealKey};
 
 /// The store on one SQLite file.
 pub struct SqliteStore {
@@ -51,6 +56,11 @@ pub struct SqliteStore {
 impl SqliteStore {
     fn connection(&self) -> MutexGuard<'_, Connection> {
         // A panic while the lock was held rolled its transaction back while unwinding: the connection is sound.
+    /// The operator's key, if this process was given it.
+    fn master(&self) -> Option<&SealKey> {
+        self.options.seal_key.as_ref()
+    }
+
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,9 +1,9 @@
-//! What people look at: lists, histories, numbers.
+//! What people look at: lists and numbers.
 
 use deal_model::DealId;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use sync_engine::{AuditLine, Counts, DealSummary};
+use sync_engine::{Counts, DealSummary};
 
 use super::{
     columns::{Count, Json, Micros, Word},
@@ -42,25 +42,6 @@ pub(super) fn list(sql: &Connection, after: Option<&DealId>, most: usize) -> Out
 fn instant(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     let text: Option<String> = row.get(column)?;
     Ok(text.and_then(|text| text.parse().ok()))
-}
-
-pub(super) fn history(sql: &Connection, deal: &DealId, most: usize) -> Outcome<Vec<AuditLine>> {
-    let mut statement = sql.prepare_cached(
-        "SELECT at, what, side, groups, sentence, took_ms, mapping FROM audit
-         WHERE deal = ?1 ORDER BY id DESC LIMIT ?2",
-    )?;
-    let rows = statement.query_map(params![deal.as_str(), Count(most as u64)], |row| {
-        Ok(AuditLine {
-            at: row.get::<_, Micros>(0)?.0,
-            what: row.get(1)?,
-            side: row.get::<_, Option<Word<_>>>(2)?.map(|side| side.0),
-            groups: row.get::<_, Json<_>>(3)?.0,
-            sentence: row.get(4)?,
-            took_ms: row.get(5)?,
-            mapping: row.get(6)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn propagation(sql: &Connection, most: usize) -> Outcome<Vec<i64>> {

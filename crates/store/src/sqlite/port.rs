@@ -15,6 +15,7 @@ use super::{
 };
 
 #[async_trait]
+use crate::ledger::name_of;
 impl Store for SqliteStore {
     async fn bind(&self, org_id: &str, tenant_id: &str) -> StoreResult<()> {
         self.write(|sql| lifetime::bind(sql, org_id, tenant_id))
@@ -109,11 +110,11 @@ impl Store for SqliteStore {
     }
 
     async fn write_ahead(&self, ahead: &WriteAhead) -> StoreResult<Prepared> {
-        self.write(|sql| intents::write_ahead(sql, ahead))
+        self.write(|sql| intents::write_ahead(sql, self.master(), ahead))
     }
 
     async fn commit(&self, commit: &Commit) -> StoreResult<()> {
-        self.write(|sql| commit::commit(sql, &*self.options.holds, commit))
+        self.write(|sql| commit::commit(sql, &*self.options.holds, self.master(), commit))
     }
 
     async fn open_intents(&self, deal: &DealId) -> StoreResult<Vec<Intent>> {
@@ -121,7 +122,7 @@ impl Store for SqliteStore {
     }
 
     async fn decide(&self, decision: &NewDecision) -> StoreResult<Decided> {
-        self.write_beside(|sql| decisions::decide(sql, decision))
+        self.write_beside(|sql| decisions::decide(sql, self.master(), decision))
     }
 
     async fn decisions(&self, deal: &DealId, most: usize) -> StoreResult<Vec<DecisionRow>> {
@@ -169,11 +170,11 @@ impl Store for SqliteStore {
     }
 
     async fn history(&self, deal: &DealId, most: usize) -> StoreResult<Vec<AuditLine>> {
-        self.read(|sql| overview::history(sql, deal, most))
+        self.read(|sql| history::newest(sql, self.master(), &name_of(&Subject::Deal(deal.clone())), most))
     }
 
     async fn archive(&self, deal: &DealId, most: usize) -> StoreResult<Vec<ArchivedRow>> {
-        self.read(|sql| intents::archive(sql, deal, most))
+        self.read(|sql| archive::newest(sql, self.master(), deal, most))
     }
 
     async fn propagation(&self, most: usize) -> StoreResult<Vec<i64>> {
@@ -184,3 +185,35 @@ impl Store for SqliteStore {
         self.read(|sql| overview::counts(sql, now))
     }
 }
+
+    async fn forget(&self, subject: &Subject, mapping: &str, now: Timestamp) -> StoreResult<Forgotten> {
+        self.write_beside(|sql| forgetting::forget(sql, self.master(), subject, mapping, now))
+    }
+
+    async fn scrub(&self) -> StoreResult<()> {
+        self.rewrite()
+    }
+
+    async fn forgotten(&self, deal: &DealId) -> StoreResult<Option<Timestamp>> {
+        self.read(|sql| data_keys::last_destroyed(sql, &name_of(&Subject::Deal(deal.clone()))))
+    }
+
+    async fn mentions(&self, address: &str, after: Option<&Subject>, most: usize) -> StoreResult<Mentions> {
+        self.read(|sql| forgetting::mentions(sql, self.master(), address, after, most))
+    }
+
+    async fn chains(&self, after: Option<&str>, most: usize) -> StoreResult<Vec<ChainHead>> {
+        self.read(|sql| history::chains(sql, after, most))
+    }
+
+    async fn prove_chain(&self, head: &ChainHead, from: &ChainPlace, most: usize) -> StoreResult<ChainStep> {
+        self.read(|sql| history::prove(sql, head, from, most))
+    }
+
+    async fn history_totals(&self) -> StoreResult<HistoryTotals> {
+        self.read(|sql| history::totals(sql))
+    }
+
+    async fn prune(&self, keep: &Retention, now: Timestamp, most: usize) -> StoreResult<Pruned> {
+        self.write(|sql| retention::prune(sql, keep, now, most))
+    }

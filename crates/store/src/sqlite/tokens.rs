@@ -1,7 +1,6 @@
 //! Refresh tokens, sealed with AES-256-GCM before they reach the file, and the right to spend them.
 
 use async_trait::async_trait;
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use jiff::Timestamp;
 use ports::{StoredToken, TokenFacts, TokenLease, TokenStore, TokenStoreError};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -14,7 +13,7 @@ use super::{
     fault::{Fault, Outcome},
     leases,
 };
-use crate::SealKey;
+use crate::{SealKey, sealing};
 
 const NO_KEY: &str = "the store has no seal key, and a token is never stored in the clear\n  fix: put 32 random \
                       bytes in base64 (openssl rand -base64 32) where [store] seal_key says, for example \
@@ -199,25 +198,15 @@ fn refuse(name: &str, reason: &dyn std::fmt::Display) -> TokenStoreError {
 }
 
 /// What a sealed text is bound to: moved to another row, or put back from an older one, it does not open.
-fn bound_to(name: &str, version: u64) -> Aad<String> {
-    Aad::from(format!("cosell token {version} {name}"))
+fn bound_to(name: &str, version: u64) -> Vec<u8> {
+    format!("cosell token {version} {name}").into_bytes()
 }
 
 fn seal(key: &SealKey, name: &str, version: u64, secret: &SecretString) -> Option<Vec<u8>> {
-    let key = RandomizedNonceKey::new(&AES_256_GCM, key.expose()).ok()?;
-    let mut text = secret.expose_secret().as_bytes().to_vec();
-    let nonce = key.seal_in_place_append_tag(bound_to(name, version), &mut text).ok()?;
-    let mut sealed = nonce.as_ref().to_vec();
-    sealed.append(&mut text);
-    Some(sealed)
+    sealing::seal(key.expose(), &bound_to(name, version), secret.expose_secret().as_bytes())
 }
 
 fn open(key: &SealKey, name: &str, version: u64, sealed: &[u8]) -> Option<SecretString> {
-    let key = RandomizedNonceKey::new(&AES_256_GCM, key.expose()).ok()?;
-    let (nonce, text) = sealed.split_at_checked(NONCE_LEN)?;
-    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let mut text = text.to_vec();
-    let length = key.open_in_place(nonce, bound_to(name, version), &mut text).ok()?.len();
-    text.truncate(length);
+    let text = sealing::open(key.expose(), &bound_to(name, version), sealed)?;
     String::from_utf8(text).ok().map(SecretString::from)
 }

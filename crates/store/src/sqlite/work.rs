@@ -226,3 +226,10 @@ fn release(sql: &Connection, kind: &str, id: &str, attempts: u32, due: &'static 
     .execute(params![kind, id, attempts])?;
     Ok(())
 }
+
+/// Takes a subject's row away from whoever holds it: what was planned on is gone.
+pub(super) fn take_away(sql: &Connection, subject: &Subject) -> Outcome<()> {
+    let (kind, id) = key(subject);
+    sql.prepare_cached("DELETE FROM work WHERE kind = ?1 AND id = ?2")?.execute([kind, id])?;
+    Ok(())
+}

@@ -4,6 +4,8 @@ mod brake;
 mod commit;
 mod decisions;
 mod fixed_paths;
+mod forgetting;
+mod histories;
 mod leases;
 mod marks;
 mod rows;

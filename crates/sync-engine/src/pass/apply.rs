@@ -151,6 +151,7 @@ impl Engine {
             sentence: sentence.to_owned(),
             took_ms: None,
             mapping: self.parts.mapping.clone(),
+            erased: None,
         }
     }
 

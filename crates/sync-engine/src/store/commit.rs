@@ -24,6 +24,9 @@ pub struct AuditLine {
     pub took_ms: Option<i64>,
     /// The mapping's version.
     pub mapping: String,
+    /// When the sentence was erased; it is empty then. Only of lines that were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Timestamp>,
 }
 
 /// What must be durable before anything is sent.

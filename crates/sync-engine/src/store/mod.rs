@@ -8,6 +8,7 @@
 
 mod births;
 mod commit;
+mod custody;
 mod decisions;
 mod fixed;
 mod overview;
@@ -23,6 +24,9 @@ pub use births::{IndexEntry, Intent, IntentOutcome};
 pub use commit::{AuditLine, BrakeLimit, Commit, Prepared, WriteAhead};
 pub use decisions::{Decided, DecisionEnd, DecisionRow, NewDecision};
 pub use fixed::FixedPath;
+pub use custody::{
+    ChainBreak, ChainHead, ChainPlace, ChainStep, Forgotten, HistoryTotals, Mentions, Pruned, Retention,
+};
 pub use overview::{ArchivedRow, BrakeHold, ConnectionProblem, ConnectionWorked, Counts, DealSummary};
 pub use work::{Claim, ClaimRequest, Cursor, Disposition, Fence, Hints, Mark, Subject, Target, WorkLane};
 
@@ -206,3 +210,29 @@ pub trait Store: Send + Sync + 'static {
     /// Numbers over the whole store.
     async fn counts(&self, now: Timestamp) -> StoreResult<Counts>;
 }
+
+    /// Destroys the keys of what history and archive hold of a subject, with its decisions; and what the store remembers
+    /// of the deal, unless it is kept in step. Whoever works on it commits nothing. A line of history says so, and names
+    /// nobody. Also by a command beside the store's owner.
+    async fn forget(&self, subject: &Subject, mapping: &str, now: Timestamp) -> StoreResult<Forgotten>;
+
+    /// Makes sure that what was erased lingers in no page or log of the store. Also by a command beside its owner.
+    async fn scrub(&self) -> StoreResult<()>;
+
+    /// When the values of a deal were last erased.
+    async fn forgotten(&self, deal: &DealId) -> StoreResult<Option<Timestamp>>;
+
+    /// Looks at the next `most` deals, then referrals, for an e-mail address in whatever the store holds of them.
+    async fn mentions(&self, address: &str, after: Option<&Subject>, most: usize) -> StoreResult<Mentions>;
+
+    /// Heads of chains of history after `after`, by subject, at most `most`.
+    async fn chains(&self, after: Option<&str>, most: usize) -> StoreResult<Vec<ChainHead>>;
+
+    /// Recomputes the next `most` links of a chain.
+    async fn prove_chain(&self, head: &ChainHead, from: &ChainPlace, most: usize) -> StoreResult<ChainStep>;
+
+    /// Whether the chains count as many lines as there are.
+    async fn history_totals(&self) -> StoreResult<HistoryTotals>;
+
+    /// Lets go of what is older than it is kept, at most `most` rows of each kind. Chains stay provable.
+    async fn prune(&self, keep: &Retention, now: Timestamp, most: usize) -> StoreResult<Pruned>;

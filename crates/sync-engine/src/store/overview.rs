@@ -36,12 +36,15 @@ pub struct ArchivedRow {
     pub id: i64,
     /// When.
     pub at: Timestamp,
-    /// What.
+    /// What; of an erased one the group and the side alone.
     pub archived: Archived,
 }
 
 /// A brake that holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    /// When the value was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Timestamp>,
 pub struct BrakeHold {
     /// The kind: `close`, `clear:notes`.
     pub kind: String,

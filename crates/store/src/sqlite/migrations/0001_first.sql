@@ -2,7 +2,7 @@
 --
 -- Read it with `sqlite3 -readonly STORE`. Conventions, everywhere:
 --   * a moment is an INTEGER of microseconds since 1970, UTC:  datetime(due / 1000000, 'unixepoch')
---   * structured values are JSON TEXT:                         json_extract(base, '$.money')
+--   * structured values are JSON TEXT:                         json_extract(base, '$.groups.money')
 --   * a side is 'portal' (the referral's) or 'crm' (the opportunity's)
 --   * a flag is 0 or 1
 
@@ -17,6 +17,8 @@ CREATE TABLE deal (
     phase            TEXT NOT NULL CHECK (phase IN ('live', 'paused', 'finished')),
     created          INTEGER NOT NULL,
     updated          INTEGER NOT NULL,         -- when it was last committed
+    rested           INTEGER,                  -- since when it is paused, or null
+    forgotten        INTEGER,                  -- finished, and its values were erased then: it is never read again
     companion_open   INTEGER NOT NULL,         -- the companion is known, and something may still be heard of it
     companion_state  TEXT NOT NULL,            -- where the companion stood when last read, or null
     problems         TEXT NOT NULL,            -- [problem]: why it cannot go on without a person
@@ -30,7 +32,7 @@ CREATE TABLE deal (
     not_added        TEXT NOT NULL,            -- set -> when the CRM last added nobody for an element
     mapped           TEXT NOT NULL,            -- {under: the definitions of its bases, differs: group -> since when, life_differs}
     windows          TEXT NOT NULL,            -- group -> side -> when the present value came
-    base             TEXT NOT NULL,            -- group -> side -> what it really held
+    base             TEXT NOT NULL,            -- {groups: group -> side -> what it really held, ties: set -> who is who}
     companion_fields TEXT NOT NULL,            -- field -> what was read of the companion
     stand_in         TEXT NOT NULL             -- the referral as last read, or null
 ) STRICT;
@@ -127,6 +129,18 @@ CREATE TABLE intent (
 ) STRICT;
 CREATE INDEX intent_open ON intent (deal) WHERE outcome IS NULL;
 
+-- Keys that seal what archive and history hold, one in use for each subject: 'deal ID', or 'referral ID' for a referral
+-- that became none. Destroyed, all that it sealed is unreadable for ever.
+CREATE TABLE data_key (
+    subject   TEXT NOT NULL,
+    number    INTEGER NOT NULL,                -- from 1; the next one is drawn when this one was destroyed
+    wrapped   BLOB,                            -- 1, then the key sealed by the operator's; or 0, then the key
+    made      INTEGER NOT NULL,
+    destroyed INTEGER,
+    PRIMARY KEY (subject, number),
+    CHECK ((wrapped IS NULL) = (destroyed IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
 -- Values that lost, kept before the winning ones were sent.
 CREATE TABLE archive (
     id       INTEGER PRIMARY KEY,
@@ -134,27 +148,39 @@ CREATE TABLE archive (
     at       INTEGER NOT NULL,
     group_id TEXT NOT NULL,
     side     TEXT NOT NULL,
-    value    TEXT NOT NULL,
-    reason   TEXT NOT NULL,
-    version  TEXT NOT NULL
+    key      INTEGER NOT NULL,                 -- the number of the deal's key that sealed it
+    sealed   BLOB NOT NULL                     -- the value, why it lost, and the version of the record that held it
 ) STRICT;
 CREATE INDEX archive_by_deal ON archive (deal, id);
+CREATE INDEX archive_by_age ON archive (at);
 
--- A deal's history, line by line.
+-- History, line by line: of a deal, or of a referral that became none.
 CREATE TABLE audit (
     id       INTEGER PRIMARY KEY,
-    deal     TEXT REFERENCES deal (id),
-    referral TEXT,                             -- instead of a deal: a referral that became none
+    subject  TEXT NOT NULL,                    -- 'deal ID' or 'referral ID'
+    number   INTEGER NOT NULL,                 -- its place in the subject's chain, from 1
     at       INTEGER NOT NULL,
     what     TEXT NOT NULL,
     side     TEXT,                             -- the side that was written, if one was
     groups   TEXT NOT NULL,                    -- [group]
-    sentence TEXT NOT NULL,
     took_ms  INTEGER,                          -- from hearing of the change to the answer of its write
-    mapping  TEXT NOT NULL
+    mapping  TEXT NOT NULL,
+    key      INTEGER NOT NULL,                 -- the number of the subject's key that sealed the sentence
+    sealed   BLOB NOT NULL,                    -- the sentence
+    link     BLOB NOT NULL,                    -- SHA-256 over the link before it and all columns but id
+    UNIQUE (subject, number)
 ) STRICT;
-CREATE INDEX audit_by_deal ON audit (deal, id);
+CREATE INDEX audit_by_age ON audit (at);
 CREATE INDEX audit_timed ON audit (id, took_ms) WHERE took_ms IS NOT NULL;
+
+-- The head of each subject's history.
+CREATE TABLE chain (
+    subject TEXT PRIMARY KEY,
+    length  INTEGER NOT NULL,                  -- lines that were ever written
+    link    BLOB NOT NULL,                     -- of the last of them
+    pruned  INTEGER NOT NULL,                  -- lines at the beginning that their time has taken
+    anchor  BLOB NOT NULL                      -- the link of the last of those, or zeros
+) STRICT, WITHOUT ROWID;
 
 -- How far each source has been read, in the source's own words.
 CREATE TABLE cursor (
@@ -266,6 +292,33 @@ CREATE TABLE org_fact (
     value TEXT NOT NULL,
     at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What operators paused, and how each pause ended.
+CREATE TABLE pause (
+    id          INTEGER PRIMARY KEY,
+    scope       TEXT NOT NULL,                 -- all, flow:NAME, deal:ID
+    by          TEXT NOT NULL,
+    why         TEXT,
+    since       INTEGER NOT NULL,
+    resumed     INTEGER,                       -- null while it is paused
+    resumed_by  TEXT,
+    resumed_why TEXT,
+    CHECK ((resumed IS NULL) = (resumed_by IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX pause_open ON pause (scope) WHERE resumed IS NULL;
+CREATE INDEX pause_by_end ON pause (resumed) WHERE resumed IS NOT NULL;
+
+-- How all deals stood at a time. Holds no value of theirs.
+CREATE TABLE proof (
+    id      INTEGER PRIMARY KEY,
+    began   INTEGER NOT NULL,
+    ended   INTEGER NOT NULL,
+    mapping TEXT NOT NULL,                     -- the mapping's version
+    by      TEXT NOT NULL,
+    deals   INTEGER NOT NULL,
+    counts  TEXT NOT NULL,                     -- standing -> how many; they add up to deals
+    first   TEXT NOT NULL                      -- [{deal, standing, fields}]: the first that are not simply equal
+) STRICT;
 
 -- Single numbers: 'heartbeat' (the service was last alive), 'fence' (the last lease number given),
 -- 'turn' (work rows offered so far, which shares few places fairly between the lanes).

@@ -1,0 +1,222 @@
+//! Forgetting: keys destroyed, memories emptied, and where an address stands in what is kept.
+
+use deal_model::{DealId, Phase};
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use sync_engine::{Forgotten, Mentions, StoreError, StoreResult, Subject};
+
+use super::{
+    SqliteStore, archive,
+    columns::{Count, Micros},
+    data_keys, deal_rows,
+    fault::Outcome,
+    history, marks, work,
+};
+use crate::{
+    SealKey, erasing,
+    ledger::{Keyring, line_place, name_of, subject_of, value_place},
+    mention::Address,
+};
+
+pub(super) fn forget(
+    sql: &Connection,
+    master: Option<&SealKey>,
+    subject: &Subject,
+    mapping: &str,
+    now: Timestamp,
+) -> Outcome<Forgotten> {
+    let name = name_of(subject);
+    let mut forgotten = Forgotten {
+        lines: readable(
+            sql,
+            "SELECT count(*) FROM audit WHERE subject = ?1 AND key IN
+             (SELECT number FROM data_key WHERE subject = ?1 AND wrapped IS NOT NULL)",
+            &name,
+        )?,
+        ..Forgotten::default()
+    };
+    data_keys::destroy(sql, &name, now)?;
+    if let Subject::Deal(id) = subject {
+        let Some(mut deal) = deal_rows::load(sql, std::slice::from_ref(id))?.pop() else {
+            return Err(
+                StoreError::Failed(format!("there is no deal {id}; `cosell deals list` names them")).into()
+            );
+        };
+        forgotten.archived = readable(
+            sql,
+            "SELECT count(*) FROM archive WHERE deal = substr(?1, 6) AND key =
+             (SELECT max(number) FROM data_key WHERE subject = ?1 AND destroyed IS NOT NULL)",
+            &name,
+        )?;
+        forgotten.in_step = erasing::in_step(&deal);
+        // What nobody has carried out yet holds values that both sides hold: it stays with a deal that goes on.
+        let decisions = if forgotten.in_step {
+            "DELETE FROM decision WHERE deal = ?1 AND ended IS NOT NULL"
+        } else {
+            "DELETE FROM decision WHERE deal = ?1"
+        };
+        forgotten.decisions = sql.prepare_cached(decisions)?.execute([id.as_str()])? as u64;
+        if !forgotten.in_step {
+            // Whoever works on it has read what is forgotten here, and must not write it down again.
+            work::take_away(sql, subject)?;
+            erasing::empty(&mut deal);
+            let finished = deal.phase == Phase::Finished;
+            deal_rows::save(sql, &deal, now)?;
+            if finished {
+                sql.prepare_cached("UPDATE deal SET forgotten = ?2, companion_open = 0 WHERE id = ?1")?
+                    .execute(params![id.as_str(), Micros(now)])?;
+            } else {
+                marks::put(sql, subject, &marks::Wish::at_once(now))?;
+            }
+        }
+    }
+    let line = erasing::line(forgotten.in_step, mapping, now);
+    history::write_line(sql, master, subject, &line)?;
+    Ok(forgotten)
+}
+
+fn readable(sql: &Connection, statement: &'static str, name: &str) -> Outcome<u64> {
+    Ok(sql.prepare_cached(statement)?.query_row([name], |row| row.get::<_, Count>(0))?.0)
+}
+
+/// Looks at deals after `after`, then at the referrals that became none.
+pub(super) fn mentions(
+    sql: &Connection,
+    master: Option<&SealKey>,
+    address: &str,
+    after: Option<&Subject>,
+    most: usize,
+) -> Outcome<Mentions> {
+    let address = Address::new(address);
+    let subjects = match after {
+        Some(Subject::Referral(_)) => strangers(sql, after, most)?,
+        _ => {
+            let deals = deals(sql, after, most)?;
+            // Referrals come when there are no deals any more.
+            if deals.is_empty() { strangers(sql, None, most)? } else { deals }
+        }
+    };
+    let mut found = Vec::new();
+    for subject in &subjects {
+        if names(sql, master, subject, &address)? {
+            found.push(subject.clone());
+        }
+    }
+    Ok(Mentions { found, looked: subjects.len(), last: subjects.into_iter().next_back() })
+}
+
+fn deals(sql: &Connection, after: Option<&Subject>, most: usize) -> Outcome<Vec<Subject>> {
+    let after = match after {
+        Some(Subject::Deal(id)) => id.as_str(),
+        _ => "",
+    };
+    let mut statement = sql.prepare_cached("SELECT id FROM deal WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+    let rows = statement.query_map(params![after, Count(most as u64)], |row| row.get::<_, String>(0))?;
+    Ok(rows.map(|id| id.map(|id| Subject::Deal(DealId::new(id)))).collect::<Result<_, _>>()?)
+}
+
+fn strangers(sql: &Connection, after: Option<&Subject>, most: usize) -> Outcome<Vec<Subject>> {
+    let after = after.map_or_else(|| "referral ".to_owned(), name_of);
+    let mut statement = sql.prepare_cached(
+        "SELECT subject FROM chain WHERE subject > ?1 AND subject < 'referral!' ORDER BY subject LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![after, Count(most as u64)], |row| row.get::<_, String>(0))?;
+    let names: Vec<String> = rows.collect::<Result<_, _>>()?;
+    Ok(names.iter().filter_map(|name| subject_of(name)).collect())
+}
+
+/// Whether anything that is kept of the subject names the address.
+fn names(sql: &Connection, master: Option<&SealKey>, subject: &Subject, address: &Address) -> Outcome<bool> {
+    let name = name_of(subject);
+    if let Subject::Deal(id) = subject {
+        if plain(sql, id, address)? {
+            return Ok(true);
+        }
+        let keys = data_keys::of(sql, master, &name)?;
+        if archive_names(sql, &keys, id, &name, address)? {
+            return Ok(true);
+        }
+        return history_names(sql, &keys, &name, address);
+    }
+    history_names(sql, &data_keys::of(sql, master, &name)?, &name, address)
+}
+
+/// Whether what stands unsealed names it: what is remembered, what waits, and what people decided.
+fn plain(sql: &Connection, id: &DealId, address: &Address) -> Outcome<bool> {
+    for deal in deal_rows::load(sql, std::slice::from_ref(id))? {
+        if erasing::texts(&deal)?.iter().any(|text| address.is_in(text)) {
+            return Ok(true);
+        }
+    }
+    let mut statement = sql.prepare_cached("SELECT verdict FROM decision WHERE deal = ?1")?;
+    let mut rows = statement.query([id.as_str()])?;
+    while let Some(row) = rows.next()? {
+        if address.is_in(&row.get::<_, String>(0)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn archive_names(
+    sql: &Connection,
+    keys: &Keyring,
+    id: &DealId,
+    name: &str,
+    address: &Address,
+) -> Outcome<bool> {
+    let mut statement =
+        sql.prepare_cached("SELECT id, at, group_id, side, key, sealed FROM archive WHERE deal = ?1")?;
+    let mut rows = statement.query([id.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let row = archive::sealed(row)?;
+        let place = value_place(name, row.at, &row.group, row.side);
+        if keys.text(row.key, &place, &row.sealed)?.is_some_and(|text| address.is_in(&text)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn history_names(sql: &Connection, keys: &Keyring, name: &str, address: &Address) -> Outcome<bool> {
+    let mut statement = sql.prepare_cached("SELECT number, key, sealed FROM audit WHERE subject = ?1")?;
+    let mut rows = statement.query([name])?;
+    while let Some(row) = rows.next()? {
+        let number = row.get::<_, Count>(0)?.0;
+        let (key, sealed) = (row.get::<_, Count>(1)?.0, row.get::<_, Vec<u8>>(2)?);
+        if keys.text(key, &line_place(name, number), &sealed)?.is_some_and(|text| address.is_in(&text)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl SqliteStore {
+    /// Writes the whole file anew, and cuts the write-ahead log to nothing: pages that were split keep pieces of rows
+    /// that `secure_delete` does not reach.
+    pub(super) fn rewrite(&self) -> StoreResult<()> {
+        let connection = self.connection();
+        let attempt = || -> Outcome<()> {
+            let beside = self.lock.is_none();
+            if beside {
+                connection.pragma_update(None, "query_only", false)?;
+            }
+            let answer = connection.execute_batch("VACUUM");
+            if beside {
+                connection.pragma_update(None, "query_only", true)?;
+            }
+            answer?;
+            let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if busy {
+                return Err(StoreError::Failed(
+                    "the write-ahead log could not be cut while others read the store; what was erased may stand in \
+                     it until the next checkpoint\n  fix: give the command again"
+                        .to_owned(),
+                )
+                .into());
+            }
+            Ok(())
+        };
+        Ok(attempt()?)
+    }
+}

@@ -1,0 +1,98 @@
+//! Letting go of what is older than it is kept, in bounded pages.
+
+use deal_model::{DealId, Phase};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, params};
+use sync_engine::{Pruned, Retention};
+
+use super::{
+    columns::{Count, Micros},
+    deal_rows,
+    fault::Outcome,
+    history,
+};
+use crate::erasing;
+
+pub(super) fn prune(sql: &Connection, keep: &Retention, now: Timestamp, most: usize) -> Outcome<Pruned> {
+    let most = most as u64;
+    let ended = before(now, keep.ended);
+    let closed_referrals = "DELETE FROM referral_index WHERE referral IN (
+         SELECT referral FROM referral_index
+         WHERE open = 0 AND updated < ?1
+           AND NOT EXISTS (SELECT 1 FROM deal WHERE portal_id = referral OR companion = referral)
+         LIMIT ?2)";
+    // A referral that is open somewhere could beget a second deal: its former link stays.
+    let former_links = "DELETE FROM former_link WHERE (portal_id, deal) IN (
+         SELECT portal_id, deal FROM former_link
+         WHERE until < ?1
+           AND NOT EXISTS (SELECT 1 FROM referral_index WHERE referral = portal_id AND open = 1)
+         LIMIT ?2)";
+    Ok(Pruned {
+        lines: lines(sql, before(now, keep.history), most)?,
+        archived: delete(
+            sql,
+            "DELETE FROM archive WHERE id IN (SELECT id FROM archive WHERE at < ?1 ORDER BY at LIMIT ?2)",
+            before(now, keep.archive),
+            most,
+        )?,
+        ended: delete(
+            sql,
+            "DELETE FROM intent WHERE id IN (SELECT id FROM intent WHERE ended < ?1 LIMIT ?2)",
+            ended,
+            most,
+        )? + delete(
+            sql,
+            "DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE ended < ?1 LIMIT ?2)",
+            ended,
+            most,
+        )?,
+        referrals: delete(sql, former_links, ended, most)? + delete(sql, closed_referrals, ended, most)?,
+        paused: paused(sql, before(now, keep.paused), now, most)?,
+    })
+}
+
+fn before(now: Timestamp, kept: SignedDuration) -> Micros {
+    Micros(now.checked_sub(kept).unwrap_or(Timestamp::MIN))
+}
+
+fn delete(sql: &Connection, statement: &'static str, before: Micros, most: u64) -> Outcome<u64> {
+    Ok(sql.prepare_cached(statement)?.execute(params![before, Count(most)])? as u64)
+}
+
+/// Lines of the histories that hold the oldest ones.
+fn lines(sql: &Connection, before: Micros, most: u64) -> Outcome<u64> {
+    let mut statement = sql.prepare_cached(
+        "SELECT DISTINCT subject FROM (SELECT subject FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    )?;
+    let subjects: Vec<String> =
+        statement.query_map(params![before, Count(most)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut taken = 0;
+    for subject in subjects {
+        if taken >= most {
+            break;
+        }
+        taken += history::prune(sql, &subject, before, most - taken)?;
+    }
+    Ok(taken)
+}
+
+/// What both sides shared of deals that are paused for long. One that is worked on just now waits for the next turn.
+fn paused(sql: &Connection, before: Micros, now: Timestamp, most: u64) -> Outcome<u64> {
+    let mut statement = sql.prepare_cached(
+        "SELECT id FROM deal
+         WHERE phase = 'paused' AND rested < ?1
+           AND NOT EXISTS (SELECT 1 FROM work WHERE kind = 'deal' AND work.id = deal.id AND lease_number IS NOT NULL)
+         LIMIT ?2",
+    )?;
+    let ids: Vec<DealId> = statement
+        .query_map(params![before, Count(most)], |row| Ok(DealId::new(row.get::<_, String>(0)?)))?
+        .collect::<Result<_, _>>()?;
+    for mut deal in deal_rows::load(sql, &ids)? {
+        debug_assert_eq!(deal.phase, Phase::Paused, "asked for above");
+        erasing::empty(&mut deal);
+        deal_rows::save(sql, &deal, now)?;
+        // Once is enough: the time begins anew if it is resumed and paused again.
+        sql.prepare_cached("UPDATE deal SET rested = NULL WHERE id = ?1")?.execute([deal.id.as_str()])?;
+    }
+    Ok(ids.len() as u64)
+}

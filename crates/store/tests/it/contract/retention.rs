@@ -1,0 +1,186 @@
+//! Retention: what is older than it is kept goes, in pages, and what is left is proved.
+
+use deal_model::{Archived, GroupHeld, Memory, Phase, Side, Verdict, Version};
+use jiff::SignedDuration;
+use ports::EffectKind;
+use sync_engine::{
+    ChainStep, Commit, Disposition, Intent, IntentOutcome, NewDecision, Pruned, Retention, Store, WriteAhead,
+};
+
+use super::{
+    histories::{head, line, proved, with_history},
+    on_every_store,
+};
+use crate::ground::{ahead, at, claim_one, claimed_deal, ending, entry, load, mark, put};
+
+on_every_store! {
+    old_lines_go_in_pages_and_the_rest_is_proved,
+    old_losing_values_go,
+    intents_and_decisions_that_ended_long_ago_go_and_open_ones_stay,
+    former_links_and_closed_referrals_go_and_what_could_beget_a_deal_stays,
+    what_a_long_paused_deal_shared_goes_and_a_younger_pause_keeps_it,
+    a_deal_that_was_resumed_in_time_forgets_nothing,
+    nothing_young_goes,
+}
+
+/// Keeps everything for so many seconds, but what is for ever.
+fn keep(seconds: i64) -> Retention {
+    let span = SignedDuration::from_secs(seconds);
+    Retention { history: span, archive: span, ended: span, paused: span }
+}
+
+async fn old_lines_go_in_pages_and_the_rest_is_proved(store: &dyn Store) {
+    let deal = with_history(store, "006A", 9).await;
+    let kept = head(store, &deal).await;
+    // At second 106 what is older than second 6 goes: lines 1 to 5.
+    for (taken, pruned) in [(2, 2), (2, 4), (1, 5), (0, 5)] {
+        let page = store.prune(&keep(100), at(106), 2).await.unwrap();
+        assert_eq!(page.lines, taken);
+        let head = head(store, &deal).await;
+        assert_eq!((head.length, head.pruned), (9, pruned));
+        assert_eq!(proved(store, &head, 3).await.1, ChainStep::Proved, "{pruned} lines are gone");
+    }
+    assert_eq!(store.history(&deal, 99).await.unwrap().len(), 4);
+    // A proof that was under way begins anew.
+    let step = store.prove_chain(&kept, &kept.beginning(), 9).await.unwrap();
+    assert_eq!(step, ChainStep::Moved);
+    let totals = store.history_totals().await.unwrap();
+    assert_eq!((totals.lines, totals.chained), (4, 4));
+    assert_eq!(store.prune(&keep(100), at(999), 99).await.unwrap().lines, 4);
+    let emptied = head(store, &deal).await;
+    assert_eq!(proved(store, &emptied, 9).await.1, ChainStep::Proved, "an empty rest is proved too");
+    // It goes on where it was.
+    put(store, &[mark(sync_engine::Target::Deal(deal.clone()), 1_000)]).await;
+    let claim = claim_one(store, 1_000).await;
+    let commit = Commit { audit: vec![line(1_000, "on")], ..ending(&claim, Disposition::Done, 1_000) };
+    store.commit(&commit).await.unwrap();
+    let on = head(store, &deal).await;
+    assert_eq!((on.length, on.pruned), (10, 9));
+    assert_eq!(proved(store, &on, 9).await.1, ChainStep::Proved);
+}
+
+async fn old_losing_values_go(store: &dyn Store) {
+    let (claim, deal) = claimed_deal(store, "006A").await;
+    for second in 1..=5 {
+        let lost = Archived {
+            group: "notes".into(),
+            side: Side::Crm,
+            value: GroupHeld::new(),
+            reason: second.to_string(),
+            version: Version { stamp: at(0), tag: None },
+        };
+        let request = WriteAhead { archive: vec![lost], ..ahead(&claim, &deal.id, second) };
+        store.write_ahead(&request).await.unwrap();
+    }
+    assert_eq!(store.prune(&keep(10), at(14), 2).await.unwrap().archived, 2);
+    assert_eq!(store.prune(&keep(10), at(14), 2).await.unwrap().archived, 1);
+    let left: Vec<String> =
+        store.archive(&deal.id, 9).await.unwrap().into_iter().map(|row| row.archived.reason).collect();
+    assert_eq!(left, ["5", "4"]);
+}
+
+fn decision(deal: &deal_model::DealId, second: i64) -> NewDecision {
+    NewDecision {
+        deal: deal.clone(),
+        verdict: Verdict::Push,
+        by: "ada".to_owned(),
+        sentence: "ada pushes".to_owned(),
+        mapping: "m1".to_owned(),
+        instead_of: None,
+        now: at(second),
+    }
+}
+
+async fn intents_and_decisions_that_ended_long_ago_go_and_open_ones_stay(store: &dyn Store) {
+    let (claim, deal) = claimed_deal(store, "006A").await;
+    let intent = |id: &str| Intent {
+        id: id.to_owned(),
+        deal: deal.id.clone(),
+        kind: EffectKind::Create,
+        key: "k".to_owned(),
+        made: at(1),
+        send_before: at(2),
+        server_date: None,
+    };
+    let request =
+        WriteAhead { intents: vec![intent("i1"), intent("i2")], ..ahead(&claim, &deal.id, 1) };
+    store.write_ahead(&request).await.unwrap();
+    store.decide(&decision(&deal.id, 2)).await.unwrap();
+    let consumed = vec![store.decisions(&deal.id, 1).await.unwrap()[0].id];
+    let commit = Commit {
+        intents: vec![("i1".to_owned(), IntentOutcome::NotDone)],
+        consumed,
+        ..ending(&claim, Disposition::Keep, 3)
+    };
+    store.commit(&commit).await.unwrap();
+    store.decide(&decision(&deal.id, 4)).await.unwrap();
+    assert_eq!(store.prune(&keep(10), at(12), 9).await.unwrap().ended, 0, "they ended lately");
+    assert_eq!(store.prune(&keep(10), at(14), 9).await.unwrap().ended, 2);
+    assert_eq!(store.open_intents(&deal.id).await.unwrap(), [intent("i2")]);
+    let open = store.decisions(&deal.id, 9).await.unwrap();
+    assert_eq!((open.len(), open[0].ended), (1, None));
+}
+
+async fn former_links_and_closed_referrals_go_and_what_could_beget_a_deal_stays(store: &dyn Store) {
+    let (claim, mut deal) = claimed_deal(store, "006A").await;
+    let mut index = Vec::new();
+    for (referral, open) in [("closed", false), ("open", true), ("linked", false)] {
+        index.push(sync_engine::IndexEntry { open, ..entry(referral, 1) });
+        deal.links.portal = Some(referral.into());
+        let commit = Commit {
+            deal: Some(deal.clone()),
+            index: index.clone(),
+            ..ending(&claim, Disposition::Keep, 1)
+        };
+        store.commit(&commit).await.unwrap();
+    }
+    assert!(store.prune(&keep(10), at(5), 9).await.unwrap().is_empty());
+    assert_eq!(store.prune(&keep(10), at(20), 9).await.unwrap().referrals, 2, "a link and an entry");
+    let known: Vec<_> = store.referrals_in(&"e1".into()).await.unwrap();
+    let mut known: Vec<&str> = known.iter().map(|entry| entry.referral.as_str()).collect();
+    known.sort_unstable();
+    assert_eq!(known, ["linked", "open"]);
+    assert!(!store.was_linked(&"closed".into()).await.unwrap());
+    assert!(store.was_linked(&"open".into()).await.unwrap(), "it could beget a second deal");
+}
+
+/// Sets the deal's phase at `second`, and lets it remember something.
+async fn phased(store: &dyn Store, deal: &deal_model::DealId, phase: Phase, second: i64) {
+    put(store, &[mark(sync_engine::Target::Deal(deal.clone()), second)]).await;
+    let claim = claim_one(store, second).await;
+    let mut row = load(store, deal).await;
+    row.phase = phase;
+    row.memory.not_added.insert("team".into(), at(1));
+    store.commit(&Commit { deal: Some(row), ..ending(&claim, Disposition::Done, second) }).await.unwrap();
+}
+
+async fn what_a_long_paused_deal_shared_goes_and_a_younger_pause_keeps_it(store: &dyn Store) {
+    let (claim, deal) = claimed_deal(store, "006A").await;
+    store.commit(&ending(&claim, Disposition::Done, 1)).await.unwrap();
+    phased(store, &deal.id, Phase::Paused, 10).await;
+    // Looked at once more: the pause is as old as when it began.
+    phased(store, &deal.id, Phase::Paused, 50).await;
+    assert_eq!(store.prune(&keep(100), at(110), 9).await.unwrap().paused, 0);
+    assert_ne!(load(store, &deal.id).await.memory, Memory::default());
+    assert_eq!(store.prune(&keep(100), at(111), 9).await.unwrap().paused, 1);
+    let after = load(store, &deal.id).await;
+    assert_eq!((after.memory, after.phase), (Memory::default(), Phase::Paused));
+    assert_eq!(store.prune(&keep(100), at(500), 9).await.unwrap(), Pruned::default(), "once is enough");
+}
+
+async fn a_deal_that_was_resumed_in_time_forgets_nothing(store: &dyn Store) {
+    let (claim, deal) = claimed_deal(store, "006A").await;
+    store.commit(&ending(&claim, Disposition::Done, 1)).await.unwrap();
+    phased(store, &deal.id, Phase::Paused, 10).await;
+    phased(store, &deal.id, Phase::Live, 50).await;
+    assert_eq!(store.prune(&keep(100), at(500), 9).await.unwrap().paused, 0);
+    phased(store, &deal.id, Phase::Paused, 600).await;
+    assert_eq!(store.prune(&keep(100), at(650), 9).await.unwrap().paused, 0, "the pause is a new one");
+    assert_ne!(load(store, &deal.id).await.memory, Memory::default());
+}
+
+async fn nothing_young_goes(store: &dyn Store) {
+    let deal = with_history(store, "006A", 3).await;
+    assert!(store.prune(&keep(100), at(50), 99).await.unwrap().is_empty());
+    assert_eq!(store.history(&deal, 9).await.unwrap().len(), 3);
+}
