@@ -68,6 +68,8 @@ pub enum Verdict {
     },
     /// Create a referral for an opportunity that is already closed.
     Push,
+    /// Look at the deal now, and send what was refused once more.
+    Retry,
 }
 
 /// What a decision is about: no two decisions about one matter are open at a time.
@@ -81,6 +83,8 @@ pub enum Matter {
     Effect(Irreversible),
     /// Another referral.
     Push,
+    /// Another try.
+    Retry,
 }
 
 impl Verdict {
@@ -91,6 +95,17 @@ impl Verdict {
             Self::ResolveLife { .. } => Matter::Life,
             Self::SendNow { kind, .. } | Self::Withdraw { kind, .. } => Matter::Effect(*kind),
             Self::Push => Matter::Push,
+            Self::Retry => Matter::Retry,
+        }
+    }
+}
+
+impl Deal {
+    /// Forgets what was refused, if a person asked for another try that no commit has carried out yet.
+    pub fn forget_refusals_if_asked(&mut self) {
+        if self.decisions.iter().any(|decision| decision.verdict == Verdict::Retry) {
+            self.memory.rejected.clear();
+            self.memory.not_added.clear();
         }
     }
 }
@@ -123,6 +138,8 @@ pub fn carried_out(deal: &Deal, plan: &Plan, ends: &[EffectEnd]) -> Vec<i64> {
         }
         // What was withdrawn stays in the deal's row, and nothing is sent for it.
         Verdict::Withdraw { .. } => true,
+        // It was looked at; what is refused again is told anew.
+        Verdict::Retry => true,
         Verdict::Push => all(&|effect| matches!(effect, Effect::Create { side: Side::Portal, .. })),
     };
     deal.decisions
@@ -173,6 +190,7 @@ pub(crate) fn outdated(input: &PlanInput<'_>, plan: &Plan) -> Vec<i64> {
         Verdict::ResolveLife { shown, .. } => shown.crm != crm.life || shown.portal != portal.life,
         Verdict::SendNow { kind, target } | Verdict::Withdraw { kind, target } => !waits(*kind, target),
         Verdict::Push => true,
+        Verdict::Retry => false,
     };
     input
         .deal

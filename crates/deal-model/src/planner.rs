@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Deal, Effect, GroupDecision, GroupHeld, Irreversible, Life, Observation, PerSide, Phase, Plan,
-    PortalFacts, Problem, ProblemClass, Side, Sight, Specs, Version,
+    PortalFacts, Problem, ProblemClass, Side, Sight, Specs, Verdict, Version,
     births::{plan_companion, plan_opportunity, plan_referral},
     clocks::watch_clocks,
     decisions::outdated,
@@ -193,6 +193,9 @@ fn finish(input: &PlanInput<'_>, plan: &mut Plan) {
         let known = input.deal.problems.iter().find(|known| known.same(problem));
         problem.since = known.map_or(input.now, |known| known.since);
     }
+    // Whatever came of it, the deal was looked at.
+    let retries = input.deal.decisions.iter().filter(|decision| decision.verdict == Verdict::Retry);
+    plan.consumed.extend(retries.map(|decision| decision.id));
     plan.handed_back.extend(outdated(input, plan));
     plan.handed_back.sort_unstable();
     plan.handed_back.dedup();

@@ -171,6 +171,10 @@ impl Engine {
         tasks.spawn(async move { engine.sweep_companions(&told).await });
         let (engine, told) = (Arc::clone(self), Arc::clone(&stopped));
         tasks.spawn(async move { engine.ask_strangers(&told).await });
+        let (engine, told) = (Arc::clone(self), Arc::clone(&stopped));
+        tasks.spawn(async move { engine.replay(&told).await });
+        let (engine, told) = (Arc::clone(self), Arc::clone(&stopped));
+        tasks.spawn(async move { engine.prove_daily(&told).await });
         let (engine, beats) = (Arc::clone(self), Arc::clone(&stopped));
         tasks.spawn(async move { engine.heartbeat(&beats).await });
         let bug = tokio::select! {
@@ -204,6 +208,7 @@ impl Engine {
         let mut quiet_turns = 0;
         while quiet_turns < 2 {
             let mut quiet = self.read_all(&mut readers).await?;
+            quiet &= !self.replay_round().await?;
             quiet &= !self.work_off().await?;
             while let Some(wait) = self.due_within(patience).await? {
                 if readers.iter().any(|reader| reader.failed() >= SOURCE_TRIES) {

@@ -34,7 +34,12 @@ impl Engine {
     /// Takes what the store remembers now, and nothing else; what that is.
     pub(crate) async fn fix_anew(&self) -> StoreResult<Vec<FixedPath>> {
         let known = self.parts.store.fixed_paths().await?;
-        *self.specs.lock().expect("no code panics while holding this lock") = Arc::clone(&self.parts.specs);
+        {
+            let mut specs = self.specs.lock().expect("no code panics while holding this lock");
+            // What is paused stays so.
+            let switches = specs.switches.clone();
+            *specs = Arc::new(Specs { switches, ..Specs::clone(&self.parts.specs) });
+        }
         for fixed in known.iter().filter(|fixed| fixed.mapping == self.parts.mapping) {
             self.fix(&fixed.group);
         }

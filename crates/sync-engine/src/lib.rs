@@ -8,8 +8,11 @@ mod fixed;
 mod leads;
 mod live;
 mod pass;
+mod pausing;
+mod proving;
 mod questions;
 mod remapping;
+mod replay;
 mod report;
 mod rewrites;
 mod rules;
@@ -27,7 +30,10 @@ pub use fixed::free_path;
 pub use leads::{CrmLead, LEAD_NOTE, LeadBase, LeadMemory, LeadWrite, PortalLead};
 pub use live::LiveSource;
 pub use pass::Listener;
+pub use pausing::resume;
+pub use proving::{PROOF_PAGE, PROOF_PROBLEM, ProofTimes, ProvenPage, Proving};
 pub use remapping::REMAPPED;
+pub use replay::{Replay, ReplayPreview, ReplayProgress, ReplayWish};
 pub use rewrites::{DealRewrites, Rewrite, StageDifference};
 pub use settings::{
     BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, PAGES_A_TURN, REMEMBERED_KEYS,
@@ -38,9 +44,11 @@ pub use side::{
     Silence, Source, Stranger, WaitsFor, Wanted, What,
 };
 pub use store::{
-    ArchivedRow, AuditLine, BrakeHold, BrakeLimit, Claim, ClaimRequest, Commit, ConnectionProblem,
-    ConnectionWorked, Counts, Cursor, DealSummary, Decided, DecisionEnd, DecisionRow, Disposition, Fence,
-    FixedPath, Hints, IndexEntry, Intent, IntentOutcome, Mark, NewDecision, Prepared, Store, StoreError,
-    StoreResult, Subject, Target, WorkLane, WriteAhead,
+    ArchivedRow, AuditLine, BrakeHold, BrakeLimit, ChainBreak, ChainHead, ChainPlace, ChainStep, Claim,
+    ClaimRequest, Commit, ConnectionProblem, ConnectionWorked, Counts, Cursor, DealSummary, Decided,
+    DecisionEnd, DecisionRow, Disposition, Fence, FixedPath, Flow, Forgotten, Hints, HistoryTotals,
+    IndexEntry, Intent, IntentOutcome, KEPT_PROOFS, KeptProof, MOST_PAUSES, Mark, Mentions, NAMED_DEALS,
+    NamedDeal, NewDecision, Pause, PauseScope, PauseWish, Prepared, Pruned, Resumed, Retention, Store,
+    StoreError, StoreResult, Subject, Target, WorkLane, WriteAhead, time_outside,
 };
 pub use verify::{Difference, Preview, Proof, Standing};

@@ -14,6 +14,8 @@ pub(crate) struct Stand<'a> {
     pub(crate) headline: &'a str,
     pub(crate) problems: &'a [Problem],
     pub(crate) waiting: &'a [WaitingEffect],
+    /// Whether the deal is paused: that is said in the place of all that waits or is wrong meanwhile.
+    pub(crate) rests: bool,
 }
 
 /// The report of a deal, and the fingerprint of its text without times: only when that changed is it worth a write.
@@ -23,14 +25,15 @@ pub(crate) fn compose(
     history: &[AuditLine],
     now: Timestamp,
 ) -> (Report, Fingerprint) {
+    let (problems, waiting) = if stand.rests { Default::default() } else { (stand.problems, stand.waiting) };
     let mut problem = String::new();
-    for found in stand.problems {
+    for found in problems {
         problem.push_str(&found.sentence);
         problem.push(' ');
         problem.push_str(&found.next_step);
         problem.push('\n');
     }
-    let timeless = match (stand.problems.first(), stand.waiting.first()) {
+    let timeless = match (problems.first(), waiting.first()) {
         (Some(first), _) => format!("needs you: {}", first.sentence),
         (None, Some(waiting)) => waiting.sentence(),
         (None, None) => stand.headline.to_owned(),
@@ -41,15 +44,15 @@ pub(crate) fn compose(
     let said = [timeless.as_str(), problem.as_str()].into_iter();
     let said: Vec<&str> = said.chain(lines.iter().map(|line| line.sentence.as_str())).collect();
     let text = digest(&said.join("\u{1f}"));
-    let status = match stand.waiting.first() {
-        Some(waiting) if stand.problems.is_empty() && !waiting.withdrawn => {
+    let status = match waiting.first() {
+        Some(waiting) if problems.is_empty() && !waiting.withdrawn => {
             let from = waiting.not_before.to_zoned(jiff::tz::TimeZone::UTC);
             format!("{timeless} at {}", from.strftime("%H:%M UTC"))
         }
         _ => timeless,
     };
     let audit = lines.into_iter().map(line).collect();
-    let synced_at = stand.problems.is_empty().then_some(now);
+    let synced_at = (problems.is_empty() && !stand.rests).then_some(now);
     (Report { status, problem: problem.trim_end().to_owned(), audit, synced_at }, text)
 }
 

@@ -65,6 +65,8 @@ pub struct EngineSettings {
     pub companion_sweep_most: usize,
     /// How often the store is told that the service is alive.
     pub heartbeat: Duration,
+    /// When all deals are proven to be equal; `None` for never by itself.
+    pub proof: Option<crate::ProofTimes>,
 }
 
 impl Default for EngineSettings {
@@ -85,6 +87,7 @@ impl Default for EngineSettings {
             companion_sweep_every: Duration::from_mins(15),
             companion_sweep_most: 50,
             heartbeat: Duration::from_secs(5),
+            proof: None,
         }
     }
 }

@@ -315,6 +315,12 @@ pub trait Side: Send + Sync + 'static {
         scope: CallScope,
     ) -> Result<Changes, SideError>;
 
+    /// The position from which a polled source lists everything that changed at or after `since`, by the platform's clock.
+    /// `None`: its beginning.
+    fn position_at(&self, _source: &str, _since: Timestamp) -> Option<String> {
+        None
+    }
+
     /// Of these records, heard of by a live source, those that may be kept: opted in, or carrying an identifier of ours
     /// (CRM). The others are forgotten at once.
     async fn admit(&self, _records: &[RecordId], _scope: CallScope) -> Result<Vec<Target>, SideError> {

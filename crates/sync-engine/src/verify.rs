@@ -7,8 +7,9 @@ use deal_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CallScope, Engine, SideError, StoreResult, Wanted,
+    CallScope, Engine, Pause, SideError, StoreResult, Wanted,
     pass::{Conversion, tell_of_second},
+    pausing::pause_of,
 };
 
 /// What a difference of the lifecycle is called.
@@ -27,6 +28,8 @@ pub struct Preview {
     pub plan: Plan,
     /// Why a side could not be read, if one could not.
     pub unread: Option<SideError>,
+    /// The pause that stops the deal: until it is resumed, no pass does any of this.
+    pub pause: Option<Pause>,
 }
 
 /// How a deal stands.
@@ -81,8 +84,12 @@ impl Engine {
     /// Reads these deals by id and plans them, without a claim and without any write.
     pub async fn preview(&self, ids: &[DealId]) -> StoreResult<Vec<Preview>> {
         self.recall_fixed().await?;
+        let pauses = self.recall_pauses().await?;
         let specs = self.specs();
         let mut deals = self.parts.store.deals(ids).await?;
+        for deal in &mut deals {
+            deal.forget_refusals_if_asked();
+        }
         let mut crm = self.look_at(Side::Crm, &deals).await;
         let mut second = Vec::with_capacity(deals.len());
         for (deal, crm) in deals.iter_mut().zip(&mut crm) {
@@ -119,7 +126,8 @@ impl Engine {
             if second {
                 tell_of_second(&mut plan);
             }
-            previews.push(Preview { deal, crm, portal, plan, unread });
+            let pause = pause_of(&pauses, &deal.id).cloned();
+            previews.push(Preview { deal, crm, portal, plan, unread, pause });
         }
         Ok(previews)
     }
@@ -185,7 +193,7 @@ impl Engine {
         Ok(previews.iter().map(|preview| self.prove(preview)).collect())
     }
 
-    fn prove(&self, preview: &Preview) -> Proof {
+    pub(crate) fn prove(&self, preview: &Preview) -> Proof {
         let deal = preview.deal.id.clone();
         let proof = |standing, differences| Proof { deal: deal.clone(), standing, differences };
         let (Some(crm), Some(portal)) = (preview.crm.seen(), preview.portal.seen()) else {
@@ -196,6 +204,7 @@ impl Engine {
             let standing = match (unread, in_order, preview.plan.is_quiet()) {
                 (true, ..) => Standing::Unread,
                 (_, false, _) => Standing::Problem,
+                _ if preview.pause.is_some() => Standing::PausedOrOnHold,
                 (_, _, false) => Standing::Waiting,
                 _ => Standing::PausedOrOnHold,
             };
@@ -235,6 +244,8 @@ impl Engine {
             if preview.plan.problems.is_empty() { Standing::Equal } else { Standing::Problem }
         } else if !preview.plan.problems.is_empty() {
             Standing::Problem
+        } else if preview.pause.is_some() && due {
+            Standing::PausedOrOnHold
         } else if due {
             Standing::Waiting
         } else if differences.iter().all(|difference| difference.fixed || difference.remapped)

@@ -73,6 +73,11 @@ impl PartnerCenter {
         })
     }
 
+    /// Where a list of what changed at or after `since` begins.
+    pub(super) fn list_from(since: Timestamp) -> String {
+        Position { from: Some(since), ..Position::default() }.text()
+    }
+
     /// The referrals changed at or after `from`, oldest change first: a page, or as many as it takes to get past `from`
     /// where more changed in one instant than a page holds. And whether there are more.
     async fn page_from(

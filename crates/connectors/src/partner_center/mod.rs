@@ -170,6 +170,10 @@ impl Side for PartnerCenter {
         self.look_around(since, engagement, scope).await
     }
 
+    fn position_at(&self, _: &str, since: Timestamp) -> Option<String> {
+        Some(Self::list_from(since))
+    }
+
     fn admission(&self) -> String {
         self.admission_rules()
     }

@@ -141,6 +141,11 @@ impl Salesforce {
 
     /// How to walk a source; none if its rows are hidden.
     pub(super) fn walk(&self, source: &str, schema: &Schema) -> Result<Option<Walk>, SideError> {
+    /// Where a walk over what changed at or after `since` begins.
+    pub(super) fn walk_from(since: Timestamp) -> String {
+        text_of(Some(&Position { stamp: since, id: None, walking: true }))
+    }
+
         let names = self.mapping.names();
         if !schema.reads(&names.sync) {
             let what = format!("{OPPORTUNITY}.{} cannot be read; nothing is looked for", names.sync);

@@ -208,6 +208,10 @@ impl Side for Salesforce {
     async fn changes(
         &self,
         source: &str,
+    fn position_at(&self, _: &str, since: Timestamp) -> Option<String> {
+        Some(Self::walk_from(since))
+    }
+
         position: Option<&str>,
         scope: CallScope,
     ) -> Result<Changes, SideError> {

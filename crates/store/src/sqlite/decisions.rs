@@ -51,6 +51,9 @@ pub(super) fn decide(sql: &Connection, master: Option<&SealKey>, new: &NewDecisi
     let subject = Subject::Deal(new.deal.clone());
     history::write_line(sql, master, &subject, &line)?;
     marks::put(sql, &subject, &marks::Wish::at_once(new.now))?;
+    if new.verdict == Verdict::Retry {
+        work::forgive(sql, &new.deal)?;
+    }
     Ok(Decided::Taken(number))
 }
 

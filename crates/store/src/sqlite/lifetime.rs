@@ -7,7 +7,7 @@ use sync_engine::StoreError;
 use super::{
     columns::{Count, Micros},
     fault::Outcome,
-    leases,
+    leases, pauses,
 };
 
 const HEARTBEAT: &str = "heartbeat";
@@ -58,8 +58,8 @@ pub(super) fn start(sql: &Connection, owner: &str, now: Timestamp) -> Outcome<Si
         .optional()?;
     // A clock that went back tells nothing about how long the service was away.
     let away = last.map_or(SignedDuration::ZERO, |last| now.duration_since(last.0).max(SignedDuration::ZERO));
-    if let Ok(micros @ 1..) = i64::try_from(away.as_micros()) {
-        sql.prepare_cached("UPDATE waiting_effect SET not_before = not_before + ?1")?.execute([micros])?;
+    if let Some(last) = last.filter(|last| last.0 < now) {
+        pauses::put_off_while_away(sql, last.0, now)?;
     }
     leases::end_those_of_the_dead(sql, owner)?;
     sql.prepare_cached(

@@ -25,11 +25,13 @@ mod marks;
 mod open;
 mod org_facts;
 mod overview;
+mod pauses;
 mod port;
+mod proofs;
 mod referrals;
+mod retention;
 mod schema;
 mod tokens;
-mod retention;
 mod work;
 
 use std::{
@@ -54,13 +56,13 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    fn connection(&self) -> MutexGuard<'_, Connection> {
-        // A panic while the lock was held rolled its transaction back while unwinding: the connection is sound.
     /// The operator's key, if this process was given it.
     fn master(&self) -> Option<&SealKey> {
         self.options.seal_key.as_ref()
     }
 
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic while the lock was held rolled its transaction back while unwinding: the connection is sound.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

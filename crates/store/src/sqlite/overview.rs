@@ -16,8 +16,11 @@ pub(super) fn list(sql: &Connection, after: Option<&DealId>, most: usize) -> Out
         "SELECT id, crm_id, portal_id, companion, phase, problems, updated,
                 (SELECT count(*) FROM waiting_effect WHERE waiting_effect.deal = deal.id),
                 CASE stand_in ->> '$.life' WHEN 'received' THEN stand_in ->> '$.facts.portal.expires' END,
-                CASE companion_state ->> '$.life' WHEN 'received' THEN companion_state ->> '$.expires' END
-         FROM deal WHERE id > ?1 ORDER BY id LIMIT ?2",
+                CASE companion_state ->> '$.life' WHEN 'received' THEN companion_state ->> '$.expires' END,
+                coalesce(attempts, 0), due
+         FROM (SELECT * FROM deal WHERE id > ?1 ORDER BY id LIMIT ?2) AS deal
+         LEFT JOIN (SELECT id AS of, attempts, due FROM work WHERE kind = 'deal') ON of = deal.id
+         ORDER BY deal.id",
     )?;
     // Every identifier comes after the empty text.
     let after = after.map_or("", DealId::as_str);
@@ -33,6 +36,8 @@ pub(super) fn list(sql: &Connection, after: Option<&DealId>, most: usize) -> Out
             expires: instant(row, 8)?,
             companion_expires: instant(row, 9)?,
             waiting: usize::try_from(row.get::<_, Count>(7)?.0).unwrap_or(usize::MAX),
+            attempts: row.get(10)?,
+            due: row.get::<_, Option<Micros>>(11)?.map(|due| due.0),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

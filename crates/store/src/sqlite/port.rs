@@ -4,18 +4,20 @@ use async_trait::async_trait;
 use deal_model::{Deal, DealId, Fingerprint, RecordId, Side};
 use jiff::{SignedDuration, Timestamp};
 use sync_engine::{
-    ArchivedRow, AuditLine, BrakeHold, Claim, ClaimRequest, Commit, ConnectionProblem, ConnectionWorked,
-    Counts, Cursor, DealSummary, Decided, DecisionRow, Fence, FixedPath, IndexEntry, Intent, LeadMemory,
-    Mark, NewDecision, Prepared, Store, StoreResult, WriteAhead,
+    ArchivedRow, AuditLine, BrakeHold, ChainHead, ChainPlace, ChainStep, Claim, ClaimRequest, Commit,
+    ConnectionProblem, ConnectionWorked, Counts, Cursor, DealSummary, Decided, DecisionRow, Fence, FixedPath,
+    Forgotten, HistoryTotals, IndexEntry, Intent, KeptProof, LeadMemory, Mark, Mentions, NewDecision, Pause,
+    PauseWish, Prepared, Pruned, Retention, Store, StoreResult, Subject, WriteAhead,
 };
 
 use super::{
-    SqliteStore, brake, commit, connections, deal_rows, decisions, fixed_paths, intents, lead_rows, leases,
-    lifetime, links, marks, overview, referrals, work,
+    SqliteStore, archive, brake, commit, connections, data_keys, deal_rows, decisions, fixed_paths,
+    forgetting, history, intents, lead_rows, leases, lifetime, links, marks, overview, pauses, proofs,
+    referrals, retention, work,
 };
+use crate::ledger::name_of;
 
 #[async_trait]
-use crate::ledger::name_of;
 impl Store for SqliteStore {
     async fn bind(&self, org_id: &str, tenant_id: &str) -> StoreResult<()> {
         self.write(|sql| lifetime::bind(sql, org_id, tenant_id))
@@ -165,6 +167,43 @@ impl Store for SqliteStore {
         self.write_beside(|sql| fixed_paths::free(sql, path, problem, then))
     }
 
+    async fn pause(&self, wish: &PauseWish) -> StoreResult<Option<Pause>> {
+        self.write_beside(|sql| pauses::pause(sql, self.master(), wish))
+    }
+
+    async fn resume(&self, wish: &PauseWish, then: &Cursor) -> StoreResult<Option<Pause>> {
+        self.write_beside(|sql| pauses::resume(sql, self.master(), wish, then))
+    }
+
+    async fn pauses(&self) -> StoreResult<Vec<Pause>> {
+        self.read(|sql| pauses::open(sql))
+    }
+
+    async fn pause_history(&self, most: usize) -> StoreResult<Vec<Pause>> {
+        self.read(|sql| pauses::past(sql, most))
+    }
+
+    async fn keep_proof(
+        &self,
+        proof: &KeptProof,
+        key: &str,
+        problem: Option<&ConnectionProblem>,
+    ) -> StoreResult<()> {
+        self.write_beside(|sql| proofs::keep(sql, proof, key, problem))
+    }
+
+    async fn proofs(&self, most: usize) -> StoreResult<Vec<KeptProof>> {
+        self.read(|sql| proofs::newest(sql, most))
+    }
+
+    async fn ask(&self, cursors: &[Cursor]) -> StoreResult<()> {
+        self.write_beside(|sql| cursors.iter().try_for_each(|cursor| marks::move_cursor(sql, cursor)))
+    }
+
+    async fn hurry(&self, now: Timestamp, most: usize) -> StoreResult<usize> {
+        self.write_beside(|sql| work::hurry(sql, now, most))
+    }
+
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>> {
         self.read(|sql| overview::list(sql, after, most))
     }
@@ -184,7 +223,6 @@ impl Store for SqliteStore {
     async fn counts(&self, now: Timestamp) -> StoreResult<Counts> {
         self.read(|sql| overview::counts(sql, now))
     }
-}
 
     async fn forget(&self, subject: &Subject, mapping: &str, now: Timestamp) -> StoreResult<Forgotten> {
         self.write_beside(|sql| forgetting::forget(sql, self.master(), subject, mapping, now))
@@ -217,3 +255,4 @@ impl Store for SqliteStore {
     async fn prune(&self, keep: &Retention, now: Timestamp, most: usize) -> StoreResult<Pruned> {
         self.write(|sql| retention::prune(sql, keep, now, most))
     }
+}

@@ -8,7 +8,7 @@ use sync_engine::{Claim, ClaimRequest, Disposition, Fence, Hints, StoreError, Su
 use super::{
     columns::{Count, Micros, Word},
     fault::Outcome,
-    leases, lifetime,
+    leases, lifetime, pauses,
 };
 
 /// One place in this many belongs to the background lane.
@@ -34,6 +34,9 @@ fn subject(kind: &str, id: String) -> Outcome<Subject> {
 }
 
 pub(super) fn claim(sql: &Connection, request: &ClaimRequest) -> Outcome<Vec<Claim>> {
+    if pauses::is_everything(sql)? {
+        return Ok(Vec::new());
+    }
     let most = request.most.min(MOST_ROWS);
     wake(sql, request.now)?;
     let mut now = ready(sql, WorkLane::Now, most)?;
@@ -129,6 +132,9 @@ fn lease_row(sql: &Connection, request: &ClaimRequest, row: ReadyRow, number: u6
 
 pub(super) fn next_due(sql: &Connection) -> Outcome<Option<Timestamp>> {
     let mut next: Option<Timestamp> = None;
+    if pauses::is_everything(sql)? {
+        return Ok(next);
+    }
     for state in ["waiting", "ready", "leased"] {
         let wake: Option<Micros> = sql
             .prepare_cached("SELECT min(wake) FROM work WHERE state = ?1")?
@@ -136,6 +142,24 @@ pub(super) fn next_due(sql: &Connection) -> Outcome<Option<Timestamp>> {
         next = next.into_iter().chain(wake.map(|wake| wake.0)).min();
     }
     Ok(next)
+}
+
+/// Lets work that failed be due at once, as if it had never failed: of this deal, ...
+pub(super) fn forgive(sql: &Connection, deal: &DealId) -> Outcome<()> {
+    sql.prepare_cached("UPDATE work SET attempts = 0 WHERE kind = 'deal' AND id = ?1")?
+        .execute([deal.as_str()])?;
+    Ok(())
+}
+
+/// ... and of referrals without a deal.
+pub(super) fn hurry(sql: &Connection, now: Timestamp, most: usize) -> Outcome<usize> {
+    Ok(sql
+        .prepare_cached(
+            "UPDATE work SET attempts = 0, due = ?1, wake = ?1, generation = generation + 1
+             WHERE kind = 'referral' AND id IN (SELECT id FROM work WHERE kind = 'referral' AND attempts > 0
+                 AND state = 'waiting' AND due > ?1 ORDER BY due LIMIT ?2)",
+        )?
+        .execute(params![Micros(now), Count(most as u64)])?)
 }
 
 /// A work row that the holder of a fence still holds.

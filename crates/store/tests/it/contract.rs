@@ -8,6 +8,9 @@ mod forgetting;
 mod histories;
 mod leases;
 mod marks;
+mod pauses;
+mod proofs;
+mod retention;
 mod rows;
 mod work;
 

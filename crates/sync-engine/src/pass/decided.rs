@@ -60,6 +60,7 @@ impl Engine {
             Verdict::SendNow { kind, .. } => format!("{} without waiting", words(*kind)),
             Verdict::Withdraw { kind, target } => format!("do not {}: {target}", words(*kind)),
             Verdict::Push => "a referral is created".to_owned(),
+            Verdict::Retry => "try again".to_owned(),
         }
     }
 }

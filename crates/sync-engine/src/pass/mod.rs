@@ -14,6 +14,7 @@ mod observe;
 mod opportunities;
 mod refusals;
 mod rehearsal;
+mod resting;
 mod stranger;
 mod tell;
 
@@ -46,6 +47,8 @@ pub(crate) struct Item {
     round: Round,
     /// The pass is over for this deal.
     ended: bool,
+    /// An operator paused it: its seller is told, and nothing else.
+    rests: bool,
 }
 
 impl Item {
@@ -96,7 +99,8 @@ struct Round {
 }
 
 impl Item {
-    fn new(claim: Claim, deal: Deal) -> Self {
+    fn new(claim: Claim, mut deal: Deal) -> Self {
+        deal.forget_refusals_if_asked();
         let mut read = claim.hints;
         // Linked by a pass that was stopped before it could read it: no event tells of it again.
         read.companion |= deal.links.companion.is_some() && deal.memory.companion.is_empty();
@@ -110,6 +114,7 @@ impl Item {
             replans: 0,
             round: Round::default(),
             ended: false,
+            rests: false,
         }
     }
 
@@ -148,6 +153,7 @@ impl Engine {
     /// Works on leased work until every piece of it is committed or handed back.
     pub(crate) async fn pass(&self, claims: Vec<Claim>) -> StoreResult<()> {
         self.recall_fixed().await?;
+        let pauses = self.recall_pauses().await?;
         self.passes.fetch_add(claims.len() as u64, std::sync::atomic::Ordering::Relaxed);
         let mut wanted = Vec::new();
         let mut strangers = Vec::new();
@@ -175,6 +181,7 @@ impl Engine {
                 None => self.forget_work(claim).await?,
             }
         }
+        self.rest_paused(&mut items, &pauses).await?;
         for _ in 0..ROUNDS {
             let mut open: Vec<&mut Item> = items.iter_mut().filter(|item| !item.ended).collect();
             if open.is_empty() {

@@ -31,7 +31,7 @@ impl Engine {
         self.observe_side(Side::Portal, &mut live).await
     }
 
-    async fn observe_side(&self, side: Side, items: &mut [&mut Item]) -> StoreResult<()> {
+    pub(super) async fn observe_side(&self, side: Side, items: &mut [&mut Item]) -> StoreResult<()> {
         let mut asked = Vec::new();
         let mut wanted = Vec::new();
         let mut until = None;

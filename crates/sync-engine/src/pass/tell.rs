@@ -57,6 +57,12 @@ impl Engine {
         Ok(Some(self.report_wait(item).unwrap_or_else(|| self.now())))
     }
 
+    /// Whether the opportunity says something else than its report would now.
+    pub(super) async fn is_news(&self, item: &Item) -> StoreResult<bool> {
+        let (_, text) = self.composed(item, &[]).await?;
+        Ok(item.deal.memory.reported.text.as_ref() != Some(&text))
+    }
+
     /// The pass comes back within a minute anyway, and its report then says how it ended.
     fn soon_again(&self, item: &Item) -> bool {
         item.round.retry_at.is_some_and(|at| at <= self.in_(self.parts.settings.report_every))
@@ -83,6 +89,7 @@ impl Engine {
             headline: &item.round.plan.headline,
             problems: &self.problems(item),
             waiting: &super::finish::still_waiting(item),
+            rests: item.rests,
         };
         Ok(report::compose(&stand, &fresh, &history, self.now()))
     }

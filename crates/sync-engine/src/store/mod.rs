@@ -12,6 +12,8 @@ mod custody;
 mod decisions;
 mod fixed;
 mod overview;
+mod pauses;
+mod proofs;
 mod work;
 
 use async_trait::async_trait;
@@ -22,12 +24,14 @@ use crate::LeadMemory;
 
 pub use births::{IndexEntry, Intent, IntentOutcome};
 pub use commit::{AuditLine, BrakeLimit, Commit, Prepared, WriteAhead};
-pub use decisions::{Decided, DecisionEnd, DecisionRow, NewDecision};
-pub use fixed::FixedPath;
 pub use custody::{
     ChainBreak, ChainHead, ChainPlace, ChainStep, Forgotten, HistoryTotals, Mentions, Pruned, Retention,
 };
+pub use decisions::{Decided, DecisionEnd, DecisionRow, NewDecision};
+pub use fixed::FixedPath;
 pub use overview::{ArchivedRow, BrakeHold, ConnectionProblem, ConnectionWorked, Counts, DealSummary};
+pub use pauses::{Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, time_outside};
+pub use proofs::{KEPT_PROOFS, KeptProof, NAMED_DEALS, NamedDeal};
 pub use work::{Claim, ClaimRequest, Cursor, Disposition, Fence, Hints, Mark, Subject, Target, WorkLane};
 
 /// Why the store could not do it.
@@ -195,6 +199,41 @@ pub trait Store: Send + Sync + 'static {
     /// beside the store's owner.
     async fn free_path(&self, path: &str, problem: &str, then: &Cursor) -> StoreResult<bool>;
 
+    /// Pauses a deal, a flow or everything, for a person. What was paused already, if it was; then nothing was written.
+    /// While a deal or everything is paused, `claim` and `next_due` pass over what no pass may begin, `write_ahead` lets
+    /// nothing leave, and the time does not count for what waits. A paused deal itself is claimed, so that its seller is
+    /// told. Also by a command beside the store's owner.
+    async fn pause(&self, wish: &PauseWish) -> StoreResult<Option<Pause>>;
+
+    /// Resumes what was paused; what it was. What waited is put off by the time that nothing else paused it too. A deal is
+    /// marked; for a flow and for everything, the cursor moves. Also by a command beside the store's owner.
+    async fn resume(&self, wish: &PauseWish, then: &Cursor) -> StoreResult<Option<Pause>>;
+
+    /// What is paused, oldest first; never more than [`MOST_PAUSES`].
+    async fn pauses(&self) -> StoreResult<Vec<Pause>>;
+
+    /// What was ever paused, newest first, at most `most`.
+    async fn pause_history(&self, most: usize) -> StoreResult<Vec<Pause>>;
+
+    /// Keeps a proof, and sets or clears the connection's problem under `key` with it; the oldest beyond [`KEPT_PROOFS`]
+    /// go. Also by a command beside the store's owner.
+    async fn keep_proof(
+        &self,
+        proof: &KeptProof,
+        key: &str,
+        problem: Option<&ConnectionProblem>,
+    ) -> StoreResult<()>;
+
+    /// The kept proofs, newest first, at most `most`.
+    async fn proofs(&self, most: usize) -> StoreResult<Vec<KeptProof>>;
+
+    /// Moves cursors by which a person asks something of the service. Also by a command beside the store's owner.
+    async fn ask(&self, cursors: &[Cursor]) -> StoreResult<()>;
+
+    /// Work on referrals without a deal that failed is due at once, as if it had never failed; at most `most`, and how
+    /// many. Also by a command beside the store's owner.
+    async fn hurry(&self, now: Timestamp, most: usize) -> StoreResult<usize>;
+
     /// Deals after `after`, by id, at most `most`.
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>>;
 
@@ -209,7 +248,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// Numbers over the whole store.
     async fn counts(&self, now: Timestamp) -> StoreResult<Counts>;
-}
 
     /// Destroys the keys of what history and archive hold of a subject, with its decisions; and what the store remembers
     /// of the deal, unless it is kept in step. Whoever works on it commits nothing. A line of history says so, and names
@@ -236,3 +274,4 @@ pub trait Store: Send + Sync + 'static {
 
     /// Lets go of what is older than it is kept, at most `most` rows of each kind. Chains stay provable.
     async fn prune(&self, keep: &Retention, now: Timestamp, most: usize) -> StoreResult<Pruned>;
+}

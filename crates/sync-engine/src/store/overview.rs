@@ -27,6 +27,10 @@ pub struct DealSummary {
     pub problems: Vec<Problem>,
     /// When it was last committed.
     pub updated: Timestamp,
+    /// How often looking at it failed in a row.
+    pub attempts: u32,
+    /// When it is looked at next, if that is known.
+    pub due: Option<Timestamp>,
 }
 
 /// A losing value that is kept.
@@ -38,13 +42,13 @@ pub struct ArchivedRow {
     pub at: Timestamp,
     /// What; of an erased one the group and the side alone.
     pub archived: Archived,
+    /// When the value was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Timestamp>,
 }
 
 /// A brake that holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-    /// When the value was erased.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub erased: Option<Timestamp>,
 pub struct BrakeHold {
     /// The kind: `close`, `clear:notes`.
     pub kind: String,
