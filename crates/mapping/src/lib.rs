@@ -56,4 +56,4 @@ pub use provenance::{Place, Provenance, Said, Setting};
 pub use referral_life::{portal_life, portal_life_ops};
 pub use referral_schema::{Holds, Member, Writes};
 pub use set_binding::{Attribute, Columns, KeyForm, SetBinding, SetSource, When};
-pub use stages::{Ending, ListedStage, Meaning, StageError, StageWrite, Stages};
+pub use stages::{Ending, ListedStage, Meaning, PresentStage, StageError, StageWrite, Stages};

@@ -59,6 +59,15 @@ pub enum Ending {
     Lost,
 }
 
+/// The stage that an opportunity is in, as far as what is written depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PresentStage<'a> {
+    /// Its API name.
+    pub name: &'a str,
+    /// Salesforce's own setting of it: that alone tells of a stage which the file does not list.
+    pub is_closed: bool,
+}
+
 /// What to write so that an opportunity shows a life. Nothing in it means that it shows it already.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StageWrite {
@@ -234,10 +243,15 @@ impl Stages {
     ///
     /// Active moves the stage only when it leaves the on-hold stage or a closed one, or when a mapped sales stage lies
     /// outside the present stage's group.
-    pub fn stage_for(&self, life: &Life, present: Option<&str>) -> Result<StageWrite, StageError> {
+    pub fn stage_for(
+        &self,
+        life: &Life,
+        present: Option<PresentStage<'_>>,
+    ) -> Result<StageWrite, StageError> {
+        let (stage, present) = (present, present.map(|stage| stage.name));
         let (target, reason) = match life {
             Life::Received => (Some(self.require_on_hold()?), None),
-            Life::Active { sales_stage } => (self.active_target(sales_stage.as_deref(), present), None),
+            Life::Active { sales_stage } => (self.active_target(sales_stage.as_deref(), stage), None),
             Life::Won => (Some(self.closed_target(present, &Meaning::Won, "won", None)?), None),
             Life::Lost { reason } => {
                 (Some(self.closed_target(present, &Meaning::Lost, "lost", None)?), reason.as_deref())
@@ -282,16 +296,19 @@ impl Stages {
         }
     }
 
-    fn active_target<'s>(&'s self, sales_stage: Option<&str>, present: Option<&'s str>) -> Option<&'s str> {
+    fn active_target(&self, sales_stage: Option<&str>, present: Option<PresentStage<'_>>) -> Option<&str> {
         let mapped = sales_stage.and_then(|wanted| self.first(&Meaning::Active(Some(wanted.to_owned()))));
-        let present = present.filter(|name| self.on_hold() != Some(*name));
-        let Some(name) = present else { return Some(mapped.unwrap_or(&self.active)) };
+        let present = present.filter(|stage| self.on_hold() != Some(stage.name));
+        let Some(PresentStage { name, is_closed }) = present else {
+            return Some(mapped.unwrap_or(&self.active));
+        };
         let meaning =
             self.listed_as(name).map(|stage| stage.meaning.clone()).or_else(|| self.target_meaning(name));
         match meaning {
             Some(Meaning::Active(group)) if group.as_deref() == sales_stage => None,
-            Some(Meaning::Active(_)) | None => mapped,
-            Some(_) => Some(mapped.unwrap_or(&self.active)),
+            Some(Meaning::Active(_)) => mapped,
+            None if !is_closed => mapped,
+            None | Some(_) => Some(mapped.unwrap_or(&self.active)),
         }
     }
 

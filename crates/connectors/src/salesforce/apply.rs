@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deal_model::{ElementChange, ElementKey, Observation, RecordId as DealRecord};
-use mapping::StageError;
+use mapping::{PresentStage, StageError};
 use salesforce::{CallContext, Error, Fields, RecordId};
 use serde_json::Value as Json;
 use sync_engine::{Applied, Change, SideError, What};
@@ -153,8 +153,8 @@ impl Salesforce {
         }
         let mut columns = columns(&self.mapping, &schema, writes)?;
         if let (Some(life), Some(known)) = (life, known) {
-            let write =
-                self.mapping.stages_of(known.record_type.as_deref()).stage_for(life, Some(&known.stage));
+            let present = PresentStage { name: &known.stage, is_closed: known.closed };
+            let write = self.mapping.stages_of(known.record_type.as_deref()).stage_for(life, Some(present));
             let write = write.map_err(|error| of_stage(&error))?;
             columns.own.extend(write.stage_name.map(|name| ("StageName".to_owned(), Json::String(name))));
             columns

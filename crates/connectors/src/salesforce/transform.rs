@@ -43,6 +43,8 @@ pub(super) struct Row {
 pub(super) struct Known {
     pub(super) stamp: Timestamp,
     pub(super) stage: String,
+    /// Whether Salesforce holds that stage as closed.
+    pub(super) closed: bool,
     /// The developer name of its record type.
     pub(super) record_type: Option<String>,
     pub(super) account: Option<RecordId>,
@@ -153,6 +155,7 @@ impl Reader<'_> {
         let known = Known {
             stamp,
             stage: stage.to_owned(),
+            closed,
             record_type: record_type.map(str::to_owned),
             account: record.text("AccountId").and_then(|id| id.parse().ok()),
             person: flag("Account.IsPersonAccount"),

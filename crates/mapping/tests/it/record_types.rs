@@ -1,7 +1,7 @@
 //! Record types with sales processes of their own: each over what all have in common.
 
 use deal_model::Life;
-use mapping::{Mapping, StageWrite, Stages};
+use mapping::{Mapping, PresentStage, StageWrite, Stages};
 
 const OURS: &str = r#"
 version = 1
@@ -38,7 +38,7 @@ fn stage(name: &str) -> StageWrite {
 }
 
 fn written(stages: &Stages, life: &Life, present: Option<&str>) -> StageWrite {
-    stages.stage_for(life, present).unwrap()
+    stages.stage_for(life, present.map(|name| PresentStage { name, is_closed: false })).unwrap()
 }
 
 #[test]

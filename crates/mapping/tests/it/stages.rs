@@ -1,7 +1,7 @@
 //! Stages against lives: every row of the table, both ways.
 
 use deal_model::Life;
-use mapping::{Mapping, StageError, StageWrite, Stages, portal_life, portal_life_ops};
+use mapping::{Mapping, PresentStage, StageError, StageWrite, Stages, portal_life, portal_life_ops};
 use serde_json::{Value as Json, json};
 
 const OURS: &str = r#"
@@ -67,7 +67,7 @@ fn each_stage_says_where_the_deal_stands() {
 
 #[test]
 fn each_life_finds_its_stage() {
-    let rows: [(Life, Option<&str>, Option<&str>); 27] = [
+    let rows: [(Life, Option<&str>, Option<&str>); 30] = [
         // life, present stage, stage written
         (Life::Received, None, Some("To answer")),
         (Life::Received, Some("To answer"), None),
@@ -89,6 +89,10 @@ fn each_life_finds_its_stage() {
         (active(Some("Propose")), Some("Perception Analysis"), Some("Proposal/Price Quote")),
         // re-opened
         (active(None), Some("Closed Lost"), Some("Qualification")),
+        // ... from a closed stage that is not listed as well
+        (active(None), Some("Dropped"), Some("Qualification")),
+        (active(Some("Propose")), Some("Dropped"), Some("Proposal/Price Quote")),
+        (active(Some("100")), Some("Dropped"), Some("Qualification")),
         // a company's own line comes first, and a stage that says it already stays
         (Life::Won, Some("Qualification"), Some("Gewonnen")),
         (Life::Won, Some("Closed Won"), None),
@@ -103,6 +107,8 @@ fn each_life_finds_its_stage() {
         (error(None), None, Some("Closed Lost")),
     ];
     for (life, present, written) in rows {
+        let is_closed = present.is_some_and(|name| name.starts_with("Closed") || name == "Dropped");
+        let present = present.map(|name| PresentStage { name, is_closed });
         let write = stages().stage_for(&life, present).unwrap();
         assert_eq!(write.stage_name.as_deref(), written, "{life:?} from {present:?}");
     }
@@ -110,7 +116,9 @@ fn each_life_finds_its_stage() {
 
 #[test]
 fn a_reason_is_written_beside_the_stage_that_has_a_field_for_it() {
-    let write = |life: &Life, present| stages().stage_for(life, Some(present)).unwrap();
+    let write = |life: &Life, name| {
+        stages().stage_for(life, Some(PresentStage { name, is_closed: false })).unwrap()
+    };
     let StageWrite { stage_name, reason } =
         write(&lost(Some("Project budget isn't adequate")), "Qualification");
     let (field, name) = reason.unwrap();
