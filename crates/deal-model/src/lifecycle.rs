@@ -171,13 +171,17 @@ impl LifeCase<'_> {
         self.winner == Some(Side::Crm)
     }
 
-    /// What the seller answered since the deal was reconciled.
+    /// What the seller answered since the deal was reconciled; or, of a field that the mapping names since, what a person
+    /// confirmed.
     fn answer(&self) -> Option<Response> {
-        self.response.filter(|response| self.base.is_some() && Some(*response) != self.answered)
+        let confirmed = self.remapped && self.confirmed();
+        self.response
+            .filter(|response| self.base.is_some() && (confirmed || Some(*response) != self.answered))
     }
 
     fn received(&self) -> LifeStep {
         match (self.answer(), self.crm) {
+            (None, Life::Received) if self.remapped && self.response.is_some() => self.unheard(),
             (None, Life::Received) => LifeStep::Agree,
             (None, _) if !self.moved() && !self.confirmed() => self.difference(),
             (None, Life::Active { .. }) | (Some(Response::Accept), Life::Received | Life::Active { .. }) => {
@@ -330,6 +334,18 @@ impl LifeCase<'_> {
         problem(
             format!("The opportunity is {} and the referral is {portal} since {since}.", self.crm.word()),
             "Confirm the opportunity's state, or set its stage to what the referral says.",
+        )
+    }
+
+    /// An answer in a field that was another one when the deal was reconciled.
+    fn unheard(&self) -> LifeStep {
+        let answer = match self.response {
+            Some(Response::Decline) => "decline",
+            Some(Response::Accept) | None => "accept",
+        };
+        problem(
+            format!("The response says {answer} since the mapping changed, and the referral was not answered."),
+            "Clear the response and answer again.",
         )
     }
 

@@ -22,6 +22,9 @@ pub struct Definitions {
     pub groups: BTreeMap<GroupId, Fingerprint>,
     /// Of the lifecycle: stages and reasons.
     pub life: Option<Fingerprint>,
+    /// Of the seller's answer: the field that it is read from.
+    #[serde(default)]
+    pub answer: Option<Fingerprint>,
 }
 
 /// What a deal remembers of the mapping that it was reconciled under.
@@ -52,6 +55,9 @@ impl Mapped {
 /// Both halves take what the sides hold under the present mapping, so that only a later edit is a change. Where they
 /// differ and could be written, the deal remembers that they differ since the mapping changed. A group of which a side
 /// cannot be read stays as it is, and is not decided either, until it can.
+///
+/// Of the lifecycle only the opportunity's half is made anew: the file says what its stages mean, and nothing about the
+/// referral's own words. What happened there meanwhile, and a seller's answer that was not carried out yet, go on.
 pub fn remapped(
     memory: &Memory,
     specs: &Specs,
@@ -84,10 +90,17 @@ pub fn remapped(
     if under.life != specs.definitions.life && known {
         under.life.clone_from(&specs.definitions.life);
         if next.life.is_some() {
-            next.mapped.life_differs = (!stand.crm.stands_with(&stand.portal)).then_some(now);
-            next.answered = crm.crm().and_then(|facts| facts.response);
-            next.life = Some(stand);
+            let mut alike = stand.crm.stands_with(&stand.portal);
+            if under.answer != specs.definitions.answer {
+                // What another field says is no answer to this referral, until somebody changes it.
+                next.answered = crm.crm().and_then(|facts| facts.response);
+                alike &= !next.is_unheard(portal, crm);
+            }
+            next.mapped.life_differs = (!alike).then_some(now);
+            let portal = next.life.take().map_or(stand.portal, |base| base.portal);
+            next.life = Some(PerSide::new(portal, stand.crm));
         }
+        under.answer.clone_from(&specs.definitions.answer);
     }
     next.mapped.under = Some(under);
     (next != *memory).then_some(next)
@@ -114,6 +127,13 @@ fn present_pair(
 }
 
 impl Memory {
+    /// Whether there is an answer that counts for nothing, though the referral waits for one. Where the mapping reads it
+    /// from another field than before, a person is shown it.
+    fn is_unheard(&self, portal: &Observation, crm: &Observation) -> bool {
+        let response = crm.crm().and_then(|facts| facts.response);
+        portal.life == Life::Received && response.is_some() && response == self.answered
+    }
+
     fn rebase(
         &mut self,
         spec: &GroupSpec,
@@ -143,7 +163,7 @@ impl Memory {
     }
 
     /// Whether both sides hold the same of a group, or one of them what the other would send.
-    fn agree(
+    pub(crate) fn agree(
         &self,
         spec: &GroupSpec,
         specs: &Specs,
@@ -180,7 +200,7 @@ impl Memory {
         };
         let over: Vec<GroupId> = self.mapped.differs.keys().filter(|group| over(group)).cloned().collect();
         self.mapped.differs.retain(|group, _| !over.contains(group));
-        if crm.life.stands_with(&portal.life) {
+        if crm.life.stands_with(&portal.life) && !self.is_unheard(portal, crm) {
             self.mapped.life_differs = None;
         }
     }

@@ -3,12 +3,12 @@
 
 use deal_model::{
     Content, Definitions, Effect, Fingerprint, Fit, GroupDecision, Irreversible, Kind, Life, Mapped, PerSide,
-    Plan, SetBounds, Side, Why,
+    Plan, Response, SetBounds, Side, Verdict, Why,
 };
 
 use crate::{
     properties::always,
-    world::{ACTIVE, Empty, NEVER, Unknown, World, at, deal, field, group, irreversible, text},
+    world::{ACTIVE, Empty, NEVER, NOW, Unknown, World, at, deal, field, group, irreversible, text},
 };
 
 /// The definitions of the world's groups and stages, under the mapping of this name.
@@ -18,6 +18,7 @@ fn definitions(world: &World, mapping: &str) -> Definitions {
     Definitions {
         groups: groups.map(|spec| (spec.id.clone(), print(spec.id.as_str()))).collect(),
         life: Some(print("stages")),
+        answer: Some(Fingerprint("Response__c".to_owned())),
     }
 }
 
@@ -195,6 +196,75 @@ fn a_received_referral_whose_stage_means_active_now_is_not_accepted() {
     assert!(world.pass().is_quiet());
 }
 
+/// A received referral, reconciled under `[stages]` and reasons that change now.
+fn received() -> World {
+    let world = reconciled(deal(text("name")).crm("name", "a").portal("name", "a").base("name", "a"));
+    let world = world.stood(Life::Received, Life::Received).referral(Life::Received).stage(Life::Received);
+    changed(world)
+}
+
+#[test]
+fn an_answer_that_waits_while_the_stages_change_goes_on_with_its_time() {
+    for response in [Response::Decline, Response::Accept] {
+        let mut world = received().answers(response).because("Others");
+        let old = world.specs.definitions.clone();
+        world.specs.definitions = world.deal.memory.mapped.under.clone().unwrap();
+        let before = world.plan();
+        world.deal.waiting = before.waiting.clone();
+        world.specs.definitions = old;
+        let plan = world.pass();
+        assert_eq!(plan.waiting, before.waiting, "{response:?}");
+        assert_eq!(plan.effects, before.effects, "{response:?}");
+        world.now = at(NOW + 600);
+        world.pass();
+        let answered = matches!(world.seen(Side::Portal).life, Life::Declined { .. } | Life::Active { .. });
+        assert!(answered, "{response:?}: {:?}", world.seen(Side::Portal).life);
+    }
+}
+
+#[test]
+fn an_answer_without_its_reason_is_not_forgotten_by_a_change_of_the_reasons() {
+    let mut world = received().answers(Response::Decline);
+    for _ in 0..2 {
+        let problems = world.pass().problems;
+        assert!(problems[0].sentence.contains("cannot be declined without a reason"), "{problems:#?}");
+    }
+    let plan = world.because("Others").pass();
+    assert_eq!(plan.waiting.len(), 1, "{plan:#?}");
+}
+
+#[test]
+fn an_acceptance_at_the_portal_while_the_stages_change_takes_the_opportunity_along() {
+    let mut world = received().referral(ACTIVE);
+    let plan = world.pass();
+    assert!(
+        matches!(&plan.effects[..], [Effect::Update { side: Side::Crm, life: Some(Life::Active { .. }), .. }]),
+        "{plan:#?}"
+    );
+    assert_eq!((world.seen(Side::Crm).life.clone(), world.deal.memory.mapped.life_differs), (ACTIVE, None));
+}
+
+#[test]
+fn an_answer_that_is_read_from_another_field_now_leaves_by_a_person_alone_and_is_shown() {
+    let mut world = received().answers(Response::Accept);
+    world.specs.definitions.answer = Some(Fingerprint("Other__c".to_owned()));
+    for second in [NOW, NOW + 10_000] {
+        world.now = at(second);
+        let plan = world.pass();
+        assert!(nothing_leaves(&plan), "{plan:#?}");
+        assert!(plan.problems[0].sentence.contains("says accept since the mapping changed"), "{plan:#?}");
+        assert!(world.deal.memory.mapped.life_differs.is_some());
+    }
+    let shown = PerSide::new(Life::Received, Life::Received);
+    let mut sent = world.clone().decides(1, Verdict::ResolveLife { winner: Side::Crm, shown });
+    assert_eq!(sent.pass().waiting.len(), 1, "a person confirmed it: it has its grace");
+    sent.now = at(NOW + 20_000);
+    assert_eq!(irreversible(&sent.pass()), [Irreversible::Accept]);
+    world.facts().response = None;
+    assert!(world.pass().problems.is_empty() && world.deal.memory.mapped.is_settled());
+    assert_eq!(irreversible(&world.answers(Response::Accept).plan()), [Irreversible::Accept]);
+}
+
 #[test]
 fn a_switch_that_is_read_as_on_now_shares_and_asks_for_nothing() {
     for latch in [Irreversible::Share, Irreversible::AskHelp] {
@@ -260,6 +330,10 @@ fn whatever_the_mapping_becomes_untouched_sides_are_written_nothing() {
         if !is_plain(&mut world) {
             return;
         }
+        // Nothing happened to the referral meanwhile, and nobody answered it: that would go on.
+        let (life, response) = (world.seen(Side::Portal).life.clone(), world.facts().response);
+        world.deal.memory.life.as_mut().unwrap().portal = life;
+        world.deal.memory.answered = response;
         // Nobody asks for help where no group of the mapping does.
         world.facts().asks_help = false;
         let start = world.clone();

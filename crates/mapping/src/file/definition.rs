@@ -29,7 +29,12 @@ pub(super) struct Compiled<'m> {
 /// The definitions of the groups and of the lifecycle.
 pub(super) fn definitions(effective: &Table, compiled: &Compiled<'_>) -> Definitions {
     let of_group = |group: &GroupSpec| (group.id.clone(), compiled.of_group(effective, group));
-    Definitions { groups: compiled.groups.iter().map(of_group).collect(), life: Some(of_life(effective)) }
+    let answer = answer(effective);
+    Definitions {
+        groups: compiled.groups.iter().map(of_group).collect(),
+        life: Some(of_life(effective, answer)),
+        answer: answer.map(digest),
+    }
 }
 
 impl Compiled<'_> {
@@ -62,16 +67,21 @@ impl Compiled<'_> {
     }
 }
 
-fn of_life(effective: &Table) -> Fingerprint {
+/// The name of the field that answers a received referral.
+fn answer(effective: &Table) -> Option<&str> {
+    match effective.get("names").and_then(table_in)?.get(ANSWER)? {
+        Node { item: Item::Text(answer), .. } => Some(answer),
+        _ => None,
+    }
+}
+
+fn of_life(effective: &Table, answer: Option<&str>) -> Fingerprint {
     let mut text = String::new();
     for section in LIFE {
         text.push_str(section);
         text.push_str(&effective.get(section).and_then(table_in).map(Table::canonical).unwrap_or_default());
     }
-    let names = effective.get("names").and_then(table_in);
-    if let Some(Node { item: Item::Text(answer), .. }) = names.and_then(|names| names.get(ANSWER)) {
-        text.push_str(answer);
-    }
+    text.push_str(answer.unwrap_or_default());
     digest(&text)
 }
 

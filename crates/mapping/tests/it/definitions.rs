@@ -99,6 +99,8 @@ fn stages_and_reasons_are_where_a_deal_stands_and_no_field() {
     ] {
         assert_eq!(changed(text), [""; 0], "{text}");
         assert_ne!(life(text), life(""), "{text}");
+        let same_answer = definitions(text).answer == definitions("").answer;
+        assert_eq!(same_answer, !text.contains("response"), "{text}");
     }
     assert_eq!(life("[names]\naudit = \"Trail__c\"\n"), life(""));
 }

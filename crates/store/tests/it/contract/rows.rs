@@ -59,6 +59,7 @@ fn full(mut deal: Deal) -> Deal {
         under: Some(Definitions {
             groups: [("money".into(), Fingerprint("d1".to_owned()))].into(),
             life: Some(Fingerprint("d2".to_owned())),
+            answer: Some(Fingerprint("d3".to_owned())),
         }),
         differs: [("money".into(), at(7))].into(),
         life_differs: Some(at(8)),
