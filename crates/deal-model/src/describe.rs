@@ -24,7 +24,7 @@ impl Plan {
 
 impl Effect {
     /// One line for each change that the effect makes.
-    fn describe(&self) -> Vec<String> {
+    pub(crate) fn describe(&self) -> Vec<String> {
         match self {
             Self::Create { side, writes, life } => {
                 let head = format!("create the {}, {}", record(*side), standing(life));
@@ -68,6 +68,7 @@ pub(crate) fn line(record: &str, write: &Write) -> String {
             .iter()
             .map(|(key, change)| match change {
                 ElementChange::Put(_) => format!("put {}", key.0),
+                ElementChange::Rekey { to, .. } => format!("change {} to {}", key.0, to.0),
                 ElementChange::Remove => format!("remove {}", key.0),
             })
             .collect::<Vec<_>>()

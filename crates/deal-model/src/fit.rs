@@ -128,7 +128,22 @@ fn clean(text: &str) -> String {
     clean
 }
 
+impl Fit {
+    /// How long a text is in the form in which both sides keep it.
+    pub(crate) fn length_of(&self, text: &str) -> usize {
+        self.measure.count(clean(text).trim())
+    }
+}
+
 impl Measure {
+    /// What is counted, for a person.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Characters => "characters",
+            Self::Utf16 => "characters (an emoji is two)",
+        }
+    }
+
     /// How long `text` is.
     pub fn count(self, text: &str) -> usize {
         match self {

@@ -296,7 +296,7 @@ impl Groups<'_> {
                 [(Side::Portal, "referral", "opportunity"), (Side::Crm, "opportunity", "referral")]
             {
                 let Some(Held::Value(Value::Text(text))) = held.at(from).get(&field.id) else { continue };
-                let (length, most) = (text.chars().count(), field.fit.max_chars.unwrap_or(usize::MAX));
+                let (length, most) = (field.fit.length_of(text), field.fit.max_chars.unwrap_or(usize::MAX));
                 if length > most && *writable.at(from.other()) {
                     plan.problem(
                         ProblemClass::Data,

@@ -57,7 +57,7 @@ pub use observation::{
 pub use plan::{Archived, Content, Effect, ElementChange, GroupDecision, Plan, Why, Write};
 pub use planner::{PlanInput, READ_AGAIN, SETTLE, held, plan, sends};
 pub use problem::{Problem, ProblemClass};
-pub use questions::{Choice, Outcome, Question, questions, restoration};
+pub use questions::{Choice, Outcome, Question, pushing, questions, restoration};
 pub use remap::{Definitions, Mapped, remapped};
 pub use rosters::newly_left_out;
 pub use sets::apply as apply_changes;

@@ -125,6 +125,24 @@ pub fn restoration(
     Some((held, choice(input, Verdict::Restore { archived, group, value, shown })))
 }
 
+/// What would come of a person's having the referral created, be the opportunity closed or not: all that would be sent.
+pub fn pushing(input: &PlanInput<'_>) -> Choice {
+    let (verdict, plan) = tried(input, Verdict::Push);
+    let is_creation = |effect: &&Effect| matches!(effect, Effect::Create { side: Side::Portal, .. });
+    let outcome = match plan.effects.iter().find(is_creation) {
+        _ if *input.portal != Sight::Unlinked => {
+            Outcome::Impossible("The deal has its referral already.".to_owned())
+        }
+        Some(creation) if plan.consumed.contains(&TRIED) => Outcome::Written(creation.describe()),
+        _ => {
+            let told: Vec<&str> = plan.problems.iter().map(|problem| problem.sentence.as_str()).collect();
+            let told = if told.is_empty() { plan.headline.clone() } else { told.join(" ") };
+            Outcome::Impossible(told)
+        }
+    };
+    Choice { verdict, outcome }
+}
+
 /// What both sides hold; where nobody was asked for help yet, there is nothing on the other side.
 fn both(input: &PlanInput<'_>, spec: &GroupSpec) -> Option<PerSide<GroupHeld>> {
     let of = |seen: &Observation| held(seen, spec, &input.deal.memory);
@@ -140,11 +158,16 @@ fn prints(held: &PerSide<GroupHeld>) -> PerSide<crate::Fingerprint> {
 
 /// Tries the decision out, alone, on a plan.
 fn choice(input: &PlanInput<'_>, verdict: Verdict) -> Choice {
+    let (verdict, plan) = tried(input, verdict);
+    Choice { outcome: outcome(&plan, &verdict.matter()), verdict }
+}
+
+/// The plan with this decision and no other.
+fn tried(input: &PlanInput<'_>, verdict: Verdict) -> (Verdict, Plan) {
     let decision = Decision { id: TRIED, verdict, by: String::new() };
     let deal = Deal { decisions: vec![decision.clone()], ..input.deal.clone() };
     let plan = plan(&PlanInput { deal: &deal, crm: &settled(input.crm), ..*input });
-    let Decision { verdict, .. } = decision;
-    Choice { outcome: outcome(&plan, &verdict.matter()), verdict }
+    (decision.verdict, plan)
 }
 
 /// The opportunity as it is when its second is over: that is when a decision of now is carried out.

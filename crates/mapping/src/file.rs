@@ -148,6 +148,7 @@ pub(crate) fn compile(sources: &[Source<'_>], lists: &CodeLists) -> Result<Mappi
             catalogue,
             leads,
             opt_in,
+            measure,
             names,
             creation,
             partner_ids,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deal_model::{FieldId, Side, Specs};
+use deal_model::{FieldId, Measure, Side, Specs};
 
 use crate::{
     AccountRules, ApiName, Binding, Catalogue, CodeLists, ContactRules, Inbound, Leads, MappingError, Names,
@@ -58,6 +58,7 @@ pub struct Mapping {
     pub(crate) catalogue: Catalogue,
     pub(crate) leads: Leads,
     pub(crate) opt_in: OptIn,
+    pub(crate) measure: Measure,
     pub(crate) names: Names,
     pub(crate) creation: Creation,
     pub(crate) partner_ids: PartnerIds,
@@ -95,6 +96,11 @@ impl Mapping {
     /// What the merge needs.
     pub fn specs(&self) -> &Specs {
         &self.specs
+    }
+
+    /// How the lengths of texts are counted.
+    pub fn measure(&self) -> Measure {
+        self.measure
     }
 
     /// The single-valued fields, in the file's order.

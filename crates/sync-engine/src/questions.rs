@@ -1,6 +1,9 @@
 //! What a person may decide about a deal that was just previewed, with what would come of it.
 
-use deal_model::{Choice, GroupHeld, PerSide, PlanInput, Question, Specs, questions, restoration};
+use deal_model::{
+    Choice, GroupHeld, PerSide, PlanInput, Question, Specs, pushing, questions,
+    restoration,
+};
 
 use crate::{ArchivedRow, Engine, Preview};
 
@@ -14,6 +17,11 @@ impl Engine {
     /// has no such group (any more), or a side was not read.
     pub fn restoration(&self, preview: &Preview, row: &ArchivedRow) -> Option<(PerSide<GroupHeld>, Choice)> {
         restoration(&self.previewed(preview, &self.specs()), row.id, &row.archived)
+    }
+
+    /// What would come of a person's having the referral created.
+    pub fn pushing(&self, preview: &Preview) -> Choice {
+        pushing(&self.previewed(preview, &self.specs()))
     }
 
     fn previewed<'a>(&'a self, preview: &'a Preview, specs: &'a Specs) -> PlanInput<'a> {

@@ -1,6 +1,8 @@
 //! The missing half of a deal (sync rules, section 6, as far as it is pure).
 
-use deal_model::{Deal, Effect, GroupSpec, Inviter, Irreversible, Kind, Life, PerSide, Side, Sight, Verdict};
+use deal_model::{
+    Deal, Effect, GroupSpec, Inviter, Irreversible, Kind, Life, Outcome, PerSide, Side, Sight, Verdict,
+};
 
 use crate::world::{ACTIVE, Empty, NEVER, World, at, check, deal, field, group, irreversible, money, text};
 
@@ -164,6 +166,21 @@ fn a_closed_opportunity_is_shared_only_by_a_person_and_not_closed_by_itself() {
     world.now = at(100_000);
     let plan = world.pass();
     assert!(plan.is_quiet() && plan.problems.len() == 1, "{plan:#?}");
+}
+
+#[test]
+fn what_a_person_would_push_is_shown_whole_or_why_it_cannot_be() {
+    let world = unborn().stage(Life::Won);
+    let choice = |world: &World| deal_model::pushing(&world.input());
+    let Outcome::Written(lines) = choice(&world).outcome else { panic!("{:?}", choice(&world)) };
+    assert_eq!(lines, world.clone().decides(1, Verdict::Push).plan().describe());
+    assert!(lines.len() > 1, "the values are there: {lines:?}");
+    assert_ne!(choice(&world), choice(&world.clone().crm("name", "b")), "another value is another choice");
+    let linked = deal(text("name")).crm("name", "a").portal("name", "a");
+    assert_eq!(
+        choice(&linked).outcome,
+        Outcome::Impossible("The deal has its referral already.".to_owned())
+    );
 }
 
 #[test]

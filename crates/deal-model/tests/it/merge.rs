@@ -1,6 +1,6 @@
 //! The merge table (sync rules, section 3), each row in each direction, and what qualifies it.
 
-use deal_model::{Clear, Conflict, Kind, Route, Row, Side};
+use deal_model::{Clear, Conflict, Kind, Measure, Route, Row, Side};
 
 use crate::world::{ALWAYS, Empty, NEVER, NOW, Unknown, World, archived, at, check, deal, money, text};
 
@@ -262,6 +262,21 @@ fn a_long_text_that_does_not_fit_is_told_before_and_while_it_is_cut() {
     }
     let mut world = world.portal("name", "xyz");
     assert!(world.pass().problems.is_empty());
+}
+
+#[test]
+fn what_is_cut_is_told_as_the_field_counts_and_as_the_sides_keep_it() {
+    let long = short().with(|world| {
+        let member = &mut world.specs.groups[0].members[0];
+        (member.kind, member.fit.measure) = (Kind::LongText, Measure::Utf16);
+    });
+    let told = |text: &str| {
+        let mut world = long.clone().base("name", "abc").crm("name", "abc").portal("name", text);
+        world.pass().problems.iter().map(|it| it.sentence.clone()).collect::<Vec<_>>()
+    };
+    let said = "name has 4 characters (an emoji is two) on the referral, and only its first 3 go to the opportunity.";
+    assert_eq!(told("ab\u{1F600}"), [said]);
+    assert_eq!(told(" a\r\nb "), [] as [&str; 0], "a line end is one, and no side keeps blanks at the ends");
 }
 
 #[test]

@@ -298,7 +298,7 @@ impl World {
         plan(&self.input())
     }
 
-    fn input(&self) -> PlanInput<'_> {
+    pub(crate) fn input(&self) -> PlanInput<'_> {
         PlanInput {
             deal: &self.deal,
             crm: &self.crm,
