@@ -36,7 +36,7 @@ pub use address_rules::{AddressPart, AddressRules};
 pub use binding::{Absent, Binding, Fallback};
 pub use catalogue::Catalogue;
 pub use codec::{ChoiceTable, Codec, LinkTemplate, Range, RangeTable};
-pub use company_names::NameForm;
+pub use company_names::{MAX_SPELLINGS, NameForm, Piece, Spelling};
 pub use condition::{Condition, Test};
 pub use contacts::{ContactKey, ContactRules, ContactScope};
 pub use crm_schema::{Column, StandardField};

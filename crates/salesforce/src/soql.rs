@@ -151,6 +151,36 @@ impl Op {
     }
 }
 
+/// What a text is compared with by `LIKE`: all of it, from its beginning to its end.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// Goes on with `text`, whose own wildcards are letters like any other.
+    #[must_use]
+    pub fn text(mut self, text: &str) -> Self {
+        let literal = quote(text).replace('%', "\\%").replace('_', "\\_");
+        self.0.push_str(
+            literal.strip_prefix('\'').and_then(|open| open.strip_suffix('\'')).unwrap_or_default(),
+        );
+        self
+    }
+
+    /// Goes on with any one letter.
+    #[must_use]
+    pub fn any_letter(mut self) -> Self {
+        self.0.push('_');
+        self
+    }
+
+    /// Goes on with anything, or nothing.
+    #[must_use]
+    pub fn anything(mut self) -> Self {
+        self.0.push('%');
+        self
+    }
+}
+
 /// What a record must meet. Always bracketed where it is combined, so that no operator binds wrongly.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Condition(String);
@@ -179,12 +209,9 @@ impl Condition {
         Self(format!("{path} NOT IN ({})", values.join(",")))
     }
 
-    /// The field begins with `text`, without case.
-    pub fn begins_with(path: &FieldPath, text: &str) -> Self {
-        // A text's own wildcards are letters like any other.
-        let literal = quote(text).replace('%', "\\%").replace('_', "\\_");
-        let open = literal.strip_suffix('\'').unwrap_or(&literal);
-        Self(format!("{path} LIKE {open}%'"))
+    /// The field is like `pattern`, without case.
+    pub fn like(path: &FieldPath, pattern: &Pattern) -> Self {
+        Self(format!("{path} LIKE '{}'", pattern.0))
     }
 
     /// Met by no record: each has an identifier.
@@ -311,27 +338,48 @@ impl Select {
         path: &FieldPath,
         values: impl IntoIterator<Item = L>,
     ) -> Vec<Soql> {
-        let with = |values: Vec<Literal>| self.clone().filter(Condition::one_of(path, values)).build();
-        let mut room =
-            MAX_ENCODED_QUERY.saturating_sub(encode(with(vec![Literal(String::new())]).as_str()).len());
-        let whole = room;
-        let (mut queries, mut batch) = (Vec::new(), Vec::new());
-        for value in values {
-            let value: Literal = value.into();
-            // The comma becomes `%2C`.
-            let length = encode(&value.0).len() + 3;
-            if length > room && !batch.is_empty() {
-                queries.push(with(std::mem::take(&mut batch)));
-                room = whole;
-            }
-            room = room.saturating_sub(length);
-            batch.push(value);
-        }
-        if !batch.is_empty() {
-            queries.push(with(batch));
-        }
-        queries
+        let with = |values: Vec<String>| {
+            let values = values.into_iter().map(Literal);
+            self.clone().filter(Condition::one_of(path, values)).build()
+        };
+        // The comma becomes `%2C`.
+        in_addresses(values.into_iter().map(|value| value.into().0), 3, with)
     }
+
+    /// As few queries as fit into an address each, that together find the records which meet one of `conditions`.
+    ///
+    /// None for no conditions. A single one too long for an address gives a query that the client refuses.
+    pub fn split_any(&self, conditions: impl IntoIterator<Item = Condition>) -> Vec<Soql> {
+        let with = |some: Vec<String>| {
+            let any = some.iter().map(|each| format!("({each})")).collect::<Vec<_>>().join(" OR ");
+            self.clone().filter(Condition(any)).build()
+        };
+        in_addresses(conditions.into_iter().map(|condition| condition.0), encode("() OR ").len(), with)
+    }
+}
+
+/// The queries that `with` makes of as many of `parts` as fit into an address each, every one of which takes `more` bytes
+/// beside its own.
+fn in_addresses(
+    parts: impl Iterator<Item = String>,
+    more: usize,
+    with: impl Fn(Vec<String>) -> Soql,
+) -> Vec<Soql> {
+    let whole = MAX_ENCODED_QUERY.saturating_sub(encode(with(vec![String::new()]).as_str()).len());
+    let (mut queries, mut batch, mut room) = (Vec::new(), Vec::new(), whole);
+    for part in parts {
+        let length = encode(&part).len() + more;
+        if length > room && !batch.is_empty() {
+            queries.push(with(std::mem::take(&mut batch)));
+            room = whole;
+        }
+        room = room.saturating_sub(length);
+        batch.push(part);
+    }
+    if !batch.is_empty() {
+        queries.push(with(batch));
+    }
+    queries
 }
 
 #[cfg(test)]
@@ -376,6 +424,24 @@ mod tests {
         let all: String = queries.iter().map(Soql::as_str).collect();
         assert!(ids.iter().all(|id| all.contains(id.as_str())));
         assert!(opportunities().split(&path("Id"), Vec::<RecordId>::new()).is_empty());
+    }
+
+    #[test]
+    fn many_conditions_are_split_into_queries_that_fit_and_none_is_lost() {
+        let like =
+            |number: usize| Pattern::default().text(&format!("100 %_{number}")).any_letter().anything();
+        let conditions = |count| (0..count).map(move |number| Condition::like(&path("Name"), &like(number)));
+        assert_eq!(
+            opportunities().split_any(conditions(2))[0].as_str(),
+            "SELECT Id FROM Opportunity WHERE (Name LIKE '100 \\%\\_0_%') OR (Name LIKE '100 \\%\\_1_%')"
+        );
+        let filtered = opportunities().filter(Condition::compare(&path("IsClosed"), Op::Eq, false));
+        let queries = filtered.split_any(conditions(1_000));
+        assert!(queries.len() > 1 && queries.len() < 10, "{}", queries.len());
+        assert!(queries.iter().all(|query| query.encoded().is_ok()));
+        let all: String = queries.iter().map(Soql::as_str).collect();
+        assert!((0..1_000).all(|number| all.contains(&format!("\\_{number}_%"))));
+        assert!(opportunities().split_any([]).is_empty());
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use deal_model::{Element, Observed, ProblemClass, Value};
 use mapping::{
-    AccountOwner, AccountPath, AccountRule, AccountRules, Codec, Compare, MatchKey, NameForm, Persons,
+    AccountOwner, AccountPath, AccountRule, AccountRules, Codec, Compare, MatchKey, NameForm, Persons, Piece,
 };
 use salesforce::{
     FieldPath, Fields, Record, RecordId,
-    soql::{Condition, Select, Soql},
+    soql::{Condition, Pattern, Select, Soql},
 };
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
@@ -32,8 +32,8 @@ const MAX_CANDIDATES: usize = 20;
 /// Most customers whose values stand in one query, whatever their length.
 const MAX_CUSTOMERS: usize = 75;
 
-/// Fewest letters that names are looked for by.
-const MIN_BEGINNING: usize = 2;
+/// Most accounts that one query may bring. Of more, nobody can tell which is the customer's.
+const MAX_LOOKED_AT: u32 = 2_000;
 
 /// Where the customer's account comes from.
 pub(super) enum Account {
@@ -46,24 +46,66 @@ pub(super) enum Account {
     None,
 }
 
+/// A query for the accounts of some customers.
+pub(super) struct AccountQuery {
+    pub(super) soql: Soql,
+    /// The place of its rule.
+    rule: usize,
+    /// What the rule's keys are for these customers.
+    of: Vec<Vec<String>>,
+}
+
+impl AccountQuery {
+    /// The queries that ask for each of its customers alone, if `found` is more than is looked at and may be for several.
+    pub(super) fn apart(&self, rules: &AccountRules, schema: &Schema, found: &[Record]) -> Vec<Self> {
+        if !is_cut(found) || self.of.len() < 2 {
+            return Vec::new();
+        }
+        self.of.iter().flat_map(|one| queries_of(rules, schema, self.rule, vec![one.clone()])).collect()
+    }
+}
+
+fn is_cut(found: &[Record]) -> bool {
+    found.len() > MAX_LOOKED_AT as usize
+}
+
+/// What a rule finds for one customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Matches {
+    /// These accounts, or none.
+    These(Vec<RecordId>),
+    /// More may match than are looked at.
+    TooMany,
+}
+
 /// The accounts that may be those of some customers: one list a rule.
 #[derive(Default)]
 pub(super) struct Candidates {
     found: Vec<Vec<Record>>,
+    /// For whom a rule's query brought more than are looked at.
+    cut: BTreeSet<(usize, Vec<String>)>,
 }
 
 impl Candidates {
-    /// Takes what a query for this rule brought.
-    pub(super) fn add(&mut self, rule: usize, records: Vec<Record>) {
+    /// Takes what a query brought.
+    pub(super) fn add(&mut self, query: AccountQuery, records: Vec<Record>) {
+        let AccountQuery { rule, of, .. } = query;
         if self.found.len() <= rule {
             self.found.resize_with(rule + 1, Vec::new);
+        }
+        if is_cut(&records) {
+            self.cut.extend(of.into_iter().map(|keys| (rule, keys)));
         }
         self.found[rule].extend(records);
     }
 
     /// The accounts of one customer by rule.
-    pub(super) fn of(&self, schema: &Schema, rules: &AccountRules, customer: &Fields) -> Vec<Vec<RecordId>> {
-        let of_rule = |(keys, found): (&Vec<MatchKey>, &Vec<Record>)| {
+    pub(super) fn of(&self, schema: &Schema, rules: &AccountRules, customer: &Fields) -> Vec<Matches> {
+        let of_rule = |(place, (keys, found)): (usize, (&Vec<MatchKey>, &Vec<Record>))| {
+            let is_cut = |wanted: Vec<String>| self.cut.contains(&(place, wanted));
+            if all_wanted(schema, rules, keys, customer).is_some_and(is_cut) {
+                return Matches::TooMany;
+            }
             let agrees =
                 |record: &&Record| keys.iter().all(|key| agree(schema, rules, key, record, customer));
             let may = |record: &&Record| {
@@ -73,9 +115,9 @@ impl Candidates {
                     && !(is_person && rules.persons == Persons::Never)
             };
             let his = found.iter().filter(agrees).filter(may);
-            his.filter_map(Record::id).collect::<BTreeSet<_>>().into_iter().collect()
+            Matches::These(his.filter_map(Record::id).collect::<BTreeSet<_>>().into_iter().collect())
         };
-        rules.rules.iter().zip(&self.found).map(of_rule).collect()
+        rules.rules.iter().zip(&self.found).enumerate().map(of_rule).collect()
     }
 }
 
@@ -88,7 +130,10 @@ fn agree(schema: &Schema, rules: &AccountRules, key: &MatchKey, account: &Record
     match key.how {
         // The platform compares texts without case.
         Compare::Text | Compare::OwnKey => held.to_lowercase() == wanted.to_lowercase(),
-        Compare::Name => rules.names.of(held) == rules.names.of(&wanted),
+        Compare::Name => {
+            let form = rules.names.of(held);
+            !form.is_empty() && form == rules.names.of(&wanted)
+        }
         Compare::Country => {
             let read = |text: &str| Codec::Country.read_crm(&Json::String(text.to_owned()));
             match read(held) {
@@ -110,6 +155,16 @@ fn wanted(schema: &Schema, rules: &AccountRules, key: &MatchKey, customer: &Fiel
     }
 }
 
+/// What all keys of a rule are for a customer; none if the referral lacks one.
+fn all_wanted(
+    schema: &Schema,
+    rules: &AccountRules,
+    keys: &[MatchKey],
+    customer: &Fields,
+) -> Option<Vec<String>> {
+    keys.iter().map(|key| wanted(schema, rules, key, customer)).collect()
+}
+
 /// Where this org keeps what a column of an account says: of a country or a state with picklists, the code beside it,
 /// which is where the customer's own is put too.
 fn kept_in<'a>(schema: &'a Schema, column: &'a str) -> &'a str {
@@ -118,9 +173,9 @@ fn kept_in<'a>(schema: &'a Schema, column: &'a str) -> &'a str {
 }
 
 impl Salesforce {
-    /// What looks for the accounts of `customers`, each with the place of its rule. For customers of few words, a query a
-    /// rule: with the holders' and the owners' they fill a call.
-    pub(super) fn account_queries(&self, schema: &Schema, customers: &[&Fields]) -> Vec<(usize, Soql)> {
+    /// What looks for the accounts of `customers`. For customers of few words, a query a rule: with the holders' and the
+    /// owners' they fill a call. Where a rule has nothing that the platform can compare as it does, one for each customer.
+    pub(super) fn account_queries(&self, schema: &Schema, customers: &[&Fields]) -> Vec<AccountQuery> {
         let rules = self.mapping.accounts();
         let mut queries = Vec::new();
         if hidden(rules, schema).is_some() {
@@ -130,8 +185,9 @@ impl Salesforce {
         for (place, keys) in rules.rules.iter().enumerate() {
             let seen = |key: &MatchKey| schema.field(ACCOUNT, kept_in(schema, key.column.as_str())).is_some();
             if keys.iter().all(seen) {
-                let soql = rule_queries(rules, schema, keys, customers);
-                queries.extend(soql.into_iter().map(|soql| (place, soql)));
+                let asked = customers.iter().filter_map(|each| all_wanted(schema, rules, keys, each));
+                let asked: BTreeSet<Vec<String>> = asked.collect();
+                queries.extend(queries_of(rules, schema, place, asked.into_iter().collect()));
             }
         }
         queries
@@ -142,24 +198,32 @@ impl Salesforce {
     pub(super) fn account(
         &self,
         schema: &Schema,
-        found: &[Vec<RecordId>],
+        found: &[Matches],
         customer: &Fields,
         owner: Option<RecordId>,
         person: Option<(&str, &Element)>,
     ) -> Result<Account, SideError> {
         let rules = self.mapping.accounts();
         if let Some(column) = hidden(rules, schema) {
-            let what = format!(
-                "accounts cannot be matched: accounts.where names {ACCOUNT}.{column}, which is not installed, or the \
-                 integration user has no field-level access to it"
-            );
-            return Err(refusal::person(what, Vec::new()));
+            return Err(refusal::waits(
+                ProblemClass::Permission,
+                format!(
+                    "The customer's account cannot be looked for: accounts.where asks for {ACCOUNT}.{column}, which is not \
+                     installed, or the integration user has no field-level access to it."
+                ),
+                "Give the integration user access to the field, or take the condition out of accounts.where in the \
+                 mapping file.",
+            ));
         }
-        if let Some(candidates) = found.iter().find(|ids| !ids.is_empty()) {
-            return match candidates.as_slice() {
-                [one] => Ok(Account::Found(*one)),
-                several => Err(several_match(several)),
-            };
+        for (place, matches) in found.iter().enumerate() {
+            match matches {
+                Matches::TooMany => return Err(too_many_match(rules, place)),
+                Matches::These(ids) => match ids.as_slice() {
+                    [] => {}
+                    [one] => return Ok(Account::Found(*one)),
+                    several => return Err(several_match(several)),
+                },
+            }
         }
         match self.mapping.inbound().account {
             AccountRule::Match => Ok(Account::None),
@@ -173,6 +237,27 @@ impl Salesforce {
         }
     }
 
+    /// Why an account cannot be made: `is_there`, its unique key can be written, so the customer lacks a name.
+    fn no_key(&self, is_there: bool) -> SideError {
+        let key = self.mapping.names().account_key.as_str();
+        if is_there {
+            return refusal::waits(
+                ProblemClass::Data,
+                "The customer has no name, so no account can be made for it.",
+                "Name the customer at Partner Center, or make its account by hand, with its D-U-N-S number.",
+            );
+        }
+        refusal::waits(
+            ProblemClass::Permission,
+            format!(
+                "No account can be made for the customer: {ACCOUNT}.{key} keeps a customer from getting two, and it is not \
+                 installed, not unique, or not writable for the integration user."
+            ),
+            "Make it a unique external id that the integration user may write, name another such field as names.account_key \
+             in the mapping file, or make the customer's account by hand.",
+        )
+    }
+
     fn new_customer(
         &self,
         schema: &Schema,
@@ -184,10 +269,7 @@ impl Salesforce {
         let key = self.mapping.names().account_key.as_str();
         let field = schema.field(ACCOUNT, key).filter(|field| field.unique && field.createable);
         let (Some(_), Some(value)) = (field, key_of(schema, rules, customer)) else {
-            let what = format!(
-                "an account cannot be created safely: the customer has no name, or {ACCOUNT}.{key} is not a unique field that we may write"
-            );
-            return Err(refusal::person(what, Vec::new()));
+            return Err(self.no_key(field.is_some()));
         };
         let mut fields = customer.clone();
         fields.insert(key.to_owned(), Json::String(value));
@@ -198,19 +280,21 @@ impl Salesforce {
         if let Some(owner) = owner {
             fields.insert("OwnerId".to_owned(), Json::String(owner.to_string()));
         } else if let AccountOwner::User(_) = rules.owner {
-            return Err(refusal::person(
-                "the owner of new accounts is no active user of the org, or is the integration user: name an active \
-                 user as accounts.owner in the mapping file",
-                Vec::new(),
+            return Err(refusal::waits(
+                ProblemClass::Data,
+                "The customer's account has no owner: accounts.owner names nobody who is an active user of the org, or \
+                 the integration user.",
+                "Name an active user: accounts.owner in the mapping file.",
             ));
         }
         let person = person.filter(|(_, person)| is_called_as(rules, customer, person));
         let is_person = rules.persons == Persons::Create && person.is_some();
         if is_person && schema.field(ACCOUNT, IS_PERSON).is_none() {
-            return Err(refusal::person(
-                "the customer is a person, and the org has no person accounts: switch them on in Salesforce, or set \
-                 accounts.person_accounts = \"match\" so that an ordinary account is made",
-                Vec::new(),
+            return Err(refusal::waits(
+                ProblemClass::Permission,
+                "The customer is a person, and the org has no person accounts, or the integration user may not see them.",
+                "Switch person accounts on in Salesforce, or set accounts.person_accounts = \"match\" in the mapping file, \
+                 so that an ordinary account is made.",
             ));
         }
         if let Some((email, person)) = person.filter(|_| is_person) {
@@ -232,6 +316,21 @@ impl Salesforce {
     }
 }
 
+/// More accounts than are looked at may be the customer's by a rule.
+fn too_many_match(rules: &AccountRules, place: usize) -> SideError {
+    let columns = rules.rules.get(place).into_iter().flatten().map(|key| format!("{ACCOUNT}.{}", key.column));
+    refusal::waits(
+        ProblemClass::Link,
+        format!(
+            "More than {MAX_LOOKED_AT} accounts may be the customer's by a rule of accounts.match, {}, so nobody can tell \
+             which is.",
+            columns.collect::<Vec<_>>().join(" and ")
+        ),
+        "Write the customer's D-U-N-S number into its account; or add a key to the rule that Salesforce compares by \
+         itself, like postal_code, or set accounts.accents = \"keep\", in the mapping file.",
+    )
+}
+
 /// Several accounts of one customer: which they are, and what a person can do. Nothing of them but their identifiers.
 fn several_match(candidates: &[RecordId]) -> SideError {
     let ids: Vec<&str> = candidates.iter().take(MAX_CANDIDATES).map(RecordId::as_str).collect();
@@ -251,14 +350,25 @@ fn hidden<'r>(rules: &'r AccountRules, schema: &Schema) -> Option<&'r str> {
     paths.find(|path| !path.contains('.') && schema.field(ACCOUNT, path).is_none())
 }
 
-/// The queries of one rule: by what the platform can compare as the rule does. The rest is compared here: an org may hold a
+fn queries_of(
+    rules: &AccountRules,
+    schema: &Schema,
+    rule: usize,
+    asked: Vec<Vec<String>>,
+) -> impl Iterator<Item = AccountQuery> {
+    let keys = rules.rules.get(rule).map(Vec::as_slice).unwrap_or_default();
+    let queries = rule_queries(rules, schema, keys, asked).into_iter();
+    queries.map(move |(soql, of)| AccountQuery { soql, rule, of })
+}
+
+/// The queries of one rule, and for whom each is: by what the platform can compare as the rule does. The rest is compared here: an org may hold a
 /// country's code or its name, and knows nothing of legal forms.
 fn rule_queries(
     rules: &AccountRules,
     schema: &Schema,
     keys: &[MatchKey],
-    customers: &[&Fields],
-) -> Vec<Soql> {
+    asked: Vec<Vec<String>>,
+) -> Vec<(Soql, Vec<Vec<String>>)> {
     let path = |key: &MatchKey| FieldPath::new(kept_in(schema, key.column.as_str())).ok();
     let among = rules.among.iter().filter_map(|condition| FieldPath::new(condition.subject.as_str()).ok());
     let person = schema.field(ACCOUNT, IS_PERSON).and_then(|_| FieldPath::new(IS_PERSON).ok());
@@ -269,43 +379,41 @@ fn rule_queries(
         Compare::Name => !rules.names.is_loose(),
         Compare::Country => false,
     };
-    let asked: BTreeSet<Vec<String>> = customers
-        .iter()
-        .filter_map(|each| keys.iter().map(|key| wanted(schema, rules, key, each)).collect())
-        .collect();
-    let asked: Vec<Vec<String>> = asked.into_iter().collect();
+    let most = select.limit(MAX_LOOKED_AT + 1);
     let mut queries = Vec::new();
+    if !keys.iter().any(|key| by_platform(&key)) {
+        for wanted in asked {
+            let named = keys.iter().zip(&wanted).find(|(key, _)| key.how == Compare::Name);
+            let Some((column, name)) = named.and_then(|(key, name)| Some((path(key)?, name))) else {
+                continue;
+            };
+            let spellings = rules.names.spellings(name);
+            let found = most.split_any(spellings.iter().map(|each| Condition::like(&column, &pattern(each))));
+            queries.extend(found.into_iter().map(|soql| (soql, vec![wanted.clone()])));
+        }
+        return queries;
+    }
     for some in asked.chunks(MAX_CUSTOMERS) {
-        let values = |key: &MatchKey| -> BTreeSet<&str> {
-            let place = keys.iter().position(|each| each == key).unwrap_or_default();
+        let values = |place: usize| -> BTreeSet<&str> {
             some.iter().filter_map(|values| values.get(place)).map(String::as_str).collect()
         };
-        let mut by_value = keys.iter().filter(by_platform).filter_map(|key| Some((path(key)?, values(key))));
-        if let Some((first, held)) = by_value.next() {
-            let select = by_value.fold(select.clone(), |select, (column, held)| {
-                select.filter(Condition::one_of(&column, held))
-            });
-            queries.extend(select.split(&first, held));
-        } else if let Some(name) = keys.iter().find(|key| key.how == Compare::Name)
-            && let Some(column) = path(name)
-        {
-            let condition = values(name).into_iter().map(|name| match beginning(name) {
-                Some(beginning) => Condition::begins_with(&column, beginning),
-                None => Condition::one_of(&column, [name]),
-            });
-            let condition = condition.reduce(Condition::or).unwrap_or_else(Condition::never);
-            queries.push(select.clone().filter(condition).build());
-        }
+        let compared = keys.iter().enumerate().filter(|(_, key)| by_platform(key));
+        let mut compared = compared.filter_map(|(place, key)| Some((path(key)?, values(place))));
+        let Some((first, held)) = compared.next() else { continue };
+        let select = compared
+            .fold(most.clone(), |select, (column, held)| select.filter(Condition::one_of(&column, held)));
+        queries.extend(select.split(&first, held).into_iter().map(|soql| (soql, some.to_vec())));
     }
     queries
 }
 
-/// What a name begins with in every form that may be the same: the letters without accents of its first word; none if they
-/// are too few to look by.
-fn beginning(name: &str) -> Option<&str> {
-    let name = name.trim();
-    let end = name.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(name.len());
-    (end >= MIN_BEGINNING).then(|| &name[..end])
+/// A spelling as the platform takes it.
+fn pattern(spelling: &[Piece]) -> Pattern {
+    spelling.iter().fold(Pattern::default(), |pattern, piece| match piece {
+        Piece::Text(text) => pattern.text(text),
+        Piece::AnyLetter => pattern.any_letter(),
+        Piece::Anything => pattern.anything(),
+    })
 }
 
 /// Whether the customer has the person's name.

@@ -4,14 +4,14 @@
 use deal_model::RecordId as DealRecord;
 use mapping::AccountOwner;
 use salesforce::{
-    CallContext, Fields, MAX_COMPOSITE_QUERIES, Record, RecordId, ReferenceId, Subrequest,
+    CallContext, Error, Fields, MAX_COMPOSITE_QUERIES, Record, RecordId, ReferenceId, Subrequest,
     soql::{Select, Soql},
 };
 use sync_engine::SideError;
 
 use super::{
     Salesforce,
-    accounts::Candidates,
+    accounts::{Candidates, Matches},
     owners, refusal,
     schema::{OPPORTUNITY, Schema, object_name},
 };
@@ -33,7 +33,7 @@ pub(super) struct Looked {
     /// Who owns an account that is made, where the mapping names somebody.
     pub(super) account_owner: Option<RecordId>,
     /// Accounts by the mapping's rules, best first.
-    pub(super) accounts: Vec<Vec<RecordId>>,
+    pub(super) accounts: Vec<Matches>,
 }
 
 impl Salesforce {
@@ -60,16 +60,26 @@ impl Salesforce {
         owners.dedup();
         queries.push(owners::users(&owners));
         let customers: Vec<&Fields> = sought.iter().map(|each| each.customer).collect();
-        let (rules, accounts): (Vec<usize>, Vec<Soql>) =
-            self.account_queries(schema, &customers).into_iter().unzip();
-        queries.extend(accounts);
+        let accounts = self.account_queries(schema, &customers);
+        queries.extend(accounts.iter().map(|query| query.soql.clone()));
 
-        let mut found = self.ask_together(&queries, context).await?.into_iter();
+        let found = self.ask_together(&queries, context).await;
+        let mut found = found.map_err(|error| refusal::of_error(&error))?.into_iter();
         let holders: Vec<Record> = found.by_ref().take(places_of_holders).flatten().collect();
         let users = found.next().unwrap_or_default();
         let mut candidates = Candidates::default();
-        for (rule, records) in rules.into_iter().zip(found) {
-            candidates.add(rule, records);
+        let mut apart = Vec::new();
+        for (query, records) in accounts.into_iter().zip(found) {
+            let alone = query.apart(self.mapping.accounts(), schema, &records);
+            if alone.is_empty() {
+                candidates.add(query, records);
+            }
+            apart.extend(alone);
+        }
+        let queries: Vec<Soql> = apart.iter().map(|query| query.soql.clone()).collect();
+        let found = self.ask_together(&queries, context).await.map_err(|error| refusal::of_error(&error))?;
+        for (query, records) in apart.into_iter().zip(found) {
+            candidates.add(query, records);
         }
         let us: RecordId = schema.user.into();
         let looked = |each: &Sought<'_>| {
@@ -94,8 +104,7 @@ impl Salesforce {
         &self,
         queries: &[Soql],
         context: CallContext,
-    ) -> Result<Vec<Vec<Record>>, SideError> {
-        let told = |error: salesforce::Error| refusal::of_error(&error);
+    ) -> Result<Vec<Vec<Record>>, Error> {
         let mut found = Vec::with_capacity(queries.len());
         for some in queries.chunks(MAX_COMPOSITE_QUERIES) {
             let parts = some.iter().enumerate();

@@ -128,7 +128,17 @@ impl Known<'_> {
             );
             return None;
         }
-        keys.iter().map(|key| self.key(key, mistakes)).collect()
+        let known: Option<Vec<MatchKey>> = keys.iter().map(|key| self.key(key, mistakes)).collect();
+        if known.as_ref().is_some_and(|known| known.iter().all(|key| key.how == Compare::Country)) {
+            mistakes.add(
+                node.at,
+                "a rule of the country alone would match every account of that country",
+                Remedy::value("[\"name\", \"country\"]")
+                    .advised("name what tells customers of one country apart"),
+            );
+            return None;
+        }
+        known
     }
 
     fn key(&self, node: &Node, mistakes: &mut Mistakes<'_>) -> Option<MatchKey> {

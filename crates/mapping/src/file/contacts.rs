@@ -21,7 +21,12 @@ pub(super) fn read(file: &Table, mistakes: &mut Mistakes<'_>) -> ContactRules {
             mistakes.add(
                 node.at,
                 "a contact is found by its e-mail address first: that is what ties it to the referral's person",
-                Remedy::value("[\"email\"]").advised("name it first"),
+                Remedy::value(if rules.rules.contains(&ContactKey::Name) {
+                    "[\"email\", \"name\"]"
+                } else {
+                    "[\"email\"]"
+                })
+                .advised("name it first"),
             );
         }
     }
