@@ -123,6 +123,11 @@ impl Binding {
     }
 
     fn observe(&self, path: &PortalPath, document: &Json) -> Observed {
+        let first = path.read(document).or((self.absent == Absent::Empty).then_some(&Json::Null));
+        let second = self.codec.second_member().and_then(|second| second.read(document));
+        if let Some((first, second)) = first.zip(second) {
+            return self.codec.read_both(first, second);
+        }
         match path.read(document) {
             Some(member) => self.codec.read_portal(member),
             None if path.through_null(document) => Observed::Empty,

@@ -4,6 +4,7 @@ mod attribute;
 mod choice;
 mod date;
 mod html;
+mod lines;
 mod number;
 mod place;
 mod profile;
@@ -13,6 +14,8 @@ mod text;
 
 use deal_model::{Fit, Held, Kind, Observed, Sameness, Side, Value};
 use serde_json::Value as Json;
+
+use crate::PortalPath;
 
 pub use choice::ChoiceTable;
 pub(crate) use number::parse as parse_number;
@@ -25,6 +28,11 @@ pub use text::LinkTemplate;
 pub enum Codec {
     /// One line of text, trimmed.
     Text,
+    /// A text of one line or two: of the CRM's field, all lines behind the first are the second one.
+    Lines {
+        /// The portal's member with the second line.
+        second: PortalPath,
+    },
     /// Text of many lines, trimmed, line ends as `\n`.
     LongText,
     /// The same, which one side keeps as HTML.
@@ -74,7 +82,12 @@ impl Codec {
     /// The canonical type.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Text | Self::Phone | Self::Link(_) | Self::RecordId | Self::ProfileId { .. } => Kind::Text,
+            Self::Text
+            | Self::Lines { .. }
+            | Self::Phone
+            | Self::Link(_)
+            | Self::RecordId
+            | Self::ProfileId { .. } => Kind::Text,
             Self::LongText | Self::Html(_) | Self::Names => Kind::LongText,
             Self::Number | Self::Money => Kind::Number,
             Self::Currency | Self::Country | Self::Choice(_) | Self::Range(_) | Self::Attribute { .. } => {
@@ -103,6 +116,7 @@ impl Codec {
         }
         match self {
             Self::Text | Self::Phone => text::read(member),
+            Self::Lines { .. } => lines::read([member]),
             Self::Html(Side::Portal) => html::read(member),
             Self::LongText | Self::Html(Side::Crm) => text::read_long(member),
             Self::Number | Self::Money => number::read(member),
@@ -127,6 +141,7 @@ impl Codec {
         }
         match self {
             Self::Text | Self::Phone | Self::Link(_) => text::read(field),
+            Self::Lines { .. } => lines::read([field]),
             Self::ProfileId { profile_type } => profile::read_crm(field, profile_type),
             Self::Html(Side::Crm) => html::read(field),
             Self::LongText | Self::Html(Side::Portal) | Self::Names => text::read_long(field),
@@ -145,6 +160,7 @@ impl Codec {
     pub fn write_portal(&self, held: &Held) -> Json {
         match (self, held) {
             (Self::Choice(table), _) => table.write_portal(held),
+            (Self::Lines { .. }, Held::Value(value)) => lines::split(value).0,
             (Self::Html(Side::Portal), Held::Value(Value::Text(text))) => html::write(text),
             (Self::Date { .. }, Held::Value(Value::Date(date))) => date::write_portal(*date),
             (Self::Attribute { attribute, .. }, Held::Value(Value::Choice(id))) => {
@@ -156,6 +172,27 @@ impl Codec {
             (_, Held::Value(value)) => plain(value),
             (_, Held::Empty) => Json::Null,
         }
+    }
+
+    /// The portal's second member, for a codec that has one.
+    pub fn second_member(&self) -> Option<&PortalPath> {
+        match self {
+            Self::Lines { second } => Some(second),
+            _ => None,
+        }
+    }
+
+    /// What to put into the portal's second member.
+    pub fn write_second(&self, held: &Held) -> Json {
+        match (self, held) {
+            (Self::Lines { .. }, Held::Value(value)) => lines::split(value).1,
+            _ => Json::Null,
+        }
+    }
+
+    /// The value of a member and of the second one, for a codec that has two.
+    pub(crate) fn read_both(&self, first: &Json, second: &Json) -> Observed {
+        lines::read([first, second])
     }
 
     /// What to put into Salesforce's field.

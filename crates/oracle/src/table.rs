@@ -223,10 +223,20 @@ fn customer(sheet: &mut Sheet<'_>) {
     let profile = &referral["customerProfile"];
     sheet.equal("customer_name", text(&account["Name"]), text(&profile["name"]), Later::Fixed);
     let address = &profile["address"];
-    let salesforce = ["BillingStreet", "BillingCity", "BillingState", "BillingPostalCode", "BillingCountry"];
-    let portal = ["addressLine1", "city", "state", "postalCode", "country"];
-    let lines = |of: &Value, members: [&str; 5]| members.map(|member| text(&of[member])).join(", ");
-    sheet.equal("customer_address", lines(account, salesforce), lines(address, portal), Later::Fixed);
+    let street = street(&[text(&account["BillingStreet"])]);
+    let lines = self::street(&[text(&address["addressLine1"]), text(&address["addressLine2"])]);
+    sheet.equal("customer_street", street, lines, Later::Fixed);
+    let salesforce = ["BillingCity", "BillingState", "BillingPostalCode", "BillingCountry"];
+    let portal = ["city", "state", "postalCode", "country"];
+    let place = |of: &Value, members: [&str; 4]| members.map(|member| text(&of[member])).join(", ");
+    sheet.equal("customer_address", place(account, salesforce), place(address, portal), Later::Fixed);
+}
+
+/// A street as both sides hold it: its first line, and all others as the second.
+fn street(parts: &[String]) -> String {
+    let lines = parts.iter().flat_map(|part| part.lines()).map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<&str> = lines.collect();
+    lines.split_first().map_or_else(String::new, |(first, others)| format!("{first}\n{}", others.join(", ")))
 }
 
 fn joined(words: impl IntoIterator<Item = String>) -> String {

@@ -80,6 +80,13 @@ impl Edited<'_> {
             let value = member(binding, held, present);
             self.put(path.patch_path(), value);
         }
+        if let Some(path) = binding.codec.second_member() {
+            let value = binding.codec.write_second(held);
+            let present = self.after.as_ref().map(|document| path.read(document).unwrap_or(&Json::Null));
+            if present != Some(&value) {
+                self.put(path.patch_path(), value);
+            }
+        }
     }
 
     /// What the server lacks can only be added, and that with its parent where this is missing too; all else is
@@ -140,8 +147,13 @@ fn entry(binding: &Binding, held: &Held, present: Option<&Json>, member: &str, k
 
 /// The portal's own array with our changes made: foreign elements, their order and unknown members stay.
 fn changed_array(set: &SetBinding, current: Option<&Json>, changes: &[(ElementKey, ElementChange)]) -> Json {
-    let change_of =
-        |key: &ElementKey| changes.iter().find(|(changed, _)| changed == key).map(|(_, change)| change);
+    let change = |key: &ElementKey, is_put: bool| {
+        let is_it = |change: &ElementChange| matches!(change, ElementChange::Put(_)) == is_put;
+        changes.iter().find(|(of, change)| of == key && is_it(change)).map(|(_, change)| change)
+    };
+    // Who comes to a key that another leaves is new there.
+    let leaves = |key: &ElementKey| change(key, false);
+    let change_of = |key: &ElementKey| leaves(key).or_else(|| change(key, true));
     let mut array = Vec::new();
     let mut present = Vec::new();
     for item in items(set, current) {
@@ -158,7 +170,7 @@ fn changed_array(set: &SetBinding, current: Option<&Json>, changes: &[(ElementKe
     }
     for (key, change) in changes {
         if let ElementChange::Put(element) = change
-            && !present.contains(key)
+            && (!present.contains(key) || leaves(key).is_some())
         {
             array.push(set.portal_element(key, None, element));
         }
@@ -242,6 +254,11 @@ impl Draft<'_> {
             }
         }
     }
+                let second =
+                    binding.codec.second_member().map(|path| (path, binding.codec.write_second(held)));
+                if let Some((path, line)) = second.filter(|(_, line)| !line.is_null()) {
+                    set_at(document, path.as_str(), line);
+                }
 
     /// The portal has no mark for the customer's primary contact: it is the one that a reader meets first.
     fn put_primary_first(&self, set: &SetBinding, array: &mut Json) {

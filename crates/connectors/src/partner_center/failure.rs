@@ -206,6 +206,7 @@ fn groups(fields: &[String], whose: Whose, mapping: &Mapping) -> Vec<GroupId> {
         let set = mapping.set(field);
         [
             binding.and_then(|binding| binding.portal.as_ref()),
+            binding.and_then(|binding| binding.codec.second_member()),
             binding.and_then(|binding| binding.companion.as_ref()).filter(|_| whose == Whose::Either),
             set.map(|set| &set.portal_array),
         ]

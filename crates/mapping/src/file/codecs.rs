@@ -3,16 +3,18 @@
 use deal_model::{Side, Value};
 
 use super::{
-    lists,
+    fields, lists,
     mistakes::{At, Mistakes},
     remedy::Remedy,
     tree::{Entry, Item, Node, Table},
     typed,
 };
-use crate::{ChoiceTable, Codec, LinkTemplate, Range, RangeTable, codec::parse_number};
+use crate::{ChoiceTable, Codec, LinkTemplate, PortalPath, Range, RangeTable, codec::parse_number};
 
 /// Where Partner Center shows a referral.
 const REFERRAL_PAGE: &str = "https://partner.microsoft.com/referrals/v2/inbox?id={id}";
+/// The key with the place of a second line.
+const SECOND_LINE: &str = "second_line";
 /// The sides, as a key of the file names them.
 const SIDES: &[(&str, Side)] = &[("salesforce", Side::Crm), ("partner_center", Side::Portal)];
 
@@ -25,7 +27,10 @@ pub(super) fn read(
     mistakes: &mut Mistakes<'_>,
 ) -> Option<Codec> {
     Some(match type_name {
-        "text" => Codec::Text,
+        "text" => match table.get(SECOND_LINE) {
+            Some(node) => Codec::Lines { second: second_line(node, table, mistakes)? },
+            None => Codec::Text,
+        },
         "phone" => Codec::Phone,
         "long_text" => match table.get("html").and_then(|node| typed::meaning(node, SIDES, mistakes)) {
             Some(side) => Codec::Html(side),
@@ -95,6 +100,22 @@ pub(super) fn read(
         }
         _ => return None,
     })
+}
+
+/// The member with the second line of a text whose first line stands elsewhere.
+fn second_line(node: &Node, table: &Table, mistakes: &mut Mistakes<'_>) -> Option<PortalPath> {
+    let second = fields::portal_path(node, table, mistakes)?;
+    let first = match table.get("partner_center").map(|node| &node.item) {
+        Some(Item::Text(first)) => Some(first.as_str()),
+        _ => None,
+    };
+    let what = match first {
+        Some(first) if first != second.as_str() => return Some(second),
+        Some(_) => format!("`{second}` cannot hold both lines"),
+        None => "a second line needs `partner_center`, the member with the first one".to_owned(),
+    };
+    mistakes.add(node.at, what, Remedy::remove().advised("name the two members"));
+    None
 }
 
 /// Names in Salesforce against codes: the field's own table, and what its list adds.
@@ -205,6 +226,9 @@ pub(super) fn literal(node: &Node, codec: &Codec, mistakes: &mut Mistakes<'_>) -
             parse_number(&text.replace('_', "")).map(Value::Number)
         }
         (Codec::Date { .. }, Item::Date(text) | Item::Text(text)) => text.parse().ok().map(Value::Date),
+        (Codec::Lines { .. }, Item::Text(text)) => {
+            codec.read_crm(&serde_json::Value::String(text.clone())).value().cloned()
+        }
         (Codec::Text | Codec::LongText | Codec::Html(_) | Codec::Phone, Item::Text(text)) => {
             Codec::LongText.read_crm(&serde_json::Value::String(text.clone())).value().cloned()
         }

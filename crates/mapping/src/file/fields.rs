@@ -51,6 +51,7 @@ pub(super) const KEYS: &[&str] = &[
     "attribute",
     "nearest_midnight",
     "html",
+    "second_line",
     // sets
     "rows",
     "key",
@@ -73,6 +74,7 @@ const TYPE_KEYS: &[(&str, &[&str])] = &[
     ("attribute", &["attribute"]),
     ("nearest_midnight", &["date"]),
     ("html", &["long_text"]),
+    ("second_line", &["text"]),
     ("max_length", &["text", "phone", "long_text", "link", "names", "record_id", "profile_id"]),
     ("scale", &["number", "money"]),
     ("default", VALUED),
@@ -397,7 +399,7 @@ fn label(id: &str, table: &Table, mistakes: &mut Mistakes<'_>) -> String {
 }
 
 /// A pointer that the referral's schema knows, or that the file vouches for.
-fn portal_path(node: &Node, table: &Table, mistakes: &mut Mistakes<'_>) -> Option<PortalPath> {
+pub(super) fn portal_path(node: &Node, table: &Table, mistakes: &mut Mistakes<'_>) -> Option<PortalPath> {
     let path = typed::portal_path(node, mistakes)?;
     let vouched = table.get("undocumented").and_then(|node| typed::flag(node, mistakes)).unwrap_or_default();
     if Member::at(&path).is_none() && !vouched {

@@ -491,7 +491,13 @@ impl Targets {
             Shape::Set { binding, .. } => (Some(format!("the referral's `{}`", binding.portal_array)), None),
         };
         let written = |side: Side| to.at(side).flows();
-        let claims = [(portal, Side::Portal), (crm, Side::Crm)];
+        let second = match &field.shape {
+            Shape::Scalar { codec, .. } => {
+                codec.second_member().map(|path| format!("the referral's `{path}`"))
+            }
+            Shape::Set { .. } => None,
+        };
+        let claims = [(portal, Side::Portal), (second, Side::Portal), (crm, Side::Crm)];
         for (target, side) in claims.into_iter().filter(|(_, side)| written(*side)) {
             let Some(target) = target else { continue };
             let at = field.places.at(side).unwrap_or(field.at);

@@ -137,6 +137,55 @@ fn any_text_is_read_back_as_what_both_sides_can_hold() {
 }
 
 #[test]
+fn a_street_is_two_lines_on_both_sides_whatever_is_typed_into_it() {
+    let mapping = Mapping::shipped();
+    let street = FieldId::from("customer_street");
+    let binding = mapping.binding(&street).unwrap();
+    let second = binding.codec.second_member().unwrap();
+    let spec = mapping.specs().groups.iter().flat_map(|group| &group.members).find(|spec| spec.id == street);
+    let most = spec.unwrap().fit.max_chars.unwrap();
+    let referral = |held: &Held| {
+        json!({"customerProfile": {"address": {
+            "addressLine1": binding.codec.write_portal(held), "addressLine2": binding.codec.write_second(held),
+        }}})
+    };
+    assert_eq!(second.as_str(), "/customerProfile/address/addressLine2");
+    let lines = prop::collection::vec(any_text(), 0..5);
+    check((lines, any_text()), |(lines, other)| {
+        for typed in [lines.join("\n"), lines.join("\r\n")] {
+            let read = binding.codec.read_crm(&json!(typed));
+            let both =
+                json!({"customerProfile": {"address": {"addressLine1": typed, "addressLine2": other}}});
+            for held in [read.held().unwrap(), binding.observe_portal(&both).held().unwrap()] {
+                let group = [(street.clone(), held)].into();
+                let whole = mapping.specs().group(&"customer_address".into()).unwrap();
+                let fitted = fit_group(whole, &mapping.specs().minor_units, &group)[&street].clone();
+                if let Held::Value(Value::Text(text)) = &fitted {
+                    assert!(text.chars().count() <= most && text.matches('\n').count() < 2, "{text:?}");
+                }
+                assert_eq!(binding.observe_portal(&referral(&fitted)).held(), Some(fitted.clone()));
+                assert_eq!(binding.codec.read_crm(&binding.codec.write_crm(&fitted)).held(), Some(fitted));
+            }
+        }
+    });
+    for (typed, first, rest) in [
+        ("Ring 1", json!("Ring 1"), Json::Null),
+        ("\n Ring 1 \r\n\r\nHof 2", json!("Ring 1"), json!("Hof 2")),
+        ("Ring 1\nHof 2\nTor 3\rTür 4", json!("Ring 1"), json!("Hof 2, Tor 3, Tür 4")),
+    ] {
+        let held = binding.codec.read_crm(&json!(typed)).held().unwrap();
+        assert_eq!(
+            (binding.codec.write_portal(&held), binding.codec.write_second(&held)),
+            (first, rest),
+            "{typed:?}"
+        );
+    }
+    let only_second =
+        json!({"customerProfile": {"address": {"addressLine1": null, "addressLine2": "Hof 2"}}});
+    assert_eq!(binding.observe_portal(&only_second), Observed::text("Hof 2"));
+}
+
+#[test]
 fn two_labels_of_one_code_are_one_value_and_the_first_is_what_is_written() {
     let tried = tried("type = \"choice\"\nvalues = { Quote = \"Q\", Licence = \"Q\", Demo = \"D\" }");
     let at = |label: &str| tried.read(Side::Crm, &json!(label)).held().unwrap();

@@ -272,7 +272,7 @@ fn sets(mapping: &Mapping, wishes: &mut Wishes) {
 fn kinds(codec: &Codec) -> &'static [FieldType] {
     match codec {
         Codec::Text | Codec::Phone | Codec::ProfileId { .. } | Codec::Country => TEXTS,
-        Codec::LongText | Codec::Html(_) | Codec::Names => LONG,
+        Codec::LongText | Codec::Lines { .. } | Codec::Html(_) | Codec::Names => LONG,
         Codec::Number | Codec::Money | Codec::Range(_) => NUMBERS,
         Codec::Currency | Codec::Choice(_) | Codec::Attribute { .. } => CHOICES,
         Codec::Date { .. } => &[FieldType::Date, FieldType::Datetime],
