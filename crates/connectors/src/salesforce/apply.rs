@@ -15,6 +15,7 @@ use super::{
     rows::RowCase,
     schema::{ACCOUNT, OPPORTUNITY, Schema},
     send::MAX_WRITES,
+    shared::Sharers,
     steps::{Parent, Step},
     transform::{Known, Row},
 };
@@ -68,10 +69,14 @@ pub(super) type Answer = Result<Applied, SideError>;
 impl Salesforce {
     pub(super) async fn apply_changes(&self, changes: &[Change], context: CallContext) -> Vec<Answer> {
         let known = self.known_for(changes, context).await;
+        let sharers = match self.schema(context).await {
+            Ok(schema) => self.sharers(&schema, changes, &known, context).await,
+            Err(error) => Err(error),
+        };
         let mut answers: Vec<Option<Answer>> = changes.iter().map(|_| None).collect();
         let mut lone = Vec::new();
         for (place, change) in changes.iter().enumerate() {
-            match self.unit(change, &known, context).await {
+            match self.unit(change, &known, &sharers, context).await {
                 // A report that this org has no field for.
                 Ok(unit) if unit.steps.is_empty() && is_report_alone(&change.what) => {
                     answers[place] = Some(Ok(Applied { after: None }));
@@ -137,6 +142,7 @@ impl Salesforce {
         &self,
         change: &Change,
         known: &BTreeMap<RecordId, Result<Known, SideError>>,
+        sharers: &Result<Sharers, SideError>,
         context: CallContext,
     ) -> Result<Unit, SideError> {
         let schema = self.schema(context).await?;
@@ -178,7 +184,9 @@ impl Salesforce {
             steps.push(Step::Check { object, id, unmodified_since });
         }
         if let Some(known) = known {
-            self.check_shared(id, known, writes, context).await?;
+            if !self.overwritten(known, writes).is_empty() {
+                sharers.as_ref().map_err(Clone::clone)?.check(self, id, known, writes)?;
+            }
             steps.extend(parent_steps(&schema, known, &columns)?);
         }
         for (field, changes) in &columns.sets {
@@ -192,6 +200,8 @@ impl Salesforce {
                 person: known.person,
                 first: only_one(rows, changes).filter(|_| !known.keyless.contains_key(field)),
                 rows,
+                holds: known.holds.get(field).map(Vec::as_slice).unwrap_or_default(),
+                with_roles: &known.with_roles,
                 changes,
                 people: None,
             };

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use deal_model::{Barred, Element, ElementChange, ElementKey};
 use mapping::{ApiName, Catalogue, Columns, Mapping, SetBinding, SetSource};
-use salesforce::{CallContext, FieldPath, Fields, MAX_ROWS, Record, RecordId, soql::Select};
+use salesforce::{CallContext, Error, FieldPath, Fields, MAX_ROWS, Meaning, Record, RecordId, soql::Select};
 use serde_json::{Map, Value as Json};
 use sync_engine::SideError;
 
 use super::{
-    Salesforce,
+    Salesforce, refusal,
     rows::path,
     schema::{Schema, object_name},
 };
@@ -147,7 +147,8 @@ impl Salesforce {
     /// The entries of the solutions that are put into `set`. Those that the catalogue lacks are added first, if the
     /// mapping wants it. No call if there is no catalogue, or nothing to look for.
     ///
-    /// That one cannot be added holds up no deal: its row stands without an entry.
+    /// That one cannot be added holds up no deal: its row stands without an entry. That the catalogue cannot be read holds up
+    /// the set alone.
     pub(super) async fn entries(
         &self,
         schema: &Schema,
@@ -167,7 +168,11 @@ impl Salesforce {
         let select = Select::from(&object_name(catalogue.object.as_str())).fields(&[path("Id"), id.clone()]);
         let queries = select.split(&id, put.keys().copied());
         let mut entries = Entries::new();
-        for found in self.ask_together(&queries, context).await?.into_iter().flatten() {
+        let found = match self.ask_together(&queries, context).await {
+            Ok(found) => found,
+            Err(error) => return Err(self.no_entries(catalogue, set, &error, context).await),
+        };
+        for found in found.into_iter().flatten() {
             entries.extend(found.text(id.as_str()).map(str::to_owned).zip(found.id()));
         }
         // The platform compares texts without case, and a solution's id with it.
@@ -178,6 +183,30 @@ impl Salesforce {
             entries.extend(self.add_seen(catalogue, set, &lacking, context).await);
         }
         Ok(entries)
+    }
+
+    /// Why the catalogue was not read. One that was taken away, or that this user may not see any more, is the trouble of
+    /// the solutions alone; what is hidden now is found out with it, and told once.
+    async fn no_entries(
+        &self,
+        catalogue: &Catalogue,
+        set: &SetBinding,
+        error: &Error,
+        context: CallContext,
+    ) -> SideError {
+        let refused = error.refusal().filter(|refused| {
+            matches!(refused.meaning(), Meaning::Hidden | Meaning::NoAccess | Meaning::NotFound)
+        });
+        let Some(refused) = refused else { return refusal::of_error(error) };
+        if let Err(error) = self.mend(context, refused).await {
+            tracing::debug!(%error, "what is hidden of the catalogue could not be found out");
+        }
+        let what = format!(
+            "the catalogue of solutions, {}, cannot be read: it is not installed, or the integration user has no access \
+             to it or to one of its fields; give the access back, or set [catalogue] use = false in the mapping file",
+            catalogue.object
+        );
+        refusal::person(what, refusal::group_of(&self.mapping, &set.field).into_iter().collect())
     }
 
     /// Adds solutions that were seen: neither active nor ready, for nobody has said so.

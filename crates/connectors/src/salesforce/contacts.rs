@@ -1,6 +1,6 @@
 //! The contacts that a referral's people may be: found by the rules of the mapping, told by identifier where they are several.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deal_model::{Element, ElementKey, Value};
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use super::{
     rows::path,
     schema::{CONTACT, object_name},
+    steps::Step,
 };
 
 const EMAIL: &str = "Email";
@@ -83,13 +84,24 @@ impl Contacts {
         Self { found: records.filter_map(contact).collect() }
     }
 
+    /// Takes note of addresses that were written since: whoever was found by name has one now, however late that is seen.
+    pub(super) fn learn(&mut self, addressed: &BTreeMap<RecordId, ElementKey>) {
+        for contact in &mut self.found {
+            if let Some(email) = addressed.get(&contact.id) {
+                contact.email = Some(email.clone());
+            }
+        }
+    }
+
     /// The contact that a person of the customer is, by the first rule that finds any; an error names several. A name
-    /// tells nobody apart but within the account: one that `is_new` is yet to be made, and has no contacts.
+    /// tells nobody apart but within the account: one that `is_new` is yet to be made, and has no contacts. `taken`: those
+    /// that another person was found to be.
     pub(super) fn of(
         &self,
         rules: &ContactRules,
         account: Option<RecordId>,
         is_new: bool,
+        taken: &BTreeSet<RecordId>,
         key: &ElementKey,
         person: &Element,
     ) -> Result<Option<&Contact>, String> {
@@ -97,7 +109,10 @@ impl Contacts {
         for rule in &rules.rules {
             let is = |contact: &&Contact| match rule {
                 ContactKey::Email => contact.email.as_ref() == Some(&same(&key.0)),
-                ContactKey::Name => contact.email.is_none() && !name.is_empty() && contact.name == name,
+                ContactKey::Name => {
+                    let is_free = contact.email.is_none() && !taken.contains(&contact.id);
+                    is_free && !name.is_empty() && contact.name == name
+                }
             };
             let all: Vec<&Contact> = self.found.iter().filter(is).collect();
             let is_his = |contact: &&Contact| !is_new && contact.account == account;
@@ -159,6 +174,14 @@ pub(super) fn queries(rules: &ContactRules, set: Option<&SetBinding>, wanted: &W
     queries
 }
 
+/// That more may be meant than are read.
+pub(super) fn too_many() -> String {
+    "too many contacts have the e-mail addresses or the names of the referral's people, so nobody can tell who is meant: \
+     correct Contact.Email where it stands in more contacts than one, or leave \"name\" out of contacts.match in the \
+     mapping file"
+        .to_owned()
+}
+
 /// Whether a rule takes contacts of other accounts: an address is its owner's anywhere, a name is many people's.
 fn looks_everywhere(rules: &ContactRules, rule: ContactKey) -> bool {
     rules.scope == ContactScope::Everywhere && rule == ContactKey::Email
@@ -184,6 +207,16 @@ fn folded(first: Option<&str>, last: Option<&str>) -> String {
         .collect::<Vec<_>>()
         .join(" ")
         .to_lowercase()
+}
+
+/// The contact that a step gives an address, with that address.
+pub(super) fn addressed(step: &Step) -> Option<(RecordId, ElementKey)> {
+    match step {
+        Step::Update { object, id, fields, .. } if object == CONTACT => {
+            Some((*id, same(fields.get(EMAIL)?.as_str()?)))
+        }
+        _ => None,
+    }
 }
 
 /// The platform compares e-mails without case.

@@ -4,8 +4,9 @@
 //! All of a family is there, or nothing is. What hangs on the opportunity carries keys that begin with the referral's, so
 //! that a row is never made twice; the opportunity's own key sees to it that the whole is not.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
+use deal_model::ElementKey;
 use mapping::SetSource;
 use salesforce::{CallContext, Error, Graph, GraphAnswer, MAX_GRAPHS, MAX_NODES, RecordId, Refusal};
 use serde_json::Value as Json;
@@ -14,6 +15,7 @@ use sync_engine::SideError;
 use super::{
     Salesforce,
     accounts::Account,
+    contacts::addressed,
     people::People,
     rows::RowCase,
     schema::{ACCOUNT, OPPORTUNITY, Schema},
@@ -35,6 +37,11 @@ impl Family {
     /// The place of the step that makes its account, if one does.
     fn makes_account(&self) -> Option<usize> {
         self.steps.first().is_some_and(|step| step.object() == ACCOUNT).then_some(0)
+    }
+
+    /// The contacts that it gives their addresses, with these.
+    pub(super) fn named(&self) -> impl Iterator<Item = (RecordId, ElementKey)> {
+        self.steps.iter().filter_map(addressed)
     }
 
     fn born(&self, answer: &GraphAnswer) -> Birth {
@@ -133,6 +140,7 @@ impl Salesforce {
         if let Some(field) = self.origin_field(schema) {
             steps.push(Step::Sign { object: OPPORTUNITY.to_owned(), made_by: opportunity, field });
         }
+        let nobody = BTreeSet::new();
         for (field, changes) in &unborn.expected.columns.sets {
             let Some(set) = self.mapping.set(field) else { continue };
             if is_person && set.crm == SetSource::ContactRoles {
@@ -147,6 +155,8 @@ impl Salesforce {
                 person: false,
                 first: unborn.expected.first_of(field),
                 rows: &[],
+                holds: &[],
+                with_roles: &nobody,
                 changes,
                 people: Some(people),
             };

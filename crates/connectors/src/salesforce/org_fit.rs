@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use deal_model::Measure;
 use salesforce::{FieldDescribe, FieldType, Fields, PicklistValue};
 use serde_json::Value as Json;
 
@@ -33,7 +34,7 @@ pub(super) fn put(
         return Ok(());
     }
     let value = match described.field(name) {
-        Some(field) => as_kept(field, object, value)?,
+        Some(field) => whole(schema.measure, field, object, value)?,
         None => value,
     };
     columns.insert(name.to_owned(), value);
@@ -59,13 +60,37 @@ fn coded(code: &FieldDescribe, value: Json) -> Result<Json, String> {
     })
 }
 
-/// The first column of a record that this org cannot hold as it is, with the clause that says why.
-pub(super) fn misfit<'f>(schema: &Schema, object: &str, columns: &'f Fields) -> Option<(&'f str, String)> {
-    let described = schema.object(object)?;
-    columns.iter().find_map(|(name, value)| {
-        let told = as_kept(described.field(name)?, object, value.clone()).err()?;
-        Some((name.as_str(), told))
-    })
+/// Puts the columns of a record into the forms that this org keeps them in; else the first that it cannot hold, with the
+/// clause that says why.
+pub(super) fn keep(schema: &Schema, object: &str, columns: &mut Fields) -> Result<(), (String, String)> {
+    let Some(described) = schema.object(object) else { return Ok(()) };
+    for (name, value) in columns {
+        if let Some(field) = described.field(name) {
+            let kept = whole(schema.measure, field, object, value.take());
+            *value = kept.map_err(|told| (name.clone(), told))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the field keeps of the value, if that is not too long for it as this org counts. That it counts characters is
+/// documented, what an emoji is to it is not (salesforce reference, section 2.7): the mapping's `[text] count` says so.
+fn whole(measure: Measure, field: &FieldDescribe, object: &str, value: Json) -> Result<Json, String> {
+    let kept = as_kept(field, object, value)?;
+    let (most, has) = (field.length as usize, kept.as_str().map_or(0, |text| measure.count(text)));
+    let is_free = matches!(
+        field.kind,
+        FieldType::String | FieldType::Textarea | FieldType::Phone | FieldType::Url | FieldType::Email
+    );
+    if is_free && most > 0 && has > most {
+        return Err(format!(
+            "it has {has} {}, and {} of the {} in Salesforce holds {most}; shorten it",
+            measure.unit(),
+            field.name,
+            explain::record(object)
+        ));
+    }
+    Ok(kept)
 }
 
 /// What the field keeps of the value, in its own form; or the clause that says why it cannot keep it whole.
@@ -81,15 +106,6 @@ fn as_kept(field: &FieldDescribe, object: &str, value: Json) -> Result<Json, Str
 fn words(field: &FieldDescribe, object: &str, text: String) -> Result<Json, String> {
     let record = explain::record(object);
     match field.kind {
-        FieldType::String | FieldType::Textarea | FieldType::Phone | FieldType::Url | FieldType::Email => {
-            let (most, has) = (field.length as usize, text.chars().count());
-            if most > 0 && has > most {
-                return Err(format!(
-                    "it has {has} characters, and {} of the {record} in Salesforce holds {most}; shorten it",
-                    field.name
-                ));
-            }
-        }
         FieldType::Picklist => {
             return match entry(field, &text) {
                 Some(entry) => Ok(Json::String(entry.value.clone())),
@@ -202,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_measured_in_characters() {
+    fn a_text_is_measured_as_the_mapping_says_that_the_org_counts() {
         let described = field(json!({"name": "Name", "type": "string", "length": 3}));
         assert_eq!(as_kept(&described, "Account", json!("äöü")), Ok(json!("äöü")));
         let told = as_kept(&described, "Account", json!("äöüß")).unwrap_err();

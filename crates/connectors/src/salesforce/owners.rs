@@ -62,8 +62,9 @@ impl Salesforce {
         if !inbound.create || owners.is_empty() {
             return Ok(None);
         }
-        let found =
-            self.ask_together(&[users(&owners)], context).await?.into_iter().next().unwrap_or_default();
+        let found = self.ask_together(&[users(&owners)], context).await;
+        let found = found.map_err(|error| refusal::of_error(&error))?;
+        let found = found.into_iter().next().unwrap_or_default();
         let wrong: Vec<String> = owners.iter().filter_map(|name| owner(&found, name, us).err()).collect();
         let (id, title) = ("salesforce.owners", "Owners of new opportunities");
         Ok(Some(if wrong.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deal_model::{ElementChange, ElementKey};
+use deal_model::{ElementChange, ElementKey, GroupId};
 use mapping::{ContactScope, SetSource};
 use salesforce::{CallContext, RecordId};
 use sync_engine::SideError;
@@ -11,7 +11,8 @@ use super::{
     Salesforce,
     accounts::Account,
     catalogue::Entries,
-    contacts::{Contacts, Wanted, queries},
+    contacts::{Contacts, Wanted, queries, too_many},
+    refusal,
     rows::path,
     schema::Schema,
     team::{active_people, one_of_each},
@@ -24,8 +25,19 @@ pub(super) struct People {
     pub(super) contacts: Contacts,
     /// The one active user of each e-mail; none where there are several.
     pub(super) users: BTreeMap<ElementKey, Option<RecordId>>,
-    /// The catalogue's entries of their solutions.
+    /// The catalogue's entries of their solutions; else why it was not read, which holds up their rows alone.
     pub(super) entries: Entries,
+    pub(super) without_entries: Option<SideError>,
+}
+
+impl People {
+    /// The catalogue's entries for the rows of a set; an error if they could not be read, and are this set's.
+    pub(super) fn entries_of(&self, group: &[GroupId]) -> Result<Entries, SideError> {
+        match &self.without_entries {
+            Some(error) if error.groups == group => Err(error.clone()),
+            _ => Ok(self.entries.clone()),
+        }
+    }
 }
 
 impl Salesforce {
@@ -41,12 +53,16 @@ impl Salesforce {
         let mut of_none = Wanted { of_none: true, ..Wanted::default() };
         let mut of_users = BTreeSet::new();
         let mut contacts = None;
-        let mut entries = Entries::new();
+        let (mut entries, mut without_entries) = (Entries::new(), None);
         for set in self.mapping.sets() {
             let of_set = unborn.iter().flat_map(|each| &each.expected.columns.sets);
             let put =
                 of_set.filter(|(field, _)| field == &set.field).flat_map(|(_, changes)| changes.clone());
-            entries.extend(self.entries(schema, set, &put.collect::<Vec<_>>(), context).await?);
+            match self.entries(schema, set, &put.collect::<Vec<_>>(), context).await {
+                Ok(found) => entries.extend(found),
+                Err(error) if error.groups.is_empty() => return Err(error),
+                Err(error) => without_entries = Some(error),
+            }
         }
         for each in unborn {
             for (field, changes) in &each.expected.columns.sets {
@@ -84,10 +100,13 @@ impl Salesforce {
         let of_contacts = asked.len();
         asked.extend(active_people().split(&path("Email"), of_users));
         if asked.is_empty() {
-            return Ok(People { entries, ..People::default() });
+            return Ok(People { entries, without_entries, ..People::default() });
         }
-        let mut found = self.ask_together(&asked, context).await?.into_iter();
+        let found = self.ask_together(&asked, context).await;
+        let groups = contacts.and_then(|set| refusal::group_of(&self.mapping, &set.field));
+        let groups = groups.into_iter().collect();
+        let mut found = found.map_err(|error| refusal::of_look(&error, groups, too_many))?.into_iter();
         let contacts = Contacts::read(found.by_ref().take(of_contacts).flatten());
-        Ok(People { contacts, entries, users: one_of_each(found.flatten()) })
+        Ok(People { contacts, entries, without_entries, users: one_of_each(found.flatten()) })
     }
 }

@@ -3,7 +3,7 @@
 use deal_model::{FieldId, GroupId, ProblemClass};
 use mapping::{Mapping, SetSource};
 use ports::RetryClass;
-use salesforce::{Error, Meaning, Refusal};
+use salesforce::{Error, Meaning, Misuse, Refusal};
 use sync_engine::{SideError, WaitsFor};
 
 use super::{
@@ -71,6 +71,15 @@ pub(super) fn person(what: impl Into<String>, groups: Vec<GroupId>) -> SideError
         fixed: Box::default(),
         waits_for: None,
         certainly_not_done: true,
+    }
+}
+
+/// A failed look for what belongs to `groups` alone: what is found too often, or may not be read, is their trouble. `what`
+/// tells what there is too much of, and what to do.
+pub(super) fn of_look(error: &Error, groups: Vec<GroupId>, too_many: impl FnOnce() -> String) -> SideError {
+    match error {
+        Error::Misuse(Misuse::TooManyRecords { .. }) => person(too_many(), groups),
+        error => SideError { groups, ..of_error(error) },
     }
 }
 

@@ -1,8 +1,11 @@
 //! The rows of sets: child records by a unique key, contacts by their e-mail within the account.
 
+use std::collections::BTreeSet;
+
 use deal_model::{Element, ElementChange, ElementKey, GroupId};
+use jiff::Timestamp;
 use mapping::{ContactScope, SetBinding, SetSource};
-use salesforce::{CallContext, FieldPath, Fields};
+use salesforce::{CallContext, FieldPath, Fields, RecordId};
 use serde_json::Value as Json;
 use sync_engine::SideError;
 
@@ -10,13 +13,13 @@ use super::{
     Salesforce,
     catalogue::{self, Entries},
     columns::row_columns,
-    contacts::{Contact, Contacts, Wanted, queries, role_fields},
+    contacts::{Contact, Contacts, Wanted, addressed, queries, role_fields, too_many},
     org_fit,
     people::People,
     refusal,
     schema::{CONTACT, CONTACT_ROLE, Schema},
     steps::{Parent, Step, point},
-    transform::Row,
+    transform::{Hold, Row},
 };
 
 /// Most contacts that one look reads.
@@ -35,6 +38,10 @@ pub(super) struct RowCase<'a> {
     pub(super) first: Option<&'a ElementKey>,
     /// The rows as last read.
     pub(super) rows: &'a [Row],
+    /// The unique keys that its rows hold.
+    pub(super) holds: &'a [Hold],
+    /// The contacts that have a role already.
+    pub(super) with_roles: &'a BTreeSet<RecordId>,
     pub(super) changes: &'a [(ElementKey, ElementChange)],
     /// Contacts and users, if they were looked for already.
     pub(super) people: Option<&'a People>,
@@ -56,10 +63,10 @@ impl Salesforce {
         if !schema.reads_set(case.set) {
             return Err(refusal::person(format!("the rows of {} cannot be read", case.set.field), group));
         }
-        let looked = self.contacts(case, context).await?;
+        let looked = self.contacts(case, &group, context).await?;
         let contacts = looked.as_ref().or(case.people.map(|people| &people.contacts));
         let entries = match case.people {
-            Some(people) => people.entries.clone(),
+            Some(people) => people.entries_of(&group)?,
             None => self.new_entries(schema, case, context).await?,
         };
         let start = steps.len();
@@ -75,7 +82,11 @@ impl Salesforce {
                         SetSource::Children { .. } => put_child(case, key, row, columns, steps),
                         SetSource::ContactRoles => {
                             let found = match contacts.filter(|_| row.is_none()) {
-                                Some(contacts) => self.contact(case, contacts, key, element, &group)?,
+                                Some(contacts) => {
+                                    let taken =
+                                        steps.iter().filter_map(addressed).map(|(id, _)| id).collect();
+                                    self.contact(case, contacts, &taken, (key, element), &group)?
+                                }
                                 None => None,
                             };
                             let person = Person { key, found, columns };
@@ -98,7 +109,7 @@ impl Salesforce {
                 (ElementChange::Remove, None) => {}
             }
         }
-        measured(schema, &steps[start..], &group)
+        kept(schema, &mut steps[start..], &group)
     }
 
     /// The catalogue's entries of the solutions that get a row.
@@ -129,6 +140,7 @@ impl Salesforce {
         &self,
         case: &RowCase<'_>,
         context: CallContext,
+        group: &[GroupId],
     ) -> Result<Option<Contacts>, SideError> {
         let is_new = |key: &ElementKey| case.rows.iter().all(|row| &row.key != key);
         let people = case.changes.iter().filter_map(|(key, change)| match change {
@@ -148,7 +160,8 @@ impl Salesforce {
         let mut found = Vec::new();
         for soql in asked {
             let page = self.client.query_all(context, &soql, MAX_CONTACTS).await;
-            found.extend(page.map_err(|error| refusal::of_error(&error))?.records);
+            let page = page.map_err(|error| refusal::of_look(&error, group.to_vec(), too_many))?;
+            found.extend(page.records);
         }
         Ok(Some(Contacts::read(found.into_iter())))
     }
@@ -158,8 +171,8 @@ impl Salesforce {
         &self,
         case: &RowCase<'_>,
         contacts: &'c Contacts,
-        key: &ElementKey,
-        person: &Element,
+        taken: &BTreeSet<RecordId>,
+        (key, person): (&ElementKey, &Element),
         group: &[GroupId],
     ) -> Result<Option<&'c Contact>, SideError> {
         let rules = self.mapping.contacts();
@@ -170,7 +183,8 @@ impl Salesforce {
             Some(Parent::MadeBy(_)) | None => None,
         };
         let is_new = matches!(case.account, Some(Parent::MadeBy(_)));
-        contacts.of(rules, account, is_new, key, person).map_err(|what| refusal::person(what, group.to_vec()))
+        let found = contacts.of(rules, account, is_new, taken, key, person);
+        found.map_err(|what| refusal::person(what, group.to_vec()))
     }
 
     /// Contacts are shared by many deals: what they hold is never overwritten, only what is empty is filled.
@@ -201,6 +215,10 @@ impl Salesforce {
                 steps.push(Step::Update { object, id: contact.id, fields, unmodified_since: Some(stamp) });
             }
             role.insert("ContactId".to_owned(), Json::String(contact.id.to_string()));
+            if case.with_roles.contains(&contact.id) {
+                // The seller has given the contact a role, before anybody knew its address.
+                return Ok(());
+            }
         } else {
             if case.person {
                 return Err(refusal::person(
@@ -257,10 +275,17 @@ fn put_child(
     if let Some(row) = row {
         // The key is what found the row.
         columns.remove(key_column.as_str());
-        let unmodified_since = Some(row.stamp);
-        steps.push(Step::Update { object, id: row.id, fields: columns, unmodified_since });
+        update(steps, &object, row.id, row.stamp, columns);
     } else {
-        let unique = format!("{}:{}", case.key, key.0);
+        let unique = unique_key(case, key);
+        if let Some(hold) = held(case, &unique).filter(|hold| hold.key.as_ref() != Some(key)) {
+            // A person picked another solution in the row, or emptied it: it gets the key of what it means now, or none if
+            // that has a holder too.
+            let own = hold.key.as_ref().map(|own| unique_key(case, own));
+            let own = own.filter(|own| held(case, own).is_none());
+            let fields = [(unique_key_column.to_string(), own.map_or(Json::Null, Json::String))];
+            update(steps, &object, hold.id, hold.stamp, fields.into_iter().collect());
+        }
         columns.insert(unique_key_column.as_str().to_owned(), Json::String(unique));
         let mut refers = Vec::new();
         point(&mut columns, &mut refers, parent_field.as_str(), case.opportunity);
@@ -268,18 +293,43 @@ fn put_child(
     }
 }
 
-/// What this org cannot hold of a row is told before anything is sent.
-fn measured(schema: &Schema, steps: &[Step], group: &[GroupId]) -> Result<(), SideError> {
-    let rows = steps.iter().filter_map(|step| match step {
-        Step::Update { object, fields, .. } | Step::Insert { object, fields, .. } => Some((object, fields)),
-        Step::Check { .. } | Step::Sign { .. } | Step::Delete { .. } => None,
-    });
-    let misfit = |(object, fields): (&String, &Fields)| {
-        let (column, told) = org_fit::misfit(schema, object, fields)?;
-        Some(refusal::unfit(object, column, told, group.first()?))
-    };
-    let mut misfits = rows.filter_map(misfit);
-    misfits.next().map_or(Ok(()), Err)
+/// Adds to the step that writes the row already, if one does: a second one would meet a row that has moved. A row that
+/// goes is not written.
+fn update(steps: &mut Vec<Step>, object: &str, id: RecordId, stamp: Timestamp, more: Fields) {
+    for step in steps.iter_mut() {
+        match step {
+            Step::Update { id: its, fields, .. } if *its == id => return fields.extend(more),
+            Step::Delete { id: its, .. } if *its == id => return,
+            _ => {}
+        }
+    }
+    steps.push(Step::Update { object: object.to_owned(), id, fields: more, unmodified_since: Some(stamp) });
+}
+
+/// What stops a second row for one element.
+fn unique_key(case: &RowCase<'_>, key: &ElementKey) -> String {
+    format!("{}:{}", case.key, key.0)
+}
+
+/// The row that holds a unique key. The platform compares them without case.
+fn held<'h>(case: &RowCase<'h>, unique_key: &str) -> Option<&'h Hold> {
+    case.holds
+        .iter()
+        .find(|hold| hold.unique_key.as_ref().is_some_and(|held| held.eq_ignore_ascii_case(unique_key)))
+}
+
+/// Puts what is written into the forms that this org keeps; what it cannot hold is told before anything is sent.
+fn kept(schema: &Schema, steps: &mut [Step], group: &[GroupId]) -> Result<(), SideError> {
+    for step in steps {
+        let (Step::Update { object, fields, .. } | Step::Insert { object, fields, .. }) = step else {
+            continue;
+        };
+        org_fit::keep(schema, object, fields).map_err(|(column, told)| match group.first() {
+            Some(group) => refusal::unfit(object, &column, told, group),
+            None => refusal::person(told, Vec::new()),
+        })?;
+    }
+    Ok(())
 }
 
 fn object_of(set: &SetBinding) -> String {

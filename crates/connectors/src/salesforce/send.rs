@@ -19,7 +19,8 @@ use super::{
     explain,
     observe::id_path,
     refusal,
-    schema::{ACCOUNT, OPPORTUNITY, object_name},
+    rows::path,
+    schema::{ACCOUNT, OPPORTUNITY, Schema, object_name},
     steps::{Step, one_by_one},
 };
 
@@ -220,8 +221,9 @@ impl Salesforce {
         side
     }
 
-    /// Whether the record that holds the unique value hangs on this opportunity, as far as it can be told now. One that
-    /// we may not see does not: its opportunity is seen.
+    /// Whether the record that holds the unique value hangs on this opportunity, as far as it can be told now, and is news:
+    /// a row that was planned with, and has not moved since, would be met again for ever. One that we may not see does not:
+    /// its opportunity is seen.
     async fn may_be_ours(
         &self,
         object: &str,
@@ -231,10 +233,13 @@ impl Salesforce {
         context: CallContext,
     ) -> bool {
         let Some(holder) = error.duplicate_of() else { return false };
-        match self.client.get(context, &object_name(object), holder, std::slice::from_ref(parent)).await {
+        let planned_with = self.memory.known(opportunity).and_then(|known| known.stamp_of(holder));
+        let columns = [parent.clone(), path("SystemModstamp")];
+        match self.client.get(context, &object_name(object), holder, &columns).await {
             Ok(read) => {
                 let held = read.record.text(parent.as_str()).and_then(|id| id.parse::<RecordId>().ok());
-                held == Some(opportunity)
+                let is_news = planned_with.is_none() || planned_with != read.record.system_modstamp();
+                held == Some(opportunity) && is_news
             }
             Err(error) => error.class() != RetryClass::Person,
         }

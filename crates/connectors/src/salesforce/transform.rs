@@ -1,6 +1,6 @@
 //! From records to observations. Wire types end here; the way back is in `columns`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deal_model::{
     Actor, Barred, CrmFacts, ElementKey, Facts, FieldId, Irreversible, Life, NotComputed, Observation,
@@ -15,7 +15,8 @@ use sync_engine::SideError;
 use super::{
     ConsentRule, catalogue, org_fit, refusal,
     schema::{
-        AMOUNT, CURRENCY, Currencies, HAS_LINE_ITEMS, OPPORTUNITY, PROBABILITY, RECORD_TYPE, Schema, place_of,
+        AMOUNT, CONTACT_ROLES, CURRENCY, Currencies, HAS_LINE_ITEMS, OPPORTUNITY, PROBABILITY, RECORD_TYPE,
+        Schema, place_of,
     },
 };
 
@@ -38,6 +39,16 @@ pub(super) struct Row {
     pub(super) filled: Vec<String>,
 }
 
+/// A child row as it was read, and the unique key that it holds, whatever it says of itself now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hold {
+    pub(super) id: RecordId,
+    pub(super) stamp: Timestamp,
+    pub(super) unique_key: Option<String>,
+    /// What the row means now; none for a row that was emptied.
+    pub(super) key: Option<ElementKey>,
+}
+
 /// What of a read opportunity a later write needs and an observation does not carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Known {
@@ -58,8 +69,19 @@ pub(super) struct Known {
     pub(super) linked: bool,
     pub(super) has_origin: bool,
     pub(super) rows: BTreeMap<FieldId, Vec<Row>>,
+    /// All child rows of a set, with their unique keys. A person who picks another solution leaves a row with the key of the old one.
+    pub(super) holds: BTreeMap<FieldId, Vec<Hold>>,
+    /// The contacts that have a role already, with an e-mail address or without.
+    pub(super) with_roles: BTreeSet<RecordId>,
     /// How many rows of a set stand for nobody of the referral: people without an e-mail address.
     pub(super) keyless: BTreeMap<FieldId, usize>,
+}
+
+impl Known {
+    /// When a child row was changed last, as it was read.
+    pub(super) fn stamp_of(&self, row: RecordId) -> Option<Timestamp> {
+        self.holds.values().flatten().find(|hold| hold.id == row).map(|hold| hold.stamp)
+    }
 }
 
 /// An opportunity with all its children, page by page collected.
@@ -165,6 +187,8 @@ impl Reader<'_> {
             has_origin: facts.origin.is_some(),
             rows,
             keyless: facts.keyless.clone(),
+            holds: self.holds(whole),
+            with_roles: with_roles(whole),
         };
         let observation = Observation {
             record: id.clone(),
@@ -321,6 +345,24 @@ impl Reader<'_> {
     }
 
     /// How many contacts have no e-mail address, which is what ties a contact to a person of the referral.
+    /// The unique keys of the rows of sets that have such a column.
+    fn holds(&self, whole: &Whole) -> BTreeMap<FieldId, Vec<Hold>> {
+        let of_set = |set: &SetBinding| {
+            let SetSource::Children { unique_key_column, .. } = &set.crm else { return None };
+            let rows = whole.children.get(&place_of(set).1)?;
+            let hold = |row: &Record| {
+                Some(Hold {
+                    id: row.id()?,
+                    stamp: row.system_modstamp()?,
+                    unique_key: row.text(unique_key_column.as_str()).map(str::to_owned),
+                    key: set.row_key(&Json::Object(row.as_map().clone())),
+                })
+            };
+            Some((set.field.clone(), rows.iter().filter_map(hold).collect()))
+        };
+        self.mapping.sets().iter().filter_map(of_set).collect()
+    }
+
     fn keyless(&self, whole: &Whole) -> BTreeMap<FieldId, usize> {
         let count = |set: &SetBinding| {
             let rows = whole.children.get(&place_of(set).1)?;
@@ -430,6 +472,12 @@ impl Reader<'_> {
 }
 
 /// What the seller gave as the reason: of the present stage if it has a field for it, else of any.
+/// The contacts of an opportunity's roles.
+fn with_roles(whole: &Whole) -> BTreeSet<RecordId> {
+    let roles = whole.children.get(CONTACT_ROLES).into_iter().flatten();
+    roles.filter_map(|role| role.text("ContactId")?.parse().ok()).collect()
+}
+
 fn reason(record: &Record, stages: &Stages, stage: &str) -> Option<String> {
     let fields = stages.reason_field(stage).map_or_else(|| stages.reason_fields(), |field| vec![field]);
     let mut texts = fields.into_iter().filter_map(|field| record.text(field.as_str()));

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deal_model::ElementKey;
 use mapping::SetSource;
 use salesforce::{CallContext, Fields, RecordId};
 use sync_engine::SideError;
@@ -32,6 +33,8 @@ enum Shared {
     Account(String),
     /// By its account, if there is one, and its e-mail.
     Contact(Option<RecordId>, String),
+    /// One that is there without an e-mail, and was found by a name that several may have.
+    Named(RecordId),
 }
 
 impl Salesforce {
@@ -46,6 +49,8 @@ impl Salesforce {
         // Accounts that a wave made, by their keys; contacts that are there for certain.
         let mut accounts: BTreeMap<String, RecordId> = BTreeMap::new();
         let mut there: BTreeSet<Shared> = BTreeSet::new();
+        // Contacts that were found by name, and whose they are since.
+        let mut named: BTreeMap<RecordId, ElementKey> = BTreeMap::new();
         // Each wave takes the first that waits, at the least.
         while !waiting.is_empty() {
             let mut taken: BTreeSet<Shared> = BTreeSet::new();
@@ -56,7 +61,10 @@ impl Salesforce {
                 }
             }
             let people = match self.people(schema, &waiting, context).await {
-                Ok(people) => people,
+                Ok(mut people) => {
+                    people.contacts.learn(&named);
+                    people
+                }
                 Err(error) => {
                     answers.extend(waiting.into_iter().map(|each| (each, Err(Unmade::Unfit(error.clone())))));
                     return answers;
@@ -70,7 +78,12 @@ impl Salesforce {
                 }
                 match self.family(schema, &unborn, &people, context).await {
                     Ok(family) => {
-                        taken.extend(shared);
+                        let found: Vec<Shared> = family.named().map(|(id, _)| Shared::Named(id)).collect();
+                        if found.iter().any(|each| taken.contains(each)) {
+                            later.push(unborn);
+                            continue;
+                        }
+                        taken.extend(shared.into_iter().chain(found));
                         families.push(family);
                         wave.push(unborn);
                     }
@@ -78,7 +91,7 @@ impl Salesforce {
                 }
             }
             let births = self.bring_to_life(&families, context).await;
-            for (mut unborn, birth) in wave.into_iter().zip(births) {
+            for ((mut unborn, family), birth) in wave.into_iter().zip(&families).zip(births) {
                 let born = match birth {
                     Ok(born) => born,
                     Err(refused) => {
@@ -91,6 +104,7 @@ impl Salesforce {
                     unborn.account = Account::Found(account);
                 }
                 there.extend(self.shared(&unborn));
+                named.extend(family.named());
                 answers.push((unborn, Ok(born.opportunity)));
             }
             waiting = later;

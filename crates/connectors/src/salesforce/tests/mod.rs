@@ -4,6 +4,8 @@
 
 mod births;
 mod bus;
+mod catalogue;
+mod contacts;
 mod customers;
 mod desk;
 mod events;
