@@ -109,10 +109,10 @@ impl Salesforce {
         for some in queries.chunks(MAX_COMPOSITE_QUERIES) {
             let parts = some.iter().enumerate();
             let parts = parts.map(|(number, soql)| Subrequest::query(ReferenceId::numbered(number), soql));
-            let answer = self.client.composite(context, parts.collect(), false).await.map_err(told)?;
+            let answer = self.client.composite(context, parts.collect(), false).await?;
             for part in &answer.parts {
-                let page = part.page(answer.server_date).map_err(told)?;
-                found.push(self.follow(page.records, page.next, context).await.map_err(told)?);
+                let page = part.page(answer.server_date)?;
+                found.push(self.follow(page.records, page.next, context).await?);
             }
         }
         Ok(found)

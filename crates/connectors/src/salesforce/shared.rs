@@ -129,18 +129,22 @@ impl Salesforce {
     /// The open opportunities that are in step and point somewhere by this relationship, and the path to where.
     fn deals_on(&self, schema: &Schema, relationship: &str) -> Result<(Select, FieldPath), SideError> {
         let own = |name: &str| FieldPath::new(name).map_err(|_| refusal::bug("a checked name is no name"));
-        let condition = Condition::compare(&own(&format!("{relationship}.Id"))?, Op::Eq, shared)
-            .and(Condition::compare(&path("Id"), Op::Ne, id))
-            .and(Condition::compare(&path("IsClosed"), Op::Eq, false))
-            .and(Condition::compare(&own(names.sync.as_str())?, Op::Eq, true))
-            .and(Condition::compare(&own(names.identifier.as_str())?, Op::Ne, Literal::null()));
-        let soql = Select::from(&object_name(OPPORTUNITY))
-            .filter(condition)
-            .limit(u32::try_from(MAX_TOLD).unwrap_or(u32::MAX))
-            .build();
-        let found = self.client.query_all(context, &soql, MAX_TOLD).await;
-        let found = found.map_err(|error| refusal::of_error(&error))?.records;
-        Ok(found.iter().filter_map(salesforce::Record::id).collect())
+        let told = schema.opt_in(&self.mapping, "");
+        let Some(asked) = told.whole.or(told.asked).filter(|_| told.is_told) else {
+            return Err(refusal::person("nobody can tell which opportunities are opted in", Vec::new()));
+        };
+        let shared = own(&format!("{relationship}.Id"))?;
+        let identifier = own(self.mapping.names().identifier.as_str())?;
+        let condition = asked
+            .and(Condition::compare(&own("IsClosed")?, Op::Eq, false))
+            .and(Condition::compare(&identifier, Op::Ne, Literal::null()));
+        let select = Select::from(&object_name(OPPORTUNITY)).fields(&told.columns).fields([&shared]);
+        Ok((select.filter(condition), shared))
+    }
+
+    /// Those that are opted in: of the others, not even the identifier is kept.
+    fn opted_in_of(&self, deals: Vec<Record>) -> Vec<Record> {
+        deals.into_iter().filter(|deal| self.is_opted_in(deal)).collect()
     }
 }
 

@@ -238,6 +238,41 @@ async fn what_stands_in_a_shared_account_is_overwritten_only_while_no_other_open
 }
 
 #[tokio::test]
+async fn who_hangs_on_shared_records_is_asked_once_for_all_changes_of_a_call() {
+    let desk = Desk::with(
+        "account = \"match\"\n[fields.customer_name]\non = [\"create\", \"update\"]\nshared = \"overwrite\"",
+    );
+    let mut ids = Vec::new();
+    for number in 0..10 {
+        let account = desk.make("Account", json!({"Name": format!("Fabrikam {number}")}));
+        ids.push(
+            desk.opportunity(
+                &json!({"AccountId": account, "Referral_Identifier__c": format!("REF-{number}")}),
+            ),
+        );
+        if number == 0 {
+            desk.opportunity(&json!({"AccountId": account, "Referral_Identifier__c": "REF-shared"}));
+        } else if number == 1 {
+            // Who is not opted in is not told, and stands in nobody's way.
+            let private =
+                json!({"AccountId": account, "Referral_Identifier__c": "REF-private", "IsPrivate": true});
+            desk.opportunity(&private);
+        }
+    }
+    let mut changes = Vec::new();
+    for id in &ids {
+        let mut write = write("customer_name", &[("customer_name", text("New name"))]);
+        write.instead_of = [("customer_name".into(), Held::Value(text("Fabrikam")))].into();
+        changes.push(desk.change(id, vec![write], None).await);
+    }
+    desk.calls();
+    let answers = desk.side.apply(&changes, scope()).await;
+    assert_eq!(desk.calls().len(), 1 + 9, "one look for all, and a write each");
+    assert!(answers[0].as_ref().unwrap_err().told.contains("shared with other open deals"));
+    assert!(answers[1..].iter().all(Result::is_ok), "{answers:?}");
+}
+
+#[tokio::test]
 async fn with_country_picklists_the_mapped_code_columns_are_written_and_read_and_the_check_names_them() {
     let codes = "account = \"create\"\n\
         [fields.customer_state]\nsalesforce = \"Opportunity.Account.BillingStateCode\"\n\
