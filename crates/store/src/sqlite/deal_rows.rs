@@ -13,6 +13,7 @@ use super::{
     columns::{Json, Micros, Word, id_list},
     fault::Outcome,
 };
+use crate::deal_columns::{DealColumns, companion_open};
 
 /// Deals that one statement reads.
 const CHUNK: usize = 1_000;
@@ -21,7 +22,6 @@ pub(super) fn exists(sql: &Connection, id: &DealId) -> Outcome<bool> {
     Ok(sql.prepare_cached("SELECT 1 FROM deal WHERE id = ?1")?.exists([id.as_str()])?)
 }
 
-/// The deals in the order of `ids`; unknown ids are left out, doubled ones come once.
 /// When the deal was forgotten, if it was closed then: it is never looked at again.
 pub(super) fn forgotten(sql: &Connection, id: &DealId) -> Outcome<Option<Timestamp>> {
     let at: Option<Option<Micros>> = sql
@@ -31,6 +31,7 @@ pub(super) fn forgotten(sql: &Connection, id: &DealId) -> Outcome<Option<Timesta
     Ok(at.flatten().map(|at| at.0))
 }
 
+/// The deals in the order of `ids`; unknown ids are left out, doubled ones come once.
 pub(super) fn load(sql: &Connection, ids: &[DealId]) -> Outcome<Vec<Deal>> {
     let mut deals = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
@@ -87,34 +88,31 @@ fn load_chunk(sql: &Connection, ids: &[DealId]) -> Outcome<BTreeMap<DealId, Deal
 }
 
 fn deal(row: &Row<'_>) -> rusqlite::Result<Deal> {
-    Ok(Deal {
-        id: DealId::new(row.get::<_, String>(0)?),
-        born: row.get::<_, Word<_>>(1)?.0,
-        phase: row.get::<_, Word<_>>(2)?.0,
-        links: Links {
-            crm: record(row, 3)?,
-            portal: record(row, 4)?,
-            companion: record(row, 5)?,
-            engagement: record(row, 6)?,
-        },
-        problems: row.get::<_, Json<_>>(7)?.0,
-        memory: Memory {
-            base: row.get::<_, Json<_>>(8)?.0,
-            windows: row.get::<_, Json<_>>(9)?.0,
-            life: row.get::<_, Json<_>>(10)?.0,
-            versions: row.get::<_, Json<_>>(11)?.0,
-            fuse: row.get::<_, Json<_>>(12)?.0,
-            rejected: row.get::<_, Json<_>>(13)?.0,
-            reported: row.get::<_, Json<_>>(14)?.0,
-            companion: row.get::<_, Json<_>>(15)?.0,
-            stand_in: row.get::<_, Json<_>>(16)?.0,
-            answered: row.get::<_, Json<_>>(17)?.0,
-            companion_state: row.get::<_, Json<_>>(18)?.0,
-            not_added: row.get::<_, Json<_>>(19)?.0,
-            mapped: row.get::<_, Json<_>>(20)?.0,
-        },
-        waiting: Vec::new(),
-        decisions: Vec::new(),
+    let columns = DealColumns {
+        id: row.get(0)?,
+        born: row.get(1)?,
+        phase: row.get(2)?,
+        crm_id: row.get(3)?,
+        portal_id: row.get(4)?,
+        companion: row.get(5)?,
+        engagement: row.get(6)?,
+        problems: row.get(7)?,
+        base: row.get(8)?,
+        windows: row.get(9)?,
+        life: row.get(10)?,
+        versions: row.get(11)?,
+        fuse: row.get(12)?,
+        rejected: row.get(13)?,
+        reported: row.get(14)?,
+        companion_fields: row.get(15)?,
+        stand_in: row.get(16)?,
+        answered: row.get(17)?,
+        companion_state: row.get(18)?,
+        not_added: row.get(19)?,
+        mapped: row.get(20)?,
+    };
+    columns.deal().map_err(|unreadable| {
+        rusqlite::Error::FromSqlConversionFailure(0, Type::Text, FromSqlError::from(unreadable).into())
     })
 }
 
@@ -166,49 +164,31 @@ pub(super) fn save(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<()>
 }
 
 fn write(sql: &Connection, statement: &'static str, deal: &Deal, now: Timestamp) -> Outcome<()> {
-    // Taken apart whole: a part that is added to the model cannot be forgotten here.
-    let Deal { id, born, links, phase, memory, waiting: _, decisions: _, problems } = deal;
-    let Links { crm, portal, companion, engagement } = links;
-    let Memory {
-        base,
-        windows,
-        life,
-        answered,
-        versions,
-        fuse,
-        rejected,
-        not_added,
-        mapped,
-        reported,
-        companion: companion_fields,
-        companion_state,
-        stand_in,
-    } = memory;
-    let companion_open = companion.is_some() && companion_state.as_ref().is_none_or(CompanionState::is_open);
+    let columns = DealColumns::of(deal).map_err(rusqlite::Error::from)?;
     sql.prepare_cached(statement)?.execute(params![
-        id.as_str(),
-        Word(born),
-        Word(phase),
-        crm.as_ref().map(RecordId::as_str),
-        portal.as_ref().map(RecordId::as_str),
-        companion.as_ref().map(RecordId::as_str),
-        engagement.as_ref().map(RecordId::as_str),
-        Json(problems),
-        Json(base),
-        Json(windows),
-        Json(life),
-        Json(versions),
-        Json(fuse),
-        Json(rejected),
-        Json(reported),
-        Json(companion_fields),
-        Json(stand_in),
-        Json(answered),
+        columns.id,
+        columns.born,
+        columns.phase,
+        columns.crm_id,
+        columns.portal_id,
+        columns.companion,
+        columns.engagement,
+        columns.problems,
+        columns.base,
+        columns.windows,
+        columns.life,
+        columns.versions,
+        columns.fuse,
+        columns.rejected,
+        columns.reported,
+        columns.companion_fields,
+        columns.stand_in,
+        columns.answered,
         Micros(now),
-        Json(companion_state),
-        companion_open,
-        Json(not_added),
-        Json(mapped),
+        columns.companion_state,
+        companion_open(deal),
+        columns.not_added,
+        columns.mapped,
     ])?;
     Ok(())
 }
