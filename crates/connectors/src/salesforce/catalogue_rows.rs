@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 use mapping::{ApiName, Catalogue};
+use ports::RetryClass;
 use salesforce::{
-    CallContext, FieldPath, Fields, MAX_ROWS, MAX_SUBREQUESTS, ObjectName, Record, RecordId, ReferenceId,
-    Subrequest, soql::Select,
+    CallContext, Error, FieldPath, Fields, MAX_ROWS, MAX_SUBREQUESTS, ObjectName, Record, RecordId,
+    ReferenceId, Subrequest, Subresponse, soql::Select,
 };
 use serde_json::Value as Json;
 use sync_engine::{CallScope, SideError};
 
-use super::{Salesforce, context, refusal, rows::path, schema::object_name};
+use super::{ConditionalWrites, Salesforce, context, refusal, rows::path, schema::object_name};
 
 /// Most solutions of a catalogue that are read.
 pub const MAX_SOLUTIONS: usize = 20_000;
@@ -52,6 +53,31 @@ pub struct SolutionWrite {
     /// What is written.
     pub solution: CatalogueSolution,
 }
+
+/// What became of one write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteEnd {
+    /// It stands in this record.
+    Written(RecordId),
+    /// The org refused it, or somebody changed the solution meanwhile.
+    Refused(SideError),
+    /// Its call failed, and nobody can tell whether it was carried out.
+    Unknown,
+    /// It was never sent, or certainly not carried out: a call failed before.
+    NotSent,
+}
+
+/// What became of all writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogueWrites {
+    /// Of each write, in their order.
+    pub ends: Vec<WriteEnd>,
+    /// What ended it before all were sent.
+    pub stopped: Option<SideError>,
+}
+
+/// Places of writes with their ends.
+type Ended = Vec<(usize, WriteEnd)>;
 
 impl CatalogueSolution {
     fn read(catalogue: &Catalogue, record: &Record) -> Option<Self> {
@@ -102,48 +128,80 @@ impl Salesforce {
         Ok(records.iter().filter_map(known).collect())
     }
 
-    /// Makes and changes solutions, each by itself: makes under their unique ids, changes as compare-and-sets. The
-    /// answers stand in the order of `writes`.
+    /// Makes and changes solutions, each by itself: makes under their unique ids, changes as compare-and-sets. A call that
+    /// fails ends it; what was written before stays written, and is told.
+    ///
+    /// # Errors
+    /// If the mapping uses no catalogue: then nothing was sent.
     pub async fn write_catalogue(
         &self,
         writes: &[SolutionWrite],
         scope: CallScope,
-    ) -> Result<Vec<Result<RecordId, SideError>>, SideError> {
+    ) -> Result<CatalogueWrites, SideError> {
         let catalogue = self.its_catalogue()?;
-        let mut answers: Vec<Option<Result<RecordId, SideError>>> = writes.iter().map(|_| None).collect();
+        let mut all = CatalogueWrites { ends: vec![WriteEnd::NotSent; writes.len()], stopped: None };
         let places = |new: bool| {
             let of_kind = writes.iter().enumerate().filter(move |(_, write)| write.to.is_none() == new);
             of_kind.map(|(place, _)| place).collect::<Vec<_>>()
         };
-        for some in places(true).chunks(MAX_ROWS) {
-            let row = |place: &usize| {
-                let solution = &writes[*place].solution;
-                let mut fields = solution.fields(catalogue);
-                fields.insert(catalogue.id.to_string(), Json::String(solution.id.clone()));
-                (object(catalogue), fields)
-            };
-            let rows: Vec<_> = some.iter().map(row).collect();
-            let made = self.client.create_many(context(scope), &rows, false).await;
-            for (place, made) in some.iter().zip(made.map_err(|error| refusal::of_error(&error))?) {
-                answers[*place] = Some(made.map_err(|refused| refusal::of_error(&refused.into())));
+        // Whether the org keeps to a precondition inside another call is a matter of changes alone.
+        let together = match self.settings.conditional {
+            ConditionalWrites::InComposite => MAX_SUBREQUESTS,
+            ConditionalWrites::OnePerCall => 1,
+        };
+        for (new, most) in [(true, MAX_ROWS), (false, together)] {
+            for some in places(new).chunks(most) {
+                let ended = match (new, some) {
+                    (true, some) => self.make(catalogue, writes, some, context(scope)).await,
+                    (false, [place]) => self.change_alone(catalogue, writes, *place, context(scope)).await,
+                    (false, some) => self.change(catalogue, writes, some, context(scope)).await,
+                };
+                match ended {
+                    Ok(ended) => ended.into_iter().for_each(|(place, end)| all.ends[place] = end),
+                    Err(error) => {
+                        let error = refusal::of_error(&error);
+                        if !error.certainly_not_done {
+                            some.iter().for_each(|place| all.ends[*place] = WriteEnd::Unknown);
+                        }
+                        all.stopped = Some(error);
+                        return Ok(all);
+                    }
+                }
             }
         }
-        for some in places(false).chunks(MAX_SUBREQUESTS) {
-            for (place, answer) in self.change(catalogue, writes, some, context(scope)).await? {
-                answers[place] = Some(answer);
-            }
-        }
-        let missing = || Err(refusal::bug("a solution was not answered"));
-        Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect())
+        Ok(all)
     }
 
+    async fn make(
+        &self,
+        catalogue: &Catalogue,
+        writes: &[SolutionWrite],
+        places: &[usize],
+        context: CallContext,
+    ) -> Result<Ended, Error> {
+        let row = |place: &usize| {
+            let solution = &writes[*place].solution;
+            let mut fields = solution.fields(catalogue);
+            fields.insert(catalogue.id.to_string(), Json::String(solution.id.clone()));
+            (object(catalogue), fields)
+        };
+        let rows: Vec<_> = places.iter().map(row).collect();
+        let made = self.client.create_many(context, &rows, false).await?;
+        let end = |made: Result<RecordId, salesforce::Refusal>| match made {
+            Ok(record) => WriteEnd::Written(record),
+            Err(refused) => WriteEnd::Refused(refusal::of_error(&refused.into())),
+        };
+        Ok(places.iter().copied().zip(made.into_iter().map(end)).collect())
+    }
+
+    /// Several changes in one call.
     async fn change(
         &self,
         catalogue: &Catalogue,
         writes: &[SolutionWrite],
         places: &[usize],
         context: CallContext,
-    ) -> Result<Vec<(usize, Result<RecordId, SideError>)>, SideError> {
+    ) -> Result<Ended, Error> {
         let known = places.iter().filter_map(|place| Some((*place, writes[*place].to?)));
         let known: Vec<(usize, (RecordId, Timestamp))> = known.collect();
         let part = |(place, (record, stamp)): &(usize, (RecordId, Timestamp))| {
@@ -151,17 +209,36 @@ impl Salesforce {
             Subrequest::update(ReferenceId::numbered(*place), &object(catalogue), *record, fields)
                 .if_unmodified_since(*stamp)
         };
-        let answer = self.client.composite(context, known.iter().map(part).collect(), false).await;
-        let answer = answer.map_err(|error| refusal::of_error(&error))?;
+        let answer = self.client.composite(context, known.iter().map(part).collect(), false).await?;
         let told = known.into_iter().map(|(place, (record, _))| {
-            let part = answer.part(&ReferenceId::numbered(place));
-            let outcome = part.map_or_else(
-                || Err(refusal::bug("a solution was not answered")),
-                |part| part.outcome().map_err(|refused| refusal::of_record(&refused.into())),
-            );
-            (place, outcome.map(|_| record))
+            let end = match answer.part(&ReferenceId::numbered(place)).map(Subresponse::outcome) {
+                Some(Ok(_)) => WriteEnd::Written(record),
+                Some(Err(refused)) => WriteEnd::Refused(refusal::of_record(&refused.into())),
+                None => WriteEnd::Unknown,
+            };
+            (place, end)
         });
         Ok(told.collect())
+    }
+
+    /// One change in a call of its own, where alone the org keeps to the precondition.
+    async fn change_alone(
+        &self,
+        catalogue: &Catalogue,
+        writes: &[SolutionWrite],
+        place: usize,
+        context: CallContext,
+    ) -> Result<Ended, Error> {
+        let write = &writes[place];
+        let Some((record, stamp)) = write.to else { return Ok(Ended::new()) };
+        let fields = write.solution.fields(catalogue);
+        match self.client.update(context, &object(catalogue), record, &fields, Some(stamp)).await {
+            Ok(()) => Ok(vec![(place, WriteEnd::Written(record))]),
+            Err(error) if is_of_the_record(&error) => {
+                Ok(vec![(place, WriteEnd::Refused(refusal::of_record(&error)))])
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn its_catalogue(&self) -> Result<&Catalogue, SideError> {
@@ -169,6 +246,11 @@ impl Salesforce {
             refusal::person("the mapping uses no catalogue: set [catalogue] use = true in it", Vec::new())
         })
     }
+}
+
+/// Whether the next record may fare better: the org had something to say about this one.
+fn is_of_the_record(error: &Error) -> bool {
+    error.refusal().is_some() && matches!(error.class(), RetryClass::Changed | RetryClass::Person)
 }
 
 fn object(catalogue: &Catalogue) -> ObjectName {

@@ -23,6 +23,7 @@ use super::{
     refusal,
     rows::path,
     schema::{CONTACT_ROLE, OPPORTUNITY, Schema, object_name},
+    transform,
 };
 
 pub(super) const OPPORTUNITIES: &str = "crm.opportunities";
@@ -126,7 +127,8 @@ impl Salesforce {
                     // In a quiet org nothing else would notice that a hidden field is back.
                     self.probe(context, page.server_date).await;
                     let more = page.next.is_some() || page.records.len() >= PAGE as usize;
-                    return Ok(self.page(&walk, &page.records, more, position.as_ref()));
+                    let is_told = schema.opt_in(&self.mapping, &walk.prefix).is_told;
+                    return Ok(self.page(&walk, is_told, &page.records, more, position.as_ref()));
                 }
                 Err(Error::Refused(refused)) if is_about_columns(&refused) && mends < MAX_MENDS => {
                     if !self.mend(context, &refused).await? {
@@ -139,13 +141,13 @@ impl Salesforce {
         }
     }
 
-    /// How to walk a source; none if its rows are hidden.
-    pub(super) fn walk(&self, source: &str, schema: &Schema) -> Result<Option<Walk>, SideError> {
     /// Where a walk over what changed at or after `since` begins.
     pub(super) fn walk_from(since: Timestamp) -> String {
         text_of(Some(&Position { stamp: since, id: None, walking: true }))
     }
 
+    /// How to walk a source; none if its rows are hidden.
+    pub(super) fn walk(&self, source: &str, schema: &Schema) -> Result<Option<Walk>, SideError> {
         let names = self.mapping.names();
         if !schema.reads(&names.sync) {
             let what = format!("{OPPORTUNITY}.{} cannot be read; nothing is looked for", names.sync);
@@ -182,19 +184,17 @@ impl Salesforce {
             |name: &str| FieldPath::new(format!("{}{name}", walk.prefix)).expect("checked names make a path");
         let names = self.mapping.names();
         // What a rule leaves out is found too: its seller is told.
-        let (asked, told_by) = schema.asked_for(&self.mapping, &walk.prefix);
+        let told = schema.opt_in(&self.mapping, &walk.prefix);
         let mut columns = vec![path("Id"), path("SystemModstamp"), walk.parent.clone()];
-        let mut condition = asked?;
-        if walk.prefix.is_empty() {
-            // Whether a row is opted in now is told by these, row by row.
-            columns.extend(told_by);
-            if schema.reads(&names.identifier) {
-                let linked = Condition::compare(&at(names.identifier.as_str()), Op::Ne, Literal::null());
-                condition = condition.or(linked);
-            }
-        }
+        let mut condition = told.asked?;
+        // Whether a row's opportunity is opted in now is told by these, row by row.
+        columns.extend(told.columns);
         if schema.reads(&names.identifier) {
-            columns.push(at(names.identifier.as_str()));
+            let identifier = at(names.identifier.as_str());
+            if walk.prefix.is_empty() {
+                condition = condition.or(Condition::compare(&identifier, Op::Ne, Literal::null()));
+            }
+            columns.push(identifier);
         }
         columns.sort_unstable();
         columns.dedup();
@@ -210,18 +210,21 @@ impl Salesforce {
         Some(select.by_keyset(&stamp).limit(PAGE))
     }
 
-    fn page(&self, walk: &Walk, rows: &[Record], more: bool, position: Option<&Position>) -> Changes {
+    fn page(
+        &self,
+        walk: &Walk,
+        is_told: bool,
+        rows: &[Record],
+        more: bool,
+        position: Option<&Position>,
+    ) -> Changes {
         let own = walk.prefix.is_empty();
         let mut seen = Vec::with_capacity(rows.len());
         for row in rows {
             let (Some(id), Some(stamp)) = (row.id(), row.system_modstamp()) else { continue };
-            let Some(parent) = row.get(&walk.parent).and_then(serde_json::Value::as_str) else { continue };
-            let Ok(parent) = parent.parse::<RecordId>() else { continue };
-            let birth = !own || self.is_asked_for(row);
-            let identifier = format!("{}{}", walk.prefix, self.mapping.names().identifier);
-            let claims = row.text(&identifier).filter(|_| birth).map(DealRecord::new);
+            let Some(target) = self.leads_to(row, walk, is_told) else { continue };
             seen.push(Seen {
-                target: Target::Opportunity { id: DealRecord::new(parent.to_string()), birth, claims },
+                target,
                 stamp: own.then_some(stamp),
                 hints: Hints::of(Side::Crm),
                 key: format!("{id}@{}", stamp.as_second()),
@@ -232,7 +235,25 @@ impl Salesforce {
         Changes { seen, position: text_of(next.as_ref()), more, complete: !more, ..Changes::default() }
     }
 
-    /// Where the walk goes on. A record that nobody asked for leaves its stamp there, never its id.
+    /// The opportunity that a row leads to. `is_told`: the row carries all that the rules look at.
+    ///
+    /// Of one that they leave out, or of which nobody can tell, the identifier goes no further. If it carries one, no
+    /// deal begins with it: it is linked, is being born this moment, or is a copy.
+    pub(super) fn leads_to(&self, row: &Record, walk: &Walk, is_told: bool) -> Option<Target> {
+        let parent: RecordId = row.get(&walk.parent)?.as_str()?.parse().ok()?;
+        let asked = self.is_asked_for(row, &walk.prefix);
+        let shared = asked && is_told && transform::left_out(&self.mapping, row, &walk.prefix).is_none();
+        let identifier = format!("{}{}", walk.prefix, self.mapping.names().identifier);
+        let claims = row.text(&identifier).filter(|text| !text.trim().is_empty());
+        Some(Target::Opportunity {
+            id: DealRecord::new(parent.to_string()),
+            birth: asked && (shared || claims.is_none()),
+            claims: claims.filter(|_| shared).map(DealRecord::new),
+        })
+    }
+
+    /// Where the walk goes on. A record that nobody asked for, and one that a rule leaves out, leaves its stamp there,
+    /// never its id.
     fn next(
         &self,
         walk: &Walk,
@@ -240,7 +261,6 @@ impl Salesforce {
         more: bool,
         position: Option<&Position>,
     ) -> Option<Position> {
-        let own = walk.prefix.is_empty();
         let Some(last) = rows.iter().rev().find_map(Record::system_modstamp) else {
             return position.map(|position| Position { id: None, walking: false, ..*position });
         };
@@ -248,7 +268,7 @@ impl Salesforce {
             let stamp = position.map_or(last, |position| position.stamp.max(last));
             return Some(Position { stamp, id: None, walking: false });
         }
-        let named = rows.iter().rev().find(|row| !own || self.is_asked_for(row));
+        let named = rows.iter().rev().find(|row| self.is_shared(row, &walk.prefix));
         if let Some((row, stamp)) = named.and_then(|row| Some((row, row.system_modstamp()?))) {
             return Some(Position { stamp, id: row.id(), walking: true });
         }
@@ -259,13 +279,21 @@ impl Salesforce {
         Some(Position { stamp, id: None, walking: true })
     }
 
+    /// Whether an opportunity is opted in, if what was read of it tells that.
     pub(super) fn is_opted_in(&self, row: &Record) -> bool {
-        self.is_asked_for(row) && super::transform::left_out(&self.mapping, row, false).is_none()
+        self.is_shared(row, "")
     }
 
-    /// Whether its seller asked for it to be shared, whatever the rules of the file say.
-    fn is_asked_for(&self, row: &Record) -> bool {
-        let is = |name: &str, wanted: bool| row.at(name) == Some(&serde_json::Value::Bool(wanted));
+    fn is_shared(&self, row: &Record, prefix: &str) -> bool {
+        self.is_asked_for(row, prefix) && transform::left_out(&self.mapping, row, prefix).is_none()
+    }
+
+    /// Whether its seller asked for it to be shared, whatever the rules of the file say. `prefix` leads from the row to
+    /// the opportunity.
+    fn is_asked_for(&self, row: &Record, prefix: &str) -> bool {
+        let is = |name: &str, wanted: bool| {
+            row.at(&format!("{prefix}{name}")) == Some(&serde_json::Value::Bool(wanted))
+        };
         // Whoever does not say that it is not private is taken to be.
         is(self.mapping.names().sync.as_str(), true)
             && (self.mapping.opt_in().private || is("IsPrivate", false))

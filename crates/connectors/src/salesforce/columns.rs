@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use deal_model::{Content, ElementChange, ElementKey, FieldId, GroupHeld, GroupId, Held, Kind, Value, Write};
+use deal_model::{
+    Content, ElementChange, ElementKey, FieldId, GroupHeld, GroupId, Held, Kind, Measure, Value, Write,
+};
 use mapping::{Mapping, SetBinding, SetSource};
 use salesforce::Fields;
 use serde_json::Value as Json;
@@ -145,37 +147,37 @@ pub(super) fn report_columns(mapping: &Mapping, schema: &Schema, report: &Report
             columns.insert(name.as_str().to_owned(), value(field.length as usize));
         }
     };
-    put(&names.status, &|length| cut(&report.status, length));
-    put(&names.problem, &|length| cut(&report.problem, length));
-    put(&names.audit, &|length| whole_lines(&report.audit, length));
+    let measure = schema.measure;
+    put(&names.status, &|length| cut(measure, &report.status, length));
+    put(&names.problem, &|length| cut(measure, &report.problem, length));
+    put(&names.audit, &|length| whole_lines(measure, &report.audit, length));
     if let Some(at) = report.synced_at {
         put(&names.synced_at, &|_| Json::String(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
     }
     columns
 }
 
-fn cut(text: &str, length: usize) -> Json {
-    let most = if length == 0 { usize::MAX } else { length };
-    let text: String = text.chars().take(most).collect();
-    if text.trim().is_empty() { Json::Null } else { Json::String(text) }
+fn cut(measure: Measure, text: &str, length: usize) -> Json {
+    let text = if length == 0 { text } else { measure.cut(text, length) };
+    if text.trim().is_empty() { Json::Null } else { Json::String(text.to_owned()) }
 }
 
 /// The newest lines that fit whole.
-fn whole_lines(lines: &[String], length: usize) -> Json {
+fn whole_lines(measure: Measure, lines: &[String], length: usize) -> Json {
     let most =
         if length == 0 { usize::MAX } else { length / 100 * AUDIT_SHARE + length % 100 * AUDIT_SHARE / 100 };
     let mut text = String::new();
-    let mut chars = 0;
+    let mut has = 0;
     for line in lines {
-        let more = line.chars().count() + usize::from(!text.is_empty());
-        if chars + more > most {
+        let more = measure.count(line) + usize::from(!text.is_empty());
+        if has + more > most {
             break;
         }
         if !text.is_empty() {
             text.push('\n');
         }
         text.push_str(line);
-        chars += more;
+        has += more;
     }
     if text.is_empty() { Json::Null } else { Json::String(text) }
 }
@@ -187,9 +189,20 @@ mod tests {
     #[test]
     fn the_audit_field_keeps_the_newest_whole_lines_within_nine_tenths() {
         let lines: Vec<String> = ["newest", "older", "oldest"].map(str::to_owned).to_vec();
-        assert_eq!(whole_lines(&lines, 100), Json::from("newest\nolder\noldest"));
-        assert_eq!(whole_lines(&lines, 14), Json::from("newest\nolder"));
-        assert_eq!(whole_lines(&lines, 13), Json::from("newest"));
-        assert_eq!(whole_lines(&lines, 3), Json::Null);
+        let kept = |length| whole_lines(Measure::Characters, &lines, length);
+        assert_eq!(kept(100), Json::from("newest\nolder\noldest"));
+        assert_eq!(kept(14), Json::from("newest\nolder"));
+        assert_eq!(kept(13), Json::from("newest"));
+        assert_eq!(kept(3), Json::Null);
+    }
+
+    #[test]
+    fn the_report_is_cut_as_the_org_counts_and_never_inside_of_a_character() {
+        let smile = "ab\u{1F600}";
+        assert_eq!(cut(Measure::Characters, smile, 3), Json::from(smile));
+        assert_eq!(cut(Measure::Utf16, smile, 3), Json::from("ab"));
+        let lines = [smile.to_owned(), "c".to_owned()];
+        assert_eq!(whole_lines(Measure::Characters, &lines, 6), Json::from("ab\u{1F600}\nc"));
+        assert_eq!(whole_lines(Measure::Utf16, &lines, 6), Json::from(smile));
     }
 }

@@ -104,7 +104,10 @@ impl Salesforce {
         if !rules.private && flag("IsPrivate")? {
             return Some((false, None));
         }
-        // What the other rules say of it is read with it: whoever asked for it is told if they leave it out.
+        if !rules.record_types.is_empty() || !rules.conditions.is_empty() {
+            // An event may lack what they look at, and the identifier of one that they leave out goes no further.
+            return None;
+        }
         // Unknown is not empty: a record of ours may be seen before its birth is committed.
         match event.value(names.identifier.as_str())? {
             Value::Text(claims) if !claims.is_empty() => Some((true, Some(DealRecord::new(claims.clone())))),
@@ -158,24 +161,25 @@ impl Salesforce {
         rows: &BTreeMap<RecordId, Seen>,
         context: CallContext,
     ) -> Result<Vec<Seen>, SideError> {
-        let found = self.opted_in_rows(source, rows.keys().copied().collect(), context).await?;
+        let found = self.asked_for_rows(source, rows.keys().copied().collect(), context).await?;
         let target = |(row, target): (RecordId, Target)| Some(Seen { target, ..rows.get(&row)?.clone() });
         Ok(found.into_iter().filter_map(target).collect())
     }
 
-    /// Of these opportunities, those that are opted in.
+    /// Of these opportunities, which no deal has, those with which one may begin.
     pub(super) async fn admit_opportunities(
         &self,
         records: &[DealRecord],
         context: CallContext,
     ) -> Result<Vec<Target>, SideError> {
         let ids = records.iter().filter_map(|record| record.as_str().parse().ok()).collect();
-        let found = self.opted_in_rows(OPPORTUNITIES, ids, context).await?;
-        Ok(found.into_iter().map(|(_, target)| target).collect())
+        let found = self.asked_for_rows(OPPORTUNITIES, ids, context).await?;
+        let begins = |target: &Target| matches!(target, Target::Opportunity { birth: true, .. });
+        Ok(found.into_iter().map(|(_, target)| target).filter(begins).collect())
     }
 
-    /// Asks for the rows of a source by id, and only for those whose opportunity is opted in.
-    async fn opted_in_rows(
+    /// Asks for the rows of a source by id, and only for those whose opportunity its seller asked to share.
+    async fn asked_for_rows(
         &self,
         source: &'static str,
         ids: Vec<RecordId>,
@@ -206,20 +210,23 @@ impl Salesforce {
         context: CallContext,
     ) -> Result<Vec<(RecordId, Target)>, Error> {
         let names = self.mapping.names();
-        let identifier = FieldPath::new(format!("{}{}", walk.prefix, names.identifier))
-            .expect("checked names make a path");
+        let told = schema.opt_in(&self.mapping, &walk.prefix);
         let mut columns = vec![path("Id"), walk.parent.clone()];
+        columns.extend(told.columns);
         if schema.reads(&names.identifier) {
-            columns.push(identifier.clone());
+            let identifier = FieldPath::new(format!("{}{}", walk.prefix, names.identifier));
+            columns.push(identifier.expect("checked names make a path"));
         }
+        columns.sort_unstable();
         columns.dedup();
         // A walk begins only where the flag can be read.
-        let Some(asked) = schema.asked_for(&self.mapping, &walk.prefix).0 else { return Ok(Vec::new()) };
+        let Some(asked) = told.asked else { return Ok(Vec::new()) };
         let select = Select::from(&object_name(&walk.object)).fields(&columns).filter(asked);
         let mut found = Vec::new();
         for soql in select.split(&id_path(), ids.iter().copied()) {
             let page = self.client.query_with_deleted(context, &soql).await?;
-            found.extend(page.records.iter().filter_map(|row| leads_to(row, walk, identifier.as_str())));
+            let target = |row: &Record| Some((row.id()?, self.leads_to(row, walk, told.is_told)?));
+            found.extend(page.records.iter().filter_map(target));
         }
         Ok(found)
     }
@@ -233,14 +240,6 @@ fn seen_in(event: &ChangeEvent, record: RecordId, target: Target, schema: &Schem
         key: format!("{record}@{}", event.replay_id),
         echo: event.user.as_ref() == Some(&schema.user),
     }
-}
-
-/// The row, and the opportunity it leads to.
-fn leads_to(row: &Record, walk: &Walk, identifier: &str) -> Option<(RecordId, Target)> {
-    let id = row.id()?;
-    let parent: RecordId = row.get(&walk.parent)?.as_str()?.parse().ok()?;
-    let claims = row.text(identifier).map(DealRecord::new);
-    Some((id, Target::Opportunity { id: deal_record(parent), birth: true, claims }))
 }
 
 /// When the event's save was stamped, to the second as records show it, if the event says so of exactly one record: a deal

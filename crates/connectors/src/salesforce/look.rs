@@ -53,7 +53,7 @@ impl Salesforce {
         }
         let Some(first) = found.records.get(&id) else { return Ok(CrmLook::Gone) };
         // Where a rule's field cannot be read, nobody knows: it is taken not to be.
-        let is_told = schema.opt_in(&self.mapping, "").0.is_some();
+        let is_told = schema.opt_in(&self.mapping, "").is_told;
         let opted_in = is_told && self.is_opted_in(&first.record);
         if !opted_in && !unshared_too {
             return Ok(CrmLook::NotOptedIn);

@@ -73,7 +73,9 @@ use sync_engine::{
     Source, Stranger, Target, Wanted,
 };
 
-pub use catalogue_rows::{CatalogueSolution, KnownSolution, MAX_SOLUTIONS, SolutionWrite};
+pub use catalogue_rows::{
+    CatalogueSolution, CatalogueWrites, KnownSolution, MAX_SOLUTIONS, SolutionWrite, WriteEnd,
+};
 pub use discover::{Candidate, Proposal, discover, is_said};
 pub use events::EventSettings;
 use events::{EVENTS, Listener};

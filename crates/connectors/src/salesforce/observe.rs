@@ -16,7 +16,7 @@ use sync_engine::SideError;
 
 use super::{
     Salesforce, catalogue, refusal,
-    schema::{Asking, OPPORTUNITY, Schema, named_in, object_name, place_of},
+    schema::{Asking, OPPORTUNITY, OptedIn, Schema, named_in, object_name, place_of},
     transform::{Reader, Whole},
 };
 
@@ -31,6 +31,14 @@ pub(super) struct Found {
     pub(super) records: BTreeMap<RecordId, Whole>,
     pub(super) failed: BTreeMap<RecordId, SideError>,
     pub(super) dates: BTreeMap<RecordId, Timestamp>,
+}
+
+impl Found {
+    /// Those of `ids` of which nothing is known.
+    fn missing(&self, ids: &[RecordId]) -> Vec<RecordId> {
+        let known = |id: &RecordId| self.records.contains_key(id) || self.failed.contains_key(id);
+        ids.iter().filter(|id| !known(id)).copied().collect()
+    }
 }
 
 impl Salesforce {
@@ -164,46 +172,54 @@ impl Salesforce {
 
     /// One attempt; the inner error is a refusal of the columns.
     ///
-    /// Whole records are asked for only where they are opted in; of the others, nothing is read but the flag.
+    /// Whole records are asked for only where they are opted in; of the others, nothing is read but the flag and what
+    /// the rules look at. Who is opted in is judged by these, row by row: a query passes over the others where it is
+    /// sure to judge alike, and nothing depends on its word.
     async fn read_once(
         &self,
         schema: &Schema,
         ids: &[RecordId],
         context: CallContext,
     ) -> Result<Result<Found, Refusal>, SideError> {
-        let (opted_in, told_by) = schema.opt_in(&self.mapping, "");
-        let whole = match opted_in {
-            Some(opted_in) => schema.select().filter(opted_in),
-            // Whether it is opted in cannot be asked: nothing is read but what can be told of that, and whoever asked to
-            // be shared is an error of its own.
-            None => Select::from(&object_name(OPPORTUNITY)).fields(&told_by),
+        let OptedIn { asked, whole, columns, is_told } = schema.opt_in(&self.mapping, "");
+        let mut found = match whole {
+            Some(opted_in) => match self.ask(&schema.select().filter(opted_in), ids, context).await? {
+                Ok(found) => found,
+                Err(refused) => return Ok(Err(refused)),
+            },
+            None => Found::default(),
         };
-        let mut found = match self.ask(&whole, ids, context).await? {
-            Ok(found) => found,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        let missing: Vec<RecordId> = ids
-            .iter()
-            .filter(|id| !found.records.contains_key(id) && !found.failed.contains_key(id))
-            .copied()
-            .collect();
+        let missing = found.missing(ids);
         if missing.is_empty() {
             return Ok(Ok(found));
         }
-        let flags = Select::from(&object_name(OPPORTUNITY)).fields(&told_by);
+        let flags = Select::from(&object_name(OPPORTUNITY)).fields(&columns);
         let flagged = match self.ask(&flags, &missing, context).await? {
             Ok(flagged) => flagged,
             Err(refused) => return Ok(Err(refused)),
         };
+        found.failed.extend(flagged.failed);
+        let mut opted_in = Vec::new();
         for (id, record) in flagged.records {
-            if self.is_opted_in(&record.record) {
-                found.failed.insert(id, refusal::changed("the opportunity was opted in between two reads"));
+            // Where it cannot be told, whoever asked to be shared is an error of its own.
+            if is_told && self.is_opted_in(&record.record) {
+                opted_in.push(id);
             } else {
+                found.dates.extend(flagged.dates.get(&id).map(|date| (id, *date)));
                 found.records.insert(id, record);
             }
         }
-        found.failed.extend(flagged.failed);
-        found.dates.extend(flagged.dates);
+        let Some(asked) = asked.filter(|_| !opted_in.is_empty()) else { return Ok(Ok(found)) };
+        let read = match self.ask(&schema.select().filter(asked), &opted_in, context).await? {
+            Ok(read) => read,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        for id in read.missing(&opted_in) {
+            found.failed.insert(id, refusal::changed("the opportunity was opted out between two reads"));
+        }
+        found.records.extend(read.records);
+        found.failed.extend(read.failed);
+        found.dates.extend(read.dates);
         Ok(Ok(found))
     }
 

@@ -220,10 +220,16 @@ mod tests {
     #[test]
     fn a_text_is_measured_as_the_mapping_says_that_the_org_counts() {
         let described = field(json!({"name": "Name", "type": "string", "length": 3}));
-        assert_eq!(as_kept(&described, "Account", json!("äöü")), Ok(json!("äöü")));
-        let told = as_kept(&described, "Account", json!("äöüß")).unwrap_err();
-        assert!(told.contains("4 characters") && told.contains("holds 3"), "{told}");
-        assert_eq!(as_kept(&described, "Account", Json::Null), Ok(Json::Null));
+        let kept = |measure, text: &str| whole(measure, &described, "Account", json!(text));
+        for measure in [Measure::Characters, Measure::Utf16] {
+            assert_eq!(kept(measure, "äöü"), Ok(json!("äöü")));
+            let told = kept(measure, "äöüß").unwrap_err();
+            assert!(told.contains("4 characters") && told.contains("holds 3"), "{told}");
+            assert_eq!(whole(measure, &described, "Account", Json::Null), Ok(Json::Null));
+        }
+        assert!(kept(Measure::Characters, "ab\u{1F600}").is_ok());
+        let told = kept(Measure::Utf16, "ab\u{1F600}").unwrap_err();
+        assert!(told.contains("4 characters (an emoji is two)"), "{told}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What this user may see of the org, and so what is asked for: the columns, the hidden ones, the currencies.
 
+mod opt_in;
 mod told;
 
 use std::{
@@ -7,10 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use mapping::{ApiName, Binding, Codec, CrmPath, Expression, Mapping, SetBinding, SetSource, Test};
+use deal_model::Measure;
+use mapping::{ApiName, Binding, Codec, CrmPath, Expression, Mapping, SetBinding, SetSource};
 use salesforce::{
     CallContext, Client, Describe, Error, FieldDescribe, FieldName, FieldPath, ObjectName, RecordId, UserId,
-    soql::{Condition, Literal, Op, Select},
+    soql::Select,
 };
 use sync_engine::SideError;
 
@@ -19,6 +21,7 @@ use super::{
     features::{OrgFeatures, OrgStage, TEAM_MEMBER},
     refusal,
 };
+pub(super) use opt_in::OptedIn;
 pub(super) use told::Asking;
 use told::{Told, parent_object};
 
@@ -77,6 +80,8 @@ pub(super) struct Schema {
     /// `Opportunity.Amount` and the sentence for who can mend it.
     pub(super) hidden: BTreeMap<String, String>,
     pub(super) currencies: Currencies,
+    /// How the lengths of texts are counted here.
+    pub(super) measure: Measure,
     /// The opportunity's columns that can be read.
     columns: Vec<FieldPath>,
     /// The sets whose rows can be read, and their columns.
@@ -105,6 +110,7 @@ impl Schema {
             objects: told.objects,
             hidden: BTreeMap::new(),
             currencies: Currencies::One(single_currency.map(str::to_owned)),
+            measure: mapping.measure(),
             columns: Vec::new(),
             sets: Vec::new(),
             catalogue: None,
@@ -161,7 +167,8 @@ impl Schema {
             }
         }
         for set in mapping.sets().iter().filter(|set| matches!(set.crm, SetSource::Team { .. })) {
-            wanted.extend(set.user_columns().into_iter().map(|column| format!("Owner.{column}")));
+            let columns = std::iter::once("Id").chain(set.user_columns());
+            wanted.extend(columns.map(|column| format!("Owner.{column}")));
         }
         let mut seen_before = BTreeSet::new();
         wanted.retain(|path| seen_before.insert(path.to_ascii_lowercase()));
@@ -322,51 +329,6 @@ impl Schema {
         select
     }
 
-    /// What makes an opportunity opted in, as far as a query can say it, and the columns that tell it row by row.
-    /// No condition if one of them cannot be read. `prefix` leads from the queried object to the opportunity.
-    pub(super) fn opt_in(&self, mapping: &Mapping, prefix: &str) -> (Option<Condition>, Vec<FieldPath>) {
-        let rules = mapping.opt_in();
-        let (asked, mut columns) = self.asked_for(mapping, prefix);
-        let Some(mut condition) = asked else { return (None, columns) };
-        if !rules.record_types.is_empty() {
-            if !self.selects(RECORD_TYPE) {
-                return (None, columns);
-            }
-            let name = at(prefix, RECORD_TYPE);
-            condition =
-                condition.and(Condition::one_of(&name, rules.record_types.iter().map(String::as_str)));
-            columns.push(name);
-        }
-        for rule in &rules.conditions {
-            let path = rule.subject.soql();
-            if !self.selects(&path) {
-                return (None, columns);
-            }
-            let path = at(prefix, &path);
-            condition = condition.and(tested(&path, &rule.test));
-            columns.push(path);
-        }
-        columns.sort_unstable();
-        columns.dedup();
-        (Some(condition), columns)
-    }
-
-    /// What makes an opportunity one that its seller asked to share, whether the rules of the file let it or not.
-    pub(super) fn asked_for(&self, mapping: &Mapping, prefix: &str) -> (Option<Condition>, Vec<FieldPath>) {
-        let sync = &mapping.names().sync;
-        let mut columns = vec![at(prefix, "Id"), at(prefix, "SystemModstamp")];
-        if !self.reads(sync) {
-            return (None, columns);
-        }
-        columns.push(at(prefix, sync.as_str()));
-        let mut condition = Condition::compare(&at(prefix, sync.as_str()), Op::Eq, true);
-        if !mapping.opt_in().private {
-            columns.push(at(prefix, "IsPrivate"));
-            condition = condition.and(Condition::compare(&at(prefix, "IsPrivate"), Op::Eq, false));
-        }
-        (Some(condition), columns)
-    }
-
     /// The developer name of the record type that a new opportunity of this user gets by itself; none for the one that
     /// stands for none.
     pub(super) fn default_record_type(&self) -> Option<&str> {
@@ -389,21 +351,6 @@ impl Schema {
             names.insert(relationship);
         }
         names
-    }
-}
-
-fn at(prefix: &str, name: &str) -> FieldPath {
-    FieldPath::new(format!("{prefix}{name}")).expect("checked names make a path")
-}
-
-/// A test of the file as a query says it. What is empty passes where the file says that it does.
-fn tested(path: &FieldPath, test: &Test) -> Condition {
-    match test {
-        Test::In(values) => Condition::one_of(path, values.iter().map(String::as_str)),
-        Test::NotIn(values) => Condition::none_of(path, values.iter().map(String::as_str))
-            .or(Condition::compare(path, Op::Eq, Literal::null())),
-        Test::AtLeast(least) => Condition::compare(path, Op::Ge, *least),
-        Test::Is(set) => Condition::compare(path, Op::Eq, *set),
     }
 }
 

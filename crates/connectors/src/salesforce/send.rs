@@ -9,7 +9,7 @@ use deal_model::Observation;
 use ports::RetryClass;
 use salesforce::{
     CallContext, CompositeAnswer, Error, FieldPath, MAX_SUBREQUESTS, Meaning, RecordId, ReferenceId, Refusal,
-    Subrequest, Subresponse,
+    Subrequest, Subresponse, soql::Soql,
 };
 use sync_engine::{Applied, SideError};
 
@@ -92,7 +92,7 @@ impl Salesforce {
             units.iter().enumerate().map(|(number, unit)| unit.steps[0].part(number)).collect();
         let back = ReferenceId::numbered(parts.len());
         // What a long list of columns pushes out of the one query is read afterwards.
-        let query = schema.select().split(&id_path(), units.iter().map(|unit| unit.id)).into_iter().next();
+        let query = self.read_back_query(&schema, units.iter().map(|unit| unit.id));
         parts.extend(query.map(|soql| Subrequest::query(back.clone(), &soql)));
         let answer = match self.client.composite(context, parts, false).await {
             Ok(answer) => answer,
@@ -166,9 +166,8 @@ impl Salesforce {
         loop {
             let mut parts: Vec<Subrequest> =
                 steps.iter().enumerate().map(|(number, step)| step.shifted(start).part(number)).collect();
-            let schema = self.memory.schema();
-            let query = schema.map(|schema| schema.select().split(&id_path(), [unit.id])).unwrap_or_default();
-            parts.extend(query.iter().take(1).map(|soql| Subrequest::query(back.clone(), soql)));
+            let query = self.memory.schema().and_then(|schema| self.read_back_query(&schema, [unit.id]));
+            parts.extend(query.map(|soql| Subrequest::query(back.clone(), &soql)));
             let answer = self.client.composite(context, parts, true).await?;
             let locked = first_refusal(steps, &answer.parts)
                 .is_some_and(|(_, refused)| refused.meaning() == Meaning::RowLock);
@@ -178,6 +177,14 @@ impl Salesforce {
             self.pause_for_lock(attempt).await;
             attempt += 1;
         }
+    }
+
+    /// The query that reads written opportunities back. One that was opted out meanwhile is not read; what of it is
+    /// told is told by the look that follows where a record is missing. None: nobody can tell who is opted in.
+    fn read_back_query(&self, schema: &Schema, ids: impl IntoIterator<Item = RecordId>) -> Option<Soql> {
+        let told = schema.opt_in(&self.mapping, "");
+        let opted_in = told.whole.or(told.asked.filter(|_| told.is_told))?;
+        schema.select().filter(opted_in).split(&id_path(), ids).into_iter().next()
     }
 
     /// A refused step of one deal. `opportunity`: the deal's, if it is there already.

@@ -228,7 +228,7 @@ impl Reader<'_> {
         if let Some(path) = hidden.into_iter().find(|path| !self.schema.selects(path)) {
             return Err(unreadable(&path));
         }
-        Ok(left_out(self.mapping, record, false).map(|rule| match rule {
+        Ok(left_out(self.mapping, record, "").map(|rule| match rule {
             LeftOut::Private => "Private opportunities are not shared.".to_owned(),
             LeftOut::RecordType => {
                 "Opportunities of this record type are not shared: [opt_in] record_types does not name it."
@@ -484,10 +484,12 @@ fn reason(record: &Record, stages: &Stages, stage: &str) -> Option<String> {
     texts.find(|text| !text.trim().is_empty()).map(|text| text.trim().to_owned())
 }
 
-/// The rule of the file that leaves a record out, by what was read of it.
-pub(super) fn left_out(mapping: &Mapping, record: &Record, is_private: bool) -> Option<LeftOut> {
-    let values = |path: &CrmPath| record.at(&path.soql()).cloned().into_iter().collect();
-    mapping.opt_in().leaves_out(record.text(RECORD_TYPE), is_private, values)
+/// The rule of the file that leaves an opportunity out, by what was read of it; that it is private is told elsewhere.
+/// `prefix` leads from the record to the opportunity.
+pub(super) fn left_out(mapping: &Mapping, record: &Record, prefix: &str) -> Option<LeftOut> {
+    let values =
+        |path: &CrmPath| record.at(&format!("{prefix}{}", path.soql())).cloned().into_iter().collect();
+    mapping.opt_in().leaves_out(record.text(&format!("{prefix}{RECORD_TYPE}")), false, values)
 }
 
 fn flag_of(record: &Record, name: &str) -> Option<bool> {

@@ -162,22 +162,22 @@ fn record_types(mapping: &Mapping, schema: &Schema) -> Finding {
     )
 }
 
-/// Whether the fields of `[opt_in] where` can be asked for, and be a query's condition.
+/// Whether the fields of `[opt_in] where` can be read.
 fn opt_in_rules(mapping: &Mapping, schema: &Schema) -> Finding {
     let (id, title) = ("salesforce.opt_in", "Rules of opting in");
     let conditions = &mapping.opt_in().conditions;
     for condition in conditions {
         let path = condition.subject.soql();
-        let field = schema.described(&path);
-        let what = match field {
-            None => "is not there, or the integration user has no field-level access to it",
-            Some(field) if !field.filterable => "is of a kind that no query can filter by",
-            Some(_) => continue,
-        };
+        if schema.described(&path).is_some() {
+            continue;
+        }
         return Finding::fail(
             id,
             title,
-            format!("{OPPORTUNITY}.{path} {what}: nothing would be shared."),
+            format!(
+                "{OPPORTUNITY}.{path} is not there, or the integration user has no field-level access to it: nothing \
+                 would be shared."
+            ),
             "Give the permission set read access to the field, or name another under [opt_in] where of the mapping.",
         );
     }

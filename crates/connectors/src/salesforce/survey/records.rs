@@ -79,7 +79,8 @@ impl Salesforce {
         if !schema.features.line_items || !writes_amount {
             return Ok(None);
         }
-        let (Some(opted_in), _) = schema.opt_in(&self.mapping, "") else { return Ok(None) };
+        let told = schema.opt_in(&self.mapping, "");
+        let Some(opted_in) = told.whole.or(told.asked) else { return Ok(None) };
         let live = opted_in
             .and(Condition::compare(&path("IsClosed"), Op::Eq, false))
             .and(Condition::compare(&path(HAS_LINE_ITEMS), Op::Eq, true));

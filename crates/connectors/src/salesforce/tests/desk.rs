@@ -57,6 +57,8 @@ pub(super) struct Desk {
     token: String,
     /// Method and path of each of the side's calls, logins left out.
     calls: Arc<Mutex<Vec<String>>>,
+    /// All that was answered to the side.
+    answers: Arc<Mutex<String>>,
     /// How many more calls are answered before the answer of one is lost on its way.
     lose_in: Arc<Mutex<Option<usize>>>,
     pub(super) side: Salesforce,
@@ -77,6 +79,8 @@ impl Desk {
         let lose_in = Arc::new(Mutex::new(None::<usize>));
         let (machine, clock) = (Arc::clone(&org), time.clone());
         let (log, lose) = (Arc::clone(&calls), Arc::clone(&lose_in));
+        let answers = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&answers);
         let http = BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
             let path = request.uri().path().to_owned();
             let is_login = path.starts_with("/services/oauth2");
@@ -84,6 +88,7 @@ impl Desk {
                 log.lock().unwrap().push(format!("{} {path}", request.method()));
             }
             let response = machine.handle(request, clock.now());
+            heard.lock().unwrap().push_str(&String::from_utf8_lossy(response.body()));
             let mut lose = lose.lock().unwrap();
             let lost = !is_login && *lose == Some(0);
             if !is_login {
@@ -114,7 +119,7 @@ impl Desk {
         );
         let mapping = Mapping::with_company("company.toml", &company).unwrap();
         let side = Salesforce::new(client.clone(), Arc::new(mapping), CrmSettings::default());
-        Self { org, time, client, token: text("/seller/access_token"), calls, lose_in, side }
+        Self { org, time, client, token: text("/seller/access_token"), calls, answers, lose_in, side }
     }
 
     /// A desk whose side listens to change events, and the bus that brings them.
@@ -142,6 +147,11 @@ impl Desk {
 
     pub(super) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    /// All that was answered to the side since the last time.
+    pub(super) fn heard(&self) -> String {
+        std::mem::take(&mut *self.answers.lock().unwrap())
     }
 
     pub(super) fn knobs(&self, knobs: &Json) {

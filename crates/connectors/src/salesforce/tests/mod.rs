@@ -10,6 +10,7 @@ mod customers;
 mod desk;
 mod events;
 mod families;
+mod importing;
 mod leads;
 mod looking;
 mod reading;

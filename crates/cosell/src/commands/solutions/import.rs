@@ -8,8 +8,9 @@ use std::{
 
 use anyhow::bail;
 use clap::Args;
-use connectors::salesforce::{CatalogueSolution, KnownSolution, SolutionWrite};
+use connectors::salesforce::{CatalogueSolution, KnownSolution, SolutionWrite, WriteEnd};
 use serde_json::{Value, json};
+use sync_engine::SideError;
 
 use super::{SCOPE, as_json, file, known, told, wired};
 use crate::{
@@ -30,8 +31,9 @@ use crate::{
 /// Only id is needed. What is empty, or has no column, stays as it is; a new
 /// solution is active and not ready unless the file says otherwise. Nothing is
 /// deleted. A solution that somebody changed meanwhile is left alone. Running
-/// it again does nothing. A deal that waited for a solution goes on when its
-/// opportunity is saved. Exit status 1 if a solution was refused.
+/// it again does nothing, or goes on where it was interrupted. A deal that
+/// waited for a solution goes on when its opportunity is saved. Exit status 1
+/// if anything was not written.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Import {
@@ -82,13 +84,28 @@ impl Import {
         }
         let wired = wired(config)?;
         let steps = steps(stated, &known(&wired).await?, self.deactivate_missing);
-        let answers = if self.apply { apply(&wired, &steps).await? } else { Vec::new() };
-        let refused = answers.iter().flatten().count();
+        let done = if self.apply { Some(apply(&wired, &steps).await?) } else { None };
         match format {
-            Format::Json => output::json(&as_one(&steps, &answers, self.apply))?,
-            Format::Text => print(&steps, &answers, self.apply),
+            Format::Json => output::json(&as_one(&steps, done.as_ref()))?,
+            Format::Text => print(&steps, done.as_ref()),
         }
-        Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let is_whole = done.is_none_or(|done| done.count("written") == steps.len());
+        Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// What became of all steps that were to be applied.
+struct Done {
+    /// Of each step, as a word, and why it was refused.
+    ends: Vec<(&'static str, Option<String>)>,
+    /// What ended the import before all was sent.
+    stopped: Option<String>,
+}
+
+impl Done {
+    /// How many steps ended so.
+    fn count(&self, word: &str) -> usize {
+        self.ends.iter().filter(|(end, _)| *end == word).count()
     }
 }
 
@@ -136,28 +153,39 @@ fn changed(stated: CatalogueSolution, known: &CatalogueSolution) -> CatalogueSol
     }
 }
 
-/// Writes them; of each, why it was refused.
-async fn apply(wired: &Wired, steps: &[Step]) -> anyhow::Result<Vec<Option<String>>> {
+/// Writes them, until a call fails.
+async fn apply(wired: &Wired, steps: &[Step]) -> anyhow::Result<Done> {
     let writes: Vec<SolutionWrite> = steps.iter().map(|step| step.write.clone()).collect();
-    let answers = wired.crm.write_catalogue(&writes, SCOPE).await.map_err(|error| told(&error))?;
-    let words = |error: sync_engine::SideError| {
-        output::plain(if error.told.is_empty() { &error.what } else { &error.told })
+    let all = wired.crm.write_catalogue(&writes, SCOPE).await.map_err(|error| told(&error))?;
+    let words =
+        |error: &SideError| output::plain(if error.told.is_empty() { &error.what } else { &error.told });
+    let end = |end: WriteEnd| match end {
+        WriteEnd::Written(_) => ("written", None),
+        WriteEnd::Refused(error) => ("refused", Some(words(&error))),
+        WriteEnd::Unknown => ("unknown", None),
+        WriteEnd::NotSent => ("not_sent", None),
     };
-    Ok(answers.into_iter().map(|answer| answer.err().map(words)).collect())
+    Ok(Done { ends: all.ends.into_iter().map(end).collect(), stopped: all.stopped.as_ref().map(words) })
 }
 
-fn as_one(steps: &[Step], answers: &[Option<String>], applied: bool) -> Value {
+fn as_one(steps: &[Step], done: Option<&Done>) -> Value {
     let one = |(place, step): (usize, &Step)| {
+        let (end, refused) = done.and_then(|done| done.ends.get(place)).cloned().unzip();
         json!({
             "deed": step.deed.word(),
             "solution": as_json(&step.write.solution),
-            "refused": answers.get(place).cloned().flatten(),
+            "end": end,
+            "refused": refused.flatten(),
         })
     };
-    json!({ "applied": applied, "steps": steps.iter().enumerate().map(one).collect::<Vec<_>>() })
+    json!({
+        "applied": done.is_some(),
+        "stopped": done.and_then(|done| done.stopped.as_ref()),
+        "steps": steps.iter().enumerate().map(one).collect::<Vec<_>>(),
+    })
 }
 
-fn print(steps: &[Step], answers: &[Option<String>], applied: bool) {
+fn print(steps: &[Step], done: Option<&Done>) {
     for (place, step) in steps.iter().enumerate() {
         let solution = &step.write.solution;
         output::aligned(
@@ -165,9 +193,14 @@ fn print(steps: &[Step], answers: &[Option<String>], applied: bool) {
             12,
             &format!("{}  {}", output::plain(&solution.id), said(solution)),
         );
-        if let Some(why) = answers.get(place).and_then(Option::as_ref) {
-            output::indented(12, &format!("refused: {why}"));
-            output::indented(12, "fix: mend it, or run the import again if it was changed meanwhile");
+        match done.and_then(|done| done.ends.get(place)) {
+            Some((_, Some(why))) => {
+                output::indented(12, &format!("refused: {why}"));
+                output::indented(12, "fix: mend it, or run the import again if it was changed meanwhile");
+            }
+            Some(("unknown", None)) => output::indented(12, "nobody can tell whether it was written"),
+            Some(("not_sent", None)) => output::indented(12, "not sent"),
+            _ => {}
         }
     }
     if steps.is_empty() {
@@ -177,11 +210,18 @@ fn print(steps: &[Step], answers: &[Option<String>], applied: bool) {
     let count =
         |deed: Deed| format!("{} to {}", steps.iter().filter(|step| step.deed == deed).count(), deed.word());
     output::line(Deed::ALL.map(count).join(", "));
-    let refused = answers.iter().flatten().count();
-    if applied {
-        output::line(format!("{} written, {refused} refused", steps.len() - refused));
-    } else {
+    let Some(done) = done else {
         output::line("nothing was written; to make it so, add --apply");
+        return;
+    };
+    let ended = [("written", "written"), ("refused", "refused"), ("unknown", "unknown"), ("not_sent", "not sent")];
+    let ended = ended.map(|(end, word)| (done.count(end), word));
+    let told = ended.iter().enumerate().filter(|(place, (count, _))| *place < 2 || *count > 0);
+    let told: Vec<String> = told.map(|(_, (count, word))| format!("{count} {word}")).collect();
+    output::line(told.join(", "));
+    if let Some(why) = &done.stopped {
+        output::indented(0, &format!("The import ended before its end: {why}"));
+        output::indented(2, "fix: run it again when that has passed; it goes on where this one ended");
     }
 }
 
