@@ -111,6 +111,8 @@ fn main() -> ExitCode {
     start_logging(matches!(arguments.command, Command::Run));
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         tracing::debug!("a crypto provider was installed before");
+    Forget(commands::forget::Forget),
+    History(commands::history::History),
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -159,5 +161,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 fn start_logging(serving: bool) {
     let default = if serving { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
+        Command::Forget(forget) => forget.run(config, format).await,
+        Command::History(history) => history.run(config, format).await,
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
 }

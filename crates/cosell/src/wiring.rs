@@ -93,7 +93,11 @@ fn open_store_with(
     let seal_key =
         || loaded.config.store.seal_key.as_ref().map(|key| seal_key(key, &loaded.folder)).transpose();
     let store = match access {
-        Access::Read => SqliteStore::open_read_only(&path)?,
+        // Lists need no key. What does says so itself.
+        Access::Read => SqliteStore::open_read_only(
+            &path,
+            Options { seal_key: seal_key().unwrap_or_default(), ..Options::default() },
+        )?,
         Access::Look => SqliteStore::open_beside(
             &path,
             Options { seal_key: seal_key()?, clock, ids, ..Options::default() },

@@ -5,6 +5,8 @@ pub(crate) mod connections;
 pub(crate) mod deals;
 pub(crate) mod decide;
 pub(crate) mod demo;
+pub(crate) mod forget;
+pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod mapping;

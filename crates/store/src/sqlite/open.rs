@@ -48,19 +48,20 @@ impl SqliteStore {
         Ok(Self { connection: Mutex::new(connection), options, lock: Some(lock) })
     }
 
-    /// Opens the store at `path` for reading, also while a service owns it. Every write fails.
+    /// Opens the store at `path` for reading, also while a service owns it. Every write fails. Of `options` only the seal
+    /// key matters: without it, histories and kept values cannot be read.
     ///
     /// # Errors
     /// As [`SqliteStore::open`], but never [`StoreError::InUse`]; [`StoreError::Schema`] also if the store is older
     /// than this program.
-    pub fn open_read_only(path: impl AsRef<Path>) -> StoreResult<Self> {
-        Self::open_unowned(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_ONLY, Options::default())
+    pub fn open_read_only(path: impl AsRef<Path>, options: Options) -> StoreResult<Self> {
+        Self::open_unowned(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_ONLY, options)
     }
 
     /// Opens the store at `path` for looking at both sides, also while a service owns it. Every write fails but
-    /// four: of a token (its successor, a new sign-in, what the next one must satisfy, who may spend it), or the service
-    /// would be left with a dead one; that a connection was seen to work; what was found out about the org; and what a
-    /// person decided, a release included: the service finds it as it finds any other mark.
+    /// five: of a token (its successor, a new sign-in, what the next one must satisfy, who may spend it), or the service
+    /// would be left with a dead one; that a connection was seen to work; what was found out about the org; what a
+    /// person decided, a release included: the service finds it as it finds any other mark; and what is forgotten.
     ///
     /// # Errors
     /// As [`SqliteStore::open_read_only`].
@@ -111,8 +112,6 @@ impl SqliteStore {
 fn open_for_writing(path: &Path, flags: OpenFlags, max_bytes: Option<u64>) -> Outcome<Connection> {
     let mut connection = Connection::open_with_flags(path, flags)?;
     settings(&connection)?;
-    // A cleared value must not linger in a free page, nor in a temporary file.
-    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
@@ -126,6 +125,8 @@ fn open_for_writing(path: &Path, flags: OpenFlags, max_bytes: Option<u64>) -> Ou
 
 fn settings(connection: &Connection) -> Outcome<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // A cleared value must not linger in a free page, nor in a temporary file; whoever writes sees to it.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;

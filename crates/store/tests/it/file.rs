@@ -101,7 +101,7 @@ async fn a_reader_reads_while_a_service_owns_the_store_and_writes_nothing() {
     let ground = Ground::new();
     let owner = ground.open();
     let (_, deal) = claimed_deal(&owner, "006A").await;
-    let reader = SqliteStore::open_read_only(ground.path()).unwrap();
+    let reader = SqliteStore::open_read_only(ground.path(), Options::default()).unwrap();
     assert_eq!(load(&reader, &deal.id).await, deal);
     let refused = reader.mark(&[mark(opportunity("006B", true), 0)], &[], &[], None).await.unwrap_err();
     assert!(refused.to_string().contains("for reading only"), "{refused}");
@@ -113,14 +113,14 @@ async fn a_reader_reads_while_a_service_owns_the_store_and_writes_nothing() {
 async fn a_reader_reads_a_store_that_was_closed() {
     let ground = Ground::new();
     let (_, deal) = claimed_deal(&ground.open(), "006A").await;
-    let reader = SqliteStore::open_read_only(ground.path()).unwrap();
+    let reader = SqliteStore::open_read_only(ground.path(), Options::default()).unwrap();
     assert_eq!(load(&reader, &deal.id).await, deal);
 }
 
 #[test]
 fn a_reader_makes_no_store() {
     let ground = Ground::new();
-    let refused = SqliteStore::open_read_only(ground.path()).err();
+    let refused = SqliteStore::open_read_only(ground.path(), Options::default()).err();
     assert!(matches!(refused, Some(StoreError::Failed(_))), "{refused:?}");
     assert!(!ground.path().exists());
 }
@@ -132,7 +132,7 @@ fn a_newer_schema_is_refused_by_owner_and_reader() {
     Connection::open(ground.path()).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let owner = SqliteStore::open(ground.path(), Options::default()).err();
     assert!(matches!(owner, Some(StoreError::Schema { found: 99, .. })), "{owner:?}");
-    let reader = SqliteStore::open_read_only(ground.path()).err();
+    let reader = SqliteStore::open_read_only(ground.path(), Options::default()).err();
     assert!(matches!(reader, Some(StoreError::Schema { found: 99, .. })), "{reader:?}");
 }
 

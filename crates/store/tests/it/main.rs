@@ -8,4 +8,5 @@ mod file;
 mod ground;
 mod model;
 mod org_facts;
+mod sealed;
 mod tokens;

@@ -1,0 +1,165 @@
+//! `cosell forget`: destroys what the store holds of a deal's values, or of a person's address.
+
+use std::{path::Path, process::ExitCode};
+
+use clap::Args;
+use deal_model::Phase;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use sync_engine::{Forgotten, Store, StoreResult, Subject};
+
+use super::{PAGE, find_deal};
+use crate::{
+    config::Config,
+    mapping_files::load_mapping,
+    output::{self, Format},
+    wiring::{Access, open_store},
+};
+
+/// Destroys what is kept of a deal's values, or of every deal that names an
+/// e-mail address.
+///
+/// History and kept values become unreadable for ever; that there were any, and
+/// when, stays provable. What a deal that is paused or closed remembers of both
+/// sides is erased too. A deal that is kept in step goes on knowing what both
+/// sides hold now, because both hold it: take it away there first. What
+/// Salesforce and Partner Center hold is theirs, and is not touched. Works
+/// beside the service.
+#[derive(Debug, Args)]
+pub(crate) struct Forget {
+    /// A deal, an opportunity, a referral, or an e-mail address.
+    what: String,
+    /// Erase. Without it, what would be erased is shown.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// What is to be forgotten, or was.
+#[derive(Serialize)]
+struct Row {
+    subject: Subject,
+    opportunity: Option<deal_model::RecordId>,
+    referral: Option<deal_model::RecordId>,
+    /// Why what both sides hold stays known.
+    in_step: bool,
+    forgotten: Option<Forgotten>,
+}
+
+impl Forget {
+    pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
+        let loaded = Config::load(config)?;
+        let mapping = load_mapping(&loaded)?;
+        let store = open_store(&loaded, Access::Look)?;
+        let address = self.what.contains('@').then_some(self.what.as_str());
+        let subjects = match address {
+            Some(address) => naming(store.as_ref(), address).await?,
+            None => vec![Subject::Deal(find_deal(store.as_ref(), &self.what).await?)],
+        };
+        let mut rows = Vec::new();
+        for subject in subjects {
+            let mut row = described(store.as_ref(), subject).await?;
+            if self.yes {
+                let erased = store.forget(&row.subject, mapping.version(), Timestamp::now()).await?;
+                row.in_step = erased.in_step;
+                row.forgotten = Some(erased);
+            }
+            rows.push(row);
+        }
+        if self.yes && !rows.is_empty() {
+            store.scrub().await?;
+        }
+        // Whoever wrote meanwhile may have brought the address back.
+        let left = match address {
+            Some(address) if self.yes => naming(store.as_ref(), address).await?,
+            _ => Vec::new(),
+        };
+        self.tell(&rows, &left, format)?;
+        let done = self.yes || rows.is_empty();
+        Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn tell(&self, rows: &[Row], left: &[Subject], format: Format) -> anyhow::Result<()> {
+        if format == Format::Json {
+            return output::json(&json!({
+                "erased": self.yes, "subjects": rows, "still_named_by": left,
+                "not_ours": ["Salesforce", "Partner Center"],
+            }));
+        }
+        if rows.is_empty() {
+            output::line("Nothing that is kept names it.");
+            return Ok(());
+        }
+        for row in rows {
+            tell_row(row);
+        }
+        if !self.yes {
+            output::line("Nothing was erased. To erase it for ever:");
+            output::command(2, &format!("cosell forget {} --yes", self.what));
+            return Ok(());
+        }
+        for subject in left {
+            output::labelled("still named", &format!("{} holds the address, because both sides do", name(subject)));
+        }
+        output::indented(
+            0,
+            "Salesforce, Partner Center and Microsoft keep their own records: what is to be forgotten there is \
+             deleted there. Backups of the store keep what they hold until you delete them.",
+        );
+        Ok(())
+    }
+}
+
+fn name(subject: &Subject) -> String {
+    match subject {
+        Subject::Deal(id) => format!("deal {id}"),
+        Subject::Referral(id) => format!("referral {id}"),
+    }
+}
+
+fn tell_row(row: &Row) {
+    output::line(name(&row.subject));
+    let id = |record: Option<&deal_model::RecordId>| record.map_or("-", |record| record.as_str()).to_owned();
+    output::labelled("opportunity", &id(row.opportunity.as_ref()));
+    output::labelled("referral", &id(row.referral.as_ref()));
+    if let Some(erased) = &row.forgotten {
+        let what = format!(
+            "{} lines of history, {} kept values, {} decisions",
+            erased.lines, erased.archived, erased.decisions
+        );
+        output::labelled("erased", &what);
+    }
+    if row.in_step {
+        output::labelled(
+            "stays known",
+            "what both sides hold now, because the deal is kept in step: take it away there, or set sync to no and \
+             give the command again",
+        );
+    }
+}
+
+async fn described(store: &dyn Store, subject: Subject) -> StoreResult<Row> {
+    let deal = match &subject {
+        Subject::Deal(id) => store.deals(std::slice::from_ref(id)).await?.pop(),
+        Subject::Referral(_) => None,
+    };
+    let stranger = match &subject {
+        Subject::Referral(id) => Some(id.clone()),
+        Subject::Deal(_) => None,
+    };
+    let in_step = deal.as_ref().is_some_and(|deal| deal.phase == Phase::Live);
+    let links = deal.map(|deal| deal.links).unwrap_or_default();
+    Ok(Row { subject, opportunity: links.crm, referral: links.portal.or(stranger), in_step, forgotten: None })
+}
+
+/// All of whom the store holds the address, page by page.
+async fn naming(store: &dyn Store, address: &str) -> StoreResult<Vec<Subject>> {
+    let mut found = Vec::new();
+    let mut after: Option<Subject> = None;
+    loop {
+        let page = store.mentions(address, after.as_ref(), PAGE).await?;
+        found.extend(page.found);
+        let Some(last) = page.last else { return Ok(found) };
+        after = Some(last);
+    }
+}
