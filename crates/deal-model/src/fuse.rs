@@ -1,9 +1,13 @@
 //! The fuse: two automations that answer each other are stopped at the third write (sync rules, section 2).
+//!
+//! A blown fuse ends when a person ends it, and by nothing else: by a decision about the group, be there something to
+//! write for it or not; by an edit of the group that is sent; or by one that makes both sides equal. That automations
+//! come to hold the same for a while ends nothing.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, GroupHeld, Observation, PerSide, Side, Why};
+use crate::{Actor, GroupHeld, Observation, PerSide, Side, Why, Window, fingerprint};
 
 /// Writes within this time belong to one chain.
 pub const CHAIN_TIME: SignedDuration = SignedDuration::from_hours(1);
@@ -57,30 +61,47 @@ impl Fuse {
 
     /// Whether one more write would be one too many.
     pub(crate) fn blows(before: Option<&Self>, spark: Spark) -> bool {
-        Self::extend(before, spark).length >= CHAIN_LIMIT
+        let chain = Self::extend(before, spark);
+        chain.blown || chain.length >= CHAIN_LIMIT
     }
 
     /// Whether the write answers what came of the one before it, with no person's edit in between.
     fn goes_on(&self, spark: Spark) -> bool {
         let undone = match spark.why {
+            Why::Decided | Why::Restored => return false,
             Why::Enforced | Why::Refilled | Why::Newest | Why::OrderUnknown | Why::Policy => true,
             Why::Changed | Why::Filled | Why::Born | Why::Created => self.side != spark.to,
-            Why::Decided | Why::Restored => false,
         };
-        let lasts = self.blown || spark.at.duration_since(self.at) <= CHAIN_TIME;
-        undone && !spark.by_person && lasts
+        // Once it is cut, whatever an automation says next belongs to the fight, in whichever direction.
+        let lasts = undone && spark.at.duration_since(self.at) <= CHAIN_TIME;
+        !spark.by_person && (self.blown || lasts)
+    }
+}
+
+/// What is known of a group's change on one side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change<'a> {
+    pub(crate) seen: &'a Observation,
+    pub(crate) held: &'a GroupHeld,
+    /// When the value came, as far as it was known before this reading.
+    pub(crate) window: Option<&'a Window>,
+}
+
+impl Change<'_> {
+    /// Whether a person typed the value: it came with the record's last save, and that was a person's. Who saves another
+    /// field later has typed nothing of this one.
+    pub(crate) fn is_typed(&self) -> bool {
+        let stamp = self.seen.version.stamp;
+        let window = Window::observe(self.window, fingerprint(self.held), stamp);
+        self.seen.actor == Actor::Person && window.until == Some(stamp)
     }
 }
 
 /// Whether a person changed one of the sides since they were reconciled.
-pub(crate) fn by_person(
-    base: Option<&PerSide<GroupHeld>>,
-    held: PerSide<Option<&GroupHeld>>,
-    seen: PerSide<Option<&Observation>>,
-) -> bool {
+pub(crate) fn by_person(base: Option<&PerSide<GroupHeld>>, changes: PerSide<Option<Change<'_>>>) -> bool {
     Side::BOTH.into_iter().any(|side| {
-        let changed = base.is_none_or(|base| held.at(side).is_some_and(|held| held != base.at(side)));
-        changed && seen.at(side).is_some_and(|seen| seen.actor == Actor::Person)
+        let differs = |change: &Change<'_>| base.is_none_or(|base| change.held != base.at(side));
+        changes.at(side).is_some_and(|change| differs(&change) && change.is_typed())
     })
 }
 
@@ -116,6 +137,9 @@ mod tests {
         let blown = Fuse { side: Side::Portal, at: Timestamp::UNIX_EPOCH, length: 4, blown: true };
         let much_later = spark(Side::Crm, 10_000, Why::Changed);
         assert!(Fuse::blows(Some(&blown), much_later));
+        assert!(Fuse::blows(Some(&blown), Spark { to: Side::Portal, ..much_later }), "the same side again");
+        let short = Fuse { length: 3, ..blown.clone() };
+        assert!(Fuse::blows(Some(&short), much_later), "the next write adds less than the one that was held");
         assert!(!Fuse::blows(Some(&blown), Spark { by_person: true, ..much_later }), "a person's edit");
         let decided = Spark { why: Why::Decided, ..much_later };
         let after = Fuse::extend(Some(&blown), decided);

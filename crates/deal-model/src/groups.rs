@@ -7,7 +7,7 @@ use crate::{
     births::{computed, demanded, fitting},
     decisions::shown_is,
     display, fingerprint, fit_group,
-    fuse::{Spark, by_person},
+    fuse::Spark,
     merge::{Case, Merged, Ruling, comparable, is_empty},
     planner::known,
 };
@@ -402,14 +402,8 @@ impl Groups<'_> {
 
     fn fuse(&self, spec: &GroupSpec, to: Side, write: &Write, plan: &mut Plan) -> Result<(), GroupDecision> {
         let memory = &self.input.deal.memory;
-        let held =
-            Side::BOTH.map(|side| known(self.seen.at(side), &spec.members, memory, |reading| &reading.held));
-        let [portal, crm] = &held;
-        let by_person = by_person(
-            memory.base.get(&spec.id),
-            PerSide::new(portal.as_ref(), crm.as_ref()),
-            PerSide::new(Some(self.seen.portal), Some(self.seen.crm)),
-        );
+        let seen = PerSide::new(Some(self.seen.portal), Some(self.seen.crm));
+        let by_person = memory.changed_by_person(spec, seen);
         let spark = Spark { to, why: write.why, at: self.input.now, by_person };
         if !Fuse::blows(memory.fuse.get(&spec.id), spark) {
             return Ok(());

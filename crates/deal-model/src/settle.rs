@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use crate::{
-    Actor, Content, Deal, Effect, Fuse, GroupDecision, GroupHeld, GroupId, GroupSpec, Life, Memory,
+    Actor, Content, Deal, Effect, Fuse, GroupDecision, GroupHeld, GroupId, GroupSpec, Life, Matter, Memory,
     Observation, PerSide, Plan, Reading, Rejection, Side, Specs, Window, Write, fingerprint,
-    fuse::{Spark, by_person},
-    merge::is_empty,
+    fuse::{Change, Spark, by_person},
+    merge::{holds_alike, is_empty},
     planner::known,
     remapped,
 };
@@ -89,6 +89,9 @@ fn settle_mapped(input: &SettleInput<'_>) -> Memory {
         input.observe_windows(&mut memory, spec);
         let decision = input.plan.decisions.iter().find(|(group, _)| *group == spec.id).map(|(_, made)| made);
         input.advance(&mut memory, spec, decision);
+        if input.is_ended_by_person(spec) {
+            memory.fuse.remove(&spec.id);
+        }
         input.remember_refusals(&mut memory, spec);
         let blew = |problem: &crate::Problem| {
             problem.class == crate::ProblemClass::Fuse && problem.field.as_ref() == Some(&spec.id)
@@ -258,13 +261,28 @@ impl SettleInput<'_> {
 
     pub(crate) fn light_fuse(&self, memory: &mut Memory, spec: &GroupSpec, to: Side, write: &Write) {
         let was = &self.deal.memory;
-        let held = Side::BOTH.map(|side| held_by(memory, spec, *self.before.at(side)));
-        let [portal, crm] = &held;
-        let by_person =
-            by_person(was.base.get(&spec.id), PerSide::new(portal.as_ref(), crm.as_ref()), self.before);
+        let by_person = was.changed_by_person(spec, self.before);
         let spark = Spark { to, why: write.why, at: self.now, by_person };
         let fuse = Fuse::extend(was.fuse.get(&spec.id), spark);
         memory.fuse.insert(spec.id.clone(), fuse);
+    }
+
+    /// Whether a person ended what blew the fuse without anything being sent: by a decision that found both sides as it
+    /// wants them, or by typing what makes them equal. What is sent for a person begins a chain of its own.
+    fn is_ended_by_person(&self, spec: &GroupSpec) -> bool {
+        if Side::BOTH.into_iter().any(|side| self.writes(&spec.id, side).next().is_some()) {
+            return false;
+        }
+        let decided = self.deal.decisions.iter().any(|decision| {
+            self.plan.consumed.contains(&decision.id) && decision.verdict.matter() == Matter::Group(spec.id.clone())
+        });
+        let was = &self.deal.memory;
+        let held = Side::BOTH.map(|side| held_by(was, spec, *self.before.at(side)));
+        let [Some(portal), Some(crm)] = &held else { return decided };
+        let changes = was.changes(spec, self.before, PerSide::new(Some(portal), Some(crm)));
+        let typed = |side: Side| changes.at(side).is_some_and(|change| change.is_typed());
+        let alike = holds_alike(spec, &self.specs.minor_units, portal, crm);
+        decided || (alike && Side::BOTH.into_iter().any(typed))
     }
 
     /// The base of `spec` becomes `pair`, both halves as read.
@@ -387,6 +405,30 @@ impl SettleInput<'_> {
             memory.answered = facts.response;
         }
         memory.life = Some(pair);
+    }
+}
+
+impl Memory {
+    /// Whether a person changed the group on one of the sides since they were reconciled.
+    pub(crate) fn changed_by_person(&self, spec: &GroupSpec, seen: PerSide<Option<&Observation>>) -> bool {
+        let held = Side::BOTH.map(|side| held_by(self, spec, *seen.at(side)));
+        let [portal, crm] = &held;
+        let held = PerSide::new(portal.as_ref(), crm.as_ref());
+        by_person(self.base.get(&spec.id), self.changes(spec, seen, held))
+    }
+
+    fn changes<'a>(
+        &'a self,
+        spec: &GroupSpec,
+        seen: PerSide<Option<&'a Observation>>,
+        held: PerSide<Option<&'a GroupHeld>>,
+    ) -> PerSide<Option<Change<'a>>> {
+        let windows = self.windows.get(&spec.id);
+        let of = |side: Side| {
+            let window = windows.and_then(|windows| windows.at(side).as_ref());
+            Some(Change { seen: (*seen.at(side))?, held: (*held.at(side))?, window })
+        };
+        PerSide::new(of(Side::Portal), of(Side::Crm))
     }
 }
 

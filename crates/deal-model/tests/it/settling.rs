@@ -155,6 +155,73 @@ fn two_automations_that_fight_are_stopped_at_the_third_write_to_one_side() {
     assert!(world.passes(0).is_empty());
 }
 
+/// Two automations fought until the fuse blew; the referral's said the last word.
+fn blown() -> World {
+    let mut world = name();
+    for round in 0..5 {
+        world = says(world, round, if round % 2 == 0 { Side::Portal } else { Side::Crm }, Actor::Integration);
+        world.pass();
+    }
+    assert!(world.deal.memory.fuse[&"name".into()].blown, "{:?}", world.deal.memory.fuse);
+    world
+}
+
+/// Somebody saves a new name on one side.
+fn says(mut world: World, round: i64, side: Side, actor: Actor) -> World {
+    world = saved(world, round, side, actor);
+    let value = format!("{side:?} {round}");
+    if side == Side::Crm { world.crm("name", value.as_str()) } else { world.portal("name", value.as_str()) }
+}
+
+/// Somebody saves a record.
+fn saved(mut world: World, round: i64, side: Side, actor: Actor) -> World {
+    world.now = at(2_000 + round);
+    world.seen(side).version.stamp = world.now;
+    world.seen(side).actor = actor;
+    world
+}
+
+/// Whether what an automation says on one side goes across.
+fn answers_again(mut world: World, side: Side) -> bool {
+    world = says(world, 90, side, Actor::Integration);
+    !world.pass().is_quiet()
+}
+
+#[test]
+fn a_blown_fuse_ends_when_a_person_makes_both_sides_equal_and_not_when_an_automation_does() {
+    for (actor, ends) in [(Actor::Person, true), (Actor::Integration, false), (Actor::Unknown, false)] {
+        // The other side's value is typed, or the one that both were reconciled at.
+        for side in Side::BOTH {
+            let world = saved(blown(), 50, side, actor);
+            let mut world =
+                if side == Side::Crm { world.crm("name", "Portal 4") } else { world.portal("name", "Crm 3") };
+            assert!(world.pass().is_quiet());
+            assert_eq!(world.deal.memory.fuse.contains_key(&"name".into()), !ends, "{actor:?} {side:?}");
+            for automated in Side::BOTH {
+                assert_eq!(answers_again(world.clone(), automated), ends, "{actor:?} {side:?} {automated:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_person_who_saves_another_field_ends_no_blown_fuse() {
+    let mut world = saved(blown(), 50, Side::Crm, Actor::Person);
+    assert!(world.pass().is_quiet());
+    assert!(world.deal.memory.fuse[&"name".into()].blown);
+    assert!(!answers_again(world, Side::Crm));
+}
+
+#[test]
+fn a_decision_that_finds_both_sides_equal_ends_a_blown_fuse() {
+    let world = saved(blown(), 50, Side::Crm, Actor::Integration).crm("name", "Portal 4");
+    let mut world = world.resolves("name", Side::Portal);
+    assert!(world.pass().is_quiet());
+    assert_eq!(world.deal.decisions, []);
+    assert!(!world.deal.memory.fuse.contains_key(&"name".into()));
+    assert!(answers_again(world, Side::Crm));
+}
+
 #[test]
 fn a_person_who_edits_often_blows_no_fuse() {
     let mut world = name();
