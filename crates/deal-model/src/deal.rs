@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CompanionState, DealId, Decision, FieldId, Fuse, GroupHeld, GroupId, Irreversible, Life, Mapped,
-    Observation, PerSide, Problem, Reading, RecordId, Response, Side, Version, Window,
+    Observation, PerSide, Problem, Reading, RecordId, Response, Side, Ties, Version, Window,
 };
 
 /// Whether the deal is worked on.
@@ -98,6 +98,10 @@ pub struct Reported {
 pub struct Memory {
     /// Per group, what each side really held when last reconciled.
     pub base: BTreeMap<GroupId, PerSide<GroupHeld>>,
+    /// Per set of people, who is who: whom an element was tied to, under which key on each side. Each key is in that
+    /// side's half of the base.
+    #[serde(default)]
+    pub ties: BTreeMap<GroupId, Ties>,
     /// Per group and side, when the present value came.
     pub windows: BTreeMap<GroupId, PerSide<Option<Window>>>,
     /// Where each side stood when last reconciled.

@@ -229,12 +229,12 @@ impl GroupSpec {
             Content::Whole(group) => self.unmet_in(group),
             Content::Elements(changes) => {
                 let field = self.lead();
-                let put = changes.iter().filter(|(_, change)| matches!(change, ElementChange::Put(_)));
-                field
-                    .unknown_elements(put.map(|(key, _)| key))
-                    .map(|unmet| (field, unmet))
-                    .into_iter()
-                    .collect()
+                let put = changes.iter().filter_map(|(key, change)| match change {
+                    ElementChange::Put(_) => Some(key),
+                    ElementChange::Rekey { to, .. } => Some(to),
+                    ElementChange::Remove => None,
+                });
+                field.unknown_elements(put).map(|unmet| (field, unmet)).into_iter().collect()
             }
         }
     }

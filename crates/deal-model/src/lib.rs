@@ -34,6 +34,7 @@ mod settle;
 mod settle_sets;
 mod spec;
 mod third_party;
+mod ties;
 mod value;
 mod window;
 
@@ -66,5 +67,6 @@ pub use spec::{
     Clear, Conflict, Endings, FieldSpec, Fit, GroupSpec, GuardSettings, Kind, Lack, Measure, Route, Sameness,
     SetBounds, Specs, Switches,
 };
+pub use ties::{People, Ties};
 pub use value::{Element, ElementKey, Elements, GroupHeld, Held, Observed, Value, display};
 pub use window::{CERTAIN_APART, Window};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ElementKey, FieldId, Life, Observed, RecordId};
+use crate::{ElementKey, FieldId, Life, Observed, People, RecordId};
 
 /// Which state of a record was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +107,9 @@ pub struct CrmFacts {
     /// Per set, the elements that the seller marked as the primary one.
     #[serde(default)]
     pub primary: BTreeMap<FieldId, Vec<ElementKey>>,
+    /// Per set of people, the record that each element is, with its element's key; none for a record without a key.
+    #[serde(default)]
+    pub people: BTreeMap<FieldId, People>,
     /// Per set, the elements that may not be sent at present, and what a person does about each.
     #[serde(default)]
     pub barred: BTreeMap<FieldId, BTreeMap<ElementKey, Barred>>,

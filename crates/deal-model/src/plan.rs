@@ -42,6 +42,13 @@ pub enum Why {
 pub enum ElementChange {
     /// The element becomes this.
     Put(Element),
+    /// The element becomes this, under another key: a person's e-mail address is corrected.
+    Rekey {
+        /// The key that it gets.
+        to: ElementKey,
+        /// What it becomes.
+        element: Element,
+    },
     /// The element goes.
     Remove,
 }
@@ -103,6 +110,7 @@ impl Write {
             Content::Elements(changes) => {
                 let change = |(key, change): &(ElementKey, ElementChange)| match change {
                     ElementChange::Put(_) => format!("+{}", key.0),
+                    ElementChange::Rekey { to, .. } => format!("{} -> {}", key.0, to.0),
                     ElementChange::Remove => format!("-{}", key.0),
                 };
                 changes.iter().map(change).collect::<Vec<_>>().join(", ")
@@ -232,6 +240,9 @@ pub struct Plan {
     /// Per set, the elements that are as they may be: their base takes what both sides hold. All others wait or are
     /// written.
     pub elements: Vec<(GroupId, Vec<ElementKey>)>,
+    /// Per set, the elements that wait, whatever else of them is written: their base stays.
+    #[serde(default)]
+    pub held_back: Vec<(GroupId, Vec<ElementKey>)>,
     /// The decisions of people that this plan carries out; [`crate::carried_out`] tells which of them it did.
     pub consumed: Vec<i64>,
     /// The decisions of people whose values changed meanwhile: they are handed back.

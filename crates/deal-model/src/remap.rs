@@ -159,7 +159,13 @@ impl Memory {
         self.windows.insert(spec.id.clone(), windows);
         self.fuse.remove(&spec.id);
         self.rejected.retain(|rejection| rejection.group != spec.id);
+        // Who is who does not depend on what a mapping makes of them.
+        let met = spec.set.is_some().then(|| self.meet(spec, seen.crm, &pair));
         self.base.insert(spec.id.clone(), pair);
+        if let Some(met) = met {
+            self.ties.insert(spec.id.clone(), met);
+            self.tie(spec, Some(seen.crm));
+        }
     }
 
     /// Whether both sides hold the same of a group, or one of them what the other would send.

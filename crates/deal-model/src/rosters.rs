@@ -3,42 +3,73 @@
 
 use crate::{
     CRM_ASKED_AGAIN, CrmFacts, Element, ElementChange, ElementKey, Elements, FieldSpec, GroupSpec, Held,
-    Memory, PerSide, PlanInput, Side, Specs, Value,
-    sets::{SetCase, SetRuling},
+    Memory, PerSide, PlanInput, Side, Specs,
+    sets::{BOTH_CHANGED, Loss, SetCase, SetRuling, Undecided},
+    ties::{Keyed, Pair, written_name},
 };
-
-/// Attributes that make up a person's name, where an element has them.
-const NAMES: [&str; 2] = ["first_name", "last_name"];
 
 impl SetCase<'_> {
     /// The ruling of a set that only grows. `facts` are the opportunity's.
     pub(crate) fn grow(&self, facts: Option<&CrmFacts>) -> SetRuling {
         let mut ruling = SetRuling::default();
-        for key in self.keys() {
-            let held = PerSide::new(self.held.portal.get(key), self.held.crm.get(key));
-            let (holder, element) = match (held.portal, held.crm) {
+        for pair in self.pairs {
+            let (holder, (key, element)) = match (pair.now.portal, pair.now.crm) {
+                _ if pair.keyless => {
+                    ruling.parted.extend(pair.keys().next().cloned());
+                    continue;
+                }
                 (Some(element), None) => (Side::Portal, element),
                 (None, Some(element)) => (Side::Crm, element),
-                (Some(_), Some(_)) | (None, None) => continue,
+                (Some(portal), Some(crm)) => {
+                    self.correct(&mut ruling, pair, PerSide::new(portal, crm), facts);
+                    continue;
+                }
+                (None, None) => continue,
             };
             let across = holder.other();
-            let known = |side: Side| self.base.and_then(|base| base.at(side).get(key));
+            let known = |side: Side| *pair.known.at(side);
             if known(holder).is_some() && known(across).is_some() {
                 // Both had it, and a person took it out of one: the base goes on to say so.
                 ruling.parted.push(key.clone());
-            } else if known(holder) == Some(element) && !(across == Side::Crm && self.asks_again) {
+            } else if known(holder) == Some((key, element)) && !(across == Side::Crm && self.asks_again) {
                 // It was left out before, and nothing of it has changed since.
                 ruling.left_out.push((key.clone(), holder));
             } else if *self.writable.at(across) && !self.spec.lead().is_stand_in(key) {
                 if self.spec.keeps_out(across, element, facts).is_some() {
                     ruling.left_out.push((key.clone(), holder));
                 } else {
-                    ruling.to.at_mut(across).push((key.clone(), ElementChange::Put(element.clone())));
+                    ruling.add(across, key, element);
                 }
             }
         }
+        self.check_keys(&mut ruling);
         self.check_bounds(&mut ruling);
         ruling
+    }
+
+    /// Somebody whose address was corrected gets it across; nothing else of anybody is changed. Whom a side would not
+    /// take now keeps the former one: a user's address is often defaced when the user leaves.
+    fn correct(
+        &self,
+        ruling: &mut SetRuling,
+        pair: &Pair<'_>,
+        held: PerSide<Keyed<'_>>,
+        facts: Option<&CrmFacts>,
+    ) {
+        let side = match self.rekeyed(pair) {
+            Ok(Some(side)) => side,
+            Ok(None) => return,
+            Err(Undecided) => return ruling.ask.push(held.crm.0.clone()),
+        };
+        let ((key, element), (to, source)) = (*held.at(side), *held.at(side.other()));
+        if self.spec.keeps_out(side, source, facts).is_some() {
+            return;
+        }
+        let change = ElementChange::Rekey { to: to.clone(), element: element.clone() };
+        ruling.to.at_mut(side).push((key.clone(), change));
+        if pair.is_rekeyed(side) {
+            ruling.lost.push(Loss { side, key: key.clone(), element: element.clone(), reason: BOTH_CHANGED });
+        }
     }
 }
 
@@ -140,10 +171,5 @@ fn elements_of(spec: &GroupSpec, memory: &Memory) -> PerSide<Elements> {
 
 /// What people call the element: its name and its key.
 fn called(key: &ElementKey, element: &Element) -> String {
-    let text = |name: &str| match element.0.get(name) {
-        Some(Value::Text(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let name: Vec<&str> = NAMES.into_iter().filter_map(text).collect();
-    if name.is_empty() { key.0.clone() } else { format!("{} ({})", name.join(" "), key.0) }
+    written_name(element).map_or_else(|| key.0.clone(), |name| format!("{name} ({})", key.0))
 }

@@ -1,10 +1,13 @@
 //! A set's group: from the ruling per element to writes, with what must stay as it was.
 
+use std::collections::BTreeSet;
+
 use crate::{
     Content, Element, ElementChange, ElementKey, Elements, GroupDecision, GroupHeld, GroupSpec, Held,
     PerSide, Plan, ProblemClass, Side, Value, Why, Write,
     groups::{Decided, Groups, note_fixed},
     sets::{Broken, Loss, SetCase, SetRuling},
+    ties::{Meeting, Pair, with_all_keys, written_name},
 };
 
 impl Groups<'_> {
@@ -23,15 +26,25 @@ impl Groups<'_> {
         let base = self.input.deal.memory.base.get(&spec.id);
         // A person decides about all that differs since the mapping changed, not only about what was edited.
         let remapped = self.input.deal.memory.mapped.differs.contains_key(&spec.id);
-        let base = base.filter(|_| decided.is_none() || !remapped);
-        let base = base.map(|base| PerSide::new(elements(&base.portal), elements(&base.crm)));
+        let last = base.map(|base| PerSide::new(elements(&base.portal), elements(&base.crm)));
+        let meeting = Meeting {
+            ties: self.input.deal.memory.ties_of(spec),
+            base: last.as_ref(),
+            held: PerSide::new(&now.portal, &now.crm),
+            people: self.seen.crm.people_of(spec),
+        };
+        let mut pairs = meeting.pairs();
+        let base = last.as_ref().filter(|_| decided.is_none() || !remapped);
+        if base.is_none() {
+            pairs.iter_mut().for_each(|pair| pair.known = PerSide::default());
+        }
         let may = self.writable(spec);
         let fill = |to: Side| !spec.to.at(to).fill_only || now.at(to).is_empty();
         let case = SetCase {
             spec,
             bounds,
             held: PerSide::new(&now.portal, &now.crm),
-            base: base.as_ref(),
+            pairs: &pairs,
             windows: self.windows(spec, held),
             writable: PerSide::new(may.portal && fill(Side::Portal), may.crm && fill(Side::Crm)),
             born: self.input.deal.born,
@@ -44,15 +57,16 @@ impl Groups<'_> {
             for (key, _) in ruling.left_out.iter().filter(|(_, of)| *of == holder) {
                 let Some(element) = now.at(holder).get(key) else { continue };
                 let told = spec.tell_left_out(holder, key, element, facts);
-                if base.as_ref().is_none_or(|base| base.at(holder).get(key) != Some(element)) {
+                if base.is_none_or(|base| base.at(holder).get(key) != Some(element)) {
                     plan.left_out.push(told.clone());
                 }
                 plan.notes.push(told);
             }
         }
-        let not_agreed = ruling.ask.iter().chain(&ruling.over).chain(&ruling.parted);
-        let mut waiting: Vec<ElementKey> = not_agreed.cloned().collect();
+        let not_agreed = ruling.ask.iter().chain(&ruling.over).chain(&ruling.parted).chain(&ruling.clash);
+        let mut waiting: BTreeSet<ElementKey> = not_agreed.cloned().collect();
         say_broken(spec, &ruling, plan);
+        say_clash(spec, &ruling, plan);
         if !ruling.ask.is_empty() {
             self.ask(spec, held, plan);
         }
@@ -99,7 +113,7 @@ impl Groups<'_> {
             plan.consumed.push(decided.id);
         }
         if self.seen.portal.life.is_closed() && spec.to.portal.update && !bounds.add_only {
-            for loss in unsent(&now, base.as_ref()) {
+            for loss in unsent(&now, base) {
                 self.archive_loss(spec, &loss, plan);
             }
         }
@@ -107,25 +121,51 @@ impl Groups<'_> {
         let is_new = |key: &ElementKey| {
             let pair = |of: &PerSide<Elements>| (of.portal.get(key).cloned(), of.crm.get(key).cloned());
             let (portal, crm) = pair(&now);
-            portal != crm && base.as_ref().map(pair) != Some((portal, crm))
+            portal != crm && base.map(pair) != Some((portal, crm))
         };
-        let written = self.written_keys(spec);
-        let rest = all_keys(&now, base.as_ref()).into_iter().filter(|key| !written.contains(key));
-        let (held_back, rest): (Vec<_>, Vec<_>) = rest.partition(|key| spec.fixed && is_new(key));
+        let waiting = with_all_keys(&pairs, waiting);
+        let written = with_all_keys(&pairs, self.written_keys(spec).into_iter().collect());
+        let rest = all_keys(&now, base).into_iter().filter(|key| !written.contains(key));
+        let (held_back, rest): (BTreeSet<_>, BTreeSet<_>) = rest.partition(|key| spec.fixed && is_new(key));
         if !held_back.is_empty() {
             note_fixed(spec, plan);
             why_not = why_not.or(Some(GroupDecision::Drift));
         }
+        self.say_apart(spec, &pairs, plan);
+        let held_back = with_all_keys(&pairs, held_back);
         // Every element that neither waits nor is written is as it may be.
-        let mut agreed: Vec<ElementKey> = rest.into_iter().filter(|key| !waiting.contains(key)).collect();
-        agreed.sort_unstable();
-        let alike = base.as_ref() == Some(&now);
+        let is_agreed = |key: &ElementKey| !waiting.contains(key) && !held_back.contains(key);
+        let agreed: Vec<ElementKey> = rest.into_iter().filter(is_agreed).collect();
+        let alike = base == Some(&now);
         plan.elements.push((spec.id.clone(), agreed));
+        if !waiting.is_empty() {
+            plan.held_back.push((spec.id.clone(), waiting.into_iter().collect()));
+        }
         match why_not {
             _ if wrote => GroupDecision::Merge,
             Some(why_not) => why_not,
             None if alike => GroupDecision::Nothing,
             None => GroupDecision::Agree,
+        }
+    }
+
+    /// Somebody has another address on each side, and neither goes across: a person is told, and may correct it.
+    fn say_apart(&self, spec: &GroupSpec, pairs: &[Pair<'_>], plan: &mut Plan) {
+        for pair in pairs {
+            let (Some((portal, _)), Some((crm, element))) = (pair.now.portal, pair.now.crm) else { continue };
+            let keys = [(Side::Portal, portal), (Side::Crm, crm)];
+            let is_corrected = keys.iter().any(|(side, key)| {
+                self.writes(*side).iter().any(|write| write.group == spec.id && write.rekeyed(key).is_some())
+            });
+            if portal != crm && !is_corrected {
+                let name = written_name(element).unwrap_or_else(|| "one of them".to_owned());
+                plan.notes.push(format!(
+                    "{}: {name} is {} on the referral and {} on the opportunity; correct the one that is wrong.",
+                    spec.label(),
+                    portal.0,
+                    crm.0
+                ));
+            }
         }
     }
 
@@ -146,13 +186,28 @@ impl Groups<'_> {
 }
 
 impl Write {
-    /// The elements it changes, if it is one of a set.
+    /// The elements it changes, if it is one of a set, by all their keys on the side.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &ElementKey> {
         let changes: &[(ElementKey, ElementChange)] = match &self.content {
             Content::Elements(changes) => changes,
             Content::Whole(_) => &[],
         };
-        changes.iter().map(|(key, _)| key)
+        changes.iter().flat_map(|(key, change)| {
+            let to = match change {
+                ElementChange::Rekey { to, .. } => Some(to),
+                ElementChange::Put(_) | ElementChange::Remove => None,
+            };
+            std::iter::once(key).chain(to)
+        })
+    }
+
+    /// The key that it gives the element under `key`, if it gives it another.
+    pub(crate) fn rekeyed(&self, key: &ElementKey) -> Option<&ElementKey> {
+        let Content::Elements(changes) = &self.content else { return None };
+        changes.iter().find_map(|(from, change)| match change {
+            ElementChange::Rekey { to, .. } if from == key => Some(to),
+            _ => None,
+        })
     }
 }
 
@@ -165,6 +220,24 @@ fn all_keys(now: &PerSide<Elements>, base: Option<&PerSide<Elements>>) -> Vec<El
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// Two elements that would have one key are left as they are, and a person is told.
+fn say_clash(spec: &GroupSpec, ruling: &SetRuling, plan: &mut Plan) {
+    if ruling.clash.is_empty() {
+        return;
+    }
+    let keys: BTreeSet<&str> = ruling.clash.iter().map(|key| key.0.as_str()).collect();
+    plan.problem(
+        ProblemClass::Data,
+        Some(&spec.id),
+        format!(
+            "{}: two would be \"{}\" on one side, where they are told apart by it.",
+            spec.label(),
+            keys.into_iter().collect::<Vec<_>>().join("\", \"")
+        ),
+        "Correct the one that is wrong, or take one of them out.",
+    );
 }
 
 /// What a seller changed and nobody sent before the portal closed; it leaves the opportunity's base behind only once.

@@ -89,6 +89,9 @@ fn settle_mapped(input: &SettleInput<'_>) -> Memory {
         input.observe_windows(&mut memory, spec);
         let decision = input.plan.decisions.iter().find(|(group, _)| *group == spec.id).map(|(_, made)| made);
         input.advance(&mut memory, spec, decision);
+        if spec.set.is_some() {
+            memory.tie(spec, newest.crm);
+        }
         if input.is_ended_by_person(spec) {
             memory.fuse.remove(&spec.id);
         }

@@ -1,8 +1,12 @@
 //! The base of a set after a pass: element by element.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    ElementKey, Elements, GroupHeld, GroupId, GroupSpec, Held, Memory, PerSide, SettleInput, Side, Value,
-    Verdict, settle::held_by,
+    ElementKey, Elements, GroupHeld, GroupId, GroupSpec, Held, Memory, PerSide, RecordId, SettleInput, Side,
+    Value, Verdict,
+    settle::held_by,
+    ties::{Meeting, Pair, with_all_keys},
 };
 
 impl SettleInput<'_> {
@@ -22,41 +26,47 @@ impl SettleInput<'_> {
         let [portal, crm] = after;
         let after = PerSide::new(portal, crm);
 
-        let (mut done, mut failed) = (PerSide::<Vec<&ElementKey>>::default(), Vec::new());
+        let old = memory.base.get(&spec.id);
+        let old = old.map(|pair| PerSide::new(elements(&pair.portal), elements(&pair.crm)));
+        let pairs = self.pairs(spec, old.as_ref(), &read);
+        let (mut done, mut failed) = (PerSide::<BTreeSet<ElementKey>>::default(), BTreeSet::new());
         for side in Side::BOTH {
             for (write, wrote) in self.writes(&spec.id, side) {
                 // Without a read-back nobody knows what the side holds now.
                 if wrote && after.at(side).is_some() {
-                    done.at_mut(side).extend(write.keys());
+                    done.at_mut(side).extend(write.keys().cloned());
                 } else {
-                    failed.extend(write.keys());
+                    failed.extend(write.keys().cloned());
                 }
             }
         }
-        let agreed =
-            self.plan.elements.iter().filter(|(group, _)| *group == spec.id).flat_map(|(_, keys)| keys);
-        let mut keys: Vec<&ElementKey> = agreed.chain(done.portal.iter().chain(&done.crm).copied()).collect();
+        // An element goes into the base under all its keys, or not at all.
+        let done = PerSide::new(with_all_keys(&pairs, done.portal), with_all_keys(&pairs, done.crm));
+        let of_plan = |of: &'_ [(GroupId, Vec<ElementKey>)]| -> BTreeSet<ElementKey> {
+            of.iter().filter(|(group, _)| *group == spec.id).flat_map(|(_, keys)| keys.clone()).collect()
+        };
+        failed.extend(of_plan(&self.plan.held_back));
+        let failed = with_all_keys(&pairs, failed);
+        let mut keys = of_plan(&self.plan.elements);
+        keys.extend(done.portal.iter().chain(&done.crm).cloned());
         if self.is_half_restored(&spec.id) {
             // The other half waits: in the base, the half that is done would be a removal on the other side.
             keys.clear();
         }
         keys.retain(|key| !failed.contains(key));
-        keys.sort_unstable();
-        keys.dedup();
 
         let not_added = |key: &ElementKey| after.crm.as_ref().is_some_and(|held| !held.contains_key(key));
-        if spec.only_grows() && done.crm.iter().copied().any(not_added) {
+        if spec.only_grows() && done.crm.iter().any(not_added) {
             memory.not_added.insert(spec.id.clone(), self.now);
         }
-        let old = memory.base.get(&spec.id);
         if old.is_none() && keys.is_empty() && !(read.portal.is_empty() && read.crm.is_empty()) {
             return;
         }
-        let mut next = old
-            .map_or_else(PerSide::default, |pair| PerSide::new(elements(&pair.portal), elements(&pair.crm)));
-        for key in keys {
+        let met = self.met(spec, &pairs, &keys, &after);
+        let mut next = old.clone().unwrap_or_default();
+        for key in &keys {
             for side in Side::BOTH {
-                let source = if done.at(side).contains(&key) { after.at(side).as_ref() } else { None };
+                let source = if done.at(side).contains(key) { after.at(side).as_ref() } else { None };
                 match source.unwrap_or(read.at(side)).get(key) {
                     Some(element) => next.at_mut(side).insert(key.clone(), element.clone()),
                     None => next.at_mut(side).remove(key),
@@ -72,6 +82,7 @@ impl SettleInput<'_> {
         } else {
             memory.base.insert(spec.id.clone(), pair);
         }
+        memory.ties.entry(spec.id.clone()).or_default().extend(met);
         for to in Side::BOTH {
             if let Some(write) = self.written(&spec.id, to) {
                 self.light_fuse(memory, spec, to, write);
@@ -81,6 +92,42 @@ impl SettleInput<'_> {
 }
 
 impl SettleInput<'_> {
+    /// The set's elements as they were when the pass began.
+    fn pairs<'p>(
+        &'p self,
+        spec: &GroupSpec,
+        base: Option<&'p PerSide<Elements>>,
+        read: &'p PerSide<Elements>,
+    ) -> Vec<Pair<'p>> {
+        let Some(crm) = self.before.crm else { return Vec::new() };
+        let held = PerSide::new(&read.portal, &read.crm);
+        Meeting { ties: self.deal.memory.ties_of(spec), base, held, people: crm.people_of(spec) }.pairs()
+    }
+
+    /// Under which keys the elements that the base takes are now, by record.
+    fn met(
+        &self,
+        spec: &GroupSpec,
+        pairs: &[Pair<'_>],
+        keys: &BTreeSet<ElementKey>,
+        after: &PerSide<Option<Elements>>,
+    ) -> Vec<(RecordId, PerSide<ElementKey>)> {
+        let now = |pair: &Pair<'_>, side: Side| -> Option<ElementKey> {
+            let present = pair.key(side)?;
+            let written = self.written(&spec.id, side).and_then(|write| write.rekeyed(present));
+            // The side may have kept the former one.
+            let is_kept =
+                |to: &&ElementKey| after.at(side).as_ref().is_some_and(|after| after.contains_key(to));
+            Some(written.filter(is_kept).unwrap_or(present).clone())
+        };
+        let met = pairs.iter().filter_map(|pair| {
+            let keys_now = PerSide::new(now(pair, Side::Portal)?, now(pair, Side::Crm)?);
+            let is_taken = pair.keys().all(|key| keys.contains(key));
+            Some((pair.record?.clone(), keys_now)).filter(|_| is_taken)
+        });
+        met.collect()
+    }
+
     /// Whether a person's restoration of the group goes on after this pass.
     fn is_half_restored(&self, group: &GroupId) -> bool {
         let over = |id: &i64| self.plan.consumed.contains(id) || self.plan.handed_back.contains(id);

@@ -140,6 +140,10 @@ pub struct SetBounds {
     /// Elements are only ever added, on both sides: none that is there is changed or removed, and one that a person took
     /// out is not brought back. What cannot be added is left out, with a note.
     pub add_only: bool,
+    /// Whether an element that is there may get another key on the side: a person's corrected e-mail address. A contact
+    /// is shared by many deals and a user is nobody's to change: they keep theirs.
+    #[serde(default)]
+    pub rekey: PerSide<bool>,
 }
 
 /// Fields that are compared, merged, archived and written as one value.

@@ -184,13 +184,17 @@ impl SetBinding {
         self.key_form.key(item.get(&self.key_member))
     }
 
-    /// The array element for `element`: the portal's `current` one with the changed attributes applied and all foreign
-    /// members kept, or a new one with its key and the constants.
+    /// The array element for `element`: the portal's `current` one with its key and the changed attributes applied and all
+    /// foreign members kept, or a new one with its key and the constants.
     pub fn portal_element(&self, key: &ElementKey, current: Option<&Json>, element: &Element) -> Json {
         let mut members = match current {
             Some(Json::Object(members)) => members.clone(),
             _ => self.new_members(key),
         };
+        // A key that is compared without case is left as it is written there.
+        if self.key_form.key(members.get(&self.key_member)).as_ref() != Some(key) {
+            members.insert(self.key_member.clone(), Json::String(key.0.clone()));
+        }
         for attribute in &self.attributes {
             let held = held(element, &attribute.name);
             let present = members.get(&attribute.portal_member).unwrap_or(&Json::Null);

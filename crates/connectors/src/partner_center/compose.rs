@@ -164,6 +164,9 @@ fn changed_array(set: &SetBinding, current: Option<&Json>, changes: &[(ElementKe
             Some((key, ElementChange::Put(element))) if !present.contains(key) => {
                 array.push(set.portal_element(key, Some(item), element));
             }
+            Some((key, ElementChange::Rekey { to, element })) if !present.contains(key) => {
+                array.push(set.portal_element(to, Some(item), element));
+            }
             _ => array.push(item.clone()),
         }
         present.extend(key);
@@ -251,14 +254,14 @@ impl Draft<'_> {
             if let Some(path) = place.filter(|_| *held != Held::Empty) {
                 let value = member(binding, held, path.read(document));
                 set_at(document, path.as_str(), value);
-            }
-        }
-    }
                 let second =
                     binding.codec.second_member().map(|path| (path, binding.codec.write_second(held)));
                 if let Some((path, line)) = second.filter(|(_, line)| !line.is_null()) {
                     set_at(document, path.as_str(), line);
                 }
+            }
+        }
+    }
 
     /// The portal has no mark for the customer's primary contact: it is the one that a reader meets first.
     fn put_primary_first(&self, set: &SetBinding, array: &mut Json) {

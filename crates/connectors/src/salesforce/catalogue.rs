@@ -161,7 +161,7 @@ impl Salesforce {
         };
         let put = changes.iter().filter_map(|(key, change)| match change {
             ElementChange::Put(element) => Some((key.0.as_str(), element)),
-            ElementChange::Remove => None,
+            ElementChange::Rekey { .. } | ElementChange::Remove => None,
         });
         let put: BTreeMap<&str, &Element> = put.collect();
         let id = FieldPath::new(catalogue.id.as_str()).expect("a compiled mapping holds names");

@@ -37,6 +37,7 @@ mod explain;
 mod features;
 mod first_look;
 mod heard;
+mod identities;
 mod leads;
 mod look;
 mod memory;
@@ -207,13 +208,13 @@ impl Side for Salesforce {
         self.list_sources()
     }
 
-    async fn changes(
-        &self,
-        source: &str,
     fn position_at(&self, _: &str, since: Timestamp) -> Option<String> {
         Some(Self::walk_from(since))
     }
 
+    async fn changes(
+        &self,
+        source: &str,
         position: Option<&str>,
         scope: CallScope,
     ) -> Result<Changes, SideError> {

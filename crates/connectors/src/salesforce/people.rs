@@ -69,7 +69,7 @@ impl Salesforce {
                 let Some(set) = self.mapping.set(field) else { continue };
                 let people = changes.iter().filter_map(|(email, change)| match change {
                     ElementChange::Put(person) => Some((email, person)),
-                    ElementChange::Remove => None,
+                    ElementChange::Rekey { .. } | ElementChange::Remove => None,
                 });
                 match (&set.crm, &each.account) {
                     (SetSource::Team { .. }, _) if schema.features.team_selling => {

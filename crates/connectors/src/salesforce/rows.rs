@@ -73,7 +73,8 @@ impl Salesforce {
         for (key, change) in case.changes {
             let row = case.rows.iter().find(|row| &row.key == key);
             match (change, row) {
-                (ElementChange::Put(element), row) => {
+                // A contact keeps its address: it is shared by many deals.
+                (ElementChange::Put(element) | ElementChange::Rekey { element, .. }, row) => {
                     let mut columns = row_columns(schema, case.set, key, element, row.is_none());
                     if row.is_none() {
                         catalogue::refer(&self.mapping, schema, case.set, key, &entries, &mut columns);
@@ -139,8 +140,8 @@ impl Salesforce {
     async fn contacts(
         &self,
         case: &RowCase<'_>,
-        context: CallContext,
         group: &[GroupId],
+        context: CallContext,
     ) -> Result<Option<Contacts>, SideError> {
         let is_new = |key: &ElementKey| case.rows.iter().all(|row| &row.key != key);
         let people = case.changes.iter().filter_map(|(key, change)| match change {
@@ -214,11 +215,11 @@ impl Salesforce {
                 let object = CONTACT.to_owned();
                 steps.push(Step::Update { object, id: contact.id, fields, unmodified_since: Some(stamp) });
             }
-            role.insert("ContactId".to_owned(), Json::String(contact.id.to_string()));
             if case.with_roles.contains(&contact.id) {
                 // The seller has given the contact a role, before anybody knew its address.
                 return Ok(());
             }
+            role.insert("ContactId".to_owned(), Json::String(contact.id.to_string()));
         } else {
             if case.person {
                 return Err(refusal::person(

@@ -171,6 +171,7 @@ impl Reader<'_> {
             computed: self.computed(record),
             closed: self.closed(),
             keyless: self.keyless(whole),
+            people: self.identities(whole),
             primary: self.primary(whole),
             barred: self.barred(whole),
         };
@@ -186,9 +187,9 @@ impl Reader<'_> {
             linked: facts.claims.is_some(),
             has_origin: facts.origin.is_some(),
             rows,
-            keyless: facts.keyless.clone(),
             holds: self.holds(whole),
             with_roles: with_roles(whole),
+            keyless: facts.keyless.clone(),
         };
         let observation = Observation {
             record: id.clone(),
@@ -344,7 +345,6 @@ impl Reader<'_> {
         self.mapping.sets().iter().filter_map(|set| Some((set.field.clone(), barred(set)?))).collect()
     }
 
-    /// How many contacts have no e-mail address, which is what ties a contact to a person of the referral.
     /// The unique keys of the rows of sets that have such a column.
     fn holds(&self, whole: &Whole) -> BTreeMap<FieldId, Vec<Hold>> {
         let of_set = |set: &SetBinding| {
@@ -363,6 +363,7 @@ impl Reader<'_> {
         self.mapping.sets().iter().filter_map(of_set).collect()
     }
 
+    /// How many contacts have no e-mail address, which is what ties a contact to a person of the referral.
     fn keyless(&self, whole: &Whole) -> BTreeMap<FieldId, usize> {
         let count = |set: &SetBinding| {
             let rows = whole.children.get(&place_of(set).1)?;
@@ -471,13 +472,13 @@ impl Reader<'_> {
     }
 }
 
-/// What the seller gave as the reason: of the present stage if it has a field for it, else of any.
 /// The contacts of an opportunity's roles.
 fn with_roles(whole: &Whole) -> BTreeSet<RecordId> {
     let roles = whole.children.get(CONTACT_ROLES).into_iter().flatten();
     roles.filter_map(|role| role.text("ContactId")?.parse().ok()).collect()
 }
 
+/// What the seller gave as the reason: of the present stage if it has a field for it, else of any.
 fn reason(record: &Record, stages: &Stages, stage: &str) -> Option<String> {
     let fields = stages.reason_field(stage).map_or_else(|| stages.reason_fields(), |field| vec![field]);
     let mut texts = fields.into_iter().filter_map(|field| record.text(field.as_str()));

@@ -118,7 +118,13 @@ fn nothing_is_restored_where_a_side_may_not_be_written() {
 #[test]
 fn a_restored_element_comes_back_on_both_sides_and_its_neighbours_stay() {
     let mut spec = group("solutions", vec![field("solutions", Kind::Set)]);
-    spec.set = Some(SetBounds { min: 1, max: 3, remove: PerSide::new(true, true), add_only: false });
+    spec.set = Some(SetBounds {
+        min: 1,
+        max: 3,
+        remove: PerSide::new(true, true),
+        add_only: false,
+        rekey: PerSide::default(),
+    });
     let one = [("a", "1")];
     let world = deal(spec).base("solutions", one).crm("solutions", one).portal("solutions", one);
     let mut world = world.restores("solutions", [("b", "2")]);
@@ -137,7 +143,13 @@ fn a_restored_element_comes_back_on_both_sides_and_its_neighbours_stay() {
 #[test]
 fn the_half_of_a_restored_element_that_waits_for_acceptance_follows_then() {
     let mut spec = group("solutions", vec![field("solutions", Kind::Set)]);
-    spec.set = Some(SetBounds { min: 1, max: 3, remove: PerSide::new(true, true), add_only: false });
+    spec.set = Some(SetBounds {
+        min: 1,
+        max: 3,
+        remove: PerSide::new(true, true),
+        add_only: false,
+        rekey: PerSide::default(),
+    });
     let one = [("a", "1")];
     let world = deal(spec).base("solutions", one).crm("solutions", one).portal("solutions", one);
     let world = world.stood(Life::Received, Life::Received).stage(Life::Received).referral(Life::Received);

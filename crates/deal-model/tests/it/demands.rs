@@ -123,7 +123,13 @@ fn a_negative_amount_too_many_elements_and_incomplete_people_are_told() {
     );
 
     let mut people = group("people", vec![field("people", Kind::Set)]);
-    people.set = Some(SetBounds { min: 0, max: 1, remove: deal_model::PerSide::default(), add_only: false });
+    people.set = Some(SetBounds {
+        min: 0,
+        max: 1,
+        remove: deal_model::PerSide::default(),
+        add_only: false,
+        rekey: deal_model::PerSide::default(),
+    });
     let two = unborn(people.clone()).crm("people", [("a", "x"), ("b", "y")]);
     assert_eq!(told(&two.plan()), ["people has 2; a referral holds at most 1. Remove 1 of them."]);
 

@@ -5,6 +5,7 @@
 mod births;
 mod clocks;
 mod computed;
+mod corrected_addresses;
 mod decisions;
 mod demands;
 mod expressions;

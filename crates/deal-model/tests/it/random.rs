@@ -17,7 +17,13 @@ fn spec(tape: &mut Tape, id: &str) -> GroupSpec {
         3 => {
             let mut set = group(id, vec![field(id, Kind::Set)]);
             let remove = PerSide::new(tape.chance(70), tape.chance(70));
-            set.set = Some(SetBounds { min: tape.below(2), max: 2 + tape.below(2), remove, add_only: false });
+            set.set = Some(SetBounds {
+                min: tape.below(2),
+                max: 2 + tape.below(2),
+                remove,
+                add_only: false,
+                rekey: PerSide::default(),
+            });
             set
         }
         4 => {

@@ -238,7 +238,10 @@ fn an_acceptance_at_the_portal_while_the_stages_change_takes_the_opportunity_alo
     let mut world = received().referral(ACTIVE);
     let plan = world.pass();
     assert!(
-        matches!(&plan.effects[..], [Effect::Update { side: Side::Crm, life: Some(Life::Active { .. }), .. }]),
+        matches!(
+            &plan.effects[..],
+            [Effect::Update { side: Side::Crm, life: Some(Life::Active { .. }), .. }]
+        ),
         "{plan:#?}"
     );
     assert_eq!((world.seen(Side::Crm).life.clone(), world.deal.memory.mapped.life_differs), (ACTIVE, None));
@@ -296,7 +299,13 @@ fn what_both_sides_can_hold_may_change_without_a_write() {
 #[test]
 fn a_person_may_decide_about_a_whole_set_that_differs_since_the_mapping_changed() {
     let mut spec = group("rows", vec![field("rows", Kind::Set)]);
-    spec.set = Some(SetBounds { min: 0, max: 50, remove: PerSide::new(true, true), add_only: false });
+    spec.set = Some(SetBounds {
+        min: 0,
+        max: 50,
+        remove: PerSide::new(true, true),
+        add_only: false,
+        rekey: PerSide::default(),
+    });
     let world = deal(spec).crm("rows", [("a", "1"), ("b", "1")]).portal("rows", [("a", "2")]);
     let mut world = redefined(reconciled(world.base("rows", [("x", "1")])), "rows");
     assert!(world.pass().is_quiet());

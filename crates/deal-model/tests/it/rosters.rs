@@ -16,7 +16,13 @@ fn team() -> World {
     let mut team = field("team", Kind::Set);
     team.demands.element_needs = vec![("title".to_owned(), "phone".to_owned())];
     let mut spec = group("team", vec![team]);
-    spec.set = Some(SetBounds { min: 0, max: 3, remove: PerSide::default(), add_only: true });
+    spec.set = Some(SetBounds {
+        min: 0,
+        max: 3,
+        remove: PerSide::default(),
+        add_only: true,
+        rekey: PerSide::default(),
+    });
     deal(spec)
 }
 

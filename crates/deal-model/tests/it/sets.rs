@@ -6,7 +6,13 @@ use crate::world::{Says, World, archived, check, deal, field, group};
 
 fn set() -> World {
     let mut spec = group("items", vec![field("items", Kind::Set)]);
-    spec.set = Some(SetBounds { min: 1, max: 3, remove: PerSide::new(true, true), add_only: false });
+    spec.set = Some(SetBounds {
+        min: 1,
+        max: 3,
+        remove: PerSide::new(true, true),
+        add_only: false,
+        rekey: PerSide::default(),
+    });
     deal(spec)
 }
 
@@ -71,8 +77,13 @@ fn removed_against_edited_keeps_the_edit_and_archives_the_removal() {
 #[test]
 fn a_removal_that_is_not_carried_neither_comes_back_nor_loops() {
     let mut world = items(AB, A, AB).with(|world| {
-        world.specs.groups[0].set =
-            Some(SetBounds { min: 1, max: 50, remove: PerSide::new(false, false), add_only: false });
+        world.specs.groups[0].set = Some(SetBounds {
+            min: 1,
+            max: 50,
+            remove: PerSide::new(false, false),
+            add_only: false,
+            rekey: PerSide::default(),
+        });
     });
     for _ in 0..3 {
         assert!(world.pass().is_quiet());

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use deal_model::{
-    Actor, Clear, Conflict, CrmFacts, Deal, Decision, Demands, Effect, EffectEnd, Element, ElementKey,
-    Elements, Facts, FieldId, FieldSpec, Fit, GroupHeld, GroupId, GroupSpec, Held, Irreversible, Kind, Life,
-    Observation, Observed, PerSide, Plan, PlanInput, PortalFacts, Reading, Response, Route, SettleInput,
-    Side, Sight, Specs, Value, Verdict, Version, Window, Write, apply_changes, carried_out, fingerprint,
-    plan, settle,
+    Actor, Clear, Conflict, CrmFacts, Deal, Decision, Demands, Effect, EffectEnd, Element, ElementChange,
+    ElementKey, Elements, Facts, FieldId, FieldSpec, Fit, GroupHeld, GroupId, GroupSpec, Held, Irreversible,
+    Kind, Life, Observation, Observed, PerSide, Plan, PlanInput, PortalFacts, Reading, Response, Route,
+    SettleInput, Side, Sight, Specs, Value, Verdict, Version, Window, Write, apply_changes, carried_out,
+    fingerprint, plan, settle,
 };
 use jiff::Timestamp;
 
@@ -434,6 +434,11 @@ impl World {
                     .collect(),
             };
             let keeps = self.keeps;
+            if side == Side::Crm
+                && let deal_model::Content::Elements(changes) = &write.content
+            {
+                self.change_records(&write.group, changes);
+            }
             for (field, held) in after {
                 let observed = match keeps(side, &field, &held) {
                     Held::Value(value) => Observed::Value(value),
@@ -447,6 +452,35 @@ impl World {
         seen.version.stamp = seen.version.stamp.max(now);
         seen.actor = Actor::Integration;
         refused
+    }
+}
+
+impl World {
+    /// What becomes of the contacts when a set of people is written.
+    fn change_records(&mut self, group: &GroupId, changes: &[(ElementKey, ElementChange)]) {
+        let lead = self.specs.group(group).unwrap().lead().id.clone();
+        let Some(people) = self.facts().people.get_mut(&lead) else { return };
+        let before = people.clone();
+        for (record, key) in before {
+            let Some(key) = key else { continue };
+            let leaves =
+                changes.iter().find(|(of, change)| *of == key && !matches!(change, ElementChange::Put(_)));
+            match leaves {
+                Some((_, ElementChange::Rekey { to, .. })) => {
+                    people.insert(record, Some(to.clone()));
+                }
+                Some(_) => {
+                    people.remove(&record);
+                }
+                None => {}
+            }
+        }
+        for (key, change) in changes {
+            if matches!(change, ElementChange::Put(_)) && !people.values().flatten().any(|known| known == key)
+            {
+                people.insert(format!("new {}", key.0).as_str().into(), Some(key.clone()));
+            }
+        }
     }
 }
 

@@ -200,6 +200,7 @@ fn spec(id: GroupId, direction: Direction, members: &[Field], mistakes: &mut Mis
                 max: *max,
                 remove: *remove,
                 add_only: matches!(binding.crm, SetSource::Team { .. }),
+                rekey: PerSide { portal: !matches!(binding.crm, SetSource::Children { .. }), crm: false },
             }),
             Shape::Scalar { .. } => None,
         }),
@@ -490,13 +491,13 @@ impl Targets {
             }
             Shape::Set { binding, .. } => (Some(format!("the referral's `{}`", binding.portal_array)), None),
         };
-        let written = |side: Side| to.at(side).flows();
         let second = match &field.shape {
             Shape::Scalar { codec, .. } => {
                 codec.second_member().map(|path| format!("the referral's `{path}`"))
             }
             Shape::Set { .. } => None,
         };
+        let written = |side: Side| to.at(side).flows();
         let claims = [(portal, Side::Portal), (second, Side::Portal), (crm, Side::Crm)];
         for (target, side) in claims.into_iter().filter(|(_, side)| written(*side)) {
             let Some(target) = target else { continue };

@@ -198,7 +198,10 @@ fn change_rows(
             (ElementChange::Remove, Some(at)) => {
                 rows.remove(at);
             }
-            (ElementChange::Remove, None) => {}
+            (ElementChange::Remove | ElementChange::Rekey { .. }, None) => {}
+            (ElementChange::Rekey { to, element }, Some(at)) => {
+                rows[at] = platform.keeps(set.portal_element(to, Some(&rows[at]), element));
+            }
             (ElementChange::Put(element), at) => {
                 let row = match (side, &set.crm) {
                     (Side::Portal, _) => set.portal_element(key, at.map(|at| &rows[at]), element),
