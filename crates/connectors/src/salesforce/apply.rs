@@ -76,6 +76,8 @@ impl Salesforce {
         let mut answers: Vec<Option<Answer>> = changes.iter().map(|_| None).collect();
         let mut lone = Vec::new();
         for (place, change) in changes.iter().enumerate() {
+            // Contacts have no key: nobody else of this process looks for those of the account, and makes them, meanwhile.
+            let _turn = self.lookers.turn(self.looked_through(change, &known)).await;
             match self.unit(change, &known, &sharers, context).await {
                 // A report that this org has no field for.
                 Ok(unit) if unit.steps.is_empty() && is_report_alone(&change.what) => {
@@ -136,6 +138,24 @@ impl Salesforce {
             }
         }
         known
+    }
+
+    /// The accounts whose contacts are looked through for a change: its opportunity's, if it writes contacts.
+    fn looked_through(
+        &self,
+        change: &Change,
+        known: &BTreeMap<RecordId, Result<Known, SideError>>,
+    ) -> BTreeSet<RecordId> {
+        let What::Fields { writes, .. } = &change.what else { return BTreeSet::new() };
+        let is_of_contacts = |field: &deal_model::FieldSpec| {
+            self.mapping.set(&field.id).is_some_and(|set| set.crm == SetSource::ContactRoles)
+        };
+        let groups = writes.iter().filter_map(|write| self.mapping.specs().group(&write.group));
+        if !groups.flat_map(|group| &group.members).any(is_of_contacts) {
+            return BTreeSet::new();
+        }
+        let known = change.record.as_str().parse().ok().and_then(|id: RecordId| known.get(&id));
+        known.and_then(|known| known.as_ref().ok()?.account).into_iter().collect()
     }
 
     async fn unit(

@@ -144,14 +144,16 @@ pub struct Salesforce {
     settings: CrmSettings,
     memory: Memory,
     siblings: Siblings,
+    /// The same for whoever looks for contacts and makes those that are not there. Taken before `siblings`.
+    lookers: Siblings,
     listener: Option<Listener>,
 }
 
 impl Salesforce {
     /// Ties a client to a mapping; calls nobody yet.
     pub fn new(client: Client, mapping: Arc<Mapping>, settings: CrmSettings) -> Self {
-        let (memory, siblings) = (Memory::default(), Siblings::default());
-        Self { client, mapping, settings, memory, siblings, listener: None }
+        let (memory, siblings, lookers) = (Memory::default(), Siblings::default(), Siblings::default());
+        Self { client, mapping, settings, memory, siblings, lookers, listener: None }
     }
 
     /// Listens to change events too: then polls only reconcile.

@@ -18,6 +18,16 @@ pub(super) struct Unborn<'n> {
     pub(super) account: Account,
 }
 
+impl Unborn<'_> {
+    /// Its account, if that is there.
+    fn account(&self) -> Option<RecordId> {
+        match self.account {
+            Account::Found(account) => Some(account),
+            Account::New { .. } | Account::None => None,
+        }
+    }
+}
+
 /// Why a birth came to nothing.
 pub(super) enum Unmade {
     /// Found before anything was sent.
@@ -60,6 +70,8 @@ impl Salesforce {
                     unborn.account = Account::Found(*made);
                 }
             }
+            // Contacts have no key: nobody else of this process looks for those of these accounts, and makes them, meanwhile.
+            let _turn = self.lookers.turn(waiting.iter().filter_map(Unborn::account).collect()).await;
             let people = match self.people(schema, &waiting, context).await {
                 Ok(mut people) => {
                     people.contacts.learn(&named);

@@ -75,6 +75,38 @@ async fn two_people_of_one_name_in_two_births_of_one_call_are_two_contacts_howev
 }
 
 #[tokio::test]
+async fn a_person_whom_two_calls_want_at_one_time_is_made_once() {
+    let desk = Desk::with("account = \"create\"");
+    let account = json!({"Name": "Fabrikam", "BillingPostalCode": "20095", "BillingCountry": "DE"});
+    let account = desk.make("Account", account);
+    let id = desk.opportunity(&json!({"AccountId": account}));
+    let people = ["a@fabrikam.example"];
+    let names = [("first_name", text("Ada")), ("last_name", text("Berg"))];
+    let change = desk.change(&id, vec![elements("contacts", &[(people[0], Some(&names))])], None).await;
+    let (changes, born) = ([change], [newborn_of("REF-1", &people), newborn_of("REF-2", &people)]);
+    let (applied, first, second) = tokio::join!(
+        desk.side.apply(&changes, scope()),
+        desk.side.create(&born[0], scope()),
+        desk.side.create(&born[1], scope()),
+    );
+    assert!(applied[0].is_ok() && first.is_ok() && second.is_ok(), "{applied:?} {first:?} {second:?}");
+    assert_eq!(addresses(&desk), people);
+    assert_eq!(desk.query("SELECT Id FROM OpportunityContactRole").len(), 3);
+}
+
+#[tokio::test]
+async fn a_customer_whom_two_births_make_at_one_time_is_one_account_with_one_contact() {
+    let desk = Desk::with("account = \"create\"");
+    desk.side.open(scope()).await.unwrap();
+    let born = ["REF-1", "REF-2"].map(|id| newborn_of(id, &["a@fabrikam.example"]));
+    let (first, second) =
+        tokio::join!(desk.side.create(&born[0], scope()), desk.side.create(&born[1], scope()));
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    assert_eq!(desk.query("SELECT Id FROM Account").len(), 1);
+    assert_eq!(addresses(&desk), ["a@fabrikam.example"]);
+}
+
+#[tokio::test]
 async fn one_person_in_two_births_of_one_call_is_the_one_contact_that_was_found_by_name() {
     let desk = Desk::with(BY_NAME);
     ada_of_fabrikam(&desk);

@@ -45,6 +45,83 @@ async fn a_legal_form_and_accents_count_only_if_the_mapping_says_so() {
 }
 
 #[tokio::test]
+async fn an_account_is_found_however_it_is_spelled_where_spelling_does_not_count() {
+    let settings =
+        "account = \"ask\"\n[accounts]\nmatch = [[\"name\"]]\naccents = \"ignore\"\nlegal_forms = [\"GmbH\"]";
+    for (there, customer) in [
+        ("Cåfé  Nord", "Cafe Nord"),
+        ("Cafe Nord", "Café Nord GmbH"),
+        ("Müller, GmbH", "Muller"),
+        ("Muller", "Müller"),
+        ("Ö GmbH", "O"),
+        ("100%_Wein", "100%_Wein GmbH"),
+        ("Cafe\u{301} Nord", "Cafe Nord"),
+    ] {
+        let desk = Desk::with(settings);
+        let account = desk.make("Account", json!({"Name": there}));
+        desk.make("Account", json!({"Name": "Contoso"}));
+        let mut new = newborn("REF-1");
+        for each in &mut new.writes {
+            if each.group.as_str() == "customer_name" {
+                *each = write("customer_name", &[("customer_name", text(customer))]);
+            }
+        }
+        let created = desk.side.create(&new, scope()).await;
+        let created = created.unwrap_or_else(|error| panic!("{there} {customer}: {error:?}"));
+        let row = desk.row("Opportunity", created.record.as_str());
+        assert_eq!(row["AccountId"], json!(account), "{there} {customer}");
+    }
+}
+
+#[tokio::test]
+async fn more_accounts_than_are_looked_at_are_told_with_the_rule_and_never_taken_for_one() {
+    let settings = "account = \"create\"\n[accounts]\nmatch = [[\"name\"]]\naccents = \"ignore\"";
+    let desk = Desk::with(settings);
+    for number in 0..2_001 {
+        desk.make("Account", json!({"Name": format!("Fabrikam {number}")}));
+    }
+    let error = desk.side.create(&newborn("REF-1"), scope()).await.unwrap_err();
+    let waits = error.waits_for.unwrap();
+    assert!(
+        waits.sentence.contains("More than 2000 accounts") && waits.sentence.contains("Account.Name"),
+        "{waits:?}"
+    );
+    assert!(waits.next_step.contains("postal_code"), "{waits:?}");
+    assert!(desk.query("SELECT Id FROM Opportunity").is_empty());
+
+    // Each customer is asked for alone before several are told apart from nobody.
+    let settings =
+        "account = \"match\"\n[accounts]\nmatch = [[\"postal_code\", \"name\"]]\naccents = \"ignore\"";
+    let desk = Desk::with(settings);
+    let mut ours = Vec::new();
+    for number in 0..2_002 {
+        let place = ["20095", "80331"][number % 2];
+        let name = if number < 2 { "Fabrikam".to_owned() } else { format!("Other {number}") };
+        let account =
+            desk.make("Account", json!({"Name": name, "BillingPostalCode": place, "BillingCountry": "DE"}));
+        if number < 2 {
+            ours.push(json!(account));
+        }
+    }
+    let of = |id: &str, place: &str| {
+        let mut new = newborn(id);
+        for write in &mut new.writes {
+            if let Content::Whole(group) = &mut write.content
+                && write.group.as_str() == "customer_address"
+            {
+                group.insert("customer_postal_code".into(), Held::Value(text(place)));
+            }
+        }
+        new
+    };
+    let created = desk.side.create_many(&[of("REF-1", "20095"), of("REF-2", "80331")], scope()).await;
+    let accounts = created
+        .into_iter()
+        .map(|created| desk.row("Opportunity", created.unwrap().record.as_str())["AccountId"].clone());
+    assert_eq!(accounts.collect::<Vec<_>>(), ours);
+}
+
+#[tokio::test]
 async fn only_an_account_that_meets_the_conditions_matches() {
     let settings = "account = \"match\"\n[accounts]\nwhere = [{ field = \"Industry\", in = [\"Energy\"] }]";
     let desk = Desk::with(settings);

@@ -95,6 +95,8 @@ impl Desk {
                 *lose = lose.and_then(|calls| calls.checked_sub(1));
             }
             async move {
+                // Who calls at the same time has a turn between two calls.
+                tokio::task::yield_now().await;
                 if lost {
                     return Err(TransportError::Broken {
                         host: "sf.test".to_owned(),
