@@ -3,6 +3,7 @@
 mod events;
 mod limits;
 mod real_portal;
+mod retention;
 mod salesforce_login;
 mod secret;
 mod span;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 pub(crate) use real_portal::is_this_machine;
 pub(crate) use secret::SecretRef;
+use retention::RetentionConfig;
 pub(crate) use span::Span;
 
 /// Everything that a person configures. `cosell init` writes one with every key explained in place.
@@ -29,6 +31,9 @@ pub(crate) struct Config {
     pub(crate) store: StoreConfig,
     /// The referrals' side.
     pub(crate) partner_center: PartnerCenterConfig,
+    /// How long things are kept.
+    #[serde(default)]
+    pub(crate) retention: RetentionConfig,
     /// How the connections are kept alive.
     #[serde(default)]
     pub(crate) connections: ConnectionsConfig,
@@ -58,7 +63,7 @@ pub(crate) struct Config {
 pub(crate) struct StoreConfig {
     /// The SQLite file.
     pub(crate) path: PathBuf,
-    /// The key that seals tokens at rest: 32 bytes in base64.
+    /// The key that seals tokens, histories and kept values at rest: 32 bytes in base64.
     pub(crate) seal_key: Option<SecretRef>,
 }
 

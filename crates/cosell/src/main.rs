@@ -7,6 +7,7 @@ mod listening;
 mod mapping_files;
 mod org_facts;
 mod output;
+mod panics;
 mod rehearsing;
 mod salesforce_login;
 mod sign_in;
@@ -122,6 +123,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
+    panics::tell_only_places();
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

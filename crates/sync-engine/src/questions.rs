@@ -14,8 +14,11 @@ impl Engine {
     }
 
     /// What would come of restoring this losing value, and what each side holds instead of it now. `None` if the mapping
-    /// has no such group (any more), or a side was not read.
+    /// has no such group (any more), a side was not read, or the value was erased.
     pub fn restoration(&self, preview: &Preview, row: &ArchivedRow) -> Option<(PerSide<GroupHeld>, Choice)> {
+        if row.erased.is_some() {
+            return None;
+        }
         restoration(&self.previewed(preview, &self.specs()), row.id, &row.archived)
     }
 

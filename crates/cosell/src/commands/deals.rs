@@ -131,20 +131,47 @@ fn print_fixed(fixed: &[FixedPath]) {
 }
 
 /// What a person reads of a deal beside its records.
+    let forgotten = store.forgotten(&found).await?;
 #[derive(Debug, Serialize)]
 struct Shown {
     /// `private`, `partner-led`, `co-sell` or `partner-to-partner`; none while it is not known.
     kind: Option<&'static str>,
     /// When it expires, if we do not answer it.
+                "pauses": pauses, "forgotten": forgotten,
     expires: Option<Timestamp>,
     /// When it expires, if Microsoft does not answer it.
     microsoft_expires: Option<Timestamp>,
+            print_forgotten(&deal, forgotten);
+            print_pauses(&pauses);
     /// Microsoft's own fields as last read, by the names that people know.
     microsoft: BTreeMap<String, String>,
 }
 
 impl Shown {
     fn of(deal: &Deal, mapping: &Mapping) -> Self {
+/// What stops the deal.
+fn print_pauses(pauses: &[Pause]) {
+    for pause in pauses {
+        output::labelled("paused", "nothing is written, and the time of what waits stands still");
+        say_pause(pause);
+    }
+}
+
+/// When what was kept of it was erased, and what that means now.
+fn print_forgotten(deal: &Deal, on: Option<Timestamp>) {
+    let Some(on) = on else { return };
+    let rest = match deal.phase {
+        Phase::Live => "what both sides hold now is known, because they are kept the same",
+        Phase::Paused => "it is as if it had just been linked when sync is set to yes again",
+        Phase::Finished => "it is never read again",
+    };
+    output::labelled("erased", &format!("on {}, with all that was told and kept until then; {rest}", day(on)));
+}
+
+fn day(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string()
+}
+
         let state = deal.memory.companion_state.as_ref();
         let open = state.filter(|state| state.life == Life::Received);
         let referral = deal.memory.stand_in.as_deref();
@@ -225,7 +252,7 @@ fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow], decisions: &[Decis
         let value = deal_model::display(&row.archived.value);
         say("kept", &format!("{} {}: \"{value}\" ({})", row.id, row.archived.group, row.archived.reason));
     }
-    if !archive.is_empty() {
+    if archive.iter().any(|row| row.erased.is_none()) {
         say("", &format!("to bring one back: cosell restore {}", deal.id));
     }
 }
@@ -245,7 +272,11 @@ fn say_remapped(deal: &Deal) {
 /// `2026-12-05 (3 days left)`.
 fn date_and_days(expires: Timestamp) -> String {
     let left = expires.duration_since(Timestamp::now()).as_hours();
-    let day = expires.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string();
+        if let Some(on) = row.erased {
+            say("kept", &format!("{} {}: erased on {}", row.id, row.archived.group, day(on)));
+            continue;
+        }
+    let day = day(expires);
     match left {
         ..0 => format!("{day} (over)"),
         0..24 => format!("{day} ({left} h left)"),
@@ -266,7 +297,12 @@ async fn history(store: &store::SqliteStore, text: &str, format: Format) -> anyh
                 if mapping.replace(entry.mapping.as_str()) != Some(entry.mapping.as_str()) {
                     output::line(format!("mapping {}", entry.mapping));
                 }
-                output::line(format!("{:.0}  {}", entry.at, entry.sentence));
+                match entry.erased {
+                    None => output::line(format!("{:.0}  {}", entry.at, entry.sentence)),
+                    Some(on) => {
+                        output::line(format!("{:.0}  ({}; erased on {})", entry.at, entry.what, day(on)));
+                    }
+                }
             }
         }
     }

@@ -5,7 +5,10 @@ use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc, time::D
 use anyhow::Context as _;
 use connectors::salesforce::Salesforce;
 use ports::{Clock, Lane};
-use service::{Admin, AllowanceWatch, ConnectionWatch, Receiver, RegistrationWatch, SalesforceHealth, serve};
+use service::{
+    Admin, AllowanceWatch, ConnectionWatch, Receiver, RegistrationWatch, RetentionWatch, SalesforceHealth,
+    serve,
+};
 use store::SqliteStore;
 use sync_engine::{CallScope, Store};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
@@ -66,7 +69,7 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Starts the watches over the registration, the connections and the org's daily calls.
+/// Starts the watches over the registration, the connections, the org's daily calls, and the age of what is kept.
 pub(super) fn watch_over(wired: &Wired, servers: &mut JoinSet<Infallible>) -> anyhow::Result<()> {
     let config = &wired.loaded.config;
     if let Some(webhook) = &config.webhook {
@@ -99,6 +102,14 @@ pub(super) fn watch_over(wired: &Wired, servers: &mut JoinSet<Infallible>) -> an
             budget: wired.budget.clone(),
             store: Arc::clone(&wired.store) as _,
             clock: Arc::clone(&wired.clock),
+        }
+        .run(),
+    );
+    servers.spawn(
+        RetentionWatch {
+            store: Arc::clone(&wired.store) as _,
+            clock: Arc::clone(&wired.clock),
+            keep: config.retention.keep(),
         }
         .run(),
     );

@@ -3,6 +3,7 @@
 use std::{path::Path, process::ExitCode, time::Duration};
 
 use clap::Args;
+use service::let_go;
 use sync_engine::Store as _;
 
 use crate::{
@@ -12,6 +13,9 @@ use crate::{
 };
 
 /// Work that is due within this time is waited for.
+/// Most pages of what is older than it is kept that go at the end; the rest goes the next time.
+const MOST_PAGES: usize = 50;
+
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Works until nothing is due, and ends.
@@ -30,6 +34,12 @@ impl Sync {
         wired.engine.run_until_idle(PATIENCE).await?;
         let counts = wired.store.counts(wired.clock.now()).await?;
         match format {
+        let keep = wired.loaded.config.retention.keep();
+        for _ in 0..MOST_PAGES {
+            if let_go(wired.store.as_ref(), &keep, wired.clock.now()).await? {
+                break;
+            }
+        }
             Format::Json => {
                 output::json(&serde_json::json!({ "counts": counts, "calls": wired.tally.snapshot() }))?;
             }

@@ -69,6 +69,13 @@ impl Restore {
             );
         };
         let lost = lost.swap_remove(at);
+        if let Some(on) = lost.row.erased {
+            anyhow::bail!(
+                "value {number} was erased on {}, and nobody can read it any more\n  fix: type it by hand, if it is \
+                 still known",
+                on.strftime("%Y-%m-%d")
+            );
+        }
         let Some((_, Choice { verdict, outcome })) = &lost.restoring else {
             anyhow::bail!("{}\n  fix: type it by hand where it belongs", not_a_field(&lost));
         };
@@ -125,6 +132,10 @@ fn show(deal: &str, lost: &Lost, format: Format) -> anyhow::Result<()> {
     }
     let side = if lost.row.archived.side == Side::Crm { "opportunity" } else { "referral" };
     output::line(format!("{}  {:.0}  {} on the {side}", lost.row.id, lost.row.at, lost.label));
+    if let Some(on) = lost.row.erased {
+        output::indented(4, &format!("erased on {}, for ever", on.strftime("%Y-%m-%d")));
+        return Ok(());
+    }
     output::labelled("  value", &value_of(lost));
     output::labelled("  lost", &lost.row.archived.reason);
     if let Some(held) = holds {
