@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Deal, Effect, EffectEnd, Fingerprint, GroupHeld, GroupId, GroupSpec, Held, Irreversible, Life, PerSide,
-    Plan, PlanInput, Side, Sight, fingerprint, merge::holds_alike, planner::known,
+    Plan, PlanInput, Side, Sight, fingerprint, merge::holds_alike, moves::is_at, planner::known,
 };
 
 /// What a person decided about a deal, with the exact values they were shown.
@@ -164,6 +164,34 @@ impl Plan {
         let decisions = deal.decisions.iter().filter(|decision| !self.handed_back.contains(&decision.id));
         decisions.filter(is_refused).map(|decision| decision.id).collect()
     }
+}
+
+/// The decisions whose outcome is there already, though no commit says so: a pass that was stopped behind its write.
+///
+/// The side that was to win is as it was shown, and the other one changed to the same: there is nothing left to carry out.
+pub(crate) fn carried_out_before(input: &PlanInput<'_>, plan: &Plan) -> Vec<i64> {
+    let (Some(crm), Some(portal)) = (input.crm.seen(), input.portal.seen()) else { return Vec::new() };
+    let seen = PerSide::new(portal, crm);
+    let memory = &input.deal.memory;
+    let is_there = |decision: &&Decision| match &decision.verdict {
+        Verdict::Resolve { group, winner, shown } => input.specs.group(group).is_some_and(|spec| {
+            let held = |side: Side| known(seen.at(side), &spec.members, memory, |reading| &reading.held);
+            let (Some(portal), Some(crm)) = (held(Side::Portal), held(Side::Crm)) else { return false };
+            let held = PerSide::new(portal, crm);
+            let is_shown = |side: Side| *shown.at(side) == fingerprint(held.at(side));
+            is_shown(*winner) && !is_shown(winner.other()) && memory.agree(spec, input.specs, seen, &held)
+        }),
+        Verdict::ResolveLife { winner, shown } => {
+            let is_shown = |side: Side| *shown.at(side) == seen.at(side).life;
+            is_shown(*winner) && !is_shown(winner.other()) && crm.life.stands_with(&portal.life)
+        }
+        Verdict::SendNow { target, .. } => is_at(&portal.life, target),
+        Verdict::Restore { .. } | Verdict::Withdraw { .. } | Verdict::Push | Verdict::Retry => false,
+    };
+    let open = |decision: &&Decision| {
+        !plan.consumed.contains(&decision.id) && !plan.handed_back.contains(&decision.id)
+    };
+    input.deal.decisions.iter().filter(open).filter(is_there).map(|decision| decision.id).collect()
 }
 
 /// The decisions that were made about values which are no longer there. What could not be read is not held against them.

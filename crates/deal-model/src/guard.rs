@@ -78,6 +78,11 @@ impl WaitingEffect {
     }
 }
 
+/// The target without the reason for it: whoever withdrew a decline withdrew it for whatever reason is given.
+fn outcome(target: &str) -> &str {
+    target.split(" (").next().unwrap_or(target)
+}
+
 pub(crate) fn gate(
     wanted: &Wanted<'_>,
     waiting: &[WaitingEffect],
@@ -91,8 +96,13 @@ pub(crate) fn gate(
         Irreversible::Accept | Irreversible::Create | Irreversible::Share | Irreversible::AskHelp => 0,
     };
     let known = waiting.iter().find(|effect| effect.kind == wanted.kind && effect.target == wanted.target);
-    if let Some(effect) = known.filter(|effect| (wanted.withdraw || effect.withdrawn) && !wanted.send_now) {
-        return Gate::Wait(WaitingEffect { withdrawn: true, ..effect.clone() });
+    let withdrawn = waiting.iter().find(|effect| {
+        effect.withdrawn && effect.kind == wanted.kind && outcome(&effect.target) == outcome(wanted.target)
+    });
+    let withdrawn = known.filter(|_| wanted.withdraw).or(withdrawn);
+    if let Some(effect) = withdrawn.filter(|_| !wanted.send_now) {
+        let target = wanted.target.to_owned();
+        return Gate::Wait(WaitingEffect { withdrawn: true, target, ..effect.clone() });
     }
     if grace == 0 || wanted.send_now {
         return Gate::Leave;
@@ -186,6 +196,9 @@ mod tests {
             Gate::Leave
         );
         assert!(!waits(gate(&close("lost"), withdrawn, &settings, at(9))).withdrawn, "another wish");
+        let lost = [WaitingEffect { target: "lost (Price)".to_owned(), ..withdrawn[0].clone() }];
+        let other = waits(gate(&close("lost (Others)"), &lost, &settings, at(9)));
+        assert!(other.withdrawn && other.target == "lost (Others)", "the same end for another reason");
     }
 
     #[test]

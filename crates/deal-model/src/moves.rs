@@ -49,8 +49,8 @@ pub(crate) fn plan_life(
         LifeStep::Keep | LifeStep::Create => {}
         LifeStep::Waits { sentence } => sentence.clone_into(&mut plan.headline),
         LifeStep::Problem { sentence, next_step } => {
-            if !known {
-                // A state that means nothing says nothing about what its seller wants.
+            if !portal.life.is_closed() {
+                // What cannot be decided, for want of a reason or of a meaning, is no other wish than the one withdrawn.
                 input.keep_withdrawn(plan);
             }
             let next_step = or_decide(input, crm, portal, next_step);
@@ -277,17 +277,27 @@ fn plan_moves(
 
 /// The same words for the same target.
 fn target_of(steps: &[(Life, Irreversible)]) -> String {
-    let words: Vec<String> = steps
-        .iter()
-        .map(|(to, _)| match to {
-            Life::Active { .. } => "accepted".to_owned(),
-            Life::Lost { reason: Some(reason) }
-            | Life::Declined { reason: Some(reason) }
-            | Life::Error { reason: Some(reason) } => {
-                format!("{} ({reason})", to.word())
-            }
-            other => other.word().to_owned(),
-        })
-        .collect();
-    words.join(" and ")
+    steps.iter().map(|(to, _)| told(to)).collect::<Vec<_>>().join(AND)
+}
+
+/// What stands between the words of two steps.
+const AND: &str = " and ";
+
+/// A step of the referral, in a word and its reason.
+fn told(to: &Life) -> String {
+    match to {
+        Life::Active { .. } => "accepted".to_owned(),
+        Life::Lost { reason: Some(reason) }
+        | Life::Declined { reason: Some(reason) }
+        | Life::Error { reason: Some(reason) } => {
+            format!("{} ({reason})", to.word())
+        }
+        other => other.word().to_owned(),
+    }
+}
+
+/// Whether a referral that stands so was brought to `target`.
+pub(crate) fn is_at(life: &Life, target: &str) -> bool {
+    let told = told(life);
+    target == told || target.strip_suffix(&told).is_some_and(|steps| steps.ends_with(AND))
 }

@@ -7,7 +7,7 @@ use crate::{
     PortalFacts, Problem, ProblemClass, Side, Sight, Specs, Verdict, Version,
     births::{plan_companion, plan_opportunity, plan_referral},
     clocks::watch_clocks,
-    decisions::outdated,
+    decisions::{carried_out_before, outdated},
     groups::{GroupPlans, plan_groups},
     moves::{LifePlan, plan_life},
     remapped,
@@ -196,6 +196,7 @@ fn finish(input: &PlanInput<'_>, plan: &mut Plan) {
     // Whatever came of it, the deal was looked at.
     let retries = input.deal.decisions.iter().filter(|decision| decision.verdict == Verdict::Retry);
     plan.consumed.extend(retries.map(|decision| decision.id));
+    plan.consumed.extend(carried_out_before(input, plan));
     plan.handed_back.extend(outdated(input, plan));
     plan.handed_back.sort_unstable();
     plan.handed_back.dedup();

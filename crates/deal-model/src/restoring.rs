@@ -2,8 +2,12 @@
 
 use crate::{
     Content, Element, ElementChange, ElementKey, Elements, GroupDecision, GroupHeld, GroupSpec, Held,
-    PerSide, Plan, Side, Verdict, Why, Write, decisions::shown_or_restored, fit_group, groups::Groups,
-    merge::holds_alike,
+    PerSide, Plan, Side, Value, Verdict, Why, Write,
+    decisions::shown_or_restored,
+    fit_group,
+    groups::Groups,
+    merge::{holds_alike, is_empty},
+    sets::apply,
 };
 
 /// Why what a restoration overwrites is in the archive.
@@ -28,9 +32,14 @@ impl Groups<'_> {
         })?;
         let writes = self.restoring(spec, held, &value);
         let to: Vec<Side> = Side::BOTH.into_iter().filter(|side| writes.at(*side).is_some()).collect();
-        let may = self.writable(spec);
+        let open = self.writable(spec);
+        let may = |side: Side| {
+            // A record that many deals share is filled and never overwritten, by a person's restoration neither.
+            let free = !spec.to.at(side).fill_only || is_empty(spec, held.at(side));
+            *open.at(side) && free && (side == Side::Crm || !is_too_many(spec, writes.portal.as_ref()))
+        };
         // What was shown or asked cannot be taken back, and half a restoration would only begin another difference.
-        if spec.latch.is_some() || to.iter().any(|side| !*may.at(*side)) {
+        if spec.latch.is_some() || to.iter().any(|side| !may(*side)) {
             plan.handed_back.push(id);
             return None;
         }
@@ -42,15 +51,16 @@ impl Groups<'_> {
             return Some(GroupDecision::Agree);
         }
         let PerSide { portal, crm } = writes;
-        let (mut sent, mut waits) = (Vec::new(), None);
+        let (mut lost, mut waits) = (Vec::new(), None);
         for (side, write) in [(Side::Crm, crm), (Side::Portal, portal)] {
             let Some(write) = write else { continue };
+            let over = overwritten(spec, &write);
             match self.push(spec, side, write, plan) {
-                Ok(()) => sent.push(side),
+                Ok(()) => lost.extend(over.map(|over| (side, over))),
                 Err(reason) => waits = Some(reason),
             }
         }
-        self.archive_restored_over(spec, held, &sent, plan);
+        self.archive_restored_over(spec, &lost, plan);
         if let Some(waits) = waits {
             // The side that could be written holds the value then; the other one follows, and the base waits for both.
             return Some(waits);
@@ -94,19 +104,38 @@ impl Groups<'_> {
     }
 
     /// A restoration can be taken back like any other choice: what it overwrites is kept, once if both sides held it.
-    fn archive_restored_over(
-        &self,
-        spec: &GroupSpec,
-        held: &PerSide<GroupHeld>,
-        sent: &[Side],
-        plan: &mut Plan,
-    ) {
+    fn archive_restored_over(&self, spec: &GroupSpec, lost: &[(Side, GroupHeld)], plan: &mut Plan) {
         let units = &self.input.specs.minor_units;
-        for (number, side) in sent.iter().enumerate() {
-            let known = number > 0 && holds_alike(spec, units, &held.crm, &held.portal);
-            if spec.set.is_none() && !known && !crate::merge::is_empty(spec, held.at(*side)) {
-                self.archive(spec, *side, held.at(*side), RESTORED, plan);
+        for (number, (side, value)) in lost.iter().enumerate() {
+            if !lost[..number].iter().any(|(_, known)| holds_alike(spec, units, known, value)) {
+                self.archive(spec, *side, value, RESTORED, plan);
             }
         }
     }
+}
+
+/// What a restoration overwrites on one side: of a set, the elements that become others.
+fn overwritten(spec: &GroupSpec, write: &Write) -> Option<GroupHeld> {
+    let over = match &write.content {
+        Content::Whole(_) => write.instead_of.clone(),
+        Content::Elements(changes) => {
+            let lead = &spec.lead().id;
+            let mut there = write.instead_of.get(lead).map(Held::elements).unwrap_or_default();
+            there.retain(|key, _| changes.iter().any(|(changed, _)| changed == key));
+            [(lead.clone(), Held::Value(Value::Set(there)))].into()
+        }
+    };
+    (!is_empty(spec, &over)).then_some(over)
+}
+
+/// Whether the portal would hold more elements than it may.
+fn is_too_many(spec: &GroupSpec, write: Option<&Write>) -> bool {
+    let (Some(bounds), Some(Write { content: Content::Elements(changes), instead_of, .. })) =
+        (spec.set, write)
+    else {
+        return false;
+    };
+    let there = instead_of.get(&spec.lead().id).map(Held::elements).unwrap_or_default();
+    let after = apply(&there, changes).len();
+    after > bounds.max && after > there.len()
 }

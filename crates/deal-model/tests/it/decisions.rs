@@ -3,7 +3,7 @@
 use deal_model::{Conflict, GroupSpec, Irreversible, Kind, Life, PerSide, SetBounds, Side, Sight, Verdict};
 
 use crate::world::{
-    NOW, World, archived, at, base, check, deal, field, group, irreversible, questions, text,
+    Empty, NOW, World, archived, at, base, check, deal, field, group, irreversible, questions, text,
 };
 
 fn asked() -> World {
@@ -48,6 +48,53 @@ fn a_decision_is_handed_back_if_a_value_changed_meanwhile() {
 fn a_side_that_was_not_read_hands_nothing_back() {
     let world = asked().resolves("name", Side::Crm).portal("name", crate::world::Unknown);
     assert_eq!(check(&world, &[]).handed_back, [] as [i64; 0]);
+}
+
+/// Carries the world's plan out, and is stopped before its commit.
+fn stopped_behind_its_writes(world: &World) -> World {
+    let mut done = world.clone();
+    done.pass();
+    done.deal = world.deal.clone();
+    done
+}
+
+#[test]
+fn a_decision_that_was_carried_out_before_a_crash_is_carried_out_and_not_handed_back() {
+    let linked = || {
+        let mut world = deal(text("name")).just_linked().stage(Life::Won).referral(ACTIVE);
+        world.pass();
+        world
+    };
+    let mut closing = deal(text("name")).stage(Life::Lost { reason: None });
+    closing.pass();
+    let sent = Verdict::SendNow { kind: Irreversible::Close, target: "lost".to_owned() };
+    let stages = Side::BOTH.map(|winner| {
+        let mut world = chosen(linked(), winner);
+        world.pass();
+        world.now = at(NOW + 700);
+        world
+    });
+    // What was to be closed waited for its grace, and its decision with it; the other one is carried out at once.
+    let [_, closed] = stages;
+    for world in [
+        asked().resolves("name", Side::Portal),
+        asked().resolves("name", Side::Crm),
+        chosen(linked(), Side::Portal),
+        closed,
+        closing.decides(1, sent),
+    ] {
+        let crashed = stopped_behind_its_writes(&world);
+        assert_eq!(crashed.deal.decisions.len(), 1);
+        let plan = crashed.plan();
+        assert!(plan.is_quiet(), "{plan:#?}");
+        assert_eq!((plan.consumed, plan.handed_back), (vec![1], vec![]), "{:?}", crashed.deal.decisions);
+    }
+}
+
+#[test]
+fn a_decision_whose_winner_was_edited_meanwhile_is_handed_back_though_both_sides_are_equal() {
+    let plan = asked().resolves("name", Side::Crm).crm("name", "p").plan();
+    assert_eq!((plan.consumed, plan.handed_back), (vec![], vec![1]));
 }
 
 /// Both sides were reconciled at "p"; "s" lost and is in the archive.
@@ -141,6 +188,50 @@ fn a_restored_element_comes_back_on_both_sides_and_its_neighbours_stay() {
 }
 
 #[test]
+fn what_a_restored_element_overwrites_is_kept_once_and_its_neighbours_are_not() {
+    let mut spec = group("solutions", vec![field("solutions", Kind::Set)]);
+    let bounds = SetBounds { min: 1, max: 3, remove: PerSide::new(true, true), add_only: false, rekey: PerSide::default() };
+    spec.set = Some(bounds);
+    let two = [("a", "1"), ("n", "0")];
+    let world = deal(spec).base("solutions", two).crm("solutions", two).portal("solutions", two);
+    let mut alike = world.clone().restores("solutions", [("a", "2")]);
+    let plan = alike.pass();
+    assert_eq!(archived(&plan), ["opportunity: solutions a: a person restored another value"]);
+    let kept = &plan.archive[0].value[&"solutions".into()].elements();
+    assert_eq!(kept.len(), 1);
+    // Each side had made something else of it.
+    let apart = world.portal("solutions", [("a", "3"), ("n", "0")]).restores("solutions", [("a", "2")]);
+    assert_eq!(
+        archived(&apart.plan()),
+        [
+            "opportunity: solutions a: a person restored another value",
+            "referral: solutions a: a person restored another value"
+        ]
+    );
+}
+
+#[test]
+fn a_restoration_overwrites_no_shared_record_and_breaks_no_bound() {
+    let mut spec = group("solutions", vec![field("solutions", Kind::Set)]);
+    spec.set = Some(SetBounds { min: 1, max: 2, remove: PerSide::new(true, true), add_only: false, rekey: PerSide::default() });
+    let two = [("a", "1"), ("n", "0")];
+    let world = deal(spec).base("solutions", two).crm("solutions", two).portal("solutions", two);
+    let full = world.clone().restores("solutions", [("b", "2")]).plan();
+    assert!(full.is_quiet() && full.handed_back == [1], "{full:#?}");
+    let shared = |mut world: World| {
+        world.specs.groups[0].to.crm.fill_only = true;
+        world.plan()
+    };
+    for world in [world.restores("solutions", [("a", "2")]), lost().restores("name", "s")] {
+        let plan = shared(world);
+        assert!(plan.is_quiet() && plan.handed_back == [1], "{plan:#?}");
+    }
+    let empty = deal(text("name")).base("name", Empty).crm("name", Empty).portal("name", Empty);
+    let filled = shared(empty.restores("name", "s"));
+    assert_eq!((filled.effects.len(), filled.handed_back), (2, vec![]), "what is empty is filled");
+}
+
+#[test]
 fn the_half_of_a_restored_element_that_waits_for_acceptance_follows_then() {
     let mut spec = group("solutions", vec![field("solutions", Kind::Set)]);
     spec.set = Some(SetBounds {
@@ -212,6 +303,31 @@ fn withdrawn() -> World {
     let mut world = deal(text("name")).stage(Life::Won);
     world.pass();
     world.decides(1, Verdict::Withdraw { kind: Irreversible::Close, target: "won".to_owned() })
+}
+
+#[test]
+fn a_withdrawn_decline_stays_withdrawn_whatever_reason_is_given_and_taken_away() {
+    let world = deal(text("name")).stood(Life::Received, Life::Received).referral(Life::Received);
+    let mut world = world.stage(Life::Received).answers(deal_model::Response::Decline).because("Others");
+    let target = world.pass().waiting[0].target.clone();
+    let mut world = world.decides(1, Verdict::Withdraw { kind: Irreversible::Decline, target });
+    world.pass();
+    for (reason, second) in [(None, 1), (Some("Price"), 2), (None, 3), (Some("Others"), 4), (Some("Others"), 5)] {
+        world.facts().reason = reason.map(str::to_owned);
+        world.now = at(NOW + second * 86_400);
+        let plan = world.pass();
+        assert!(plan.is_quiet() && plan.waiting.iter().all(|effect| effect.withdrawn), "{plan:#?}");
+        assert_eq!(plan.waiting.len(), 1);
+    }
+    // A person sends it, for the reason that is given now.
+    let target = world.deal.waiting[0].target.clone();
+    assert_eq!(target, "declined (Others)");
+    let mut sent = world.clone().decides(2, Verdict::SendNow { kind: Irreversible::Decline, target });
+    assert_eq!(irreversible(&sent.pass()), [Irreversible::Decline]);
+    // Another end is another wish.
+    let mut world = world.answers(deal_model::Response::Accept);
+    assert_eq!(irreversible(&world.pass()), [Irreversible::Accept]);
+    assert_eq!(world.deal.waiting, []);
 }
 
 #[test]
