@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deal_model::{ElementChange, ElementKey, Observation, RecordId as DealRecord};
-use mapping::{PresentStage, StageError};
+use mapping::{PresentStage, SetSource, StageError};
 use salesforce::{CallContext, Error, Fields, RecordId};
 use serde_json::Value as Json;
 use sync_engine::{Applied, Change, SideError, What};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use deal_model::{Barred, Element, ElementChange, ElementKey};
+use deal_model::{Barred, Element, ElementChange, ElementKey, GroupId};
 use mapping::{ApiName, Catalogue, Columns, Mapping, SetBinding, SetSource};
 use salesforce::{CallContext, Error, FieldPath, Fields, MAX_ROWS, Meaning, Record, RecordId, soql::Select};
 use serde_json::{Map, Value as Json};
@@ -144,6 +144,11 @@ pub(super) fn refer(
 }
 
 impl Salesforce {
+    /// The group of the solutions that the catalogue stands behind; none if the mapping uses no catalogue.
+    pub fn catalogue_group(&self) -> Option<GroupId> {
+        of(&self.mapping).and_then(|(_, set)| refusal::group_of(&self.mapping, &set.field))
+    }
+
     /// The entries of the solutions that are put into `set`. Those that the catalogue lacks are added first, if the
     /// mapping wants it. No call if there is no catalogue, or nothing to look for.
     ///

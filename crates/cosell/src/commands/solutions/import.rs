@@ -12,7 +12,11 @@ use connectors::salesforce::{CatalogueSolution, KnownSolution, SolutionWrite, Wr
 use serde_json::{Value, json};
 use sync_engine::SideError;
 
-use super::{SCOPE, as_json, file, known, told, wired};
+use super::{
+    SCOPE, as_json, file, known, told,
+    waking::{self, Woken},
+    wired,
+};
 use crate::{
     output::{self, Format},
     wiring::Wired,
@@ -31,9 +35,9 @@ use crate::{
 /// Only id is needed. What is empty, or has no column, stays as it is; a new
 /// solution is active and not ready unless the file says otherwise. Nothing is
 /// deleted. A solution that somebody changed meanwhile is left alone. Running
-/// it again does nothing, or goes on where it was interrupted. A deal that
-/// waited for a solution goes on when its opportunity is saved. Exit status 1
-/// if anything was not written.
+/// it again does nothing, or goes on where it was interrupted. Deals that
+/// waited for a solution are looked at now. Exit status 1 if anything was not
+/// written.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Import {
@@ -85,9 +89,15 @@ impl Import {
         let wired = wired(config)?;
         let steps = steps(stated, &known(&wired).await?, self.deactivate_missing);
         let done = if self.apply { Some(apply(&wired, &steps).await?) } else { None };
+        // What nobody can tell of may have been written too.
+        let is_filled = done.as_ref().is_some_and(|done| done.count("written") + done.count("unknown") > 0);
+        let woken = if is_filled { waking::wake(&wired).await? } else { Woken::default() };
         match format {
-            Format::Json => output::json(&as_one(&steps, done.as_ref()))?,
-            Format::Text => print(&steps, done.as_ref()),
+            Format::Json => output::json(&as_one(&steps, done.as_ref(), woken))?,
+            Format::Text => {
+                print(&steps, done.as_ref());
+                woken.print();
+            }
         }
         let is_whole = done.is_none_or(|done| done.count("written") == steps.len());
         Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -168,7 +178,7 @@ async fn apply(wired: &Wired, steps: &[Step]) -> anyhow::Result<Done> {
     Ok(Done { ends: all.ends.into_iter().map(end).collect(), stopped: all.stopped.as_ref().map(words) })
 }
 
-fn as_one(steps: &[Step], done: Option<&Done>) -> Value {
+fn as_one(steps: &[Step], done: Option<&Done>, woken: Woken) -> Value {
     let one = |(place, step): (usize, &Step)| {
         let (end, refused) = done.and_then(|done| done.ends.get(place)).cloned().unzip();
         json!({
@@ -181,6 +191,7 @@ fn as_one(steps: &[Step], done: Option<&Done>) -> Value {
     json!({
         "applied": done.is_some(),
         "stopped": done.and_then(|done| done.stopped.as_ref()),
+        "looked_at": woken.asked,
         "steps": steps.iter().enumerate().map(one).collect::<Vec<_>>(),
     })
 }
@@ -214,7 +225,8 @@ fn print(steps: &[Step], done: Option<&Done>) {
         output::line("nothing was written; to make it so, add --apply");
         return;
     };
-    let ended = [("written", "written"), ("refused", "refused"), ("unknown", "unknown"), ("not_sent", "not sent")];
+    let ended =
+        [("written", "written"), ("refused", "refused"), ("unknown", "unknown"), ("not_sent", "not sent")];
     let ended = ended.map(|(end, word)| (done.count(end), word));
     let told = ended.iter().enumerate().filter(|(place, (count, _))| *place < 2 || *count > 0);
     let told: Vec<String> = told.map(|(_, (count, word))| format!("{count} {word}")).collect();

@@ -2,6 +2,7 @@
 
 mod file;
 mod import;
+mod waking;
 
 use std::{path::Path, process::ExitCode};
 

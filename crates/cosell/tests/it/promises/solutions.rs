@@ -168,8 +168,9 @@ async fn m19_a_solution_that_is_not_ready_is_told_before_anything_is_posted_and_
     let posts = stage.log(Platform::PartnerCenter).await;
     assert!(posts.iter().all(|exchange| exchange["kind"] != "create"), "nothing is posted");
     let ready = FILE.replace("IP,false,true", "IP,true,true");
-    assert_eq!(deeds(&imported(&stage.world, &ready, &["--apply"])), ["change SOL-3"]);
-    stage.seller_edits(&opportunity, json!({ "NextStep": "Ready now" })).await;
+    let told = imported(&stage.world, &ready, &["--apply"]);
+    assert_eq!((deeds(&told), &told["looked_at"]), (vec!["change SOL-3".to_owned()], &json!(1)));
+    // Nobody saves the opportunity: the import has it looked at.
     let referral = stage.referral_of(&opportunity).await;
     assert_eq!(stage.referral(&referral).await["details"]["requirements"]["solutions"][0]["id"], "SOL-3");
 }
