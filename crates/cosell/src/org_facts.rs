@@ -1,5 +1,6 @@
-//! What was found out about the org and outlasts the process: how it takes conditional writes, and its options.
+//! What outlasts the process: how the org takes conditional writes, its options, and the mapping by which the service runs.
 
+use anyhow::bail;
 use connectors::salesforce::OrgFeatures;
 use jiff::Timestamp;
 use store::{SqliteStore, sqlite::OrgFact};
@@ -11,6 +12,30 @@ const HONOURED: &str = "honoured";
 const IGNORED: &str = "ignored";
 /// How the names of facts about options begin.
 const OPTION: &str = "option.";
+
+/// The fact that tells the version of the service's mapping.
+const MAPPING: &str = "mapping";
+
+/// Keeps the version of the mapping by which the service begins to run.
+pub(crate) fn keep_mapping(store: &SqliteStore, version: &str, at: Timestamp) -> StoreResult<()> {
+    store.keep_org_facts(&[OrgFact { name: MAPPING.to_owned(), value: version.to_owned(), at }])
+}
+
+/// What is decided by one version of the mapping must not be carried out by another. A store in which no service ever
+/// ran waits for one that reads the present file.
+///
+/// # Errors
+/// If the service runs, or ran last, by another version than `version`.
+pub(crate) fn require_the_services_mapping(store: &SqliteStore, version: &str) -> anyhow::Result<()> {
+    let facts = store.org_facts()?;
+    match facts.into_iter().find(|fact| fact.name == MAPPING) {
+        Some(OrgFact { value, .. }) if value != version => bail!(
+            "nothing was decided: the service runs the mapping {value}, and this file is {version}\n  fix: restart the \
+             service first (cosell run), so that what is decided by this file is carried out by it"
+        ),
+        _ => Ok(()),
+    }
+}
 
 /// The outcome of the last trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,4 +85,27 @@ pub(crate) struct Changed {
     pub(crate) option: &'static str,
     pub(crate) before: String,
     pub(crate) now: String,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+    use store::Options;
+
+    use super::*;
+
+    #[test]
+    fn only_the_services_own_mapping_decides_and_a_store_without_a_service_asks_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("store.db"), Options::default()).unwrap();
+        require_the_services_mapping(&store, "1-a").unwrap();
+        let at: Timestamp = "2026-11-22T06:00:00Z".parse().unwrap();
+        keep_mapping(&store, "1-a", at).unwrap();
+        require_the_services_mapping(&store, "1-a").unwrap();
+        let told = require_the_services_mapping(&store, "1-b").unwrap_err().to_string();
+        assert!(told.contains("1-a") && told.contains("1-b") && told.contains("fix: restart"), "{told}");
+        keep_mapping(&store, "1-b", at).unwrap();
+        require_the_services_mapping(&store, "1-b").unwrap();
+    }
 }

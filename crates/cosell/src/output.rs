@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::ValueEnum;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 /// Widest output, in columns.
@@ -32,16 +32,38 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A table without frames, no wider than 80 columns.
+/// Columns of a table that are left for what may be folded, at least.
+const FOLDABLE: usize = 24;
+/// Blanks of a column beside its content.
+const PADDING: usize = 2;
+
+/// A table without frames, no wider than 80 columns. A column of single words, such as ids, is not folded, as far as there
+/// is room: they can be copied.
 pub(crate) fn table<R>(header: &[&str], rows: impl IntoIterator<Item = R>) -> String
 where
     R: IntoIterator<Item = String>,
 {
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().collect()).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     table.set_header(header.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let mut room = usize::from(WIDTH) - FOLDABLE;
+    let mut whole = Vec::new();
+    for place in 0..header.len() {
+        let cells = || rows.iter().filter_map(|row| row.get(place));
+        let longest = cells().map(|cell| cell.chars().count()).max().unwrap_or_default() + PADDING;
+        if longest <= room && !cells().any(|cell| cell.contains(char::is_whitespace)) {
+            room -= longest;
+            whole.push(place);
+        }
+    }
     for row in rows {
-        table.add_row(row.into_iter().collect::<Vec<_>>());
+        table.add_row(row);
+    }
+    for place in whole {
+        if let Some(column) = table.column_mut(place) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
@@ -132,5 +154,19 @@ mod tests {
         assert_eq!(lines[0], "word word word word");
         assert_eq!((lines[5].as_str(), lines[6].as_str()), (address.as_str(), "end"));
         assert_eq!(wrapped("", 0), [""]);
+    }
+
+    #[test]
+    fn ids_in_a_table_stay_whole_beside_long_sentences() {
+        let id = "6f1c0b7e-9d57-4c3a-8f8e-2f9f6f0f3d11".to_owned();
+        let sentence = "needs you: ".to_owned() + &"word ".repeat(30);
+        let expires = "2026-12-05 (13 days left)".to_owned();
+        let rows = [
+            [id.clone(), expires.clone(), sentence.clone()],
+            ["006000000000000AAA".to_owned(), expires, sentence],
+        ];
+        let text = table(&["deal", "expires", "standing"], rows);
+        assert!(text.contains(&id), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= usize::from(WIDTH)), "{text}");
     }
 }

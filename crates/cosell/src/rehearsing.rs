@@ -14,7 +14,7 @@ use tower::{ServiceExt as _, service_fn, util::BoxCloneSyncService};
 /// Headers that say what a write depends on and what it asks for. No other header is ever kept: one of them carries the
 /// sign-in.
 const SHOWN_HEADERS: [&str; 4] = ["content-type", "if-match", "if-unmodified-since", "prefer"];
-/// Most requests that are written down of one deal.
+/// Most requests that are written down of one deal, unless all are wanted.
 const MOST: usize = 200;
 /// Why the lock is never poisoned.
 const LOCK: &str = "no code panics while holding this lock";
@@ -43,7 +43,9 @@ pub(crate) struct Recorder(Arc<Mutex<Recording>>);
 #[derive(Debug, Default)]
 struct Recording {
     effect: Option<usize>,
+    most: Option<usize>,
     requests: Vec<Recorded>,
+    cut: usize,
 }
 
 impl Recorder {
@@ -64,14 +66,25 @@ impl Recorder {
         }))
     }
 
-    /// What was written down since the last time, in order.
-    pub(crate) fn take(&self) -> Vec<Recorded> {
-        std::mem::take(&mut self.0.lock().expect(LOCK).requests)
+    /// Writes everything down, however much it is.
+    pub(crate) fn whole() -> Self {
+        Self::at_most(usize::MAX)
+    }
+
+    fn at_most(most: usize) -> Self {
+        Self(Arc::new(Mutex::new(Recording { most: Some(most), ..Recording::default() })))
+    }
+
+    /// What was written down since the last time, in order, and how many more requests there were.
+    pub(crate) fn take(&self) -> (Vec<Recorded>, usize) {
+        let mut recording = self.0.lock().expect(LOCK);
+        (std::mem::take(&mut recording.requests), std::mem::take(&mut recording.cut))
     }
 
     fn keep(&self, request: &Request<Bytes>) {
         let mut recording = self.0.lock().expect(LOCK);
-        if recording.requests.len() >= MOST {
+        if recording.requests.len() >= recording.most.unwrap_or(MOST) {
+            recording.cut += 1;
             return;
         }
         let text = String::from_utf8_lossy(request.body()).into_owned();
@@ -98,24 +111,42 @@ fn shown(headers: &HeaderMap) -> Map<String, Value> {
     SHOWN_HEADERS.into_iter().filter_map(held).collect()
 }
 
-/// Whether the request changes nothing: a sign-in, a read, or a call that bundles reads.
+/// Whether the request changes nothing: a sign-in, a read, or a call that bundles reads. A body alone proves nothing: what
+/// is a read at one address is ignored, or means something else, at another.
 fn is_read(request: &Request<Bytes>) -> bool {
-    if [Method::GET, Method::HEAD].contains(request.method()) || request.uri().path().contains("/oauth2/") {
+    if [Method::GET, Method::HEAD].contains(request.method()) {
         return true;
     }
-    let Ok(body) = serde_json::from_slice::<Value>(request.body()) else { return false };
-    // Records by their ids: a read that is too long for an address (salesforce reference, section 2.10).
-    if *request.method() == Method::POST && body["ids"].is_array() && body["fields"].is_array() {
-        return true;
+    if *request.method() != Method::POST {
+        return false;
     }
-    let bundles = body["graphs"].as_array().map_or_else(|| vec![&body], |graphs| graphs.iter().collect());
-    let mut parts =
-        bundles.iter().flat_map(|bundle| bundle["compositeRequest"].as_array().into_iter().flatten());
-    let mut any = false;
-    parts.all(|part| {
-        any = true;
-        part["method"] == "GET"
-    }) && any
+    let place: Vec<&str> = request.uri().path().split('/').skip(1).collect();
+    match place.as_slice() {
+        // Salesforce's, and Microsoft's with and without its version (their references, sections 1 and 2).
+        ["services", "oauth2", "token"] | [_, "oauth2", "token"] | [_, "oauth2", "v2.0", "token"] => true,
+        ["services", "data", version, "composite", rest @ ..] if version.starts_with('v') => {
+            bundles_reads(rest, request.body())
+        }
+        _ => false,
+    }
+}
+
+/// The same of a call that bundles others. `place`: what follows `composite` in its path.
+fn bundles_reads(place: &[&str], body: &Bytes) -> bool {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return false };
+    let all_read = |bundle: &Value| {
+        let parts = bundle["compositeRequest"].as_array();
+        parts.is_some_and(|parts| !parts.is_empty() && parts.iter().all(|part| part["method"] == "GET"))
+    };
+    match place {
+        [] => all_read(&body),
+        ["graph"] => {
+            body["graphs"].as_array().is_some_and(|graphs| !graphs.is_empty() && graphs.iter().all(all_read))
+        }
+        // Records by their ids: a read that is too long for an address (salesforce reference, section 2.10).
+        ["sobjects", _] => body["ids"].is_array() && body["fields"].is_array() && body["records"].is_null(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -134,20 +165,38 @@ mod tests {
         let get = r#"{"compositeRequest":[{"method":"GET","url":"/q"}]}"#;
         let mixed = r#"{"compositeRequest":[{"method":"GET","url":"/q"},{"method":"PATCH","url":"/x"}]}"#;
         let graph = r#"{"graphs":[{"compositeRequest":[{"method":"POST"}]}]}"#;
+        let both =
+            r#"{"graphs":[{"compositeRequest":[{"method":"GET"}]}],"compositeRequest":[{"method":"PATCH"}]}"#;
+        let ids = r#"{"ids":["1"],"fields":["Id"]}"#;
+        let rows = r#"{"ids":["1"],"fields":["Id"],"records":[{"Name":"x"}]}"#;
+        let at = |place: &str| format!("/services/data/v66.0{place}");
         for (method, path, body, reads) in [
-            (Method::GET, "/referrals", "", true),
-            (Method::POST, "/services/oauth2/token", "grant_type=x", true),
-            (Method::POST, "/composite", get, true),
-            (Method::POST, "/composite/sobjects/Opportunity", r#"{"ids":["1"],"fields":["Id"]}"#, true),
-            (Method::POST, "/composite", mixed, false),
-            (Method::POST, "/composite/graph", graph, false),
-            (Method::POST, "/composite", r#"{"compositeRequest":[]}"#, false),
-            (Method::POST, "/referrals", "{}", false),
-            (Method::PATCH, "/referrals/1", "[]", false),
-            (Method::DELETE, "/x", "", false),
-            (Method::POST, "/x", "no JSON", false),
+            (Method::GET, "/referrals".to_owned(), "", true),
+            (Method::POST, "/services/oauth2/token".to_owned(), "grant_type=x", true),
+            (Method::POST, "/tenant.example/oauth2/token".to_owned(), "grant_type=x", true),
+            (Method::POST, "/tenant.example/oauth2/v2.0/token".to_owned(), "grant_type=x", true),
+            (Method::POST, at("/composite"), get, true),
+            (Method::POST, at("/composite/sobjects/Opportunity"), ids, true),
+            (Method::POST, at("/composite"), mixed, false),
+            (Method::POST, at("/composite"), both, false),
+            (Method::POST, at("/composite/graph"), graph, false),
+            (Method::POST, at("/composite"), r#"{"compositeRequest":[]}"#, false),
+            // What looks like a read, and is sent elsewhere.
+            (Method::POST, "/referrals".to_owned(), ids, false),
+            (Method::POST, "/referrals".to_owned(), get, false),
+            (Method::POST, at("/sobjects/Opportunity"), ids, false),
+            (Method::POST, at("/composite/sobjects"), ids, false),
+            (Method::POST, at("/composite/sobjects/Opportunity/Key__c"), ids, false),
+            (Method::POST, at("/composite/sobjects/Opportunity"), rows, false),
+            (Method::PATCH, at("/composite/sobjects/Opportunity"), ids, false),
+            (Method::DELETE, "/services/oauth2/token".to_owned(), "", false),
+            (Method::POST, "/referrals/oauth2/1".to_owned(), "{}", false),
+            (Method::POST, "/referrals".to_owned(), "{}", false),
+            (Method::PATCH, "/referrals/1".to_owned(), "[]", false),
+            (Method::DELETE, "/x".to_owned(), "", false),
+            (Method::POST, "/x".to_owned(), "no JSON", false),
         ] {
-            assert_eq!(is_read(&request(method.clone(), path, body)), reads, "{method} {path} {body}");
+            assert_eq!(is_read(&request(method.clone(), &path, body)), reads, "{method} {path} {body}");
         }
     }
 
@@ -158,7 +207,22 @@ mod tests {
         patch.headers_mut().insert("authorization", "Bearer secret".parse().unwrap());
         patch.headers_mut().insert("if-match", "\"7\"".parse().unwrap());
         recorder.keep(&patch);
-        let written = format!("{:?}", recorder.take());
+        let written = format!("{:?}", recorder.take().0);
         assert!(written.contains("if-match") && !written.contains("secret"), "{written}");
+    }
+
+    #[test]
+    fn what_is_not_written_down_is_counted_and_all_of_it_can_be_had() {
+        let patch = request(Method::PATCH, "/referrals/1", "[]");
+        let recorder = Recorder::at_most(2);
+        for _ in 0..2 {
+            (0..5).for_each(|_| recorder.keep(&patch));
+            let (written, cut) = recorder.take();
+            assert_eq!((written.len(), cut), (2, 3));
+        }
+        let whole = Recorder::whole();
+        (0..=MOST).for_each(|_| whole.keep(&patch));
+        let (written, cut) = whole.take();
+        assert_eq!((written.len(), cut), (MOST + 1, 0));
     }
 }

@@ -32,11 +32,14 @@ pub(crate) struct PlanCommand {
     /// Every deal.
     #[arg(long, conflicts_with = "deal")]
     all: bool,
+    /// Every call of a deal, beyond the first 200 too.
+    #[arg(long)]
+    whole: bool,
 }
 
 impl PlanCommand {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
-        let recorder = Recorder::default();
+        let recorder = if self.whole { Recorder::whole() } else { Recorder::default() };
         let wired = wire_rehearsal(Config::load(config)?, &recorder)?;
         let ids = match &self.deal {
             Some(deal) => vec![find_deal(wired.store.as_ref(), deal).await?],
@@ -49,10 +52,11 @@ impl PlanCommand {
                 if preview.unread.is_none() {
                     wired.engine.rehearse(&preview, &recorder).await?;
                 }
-                let calls = calls(&preview, recorder.take());
+                let (requests, cut) = recorder.take();
+                let calls = calls(&preview, requests);
                 match format {
-                    Format::Json => print_json(&preview, &calls)?,
-                    Format::Text => print(&preview, &calls),
+                    Format::Json => print_json(&preview, &calls, cut)?,
+                    Format::Text => print(&preview, &calls, cut),
                 }
             }
         }
@@ -87,7 +91,7 @@ fn remapped(preview: &Preview) -> Vec<&str> {
     preview.deal.memory.mapped.differs.keys().map(deal_model::GroupId::as_str).collect()
 }
 
-fn print_json(preview: &Preview, calls: &[Call]) -> anyhow::Result<()> {
+fn print_json(preview: &Preview, calls: &[Call], cut: usize) -> anyhow::Result<()> {
     let calls: Vec<Value> = calls
         .iter()
         .map(|Call { request, follows }| {
@@ -108,13 +112,14 @@ fn print_json(preview: &Preview, calls: &[Call]) -> anyhow::Result<()> {
         "referral": preview.deal.links.portal,
         "plan": preview.plan,
         "calls": calls,
+        "calls_cut": cut,
         "remapped": remapped(preview),
         "stage_remapped": preview.deal.memory.mapped.life_differs.is_some(),
         "unread": preview.unread.as_ref().map(|error| &error.what),
     }))
 }
 
-fn print(preview: &Preview, calls: &[Call]) {
+fn print(preview: &Preview, calls: &[Call], cut: usize) {
     let plan = &preview.plan;
     output::line(format!("deal {}: {}", preview.deal.id, plan.headline));
     if let Some(error) = &preview.unread {
@@ -132,6 +137,11 @@ fn print(preview: &Preview, calls: &[Call]) {
     }
     for (number, call) in calls.iter().enumerate() {
         print_call(number + 1, call);
+    }
+    if cut > 0 {
+        let calls = if cut == 1 { "1 more call".to_owned() } else { format!("{cut} more calls") };
+        output::indented(2, &format!("{calls}, not shown; to see all of them:"));
+        output::command(4, &format!("cosell plan {} --whole", preview.deal.id));
     }
 }
 

@@ -122,6 +122,8 @@ pub(super) async fn synchronise(
     trouble: Option<salesforce::Error>,
     stop: &Notify,
 ) -> anyhow::Result<()> {
+    // What people decide meanwhile, they decide by the same mapping.
+    org_facts::keep_mapping(&wired.store, wired.mapping.version(), wired.clock.now())?;
     if let Some(trouble) = trouble
         && !is_let_in(wired, trouble, stop).await?
     {

@@ -8,14 +8,15 @@ use sync_engine::Store as _;
 
 use crate::{
     config::Config,
+    org_facts,
     output::{self, Format},
     wiring::{Access, wire},
 };
 
-/// Work that is due within this time is waited for.
 /// Most pages of what is older than it is kept that go at the end; the rest goes the next time.
 const MOST_PAGES: usize = 50;
 
+/// Work that is due within this time is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Works until nothing is due, and ends.
@@ -31,15 +32,16 @@ impl Sync {
         debug_assert!(self.once, "clap demands the flag");
         let wired = wire(Config::load(config)?, Access::Own)?;
         wired.bind().await?;
+        org_facts::keep_mapping(&wired.store, wired.mapping.version(), wired.clock.now())?;
         wired.engine.run_until_idle(PATIENCE).await?;
-        let counts = wired.store.counts(wired.clock.now()).await?;
-        match format {
         let keep = wired.loaded.config.retention.keep();
         for _ in 0..MOST_PAGES {
             if let_go(wired.store.as_ref(), &keep, wired.clock.now()).await? {
                 break;
             }
         }
+        let counts = wired.store.counts(wired.clock.now()).await?;
+        match format {
             Format::Json => {
                 output::json(&serde_json::json!({ "counts": counts, "calls": wired.tally.snapshot() }))?;
             }

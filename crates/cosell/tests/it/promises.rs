@@ -4,6 +4,7 @@
 
 mod accounts;
 mod automations;
+mod careful_commands;
 mod change_events;
 mod checking;
 mod clocks;

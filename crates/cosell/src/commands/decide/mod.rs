@@ -7,12 +7,16 @@ pub(crate) mod waiting;
 use std::process::ExitCode;
 
 use clap::Args;
-use deal_model::{DealId, Outcome, Verdict, digest};
+use deal_model::{Choice, DealId, Outcome, Verdict, digest};
 use serde::Serialize;
 use serde_json::json;
-use sync_engine::{Decided, DecisionRow, NewDecision, Store};
+use store::SqliteStore;
+use sync_engine::{Decided, DecisionRow, NewDecision, Store as _};
 
-use crate::output::{self, Format};
+use crate::{
+    org_facts,
+    output::{self, Format},
+};
 
 /// Who decides, and about what.
 #[derive(Debug, Clone, Args)]
@@ -35,7 +39,16 @@ const MARK: usize = 10;
 
 /// What stands for a decision with all that it was shown, short enough to be typed.
 pub(crate) fn mark_of(verdicts: &[&Verdict]) -> String {
-    let text = serde_json::to_string(verdicts).expect("a decision has string keys and no failing parts");
+    mark(verdicts)
+}
+
+/// What stands for a decision that holds no values, with what would come of it.
+pub(crate) fn mark_of_outcome(choice: &Choice) -> String {
+    mark(choice)
+}
+
+fn mark(shown: &(impl Serialize + ?Sized)) -> String {
+    let text = serde_json::to_string(shown).expect("a decision has string keys and no failing parts");
     digest(&text).0.chars().take(MARK).collect()
 }
 
@@ -49,16 +62,21 @@ impl Deciding {
         self.shown.as_ref().is_none_or(|shown| *shown == mark_of(verdicts))
     }
 
-    /// Writes the decision down, and tells the person what became of it. False: somebody decided before.
+    /// Writes the decision down, and tells the person what became of it. False: somebody decided before. `mapping`: the
+    /// version by which it was shown.
+    ///
+    /// # Errors
+    /// If the service runs by another mapping: then nothing was decided.
     pub(crate) async fn decide(
         &self,
-        store: &dyn Store,
+        store: &SqliteStore,
         deal: &DealId,
         verdict: Verdict,
         mapping: &str,
         what: &str,
         format: Format,
     ) -> anyhow::Result<bool> {
+        org_facts::require_the_services_mapping(store, mapping)?;
         let by = self.person();
         let decision = NewDecision {
             deal: deal.clone(),

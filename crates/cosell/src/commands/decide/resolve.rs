@@ -49,8 +49,8 @@ impl Take {
 /// values that were shown; if one of them changes before it is carried out, it
 /// is handed back, and the history says so.
 ///
-/// Works beside the service. Exit status 0 only if everything asked for was
-/// decided, or nothing was asked for.
+/// Works beside the service. Exit status 0 only if every deal could be read, and
+/// everything asked for was decided.
 #[derive(Debug, Args)]
 pub(crate) struct Resolve {
     /// A deal, an opportunity or a referral, and then the field; `stage` for
@@ -96,17 +96,25 @@ impl Resolve {
             Some(deal) => vec![find_deal(wired.store.as_ref(), deal).await?],
             None => troubled(wired.store.as_ref()).await?,
         };
-        let mut asked = Vec::new();
+        let (mut asked, mut unread) = (Vec::new(), 0_usize);
         for page in ids.chunks(PAGE) {
             for preview in wired.engine.preview(page).await? {
-                if let Some(error) = &preview.unread {
+                let Some(error) = &preview.unread else {
+                    asked.extend(ask(&wired, &preview, field, deal.is_some()));
+                    continue;
+                };
+                if deal.is_some() {
                     anyhow::bail!("deal {} could not be read: {}", preview.deal.id, error.what);
                 }
-                asked.extend(ask(&wired, &preview, field, deal.is_some()));
+                unread += 1;
+                tell_unread(&preview.deal.id, &error.what, format)?;
             }
         }
-        let Some(take) = self.take else { return show(&asked, field, self.all, format) };
-        self.decide(&wired, take, &asked, field.unwrap_or_default(), format).await
+        let code = match self.take {
+            None => show(&asked, field, self.all, unread, format)?,
+            Some(take) => self.decide(&wired, take, &asked, field.unwrap_or_default(), format).await?,
+        };
+        Ok(if unread == 0 { code } else { ExitCode::FAILURE })
     }
 
     async fn decide(
@@ -135,7 +143,7 @@ impl Resolve {
             && !self.deciding.saw(&verdicts)
         {
             let code = told_of_change(&asked.deal, format)?;
-            show(std::slice::from_ref(*asked), Some(field), false, format)?;
+            show(std::slice::from_ref(*asked), Some(field), false, 0, format)?;
             return Ok(code);
         }
         let mut all = not.is_empty();
@@ -221,9 +229,31 @@ fn is(question: &Question, field: &str) -> bool {
         || question.label.eq_ignore_ascii_case(field)
 }
 
-fn show(asked: &[Asked], field: Option<&str>, all: bool, format: Format) -> anyhow::Result<ExitCode> {
+/// A deal of several that could not be read: the others are listed all the same.
+fn tell_unread(deal: &DealId, why: &str, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Json => output::json(&json!({ "deal": deal, "unread": why }))?,
+        Format::Text => {
+            output::line(format!("deal {deal}: could not be read"));
+            output::indented(2, why);
+            output::indented(2, "fix: run this again, or look at the connections with cosell connections");
+        }
+    }
+    Ok(())
+}
+
+fn show(
+    asked: &[Asked],
+    field: Option<&str>,
+    all: bool,
+    unread: usize,
+    format: Format,
+) -> anyhow::Result<ExitCode> {
     if format == Format::Text && asked.iter().all(|asked| asked.questions.is_empty()) {
         match field {
+            _ if unread > 0 => {
+                output::line("Nothing of what could be read waits for a choice between the sides.")
+            }
             Some(field) => {
                 output::line(format!("Both sides agree about {field}, or there is no such field."));
             }

@@ -5,6 +5,7 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 use connectors::{Finding, Verdict};
 use mapping::MappingError;
+use serde_json::{Value, json};
 
 use super::rewrite::{may_write, rewrite};
 use crate::{
@@ -94,15 +95,43 @@ impl Check {
                 output::indented(2, &format!("fix: {}", error.fix));
             }
         }
-        if may_write(&format!("Make these {} fixes in {name}?", made.len()), self.yes)? {
-            let copy = rewrite(&loaded.folder.join(file), text, &new)?;
-            if format == Format::Text {
+        let copy = match may_write(&asked(made.len(), name), self.yes)? {
+            true => Some(rewrite(&loaded.folder.join(file), text, &new)?),
+            false => None,
+        };
+        match (format, &copy) {
+            (Format::Json, _) => output::json(&as_json(&made, copy.as_deref()))?,
+            (Format::Text, Some(copy)) => {
                 output::line(format!("fixed; the file as it was is {}", copy.display()));
                 output::line("");
             }
+            (Format::Text, None) => {}
         }
         Ok(())
     }
+}
+
+fn asked(fixes: usize, name: &str) -> String {
+    if fixes == 1 {
+        format!("Make this fix in {name}?")
+    } else {
+        format!("Make these {fixes} fixes in {name}?")
+    }
+}
+
+/// The fixes that were shown, and the copy of the file as it was, if they were made.
+fn as_json(made: &[MappingError], copy: Option<&Path>) -> Value {
+    let fix = |error: &MappingError| {
+        json!({
+            "file": error.file,
+            "line": error.line,
+            "column": error.column,
+            "what": error.what,
+            "advice": error.advice,
+            "fix": error.fix.to_string(),
+        })
+    };
+    json!({ "fixes": made.iter().map(fix).collect::<Vec<_>>(), "fixed": copy.is_some(), "copy": copy })
 }
 
 /// The text with fix after fix made, and the mistakes that they mend. A fix that would leave the text as it is, or that

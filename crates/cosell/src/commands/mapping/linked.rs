@@ -10,6 +10,7 @@ use sync_engine::{DealRewrites, Decided, NewDecision, Rewrite as Field, Store as
 use crate::{
     commands::{PAGE, all_deals, find_deal, person},
     config::Config,
+    org_facts,
     output::{self, Format},
     wiring::{Access, Wired, wire},
 };
@@ -67,6 +68,9 @@ impl Rewrite {
             Some(deal) => vec![find_deal(wired.store.as_ref(), deal).await?],
             None => all_deals(wired.store.as_ref()).await?,
         };
+        if self.apply {
+            org_facts::require_the_services_mapping(&wired.store, wired.mapping.version())?;
+        }
         let mut shown = Shown { mapping: wired.mapping.version().to_owned(), ..Shown::default() };
         for page in ids.chunks(PAGE) {
             for deal in wired.engine.rewrites(page).await? {

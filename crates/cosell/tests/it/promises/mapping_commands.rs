@@ -199,6 +199,13 @@ fn a_broken_file_is_told_line_by_line_and_mended_with_a_copy_kept() {
     let mended = fs::read_to_string(&path).unwrap();
     assert!(mended.contains("conflict = \"newest\"") && mended.contains("sync = \"Sync__c\""), "{mended}");
     assert_eq!(fs::read_to_string(world.folder().join("mapping.toml.1.bak")).unwrap(), broken);
+    // A program is told the same.
+    fs::write(&path, &broken).unwrap();
+    let told = world.cosell_json(&["mapping", "check", "--offline", "--fix", "--yes"]).remove(0);
+    assert_eq!(told["fixes"].as_array().map(Vec::len), Some(2), "{told}");
+    assert_eq!((&told["fixes"][0]["line"], &told["fixed"]), (&json!(8), &json!(true)), "{told}");
+    let copy = told["copy"].as_str().unwrap();
+    assert_eq!(fs::read_to_string(copy).unwrap(), broken);
 }
 
 #[tokio::test]
