@@ -302,8 +302,9 @@ impl Groups<'_> {
                         ProblemClass::Data,
                         Some(&spec.id),
                         format!(
-                            "{} has {length} characters on the {holder}, and only its first {most} go to the {across}.",
-                            field.label
+                            "{} has {length} {} on the {holder}, and only its first {most} go to the {across}.",
+                            field.label,
+                            field.fit.measure.unit()
                         ),
                         format!("Shorten it on the {holder}; all of it stays there meanwhile."),
                     );
