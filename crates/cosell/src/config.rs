@@ -7,6 +7,7 @@ mod retention;
 mod salesforce_login;
 mod secret;
 mod span;
+mod verify;
 
 use std::{
     net::SocketAddr,
@@ -21,6 +22,7 @@ pub(crate) use real_portal::is_this_machine;
 pub(crate) use secret::SecretRef;
 use retention::RetentionConfig;
 pub(crate) use span::Span;
+use verify::VerifyConfig;
 
 /// Everything that a person configures. `cosell init` writes one with every key explained in place.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,6 +54,9 @@ pub(crate) struct Config {
     /// Which flows are on.
     #[serde(default)]
     pub(crate) switches: SwitchesConfig,
+    /// When all deals are proven to be equal.
+    #[serde(default)]
+    pub(crate) verify: VerifyConfig,
     /// The engine's numbers.
     #[serde(default)]
     pub(crate) engine: EngineConfig,

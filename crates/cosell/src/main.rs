@@ -18,7 +18,7 @@ mod wiring;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use commands::decide::waiting::Wish;
+use commands::{decide::waiting::Wish, pause::Wish as Stop};
 use output::Format;
 
 /// Keeps Microsoft Partner Center co-sell referrals and Salesforce opportunities
@@ -68,7 +68,19 @@ enum Command {
     ///
     /// Exit status 1 if a pair differs without a reason or could not be read;
     /// what waits for a write, or for a person, is counted and named.
-    Verify,
+    Verify(commands::verify::Verify),
+    /// Pauses a deal, a flow or everything, until it is resumed.
+    ///
+    /// Nothing is written meanwhile, and the time of what waits stands still.
+    /// Changes go on being collected. Works beside the service, within seconds.
+    /// Without an argument, lists what is paused.
+    Pause(commands::pause::Pausing),
+    /// Resumes what was paused, from fresh reads of both sides.
+    ///
+    /// Works beside the service. Without an argument, lists what is paused.
+    Resume(commands::pause::Pausing),
+    Retry(commands::retry::Retry),
+    Replay(commands::replay::Replay),
     /// Shows where a person must say which side is right, and takes the answer.
     Resolve(commands::decide::resolve::Resolve),
     /// Lists the values that lost, and restores one of them to both sides.
@@ -139,7 +151,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Sync(sync) => sync.run(config, format).await,
         Command::Plan(plan) => plan.run(config, format).await,
         Command::Deals(deals) => deals.run(config, format).await,
-        Command::Verify => commands::verify::run(config, format).await,
+        Command::Verify(verify) => verify.run(config, format).await,
+        Command::Pause(pausing) => pausing.run(Stop::Pause, config, format).await,
+        Command::Resume(pausing) => pausing.run(Stop::Resume, config, format).await,
+        Command::Retry(retry) => retry.run(config, format).await,
+        Command::Replay(replay) => replay.run(config, format).await,
         Command::Resolve(resolve) => resolve.run(config, format).await,
         Command::Restore(restore) => restore.run(config, format).await,
         Command::SendNow(effect) => effect.run(Wish::SendNow, config, format).await,

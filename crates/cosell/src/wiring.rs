@@ -503,6 +503,7 @@ fn engine_settings(config: &Config) -> anyhow::Result<EngineSettings> {
         deadline: engine.deadline.0,
         settling: engine.settling.0,
         report_every: engine.report_every.0,
+        proof: config.verify.times(),
         companion_sweep_every: portal.companion_sweep_every.0,
         companion_sweep_most: if portal.companion_visible { portal.companion_sweep_most } else { 0 },
         fresh: config.partner_center.poll_every.0.saturating_mul(3).max(Duration::from_secs(2)),

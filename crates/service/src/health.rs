@@ -10,15 +10,21 @@ pub(crate) async fn answer(State(admin): State<Admin>) -> (StatusCode, Json<Valu
     let counts = admin.store.counts(admin.clock.now()).await;
     let problems = admin.store.connection_problems().await;
     let brakes = admin.store.brakes().await;
-    match (counts, problems, brakes) {
-        (Ok(counts), Ok(problems), Ok(brakes)) => {
+    let pauses = admin.store.pauses().await;
+    let proof = admin.store.proofs(1).await;
+    match (counts, problems, brakes, pauses, proof) {
+        (Ok(counts), Ok(problems), Ok(brakes), Ok(pauses), Ok(mut proof)) => {
             let events = admin.events.as_ref().map(crate::EventTally::counts);
             let body = json!({ "status": "up", "counts": counts, "connection_problems": problems,
-                "brakes": brakes, "events": events, "live_sources": admin.engine.live_sources(),
+                "brakes": brakes, "pauses": pauses, "proof": proof.pop(), "events": events, "live_sources": admin.engine.live_sources(),
                 "salesforce": admin.salesforce.as_ref().map(crate::SalesforceHealth::as_json) });
             (StatusCode::OK, Json(body))
         }
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
+        (Err(error), ..)
+        | (_, Err(error), ..)
+        | (_, _, Err(error), ..)
+        | (.., Err(error), _)
+        | (.., Err(error)) => {
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "down", "reason": error.to_string() })))
         }
     }

@@ -50,7 +50,10 @@ impl ProofTimes {
     /// When the next proof is due, the last one having begun at `last`; `started` is when the service did.
     fn due(self, last: Option<Timestamp>, started: Timestamp) -> Timestamp {
         let later = |from: Timestamp, by: Duration| {
-            SignedDuration::try_from(by).ok().and_then(|by| from.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
+            SignedDuration::try_from(by)
+                .ok()
+                .and_then(|by| from.checked_add(by).ok())
+                .unwrap_or(Timestamp::MAX)
         };
         let Some(at) = self.at else {
             return last.map_or_else(|| later(started, FIRST_AFTER), |last| later(last, self.every));
@@ -134,7 +137,8 @@ impl Engine {
     pub async fn prove_page(&self, proving: &mut Proving, patient: bool) -> StoreResult<ProvenPage> {
         let page = self.parts.store.list(proving.after.as_ref(), PROOF_PAGE).await?;
         let Some(last) = page.last().map(|deal| deal.id.clone()) else { return Ok(ProvenPage::End) };
-        let with_records = page.into_iter().filter(|deal| deal.opportunity.is_some() || deal.referral.is_some());
+        let with_records =
+            page.into_iter().filter(|deal| deal.opportunity.is_some() || deal.referral.is_some());
         let mut open: Vec<DealId> = with_records.map(|deal| deal.id).collect();
         let mut proofs = Vec::new();
         for look in 1..=LOOKS {
@@ -184,13 +188,19 @@ impl Engine {
     }
 
     /// Goes on with the proof if one is due, or was left unfinished. How long to rest.
-    async fn prove_if_due(&self, times: ProofTimes, started: Timestamp, stopped: &Stop) -> StoreResult<Duration> {
+    async fn prove_if_due(
+        &self,
+        times: ProofTimes,
+        started: Timestamp,
+        stopped: &Stop,
+    ) -> StoreResult<Duration> {
         let store = &self.parts.store;
         let kept = store.cursor(PROGRESS).await?.and_then(|text| serde_json::from_str::<Proving>(&text).ok());
         // Under another mapping, or a period ago, what was counted says nothing any more.
         let is_of_use = |proving: &Proving| {
             let age = self.now().duration_since(proving.began);
-            proving.mapping == self.parts.mapping && age <= SignedDuration::try_from(times.every).unwrap_or_default()
+            proving.mapping == self.parts.mapping
+                && age <= SignedDuration::try_from(times.every).unwrap_or_default()
         };
         let kept = kept.filter(is_of_use);
         let last = store.proofs(1).await?.pop().map(|proof| proof.began);
@@ -242,9 +252,10 @@ fn problem_of(proof: &KeptProof) -> ConnectionProblem {
             "The proof over {} deals failed: {different} differ without a reason, {unread} could not be read.",
             proof.deals
         ),
-        next_step: "cosell verify --last names them; cosell plan DEAL shows what a pass would do, and cosell retry \
+        next_step:
+            "cosell verify --last names them; cosell plan DEAL shows what a pass would do, and cosell retry \
                     DEAL has one made. If they go on differing, please report it."
-            .to_owned(),
+                .to_owned(),
         since: proof.ended,
     }
 }

@@ -3,14 +3,19 @@
 use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use clap::{Args, Subcommand};
-use deal_model::{Deal, Inviter, Irreversible, Life, Observation, Observed, Value};
+use deal_model::{Deal, Inviter, Irreversible, Life, Observation, Observed, Phase, Value};
 use jiff::{Timestamp, tz::TimeZone};
 use mapping::Mapping;
 use serde::Serialize;
 use serde_json::json;
-use sync_engine::{ArchivedRow, DealSummary, DecisionRow, FixedPath, Store as _};
+use sync_engine::{ArchivedRow, DealSummary, DecisionRow, FixedPath, Pause, PauseScope, Store as _};
 
-use super::{PAGE, decide::waiting::standing as standing_of, find_deal};
+use super::{
+    PAGE,
+    decide::waiting::standing as standing_of,
+    find_deal,
+    pause::{pauses_of, say as say_pause},
+};
 use crate::{
     config::{Config, Loaded},
     mapping_files::load_mapping,
@@ -57,12 +62,24 @@ impl Deals {
     }
 }
 
-fn standing(deal: &DealSummary) -> String {
+fn standing(deal: &DealSummary, pauses: &[Pause]) -> String {
+    if let Some(pause) = pauses.iter().find(|pause| pause.scope.stops(&deal.id)) {
+        return pause.sentence();
+    }
     match deal.problems.first() {
         Some(problem) => format!("needs you: {}", problem.sentence),
         None if deal.waiting > 0 => "waiting".to_owned(),
         None => format!("{:?}", deal.phase).to_lowercase(),
     }
+}
+
+/// A deal in a list for a program.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    deal: &'a DealSummary,
+    /// What an operator paused.
+    pause: Option<&'a Pause>,
 }
 
 fn id(record: Option<&deal_model::RecordId>) -> String {
@@ -72,20 +89,22 @@ fn id(record: Option<&deal_model::RecordId>) -> String {
 async fn list(store: &store::SqliteStore, format: Format) -> anyhow::Result<()> {
     let mut after = None;
     let mut rows = Vec::new();
+    let pauses = store.pauses().await?;
     loop {
         let page = store.list(after.as_ref(), PAGE).await?;
         let full = page.len() == PAGE;
         after = page.last().map(|deal| deal.id.clone());
         for deal in page {
             if format == Format::Json {
-                output::json(&deal)?;
+                let pause = pauses.iter().find(|pause| pause.scope.stops(&deal.id));
+                output::json(&Listed { deal: &deal, pause })?;
             } else {
                 let expires = deal.expires.or(deal.companion_expires);
                 let expires = expires.map_or_else(|| "-".to_owned(), date_and_days);
                 // Any of its names finds a deal: the one that people know comes first.
                 let name = deal.opportunity.as_ref().or(deal.referral.as_ref());
                 let name = name.map_or_else(|| deal.id.to_string(), ToString::to_string);
-                rows.push(vec![name, expires, standing(&deal)]);
+                rows.push(vec![name, expires, standing(&deal, &pauses)]);
             }
         }
         if !full {
@@ -98,6 +117,9 @@ async fn list(store: &store::SqliteStore, format: Format) -> anyhow::Result<()> 
         } else {
             output::line(output::table(&["deal", "expires", "standing"], rows));
         }
+        for pause in pauses.iter().filter(|pause| !matches!(pause.scope, PauseScope::Deal(_))) {
+            say_pause(pause);
+        }
     }
     Ok(())
 }
@@ -106,49 +128,27 @@ async fn show(loaded: &Loaded, store: &store::SqliteStore, text: &str, format: F
     let mapping = load_mapping(loaded)?;
     let found = find_deal(store, text).await?;
     let archive = store.archive(&found, HISTORY).await?;
+    let pauses = pauses_of(store, &found).await?;
     let decisions = store.decisions(&found, HISTORY).await?;
     let fixed = store.fixed_paths().await?;
+    let forgotten = store.forgotten(&found).await?;
     for deal in store.deals(std::slice::from_ref(&found)).await? {
         let shown = Shown::of(&deal, &mapping);
         if format == Format::Json {
             output::json(&json!({
                 "deal": deal, "archive": archive, "decisions": decisions, "shown": shown, "fixed_paths": fixed,
+                "pauses": pauses, "forgotten": forgotten,
             }))?;
         } else {
             print(&deal, &shown, &archive, &decisions);
+            print_forgotten(&deal, forgotten);
+            print_pauses(&pauses);
             print_fixed(&fixed);
         }
     }
     Ok(())
 }
 
-/// What the portal was seen to let nobody change, on any deal.
-fn print_fixed(fixed: &[FixedPath]) {
-    for place in fixed {
-        output::line(format!("create-only  {} ({}): the portal refuses changes", place.group, place.path));
-        output::line(format!("             to try again: cosell release {}", place.path));
-    }
-}
-
-/// What a person reads of a deal beside its records.
-    let forgotten = store.forgotten(&found).await?;
-#[derive(Debug, Serialize)]
-struct Shown {
-    /// `private`, `partner-led`, `co-sell` or `partner-to-partner`; none while it is not known.
-    kind: Option<&'static str>,
-    /// When it expires, if we do not answer it.
-                "pauses": pauses, "forgotten": forgotten,
-    expires: Option<Timestamp>,
-    /// When it expires, if Microsoft does not answer it.
-    microsoft_expires: Option<Timestamp>,
-            print_forgotten(&deal, forgotten);
-            print_pauses(&pauses);
-    /// Microsoft's own fields as last read, by the names that people know.
-    microsoft: BTreeMap<String, String>,
-}
-
-impl Shown {
-    fn of(deal: &Deal, mapping: &Mapping) -> Self {
 /// What stops the deal.
 fn print_pauses(pauses: &[Pause]) {
     for pause in pauses {
@@ -165,13 +165,39 @@ fn print_forgotten(deal: &Deal, on: Option<Timestamp>) {
         Phase::Paused => "it is as if it had just been linked when sync is set to yes again",
         Phase::Finished => "it is never read again",
     };
-    output::labelled("erased", &format!("on {}, with all that was told and kept until then; {rest}", day(on)));
+    output::labelled(
+        "erased",
+        &format!("on {}, with all that was told and kept until then; {rest}", day(on)),
+    );
 }
 
 fn day(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string()
 }
 
+/// What the portal was seen to let nobody change, on any deal.
+fn print_fixed(fixed: &[FixedPath]) {
+    for place in fixed {
+        output::line(format!("create-only  {} ({}): the portal refuses changes", place.group, place.path));
+        output::line(format!("             to try again: cosell release {}", place.path));
+    }
+}
+
+/// What a person reads of a deal beside its records.
+#[derive(Debug, Serialize)]
+struct Shown {
+    /// `private`, `partner-led`, `co-sell` or `partner-to-partner`; none while it is not known.
+    kind: Option<&'static str>,
+    /// When it expires, if we do not answer it.
+    expires: Option<Timestamp>,
+    /// When it expires, if Microsoft does not answer it.
+    microsoft_expires: Option<Timestamp>,
+    /// Microsoft's own fields as last read, by the names that people know.
+    microsoft: BTreeMap<String, String>,
+}
+
+impl Shown {
+    fn of(deal: &Deal, mapping: &Mapping) -> Self {
         let state = deal.memory.companion_state.as_ref();
         let open = state.filter(|state| state.life == Life::Received);
         let referral = deal.memory.stand_in.as_deref();
@@ -249,6 +275,10 @@ fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow], decisions: &[Decis
     }
     say_remapped(deal);
     for row in archive {
+        if let Some(on) = row.erased {
+            say("kept", &format!("{} {}: erased on {}", row.id, row.archived.group, day(on)));
+            continue;
+        }
         let value = deal_model::display(&row.archived.value);
         say("kept", &format!("{} {}: \"{value}\" ({})", row.id, row.archived.group, row.archived.reason));
     }
@@ -272,10 +302,6 @@ fn say_remapped(deal: &Deal) {
 /// `2026-12-05 (3 days left)`.
 fn date_and_days(expires: Timestamp) -> String {
     let left = expires.duration_since(Timestamp::now()).as_hours();
-        if let Some(on) = row.erased {
-            say("kept", &format!("{} {}: erased on {}", row.id, row.archived.group, day(on)));
-            continue;
-        }
     let day = day(expires);
     match left {
         ..0 => format!("{day} (over)"),

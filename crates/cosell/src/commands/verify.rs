@@ -1,16 +1,46 @@
 //! `cosell verify`: a proof that N of N pairs are equal, or which are not.
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal as _, Write as _},
+    path::Path,
+    process::ExitCode,
+};
 
+use clap::Args;
+use deal_model::DealId;
 use serde::Serialize;
-use sync_engine::{Proof, Standing};
+use serde_json::json;
+use sync_engine::{KeptProof, Proof, ProvenPage, Standing, Store as _};
 
-use super::{PAGE, all_deals};
+use super::{PAGE, all_deals, find_deal};
 use crate::{
     config::Config,
     output::{self, Format},
-    wiring::{Access, Wired, wire},
+    wiring::{Access, Wired, open_store, wire},
 };
+
+/// Most findings that a proof over all deals prints; the rest is counted.
+const FINDINGS: usize = 1_000;
+
+/// Reads both sides of every deal and proves that they are equal.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Deals, opportunities or referrals; all, if none is named.
+    #[arg(conflicts_with_all = ["all", "last"])]
+    deals: Vec<String>,
+    /// A proof that is kept: all deals, page after page, with progress. What
+    /// differs or cannot be read is looked at again before it is said.
+    #[arg(long, conflicts_with = "last")]
+    all: bool,
+    /// Shows the last proof that was kept, and reads nothing. The service makes
+    /// one each day.
+    #[arg(long)]
+    last: bool,
+    /// Who asks for it. Without it: the user of this machine.
+    #[arg(long = "as", value_name = "NAME")]
+    by: Option<String>,
+}
 
 /// The whole proof. The counts add up to `deals`.
 #[derive(Debug, Default, Serialize)]
@@ -24,8 +54,12 @@ pub(crate) struct Verification {
 impl Verification {
     /// Reads both sides of every deal.
     pub(crate) async fn of(wired: &Wired) -> anyhow::Result<Self> {
+        Self::of_these(wired, &all_deals(wired.store.as_ref()).await?).await
+    }
+
+    async fn of_these(wired: &Wired, deals: &[DealId]) -> anyhow::Result<Self> {
         let mut all = Self::default();
-        for page in all_deals(wired.store.as_ref()).await?.chunks(PAGE) {
+        for page in deals.chunks(PAGE) {
             for proof in wired.engine.verify(page).await? {
                 all.deals += 1;
                 *all.counts.entry(proof.standing).or_insert(0) += 1;
@@ -48,23 +82,104 @@ impl Verification {
     }
 }
 
-pub(crate) async fn run(config: &Path, format: Format) -> anyhow::Result<ExitCode> {
-    let wired = wire(Config::load(config)?, Access::Look)?;
-    let proof = Verification::of(&wired).await?;
-    if format == Format::Json {
-        output::json(&proof)?;
-    } else {
-        print(&proof);
+impl Verify {
+    pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
+        let loaded = Config::load(config)?;
+        if self.last {
+            let last = open_store(&loaded, Access::Read)?.proofs(1).await?.pop();
+            return show_last(last.as_ref(), format);
+        }
+        let wired = wire(loaded, Access::Look)?;
+        if self.all {
+            return prove_all(&wired, &self.by.unwrap_or_else(super::person), format).await;
+        }
+        let proof = if self.deals.is_empty() {
+            Verification::of(&wired).await?
+        } else {
+            let mut deals = Vec::new();
+            for text in &self.deals {
+                deals.push(find_deal(wired.store.as_ref(), text).await?);
+            }
+            Verification::of_these(&wired, &deals).await?
+        };
+        if format == Format::Json {
+            output::json(&proof)?;
+        } else {
+            print_counts(proof.deals as u64, |standing| proof.count(standing) as u64);
+            print_findings(&proof.findings);
+        }
+        Ok(exit(proof.holds()))
     }
-    Ok(if proof.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print(proof: &Verification) {
-    output::line(format!(
-        "{} of {} deals are equal on both sides.",
-        proof.count(Standing::Equal),
-        proof.deals
-    ));
+/// Makes a proof over all deals, and keeps it.
+async fn prove_all(wired: &Wired, by: &str, format: Format) -> anyhow::Result<ExitCode> {
+    let all = wired.store.counts(wired.clock.now()).await?.deals;
+    let shows = format == Format::Text && std::io::stderr().is_terminal();
+    let mut proving = wired.engine.begin_proof();
+    let mut findings: Vec<Proof> = Vec::new();
+    let mut left_out = 0_usize;
+    while let ProvenPage::Deals(proofs) = wired.engine.prove_page(&mut proving, false).await? {
+        for proof in proofs.into_iter().filter(|proof| proof.standing != Standing::Equal) {
+            if findings.len() < FINDINGS { findings.push(proof) } else { left_out += 1 }
+        }
+        if shows {
+            progress(&format!("{} of {all} deals read", proving.deals()));
+        }
+    }
+    if shows {
+        progress("");
+    }
+    let proof = wired.engine.keep_proof(proving, by).await?;
+    if format == Format::Json {
+        output::json(&json!({ "proof": proof, "findings": findings, "findings_left_out": left_out }))?;
+    } else {
+        print_counts(proof.deals, |standing| proof.count(standing));
+        print_findings(&findings);
+        if left_out > 0 {
+            output::line(format!("{left_out} more are not shown."));
+        }
+    }
+    Ok(exit(proof.holds()))
+}
+
+/// Writes over the line of progress.
+fn progress(text: &str) {
+    let mut out = std::io::stderr().lock();
+    let _ = write!(out, "\r{text:<60}\r");
+    let _ = out.flush();
+}
+
+fn show_last(last: Option<&KeptProof>, format: Format) -> anyhow::Result<ExitCode> {
+    if format == Format::Json {
+        output::json(&json!({ "proof": last }))?;
+    } else if let Some(proof) = last {
+        output::line(format!(
+            "The proof of {:.0} to {:.0}, asked for by {}:",
+            proof.began, proof.ended, proof.by
+        ));
+        print_counts(proof.deals, |standing| proof.count(standing));
+        for named in &proof.first {
+            let fields: Vec<&str> = named.fields.iter().map(deal_model::GroupId::as_str).collect();
+            output::indented(
+                0,
+                &format!("deal {}: {} {}", named.deal, word(named.standing), fields.join(", ")),
+            );
+        }
+        output::labelled("mapping", &proof.mapping);
+    } else {
+        output::line("no proof was made yet");
+        output::line("  fix: cosell verify --all");
+    }
+    Ok(exit(last.is_some_and(KeptProof::holds)))
+}
+
+fn exit(holds: bool) -> ExitCode {
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn print_counts(deals: u64, count: impl Fn(Standing) -> u64) {
+    output::line(format!("{} of {deals} deals are equal on both sides.", count(Standing::Equal)));
     for (standing, word) in [
         (Standing::Waiting, "are waiting for a write"),
         (Standing::Problem, "have a problem"),
@@ -74,12 +189,30 @@ fn print(proof: &Verification) {
         (Standing::Different, "DIFFER without a reason"),
         (Standing::Unread, "could not be read"),
     ] {
-        if proof.count(standing) > 0 {
-            output::line(format!("{} {word}.", proof.count(standing)));
+        let many = count(standing);
+        if many > 0 {
+            output::line(format!("{many} {word}."));
         }
     }
-    for finding in &proof.findings {
-        output::line(format!("deal {}: {:?}", finding.deal, finding.standing).to_lowercase());
+}
+
+/// How a deal stands, in a word or two.
+fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Equal => "equal",
+        Standing::Waiting => "waiting",
+        Standing::Problem => "problem",
+        Standing::PausedOrOnHold => "paused or on hold",
+        Standing::FixedByPortal => "fixed by the portal",
+        Standing::Remapped => "differs since the mapping changed",
+        Standing::Different => "different",
+        Standing::Unread => "could not be read",
+    }
+}
+
+fn print_findings(findings: &[Proof]) {
+    for finding in findings {
+        output::line(format!("deal {}: {}", finding.deal, word(finding.standing)));
         for difference in &finding.differences {
             output::line(format!("  {}", difference.field));
             output::line(format!("    opportunity: {}", difference.opportunity));

@@ -18,6 +18,7 @@ impl Config {
         self.retention.check()?;
         self.salesforce.check_login()?;
         self.salesforce.check_allowance()?;
+        self.verify.check()?;
         self.check_times()
     }
 

@@ -18,11 +18,7 @@ use crate::SealKey;
 const COLUMNS: &str = "scope, by, why, since, resumed, resumed_by, resumed_why";
 
 /// Pauses. What was there already, if it was.
-pub(super) fn pause(
-    sql: &Connection,
-    master: Option<&SealKey>,
-    wish: &PauseWish,
-) -> Outcome<Option<Pause>> {
+pub(super) fn pause(sql: &Connection, master: Option<&SealKey>, wish: &PauseWish) -> Outcome<Option<Pause>> {
     if let Some(open) = open_one(sql, &wish.scope)? {
         return Ok(Some(open));
     }

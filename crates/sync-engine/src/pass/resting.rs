@@ -3,9 +3,7 @@
 use deal_model::{Phase, Plan, Side};
 
 use super::Item;
-use crate::{
-    Commit, Disposition, Engine, Hints, Pause, PauseScope, StoreResult, engine::fenced,
-};
+use crate::{Commit, Disposition, Engine, Hints, Pause, PauseScope, StoreResult, engine::fenced};
 
 impl Engine {
     /// Sets aside the paused deals of a batch: each says on its opportunity that it is paused, and its work is done. When it
@@ -23,7 +21,8 @@ impl Engine {
                 ..Plan::default()
             };
             // Of a deal that its seller paused nothing is read, and nobody is told anything there.
-            if item.deal.phase != Phase::Paused && item.deal.links.crm.is_some() && self.is_news(item).await? {
+            if item.deal.phase != Phase::Paused && item.deal.links.crm.is_some() && self.is_news(item).await?
+            {
                 item.read = Hints::of(Side::Crm);
                 resting.push(item);
             } else {

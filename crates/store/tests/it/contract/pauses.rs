@@ -6,7 +6,9 @@ use sync_engine::{
 };
 
 use super::on_every_store;
-use crate::ground::{ahead, at, claim, claim_one, claimed_deal, ending, load, mark, opportunity, put, referral};
+use crate::ground::{
+    ahead, at, claim, claim_one, claimed_deal, ending, load, mark, opportunity, put, referral,
+};
 
 on_every_store![
     a_pause_is_kept_with_who_when_and_why_and_so_is_its_end,
@@ -99,13 +101,18 @@ async fn pausing_and_resuming_a_deal_stand_in_its_history_and_mark_it(store: &dy
     store.commit(&ending(&claimed, Disposition::Done, 1)).await.unwrap();
     let scope = PauseScope::Deal(deal.id.clone());
     for (second, pausing) in [(10, true), (20, false)] {
-        if pausing { pause(store, scope.clone(), second).await } else { resume(store, scope.clone(), second).await }
+        if pausing {
+            pause(store, scope.clone(), second).await
+        } else {
+            resume(store, scope.clone(), second).await
+        }
         let claimed = claim_one(store, second).await;
         assert!(claimed.hints.crm && claimed.hints.portal, "everything is read");
         store.commit(&ending(&claimed, Disposition::Done, second)).await.unwrap();
     }
     let lines = store.history(&deal.id, 10).await.unwrap();
-    let said: Vec<_> = lines.iter().map(|line| (line.what.as_str(), line.sentence.as_str(), line.at)).collect();
+    let said: Vec<_> =
+        lines.iter().map(|line| (line.what.as_str(), line.sentence.as_str(), line.at)).collect();
     assert_eq!(
         said,
         [
