@@ -19,8 +19,8 @@ use std::{
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 pub(crate) use real_portal::is_this_machine;
-pub(crate) use secret::SecretRef;
 use retention::RetentionConfig;
+pub(crate) use secret::SecretRef;
 pub(crate) use span::Span;
 use verify::VerifyConfig;
 
@@ -31,11 +31,11 @@ pub(crate) struct Config {
     /// Where state lasts.
     #[serde(default)]
     pub(crate) store: StoreConfig,
-    /// The referrals' side.
-    pub(crate) partner_center: PartnerCenterConfig,
     /// How long things are kept.
     #[serde(default)]
     pub(crate) retention: RetentionConfig,
+    /// The referrals' side.
+    pub(crate) partner_center: PartnerCenterConfig,
     /// How the connections are kept alive.
     #[serde(default)]
     pub(crate) connections: ConnectionsConfig,

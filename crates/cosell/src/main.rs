@@ -44,7 +44,6 @@ enum Command {
     Init(commands::init::Init),
     /// Signs in to Partner Center or Salesforce, in a browser or by a code.
     Login(commands::login::Login),
-    /// Shows how the three connections are, and tries them.
     Connections(commands::connections::Connections),
     /// Checks everything that is needed, and says how to mend what is missing.
     ///
@@ -60,7 +59,6 @@ enum Command {
     Run,
     /// Works until nothing is due, and ends.
     Sync(commands::sync::Sync),
-    /// Prints the writes that a pass would make, and makes none.
     Plan(commands::plan::PlanCommand),
     /// Lists deals, shows one, or its history.
     Deals(commands::deals::Deals),
@@ -81,9 +79,7 @@ enum Command {
     Resume(commands::pause::Pausing),
     Retry(commands::retry::Retry),
     Replay(commands::replay::Replay),
-    /// Shows where a person must say which side is right, and takes the answer.
     Resolve(commands::decide::resolve::Resolve),
-    /// Lists the values that lost, and restores one of them to both sides.
     Restore(commands::decide::restore::Restore),
     /// Lets an effect that waits for its time leave at once.
     ///
@@ -97,7 +93,6 @@ enum Command {
     /// back, or to another end, it is a new wish with a grace of its own.
     /// Works beside the service.
     Withdraw(commands::decide::waiting::Effect),
-    /// Creates a referral that would never be created by itself.
     Push(commands::push::Push),
     /// Registers a won deal for incentives, from a file.
     ///
@@ -110,22 +105,21 @@ enum Command {
     /// Works beside the service and leaves the store alone: what was registered
     /// stands in the referral, and not in the deal's history.
     Register(commands::register::Register),
-    /// Releases a brake that holds irreversible effects.
     Release(commands::release::Release),
+    Forget(commands::forget::Forget),
+    History(commands::history::History),
     Solutions(commands::solutions::Solutions),
     /// Shows, makes or tries the registration that brings events here.
     Webhook(commands::webhook::Webhook),
-    /// Runs a local Partner Center and a local Salesforce.
     Sandbox(commands::sandbox::SandboxCommand),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    panics::tell_only_places();
     start_logging(matches!(arguments.command, Command::Run));
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         tracing::debug!("a crypto provider was installed before");
-    Forget(commands::forget::Forget),
-    History(commands::history::History),
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -135,7 +129,6 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
-    panics::tell_only_places();
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -163,6 +156,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Push(push) => push.run(config, format).await,
         Command::Register(register) => register.run(config, format).await,
         Command::Release(release) => release.run(config, format).await,
+        Command::Forget(forget) => forget.run(config, format).await,
+        Command::History(history) => history.run(config, format).await,
         Command::Solutions(solutions) => solutions.run(config, format).await,
         Command::Webhook(webhook) => webhook.run(config, format).await,
         Command::Sandbox(sandbox) => sandbox.run(format).await,
@@ -179,7 +174,5 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 fn start_logging(serving: bool) {
     let default = if serving { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
-        Command::Forget(forget) => forget.run(config, format).await,
-        Command::History(history) => history.run(config, format).await,
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
 }
