@@ -126,7 +126,7 @@ impl Binding {
         let first = path.read(document).or((self.absent == Absent::Empty).then_some(&Json::Null));
         let second = self.codec.second_member().and_then(|second| second.read(document));
         if let Some((first, second)) = first.zip(second) {
-            return self.codec.read_both(first, second);
+            return Codec::read_both(first, second);
         }
         match path.read(document) {
             Some(member) => self.codec.read_portal(member),

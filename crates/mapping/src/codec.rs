@@ -191,7 +191,7 @@ impl Codec {
     }
 
     /// The value of a member and of the second one, for a codec that has two.
-    pub(crate) fn read_both(&self, first: &Json, second: &Json) -> Observed {
+    pub(crate) fn read_both(first: &Json, second: &Json) -> Observed {
         lines::read([first, second])
     }
 

@@ -369,3 +369,57 @@ fn set_at(document: &mut Json, pointer: &str, value: Json) {
     }
     *place = value;
 }
+
+#[cfg(test)]
+mod tests {
+    use deal_model::{Value, Why};
+
+    use super::*;
+
+    fn street(text: &str) -> Vec<Write> {
+        let held = Held::Value(Value::Text(text.to_owned()));
+        let content = Content::Whole([("customer_street".into(), held)].into());
+        let group = "customer_address".into();
+        vec![Write { group, content, instead_of: GroupHeld::new(), why: Why::Changed, latch: None }]
+    }
+
+    fn changed(text: &str, current: &Json) -> Vec<(String, Json)> {
+        let operations = operations(&street(text), Some(current), &Mapping::shipped());
+        operations.iter().map(|each| (each.path().to_owned(), each.value().clone())).collect()
+    }
+
+    #[test]
+    fn a_street_of_two_lines_is_two_members_and_one_line_leaves_no_second_behind() {
+        let mut document = json!({});
+        let draft = Draft {
+            birth: Birth::Own { asks_help: false },
+            writes: &[],
+            consent: true,
+            reference: String::new(),
+            primary: None,
+            marked: None,
+            engagement: None,
+            partner_id: None,
+        };
+        for (text, lines) in [
+            ("Ring 1\nHof 2", json!({"addressLine1": "Ring 1", "addressLine2": "Hof 2"})),
+            ("Ring 1", json!({"addressLine1": "Ring 1"})),
+        ] {
+            let Content::Whole(group) = &street(text)[0].content.clone() else { panic!("{text}") };
+            document["customerProfile"]["address"] = json!({});
+            draft.fill(&mut document, group, &Mapping::shipped());
+            assert_eq!(document["customerProfile"]["address"], lines);
+        }
+        let (first, second) =
+            ("/customerProfile/address/addressLine1", "/customerProfile/address/addressLine2");
+        let current =
+            json!({"customerProfile": {"address": {"addressLine1": "Ring 1", "addressLine2": "Hof 2"}}});
+        let told = |path: &str, value: Json| (path.to_owned(), value);
+        assert_eq!(changed("Ring 3", &current), [told(first, json!("Ring 3")), told(second, Json::Null)]);
+        assert_eq!(changed("Ring 3\nHof 2", &current), [told(first, json!("Ring 3"))]);
+        assert_eq!(
+            changed("Ring 1\nHof 4", &current),
+            [told(first, json!("Ring 1")), told(second, json!("Hof 4"))]
+        );
+    }
+}

@@ -12,12 +12,12 @@ const LINE_ENDS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 /// The text of a field, or of two members one after the other: a first line and, if there is more, a second one that holds
 /// all the rest. Blank lines go. What is no text is not known.
 pub(super) fn read<'j>(parts: impl IntoIterator<Item = &'j Json>) -> Observed {
-    let mut lines: Vec<&str> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     for part in parts {
         match part {
             Json::Null => {}
             Json::String(text) => {
-                lines.extend(text.split(LINE_ENDS).map(str::trim).filter(|line| !line.is_empty()));
+                lines.extend(text.split(LINE_ENDS).map(typed).filter(|line| !line.is_empty()));
             }
             _ => return Observed::Unknown,
         }
@@ -27,6 +27,12 @@ pub(super) fn read<'j>(parts: impl IntoIterator<Item = &'j Json>) -> Observed {
         Some((first, [])) => Observed::text(first),
         Some((first, rest)) => Observed::text(&format!("{first}\n{}", rest.join(BETWEEN))),
     }
+}
+
+/// What is typed of a line. What nobody types goes here already: a line must not begin with what stood behind it.
+fn typed(line: &str) -> String {
+    let typed: String = line.chars().filter(|each| *each == '\t' || !each.is_control()).collect();
+    typed.trim().to_owned()
 }
 
 /// The first line of what was read, and the second.
