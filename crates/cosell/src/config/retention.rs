@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn what_is_not_said_is_two_years_and_ninety_days() {
         let keep = read("").unwrap();
-        let days = |days| SignedDuration::from_hours(24 * days);
+        let days = |days: i64| SignedDuration::from_hours(24 * days);
         let two_years = days(730);
         let expected =
             Retention { history: two_years, archive: two_years, ended: two_years, paused: days(90) };

@@ -38,12 +38,37 @@ impl<'de> Deserialize<'de> for SecretRef {
     }
 }
 
+/// The mode's bits that let group or others read a file ...
+const READ: u32 = 0o044;
+/// ... and enter a folder.
+const ENTER: u32 = 0o011;
+
+#[cfg(unix)]
+fn others_may(path: &Path, bits: u32) -> Option<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Some(std::fs::metadata(path).ok()?.permissions().mode() & bits != 0)
+}
+
+#[cfg(not(unix))]
+fn others_may(_: &Path, _: u32) -> Option<bool> {
+    None
+}
+
 impl SecretRef {
     /// The place that a text names; nothing, if it names none.
     pub(crate) fn named(text: &str) -> Option<Self> {
         let env = || text.strip_prefix("env:").map(|name| Place::Env(name.to_owned()));
         let file = || text.strip_prefix("file:").map(|path| Place::File(path.into()));
         env().or_else(file).map(Self)
+    }
+
+    /// The file that holds it, if others of this machine can read it there: those whom its own mode admits, and its
+    /// folder does not keep out. Of files that cannot be looked at nothing is said.
+    pub(crate) fn open_to_others(&self, beside: &Path) -> Option<PathBuf> {
+        let Place::File(path) = &self.0 else { return None };
+        let path = beside.join(path);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        (others_may(&path, READ)? && others_may(folder, ENTER)?).then_some(path)
     }
 
     /// The secret. Relative paths start at `beside`, the configuration's folder.
@@ -65,5 +90,32 @@ impl SecretRef {
             });
         }
         Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_others_can_read_is_seen_and_one_behind_a_closed_folder_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("seal.key");
+        fs::write(&path, "a secret").unwrap();
+        let place = SecretRef::named("file:seal.key").unwrap();
+        for (of_folder, of_file, open) in
+            [(0o755, 0o644, true), (0o755, 0o640, true), (0o755, 0o600, false), (0o700, 0o644, false)]
+        {
+            let mode =
+                |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+            mode(folder.path(), of_folder);
+            mode(&path, of_file);
+            let seen = place.open_to_others(folder.path());
+            assert_eq!(seen.is_some(), open, "{of_folder:o} {of_file:o}");
+        }
+        assert_eq!(SecretRef::named("env:HOME").unwrap().open_to_others(folder.path()), None);
+        assert_eq!(SecretRef::named("file:missing").unwrap().open_to_others(folder.path()), None);
     }
 }

@@ -4,7 +4,7 @@
 //! them; its ids are searched for likewise. What is shared carries another tag: it must be found by the same search in
 //! the store and the portal, and in no log.
 
-use std::{fs, path::Path};
+use std::{cell::Cell, fs, path::Path};
 
 use base64::Engine as _;
 use reqwest::Method;
@@ -52,6 +52,17 @@ fn written(text: &str) -> Vec<(&'static str, String)> {
 fn found(haystack: &str, text: &str) -> Vec<&'static str> {
     let ways = written(text).into_iter().filter(|(_, form)| haystack.contains(form.as_str()));
     ways.map(|(way, _)| way).collect()
+}
+
+/// A file in which a text stands, and how it is written there.
+pub(crate) type Tagged = (String, Vec<&'static str>);
+
+/// Every file below the folder in which `text` stands, in whatever way it is written down.
+pub(crate) fn in_files(folder: &Path, text: &str) -> Vec<Tagged> {
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    let tagged = files.into_iter().map(|(name, haystack)| (name, found(&haystack, text)));
+    tagged.filter(|(_, ways)| !ways.is_empty()).collect()
 }
 
 /// Bytes as they are, as far as they can be a tag.
@@ -119,11 +130,11 @@ impl Planted {
 
     /// An opportunity with all that hangs on it, and words in every text field. Not opted in.
     async fn opportunity(&mut self, world: &World) -> Secret {
-        let account =
-            json!({ "Name": self.word(), "BillingStreet": self.word(), "BillingCity": self.word() });
+        let account = json!({ "Name": self.word(), "BillingStreet": self.word(), "BillingCity": self.word(),
+                "BillingState": self.word(), "BillingPostalCode": format!("{SECRET}7"), "Phone": format!("+49{SECRET}") });
         let account = self.keep(&world.seller_creates("Account", account).await);
         let contact = json!({ "FirstName": self.word(), "LastName": self.word(), "AccountId": account,
-            "Email": format!("{SECRET}@{SECRET}.example"), "Title": self.word() });
+            "Email": format!("{SECRET}@{SECRET}.example"), "Title": self.word(), "Phone": format!("+49 30 {SECRET}") });
         let contact = self.keep(&world.seller_creates("Contact", contact).await);
         let mut row = json!({ "StageName": "Qualification", "CloseDate": "2027-03-31", "Amount": 424_242,
             "CurrencyIsoCode": "EUR", "AccountId": account });
@@ -134,7 +145,28 @@ impl Planted {
         let solution = json!({ "Opportunity__c": opportunity, "Name": self.word(), "Publisher__c": self.word(),
             "Solution_Id__c": format!("SOL-{SECRET}-{}", self.number) });
         let solution = self.keep(&world.seller_creates("Microsoft_Solution__c", solution).await);
+        self.people(world, &opportunity).await;
         Secret { opportunity, account, contact, solution }
+    }
+
+    /// A seller of its own, who owns it, and one in its team.
+    async fn people(&mut self, world: &World, opportunity: &str) {
+        for role in ["owner", "member"] {
+            self.number += 1;
+            let address = format!("{role}{}.{SECRET}@{SECRET}.example", self.number);
+            let fields = json!({ "Username": address, "Email": address, "FirstName": self.word(),
+                "LastName": self.word(), "Phone": format!("+49 40 {SECRET}"), "IsActive": true });
+            let body = json!({ "fields": fields });
+            let user = world.control(Platform::Salesforce, Method::POST, "actor/user", Some(&body)).await;
+            let user = self.keep(user["id"].as_str().unwrap());
+            if role == "owner" {
+                world.seller_edits(opportunity, json!({ "OwnerId": user })).await;
+            } else {
+                let row =
+                    json!({ "OpportunityId": opportunity, "UserId": user, "OpportunityAccessLevel": "Read" });
+                self.keep(&world.seller_creates("OpportunityTeamMember", row).await);
+            }
+        }
     }
 
     /// All text fields of an opportunity that the default mapping reads.
@@ -178,6 +210,8 @@ async fn edit(world: &World, object: &str, id: &str, changes: Value) {
 struct Search<'a> {
     world: &'a World,
     planted: &'a Planted,
+    /// How much of the log was searched before: it only grows, and at its loudest it is long.
+    searched: Cell<usize>,
 }
 
 impl Search<'_> {
@@ -186,23 +220,43 @@ impl Search<'_> {
         let mut files = Vec::new();
         collect(self.world.folder(), &mut files);
         assert!(files.iter().any(|(name, _)| name.ends_with("cosell.sqlite3")), "the store was searched");
-        assert!(files.iter().any(|(name, text)| name.ends_with("cosell.log") && text.contains("TRACE")));
+        let log = files.iter_mut().find(|(name, _)| name.ends_with("cosell.log")).expect("a log");
+        assert!(log.1.contains("TRACE"));
+        let before = self.searched.replace(log.1.len());
+        // What is written across the place where the last search ended is searched again.
+        let from = log.1.floor_char_boundary(before.saturating_sub(1_000));
+        log.1.drain(..from);
         files
     }
 
-    /// What the commands print, with all that they log.
-    fn printed(&self) -> Vec<(String, String)> {
+    /// What the commands print, with all that they log; `all` of them, or those that look at deals.
+    fn printed(&self, all: bool) -> Vec<(String, String)> {
         let deals = self.world.cosell_json(&["deals", "list"]);
-        let mut commands: Vec<Vec<String>> = ["deals list", "plan --all", "verify"]
-            .map(|line| line.split(' ').map(str::to_owned).collect())
-            .into();
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let mut commands = ["deals list", "plan --all", "verify"].map(words).to_vec();
+        if all {
+            let more = [
+                "connections",
+                "check",
+                "mapping check",
+                "mapping show",
+                "mapping rewrite",
+                "release",
+                "webhook show",
+                "history verify",
+                "history verify --heads",
+                // What is shared is found in the store by its address, and what was never read is not.
+                "forget sharqzxwu@northwind.example",
+                "forget nobody@elsewhere.example",
+            ];
+            commands.extend(more.map(words));
+        }
         for deal in deals {
-            for verb in ["show", "history"] {
-                commands.push(vec![
-                    "deals".to_owned(),
-                    verb.to_owned(),
-                    deal["id"].as_str().unwrap().to_owned(),
-                ]);
+            let id = deal["id"].as_str().unwrap();
+            commands.extend(["deals show", "deals history"].map(|line| words(&format!("{line} {id}"))));
+            if all {
+                let more = ["plan", "restore", "resolve", "forget", "send-now", "withdraw"];
+                commands.extend(more.map(|line| words(&format!("{line} {id}"))));
             }
         }
         let mut printed = Vec::new();
@@ -228,9 +282,9 @@ impl Search<'_> {
     }
 
     /// Nothing of what was planted is anywhere; what is shared is where it belongs.
-    async fn passes(&self, when: &str) {
+    async fn passes(&self, when: &str, all: bool) {
         let mut places = self.files();
-        places.extend(self.printed());
+        places.extend(self.printed(all));
         places.push(("the portal".to_owned(), self.requests().await));
         for (place, text) in &places {
             for needle in [SECRET].into_iter().chain(self.planted.ids.iter().map(String::as_str)) {
@@ -377,14 +431,14 @@ async fn an_opportunity_that_was_never_opted_in_leaves_no_byte_anywhere() {
     world.seller_edits(&deal.opportunity, json!({ "StageName": "Closed Won" })).await;
     world.until_referral(&deal.referral, "/substatus", |substatus| substatus == "Won").await;
 
-    let search = Search { world: &world, planted: &planted };
-    search.passes("while it runs").await;
+    let search = Search { world: &world, planted: &planted, searched: Cell::new(0) };
+    search.passes("while it runs", true).await;
     service.kill();
-    search.passes("after it was killed").await;
+    search.passes("after it was killed", false).await;
     let mut service = world.run_with(&LOUD);
     reads_everything_again(&world).await;
     service.stop();
-    search.passes("after an orderly stop").await;
+    search.passes("after an orderly stop", false).await;
     quiet_log(&world, &mut service).await;
 }
 

@@ -68,6 +68,35 @@ pub(super) fn seal_key(loaded: &Loaded) -> Finding {
     }
 }
 
+/// Whether the files that hold secrets are for this program's user alone.
+pub(super) fn secret_files(loaded: &Loaded) -> Finding {
+    let (id, title) = ("cosell.secret_files", "Secret files");
+    let (portal, crm) = (&loaded.config.partner_center, &loaded.config.salesforce);
+    let places = [
+        &loaded.config.store.seal_key,
+        &portal.client_secret,
+        &portal.client_key,
+        &portal.refresh_token,
+        &crm.private_key,
+        &crm.client_secret,
+    ];
+    let open: Vec<String> = places
+        .into_iter()
+        .flatten()
+        .filter_map(|place| place.open_to_others(&loaded.folder))
+        .map(|path| path.display().to_string())
+        .collect();
+    if open.is_empty() {
+        return Finding::pass(id, title, "no other user of this machine can read one");
+    }
+    Finding::fail(
+        id,
+        title,
+        format!("Other users of this machine can read {}.", open.join(", ")),
+        format!("chmod 600 {}; if anybody could have read them, make new ones", open.join(" ")),
+    )
+}
+
 pub(super) fn store(wired: &Wired, is_first: bool) -> Finding {
     let path = wired.loaded.config.store.path.display();
     let evidence = if is_first { format!("{path} was made") } else { format!("{path} opens") };

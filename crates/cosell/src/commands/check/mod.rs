@@ -57,6 +57,7 @@ impl Check {
         findings.extend(about_file);
         findings.extend(mapping.iter().flat_map(mapped::portal));
         findings.push(here::seal_key(&loaded));
+        findings.push(here::secret_files(&loaded));
         if findings.iter().any(|finding| finding.verdict == Verdict::Fail) {
             return findings;
         }

@@ -86,6 +86,7 @@ async fn m1_in_a_good_org_everything_that_can_be_seen_passes_and_the_rest_names_
         "cosell.configuration",
         "cosell.mapping",
         "cosell.seal_key",
+        "cosell.secret_files",
         "cosell.store",
         "partner_center.clock",
         "partner_center.referrals",
