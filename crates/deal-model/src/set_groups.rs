@@ -112,11 +112,6 @@ impl Groups<'_> {
         {
             plan.consumed.push(decided.id);
         }
-        if self.seen.portal.life.is_closed() && spec.to.portal.update && !bounds.add_only {
-            for loss in unsent(&now, base) {
-                self.archive_loss(spec, &loss, plan);
-            }
-        }
         // Where the portal refuses changes, what was changed waits until it may be sent again: no base takes it.
         let is_new = |key: &ElementKey| {
             let pair = |of: &PerSide<Elements>| (of.portal.get(key).cloned(), of.crm.get(key).cloned());
@@ -124,6 +119,12 @@ impl Groups<'_> {
             portal != crm && base.map(pair) != Some((portal, crm))
         };
         let waiting = with_all_keys(&pairs, waiting);
+        // What waits is archived when it is over.
+        if self.seen.portal.life.is_closed() && spec.to.portal.update && !bounds.add_only {
+            for loss in unsent(&now, base).into_iter().filter(|loss| !waiting.contains(&loss.key)) {
+                self.archive_loss(spec, &loss, plan);
+            }
+        }
         let written = with_all_keys(&pairs, self.written_keys(spec).into_iter().collect());
         let rest = all_keys(&now, base).into_iter().filter(|key| !written.contains(key));
         let (held_back, rest): (BTreeSet<_>, BTreeSet<_>) = rest.partition(|key| spec.fixed && is_new(key));
@@ -198,6 +199,16 @@ impl Write {
                 ElementChange::Put(_) | ElementChange::Remove => None,
             };
             std::iter::once(key).chain(to)
+        })
+    }
+
+    /// Whether an element gets this key by it.
+    pub(crate) fn brings(&self, key: &ElementKey) -> bool {
+        let Content::Elements(changes) = &self.content else { return false };
+        changes.iter().any(|(of, change)| match change {
+            ElementChange::Put(_) => of == key,
+            ElementChange::Rekey { to, .. } => to == key,
+            ElementChange::Remove => false,
         })
     }
 

@@ -82,7 +82,13 @@ impl SettleInput<'_> {
         } else {
             memory.base.insert(spec.id.clone(), pair);
         }
-        memory.ties.entry(spec.id.clone()).or_default().extend(met);
+        let ties = memory.ties.entry(spec.id.clone()).or_default();
+        for (record, keys) in met {
+            match keys {
+                Some(keys) => ties.insert(record, keys),
+                None => ties.remove(&record),
+            };
+        }
         for to in Side::BOTH {
             if let Some(write) = self.written(&spec.id, to) {
                 self.light_fuse(memory, spec, to, write);
@@ -104,26 +110,32 @@ impl SettleInput<'_> {
         Meeting { ties: self.deal.memory.ties_of(spec), base, held, people: crm.people_of(spec) }.pairs()
     }
 
-    /// Under which keys the elements that the base takes are now, by record.
+    /// Under which keys the elements that the base takes are now, by record; none for one that is not on both sides.
     fn met(
         &self,
         spec: &GroupSpec,
         pairs: &[Pair<'_>],
         keys: &BTreeSet<ElementKey>,
         after: &PerSide<Option<Elements>>,
-    ) -> Vec<(RecordId, PerSide<ElementKey>)> {
+    ) -> Vec<(RecordId, Option<PerSide<ElementKey>>)> {
         let now = |pair: &Pair<'_>, side: Side| -> Option<ElementKey> {
             let present = pair.key(side)?;
-            let written = self.written(&spec.id, side).and_then(|write| write.rekeyed(present));
-            // The side may have kept the former one.
-            let is_kept =
-                |to: &&ElementKey| after.at(side).as_ref().is_some_and(|after| after.contains_key(to));
-            Some(written.filter(is_kept).unwrap_or(present).clone())
+            let Some((write, to)) =
+                self.written(&spec.id, side).and_then(|write| Some((write, write.rekeyed(present)?)))
+            else {
+                return Some(present.clone());
+            };
+            let holds =
+                |key: &ElementKey| after.at(side).as_ref().is_some_and(|after| after.contains_key(key));
+            // The side may have kept the former one, unless that is another's now.
+            let is_kept = || holds(present) && !write.brings(present);
+            if holds(to) { Some(to.clone()) } else { is_kept().then(|| present.clone()) }
         };
         let met = pairs.iter().filter_map(|pair| {
-            let keys_now = PerSide::new(now(pair, Side::Portal)?, now(pair, Side::Crm)?);
             let is_taken = pair.keys().all(|key| keys.contains(key));
-            Some((pair.record?.clone(), keys_now)).filter(|_| is_taken)
+            let record = pair.record.filter(|_| is_taken)?.clone();
+            let keys = now(pair, Side::Portal).zip(now(pair, Side::Crm));
+            Some((record, keys.map(|(portal, crm)| PerSide::new(portal, crm))))
         });
         met.collect()
     }

@@ -187,10 +187,21 @@ impl<'a> Meeting<'a> {
                 |key: &&ElementKey| !pair.keyless && !pair.is_rekeyed(side) && pair.key(side) != Some(*key);
             let Some(key) = pair.key(across).filter(elsewhere) else { continue };
             let Some(found) = self.held(side, key) else { continue };
+            // Both were there when the two were told apart.
+            let is_settled = self.base.is_some_and(|base| base.at(side).contains_key(key));
+            if is_settled && !pair.is_rekeyed(across) {
+                continue;
+            }
             let holder = pairs.iter().position(|pair| pair.key(side) == Some(key));
             match holder {
-                // Somebody who is on both sides keeps it.
-                Some(holder) if pairs[holder].now.at(across).is_some() || pairs[holder].keyless => continue,
+                // Somebody who is on both sides keeps it, and a record of the CRM is nobody else.
+                Some(holder)
+                    if side == Side::Crm
+                        || pairs[holder].now.at(across).is_some()
+                        || pairs[holder].keyless =>
+                {
+                    continue;
+                }
                 Some(holder) => *pairs[holder].now.at_mut(side) = None,
                 None => {}
             }

@@ -1,10 +1,12 @@
 //! A corrected e-mail address is an edit of the person, on either side (sync rules, section 3).
 
 use deal_model::{
-    Conflict, Definitions, Element, ElementKey, Elements, Fingerprint, Kind, Observed, PerSide, SetBounds,
-    Side, Value, remapped,
+    Conflict, Definitions, Element, ElementKey, Elements, Fingerprint, GroupSpec, Kind, Observed, PerSide,
+    SetBounds, Side, Value, remapped,
 };
 
+use crate::random_people::{Person, place};
+use crate::tape::Tape;
 use crate::world::{World, archived, at, check, deal, field, group};
 
 /// Who is on the opportunity: contact, address, name.
@@ -32,12 +34,16 @@ fn listed(contacts: Contacts) -> Listed {
     people.leak()
 }
 
-/// Both sides know these people; a contact without an address is one that lost it.
-fn people(contacts: Contacts) -> World {
+fn spec() -> GroupSpec {
     let mut spec = group("people", vec![field("people", Kind::Set)]);
     let rekey = PerSide::new(true, false);
     spec.set = Some(SetBounds { min: 0, max: 9, remove: PerSide::new(true, true), add_only: false, rekey });
-    let world = deal(spec).base("people", set(listed(contacts))).portal("people", set(listed(contacts)));
+    spec
+}
+
+/// Both sides know these people; a contact without an address is one that lost it.
+fn people(contacts: Contacts) -> World {
+    let world = deal(spec()).base("people", set(listed(contacts))).portal("people", set(listed(contacts)));
     let mut world = world.contacts(contacts);
     world.now = at(500);
     assert!(world.passes(0).is_empty(), "they are in step");
@@ -333,6 +339,89 @@ fn who_is_who_outlasts_a_change_of_the_mapping() {
     let world = world.contacts(&[("c1", "ann@", "Ann"), ("c2", "bob3@", "Bob")]);
     let line = "referral: people change bob@ to bob3@ (changed on the other side)";
     assert_eq!(world.plan().describe()[0], line);
+}
+
+/// However people are corrected and swapped on both sides at once: nobody becomes two, nobody gets another's details, and
+/// every address that was typed is on a side or in the archive.
+#[test]
+fn whatever_is_corrected_nobody_is_doubled_or_mixed_up() {
+    const CASES: usize = 2_000;
+    let (mut corrected, mut clashes) = (0, 0);
+    for case in 0..CASES {
+        let mut seed = u64::try_from(case).unwrap().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bd1_e995;
+        let bytes = (0..64).map(|_| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            u8::try_from(seed >> 56).unwrap()
+        });
+        let mut tape = Tape::new(bytes.collect());
+        let (mut world, known, typed) = only_corrected(&mut tape);
+        let start = world.clone();
+        corrected += usize::from(!typed.is_empty());
+        let plans = world.passes(3);
+        let context = || format!("case {case}: {start:#?}\n{plans:#?}");
+        assert!(world.pass().is_quiet(), "{}", context());
+        let ids: Vec<String> =
+            world.facts().people[&"people".into()].keys().map(ToString::to_string).collect();
+        assert_eq!(ids, (0..known).map(|at| format!("c{at}")).collect::<Vec<_>>(), "{}", context());
+        let mut there = Vec::new();
+        for side in Side::BOTH {
+            let holds = world.holds(side);
+            assert_eq!(holds.len(), known, "{side:?} {}", context());
+            for person in &holds {
+                let (key, details) = person.split_once(' ').unwrap();
+                let (name, title) = details.split_once(' ').unwrap();
+                assert_eq!(title, format!("of {name}"), "{}", context());
+                there.push(format!("{key} {name}"));
+            }
+        }
+        let clashed = !world.plan().problems.is_empty();
+        clashes += usize::from(clashed);
+        let archived: Vec<String> = plans.iter().flat_map(archived).collect();
+        for (key, name) in &typed {
+            let kept = archived.iter().any(|line| line.contains(key.as_str()));
+            assert!(kept || there.contains(&format!("{key} {name}")), "{key} is lost: {}", context());
+        }
+        if !clashed && start.specs.groups[0].set.unwrap().rekey.crm {
+            assert_eq!(world.holds(Side::Portal), world.holds(Side::Crm), "{}", context());
+        }
+    }
+    assert!(corrected >= CASES / 2, "{corrected}");
+    assert!(clashes <= CASES / 10, "{clashes}");
+}
+
+/// A deal whose people were only corrected since it was in step, how many they are, and each address that was typed, with
+/// whose it is.
+fn only_corrected(tape: &mut Tape) -> (World, usize, Vec<(String, String)>) {
+    let mut spec = spec();
+    spec.set.as_mut().unwrap().rekey.crm = tape.chance(50);
+    spec.conflict =
+        tape.one(&[Conflict::Newest, Conflict::Always(Side::Crm), Conflict::Always(Side::Portal)]);
+    let count = 1 + tape.below(4);
+    let first: Vec<Person> = (0..count).map(Person::number).collect();
+    let mut typed = Vec::new();
+    let mut now = |new: &str| {
+        let mut people = first.clone();
+        for (at, person) in people.iter_mut().enumerate() {
+            if tape.chance(30) {
+                person.key = if tape.chance(20) { format!("n{at}") } else { format!("{new}{at}") };
+            }
+        }
+        if count > 1 && tape.chance(40) {
+            let (one, other) = (tape.below(count), tape.below(count));
+            let key = people[one].key.clone();
+            people[one].key = std::mem::replace(&mut people[other].key, key);
+        }
+        for (person, _) in people.iter().zip(&first).filter(|(now, before)| now.key != before.key) {
+            typed.push((person.key.clone(), person.name.clone()));
+        }
+        people.into_iter().map(Some).collect::<Vec<_>>()
+    };
+    let (crm, portal) = (now("x"), now("y"));
+    let known = PerSide::new(first.clone(), first);
+    let world = place(deal(spec.clone()), &spec, &known, &crm, &portal);
+    (world, count, typed)
 }
 
 #[test]

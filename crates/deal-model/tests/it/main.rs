@@ -15,6 +15,7 @@ mod lifecycle;
 mod merge;
 mod properties;
 mod random;
+mod random_people;
 mod remapping;
 mod rosters;
 mod sets;
