@@ -228,3 +228,28 @@ async fn m9_whom_both_sides_add_at_the_same_time_is_on_both_sides() {
     until_members(&stage, &opportunity, &[(COLLEAGUE, "Edit"), ("max@trey-research.example", "Read")]).await;
     stage.both_judges_agree(1).await;
 }
+
+#[tokio::test]
+async fn m9_a_colleagues_corrected_address_is_corrected_on_the_referral_and_nobody_is_there_twice() {
+    let mut stage = Stage::set().await;
+    let colleague = phones(&stage).await;
+    let (opportunity, referral) = stage.pair("Breakwater", 80_000, false).await;
+    join(&stage, &opportunity, &colleague, "Edit").await;
+    until_team(&stage, &referral, &[COLLEAGUE, OWNER]).await;
+    stage.both_judges_agree(1).await;
+    const CORRECTED: &str = "kim.new@trey-research.example";
+    user(&stage, COLLEAGUE, json!({ "Email": CORRECTED })).await;
+    stage.seller_edits(&opportunity, json!({ "Description": "Kim has married" })).await;
+    until_team(&stage, &referral, &[CORRECTED, OWNER]).await;
+    stage.both_judges_agree(1).await;
+
+    // The other way a user is nobody's to change, and joins no second time.
+    let mut members = stage.referral(&referral).await["team"].clone();
+    let kim = members.as_array_mut().unwrap().iter_mut().find(|member| member["email"] == CORRECTED).unwrap();
+    kim["email"] = json!("kim.other@trey-research.example");
+    stage.colleague_edits(&referral, json!({ "/team": members, "/details/notes": "Another address" })).await;
+    stage.until_opportunity(&opportunity, "Description", mentions("Another address")).await;
+    stage.settle();
+    assert_eq!(team(&stage, &opportunity).await, [(CORRECTED.to_owned(), "Edit".to_owned())]);
+    assert_eq!(emails(&stage.referral(&referral).await["team"]).len(), 2);
+}
