@@ -233,7 +233,6 @@ mod tests {
 
     /// Whether a platform finds `name` by a spelling, without case.
     fn is_like(name: &str, spelling: &[Piece]) -> bool {
-        let name: Vec<char> = name.to_lowercase().chars().collect();
         fn from(name: &[char], pieces: &[Piece]) -> bool {
             match pieces {
                 [] => name.is_empty(),
@@ -245,6 +244,7 @@ mod tests {
                 }
             }
         }
+        let name: Vec<char> = name.to_lowercase().chars().collect();
         from(&name, spelling)
     }
 
