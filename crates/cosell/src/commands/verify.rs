@@ -154,10 +154,10 @@ fn show_last(last: Option<&KeptProof>, format: Format) -> anyhow::Result<ExitCod
     if format == Format::Json {
         output::json(&json!({ "proof": last }))?;
     } else if let Some(proof) = last {
-        output::line(format!(
-            "The proof of {:.0} to {:.0}, asked for by {}:",
-            proof.began, proof.ended, proof.by
-        ));
+        output::indented(
+            0,
+            &format!("The proof of {:.0} to {:.0}, asked for by {}:", proof.began, proof.ended, proof.by),
+        );
         print_counts(proof.deals, |standing| proof.count(standing));
         for named in &proof.first {
             let fields: Vec<&str> = named.fields.iter().map(deal_model::GroupId::as_str).collect();
@@ -180,18 +180,23 @@ fn exit(holds: bool) -> ExitCode {
 
 fn print_counts(deals: u64, count: impl Fn(Standing) -> u64) {
     output::line(format!("{} of {deals} deals are equal on both sides.", count(Standing::Equal)));
-    for (standing, word) in [
-        (Standing::Waiting, "are waiting for a write"),
-        (Standing::Problem, "have a problem"),
-        (Standing::PausedOrOnHold, "are paused or on hold"),
-        (Standing::FixedByPortal, "differ only in what the portal fixed at creation"),
-        (Standing::Remapped, "differ since the mapping changed (see `cosell mapping rewrite`)"),
-        (Standing::Different, "DIFFER without a reason"),
-        (Standing::Unread, "could not be read"),
+    for (standing, [one, several], rest) in [
+        (Standing::Waiting, ["is", "are"], "waiting for a write"),
+        (Standing::Problem, ["has", "have"], "a problem"),
+        (Standing::PausedOrOnHold, ["is", "are"], "paused or on hold"),
+        (Standing::FixedByPortal, ["differs", "differ"], "only in what the portal fixed at creation"),
+        (
+            Standing::Remapped,
+            ["differs", "differ"],
+            "since the mapping changed (see `cosell mapping rewrite`)",
+        ),
+        (Standing::Different, ["DIFFERS", "DIFFER"], "without a reason"),
+        (Standing::Unread, ["could", "could"], "not be read"),
     ] {
-        let many = count(standing);
-        if many > 0 {
-            output::line(format!("{many} {word}."));
+        match count(standing) {
+            0 => {}
+            1 => output::line(format!("1 {one} {rest}.")),
+            many => output::line(format!("{many} {several} {rest}.")),
         }
     }
 }

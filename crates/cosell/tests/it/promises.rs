@@ -24,6 +24,8 @@ mod opt_in;
 mod outbound;
 mod planned_calls;
 mod record_types;
+mod recovery;
+mod recovery_store;
 mod registering;
 mod routing;
 mod salesforce_allowance;

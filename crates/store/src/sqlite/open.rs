@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use sync_engine::{StoreError, StoreResult};
 
 use super::{
@@ -74,12 +74,18 @@ impl SqliteStore {
         if !path.exists() {
             return Err(failed(&path, &"there is no such file; start the service once, or correct the path"));
         }
-        let connection = at(&path, || {
-            let connection = Connection::open_with_flags(&path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let at_name = |name: &Path, access: OpenFlags| {
+            let connection = Connection::open_with_flags(name, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             settings(&connection)?;
             connection.pragma_update(None, "query_only", true)?;
             schema::require(&connection)?;
             Ok(connection)
+        };
+        let connection = at(&path, || match at_name(&path, access) {
+            Err(fault) if access == OpenFlags::SQLITE_OPEN_READ_ONLY && is_at_rest(&path, &fault) => {
+                at_name(&immutable(&path), access | OpenFlags::SQLITE_OPEN_URI)
+            }
+            opened => opened,
         })?;
         Ok(Self { connection: Mutex::new(connection), options, lock: None })
     }
@@ -135,6 +141,32 @@ fn settings(connection: &Connection) -> Outcome<()> {
     Ok(())
 }
 
+/// Whether the file cannot be opened only because nothing may be written beside it, and nobody is writing it: a store that
+/// was closed in order has no log, and can be read as it is.
+fn is_at_rest(path: &Path, fault: &Fault) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    matches!(fault, Fault::Sql(error) if matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen)
+    )) && !has_log
+}
+
+/// The name under which SQLite reads a file that does not change, and writes nothing beside it.
+fn immutable(path: &Path) -> PathBuf {
+    let mut name = String::from("file:");
+    for c in path.to_string_lossy().chars() {
+        // What has a meaning of its own in such a name.
+        match c {
+            '%' | '?' | '#' => name.push_str(&format!("%{:02x}", u32::from(c))),
+            _ => name.push(c),
+        }
+    }
+    name.push_str("?immutable=1");
+    PathBuf::from(name)
+}
+
 /// Two spellings of one file share one lock.
 fn real_path(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
@@ -144,7 +176,7 @@ fn real_path(path: &Path) -> PathBuf {
 fn lock(path: &Path) -> StoreResult<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = private().open(&name).map_err(|error| failed(path, &error))?;
+    let file = private().open(&name).map_err(|error| unopened(path, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.display().to_string())),
@@ -153,7 +185,18 @@ fn lock(path: &Path) -> StoreResult<File> {
 }
 
 fn create_private(path: &Path) -> StoreResult<()> {
-    private().open(path).map(drop).map_err(|error| failed(path, &error))
+    private().open(path).map(drop).map_err(|error| unopened(path, &error))
+}
+
+/// Why a file could not be made or opened for writing.
+fn unopened(path: &Path, error: &std::io::Error) -> StoreError {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match error.kind() {
+        PermissionDenied | ReadOnlyFilesystem => {
+            failed(path, &format!("{error}; the file or its folder is not writable for this user"))
+        }
+        _ => failed(path, error),
+    }
 }
 
 /// Made if missing, never cut, for its owner's eyes only: the store holds personal data and tokens.
