@@ -173,7 +173,10 @@ impl Engine {
 
     /// Makes a proof whenever one is due, until told to stop.
     pub(crate) async fn prove_daily(&self, stopped: &Stop) {
-        let Some(times) = self.parts.settings.proof else { return };
+        let Some(times) = self.parts.settings.proof else {
+            // No loop of the service ends before it is told to.
+            return stopped.or(std::future::pending()).await;
+        };
         let started = self.now();
         while !stopped.told() {
             let rest = match self.prove_if_due(times, started, stopped).await {

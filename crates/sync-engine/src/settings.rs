@@ -32,6 +32,10 @@ pub(crate) const LEADS_TOLD: usize = 20;
 /// How long a problem that only an admin can end is left alone.
 pub const LOOK_AT_PROBLEMS_AGAIN: Duration = Duration::from_mins(15);
 
+/// How long a deal that waits for a person is left alone at most. Each look that finds nothing new doubles the wait; any
+/// mark or decision looks at once, and begins anew.
+pub const LOOK_AT_PROBLEMS_MOST: Duration = Duration::from_hours(6);
+
 /// The engine's settings.
 #[derive(Debug, Clone)]
 pub struct EngineSettings {
@@ -93,6 +97,14 @@ impl Default for EngineSettings {
 }
 
 impl EngineSettings {
+    /// The wait of a deal for a person whose problem is there since `lasts`, after `looks` that ended nothing.
+    ///
+    /// Other failures count among the looks: no wait is longer than the problem has lasted.
+    pub fn wait_for_person(looks: u32, lasts: Duration) -> Duration {
+        let doubled = LOOK_AT_PROBLEMS_AGAIN.saturating_mul(1_u32 << looks.min(16));
+        doubled.min(lasts.max(LOOK_AT_PROBLEMS_AGAIN)).min(LOOK_AT_PROBLEMS_MOST)
+    }
+
     /// The wait after the `attempts`-th failure in a row: doubling, with full jitter above the first half.
     pub fn back_off(&self, attempts: u32, fraction: f64) -> Duration {
         let doubled = self.retry_first.saturating_mul(1_u32 << attempts.min(16));

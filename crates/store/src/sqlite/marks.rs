@@ -158,6 +158,8 @@ pub(super) fn put(sql: &Connection, subject: &Subject, wish: &Wish) -> Outcome<(
              -- By the alphabet 'now' comes after 'background'.
              lane = max(lane, excluded.lane),
              generation = generation + 1,
+             -- Whatever it failed at, somebody did something: the wait for the next look begins anew.
+             attempts = 0,
              crm = crm | excluded.crm,
              portal = portal | excluded.portal,
              companion = companion | excluded.companion,

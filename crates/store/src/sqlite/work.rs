@@ -233,7 +233,7 @@ pub(super) fn dispose(
                 Micros(*at),
                 still_under_way
             ])?;
-            release(sql, kind, id, *attempts, "due")?;
+            release(sql, kind, id, if marked_meanwhile { 0 } else { *attempts }, "due")?;
         }
     }
     Ok(())

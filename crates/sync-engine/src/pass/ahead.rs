@@ -71,14 +71,25 @@ impl Engine {
 
     /// Says that the brake holds. Its release marks the deals that it lists; any more of them look again by themselves.
     pub(super) fn braked(&self, item: &mut Item, kind: &str) {
+        let round = &mut item.round;
+        if !round.braked.iter().any(|known| known == kind) {
+            round.braked.push(kind.to_owned());
+        }
+        // One problem names them all: each has to be released.
+        let each = |told: &dyn Fn(&String) -> String, between: &str| {
+            round.braked.iter().map(told).collect::<Vec<_>>().join(between)
+        };
+        let kinds = each(&|kind| format!("of the kind \"{kind}\""), " and ");
+        let commands = each(&|kind| format!("cosell release {kind}"), ", and ");
         let problem = Problem {
             class: ProblemClass::Brake,
             field: None,
-            sentence: format!("Unusually many effects of the kind \"{kind}\": the brake holds them."),
-            next_step: format!("Look at the list, then release it: cosell release {kind}."),
+            sentence: format!("Unusually many effects {kinds}: the brake holds them."),
+            next_step: format!("Look at the list, then release it: {commands}."),
             since: self.now(),
         };
-        item.round.plan.problems.push(problem);
+        round.plan.problems.retain(|known| !known.same(&problem));
+        round.plan.problems.push(problem);
         item.round.retry_at = Some(self.in_(LOOK_AT_PROBLEMS_AGAIN));
     }
 }

@@ -129,6 +129,13 @@ impl Engine {
             Ok(Prepared::Go) => Ok(Some(intent)),
             Ok(Prepared::Braked(kind)) => {
                 self.braked(item, &kind);
+                // Nothing of a creation leaves alone, so all that holds it is named at once.
+                let holds = self.parts.store.brakes().await?;
+                for kind in &ahead.braked {
+                    if holds.iter().any(|hold| hold.kind == *kind) {
+                        self.braked(item, kind);
+                    }
+                }
                 Ok(None)
             }
             Ok(Prepared::Changed) => {

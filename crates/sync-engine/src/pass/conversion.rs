@@ -3,7 +3,7 @@
 use deal_model::{Plan, Problem, ProblemClass, RecordId, Side, Sight};
 use ports::RetryClass;
 
-use super::{Item, observe::read_again};
+use super::Item;
 use crate::{CallScope, Engine, Hints, SideError, StoreResult, Stranger};
 
 /// Why an opportunity cannot have a referral of its own.
@@ -83,7 +83,7 @@ impl Engine {
     /// Without the answer a second referral could be created: the deal waits, and says why.
     async fn origin_unknown(&self, item: &mut Item, error: &SideError) -> StoreResult<()> {
         tracing::warn!(deal = %item.deal.id, error = %error.what, "could not ask what an opportunity came of");
-        let after = read_again(&error.class);
+        let after = self.read_again(item, &error.class);
         if !matches!(error.class, RetryClass::Person | RetryClass::Bug) {
             return self.retry(item, after).await;
         }

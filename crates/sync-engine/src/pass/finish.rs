@@ -11,7 +11,7 @@ use ports::RetryClass;
 
 use super::{Item, birth::goes_without, is_changed, tell::LEFT_OUT};
 use crate::{
-    Claim, Commit, Disposition, Engine, Hints, StoreError, StoreResult, WaitsFor,
+    Claim, Commit, Disposition, Engine, EngineSettings, Hints, StoreError, StoreResult, WaitsFor,
     engine::fenced,
     settings::{LOOK_AT_PROBLEMS_AGAIN, REPLANS},
 };
@@ -169,7 +169,7 @@ impl Engine {
         if unchanged || round.retry_at.is_some() || round.failure.is_some() {
             return false;
         }
-        let mut next = Item::new(item.claim.clone(), item.deal.clone());
+        let mut next = Item::new(item.claim.clone(), item.deal.clone(), &self.specs());
         next.sights = latest(item);
         next.elsewhere = item.elsewhere;
         let plan = self.plan_for(&next);
@@ -193,12 +193,13 @@ impl Engine {
         let gone = Side::BOTH.into_iter().any(|side| *item.sights.at(side) == Sight::Gone);
         if gone {
             // Access that is given back raises no event.
-            sooner(Some(self.in_(LOOK_AT_PROBLEMS_AGAIN)));
+            attempts = item.claim.attempts.saturating_add(1);
+            sooner(Some(self.in_(self.wait_for_person(item))));
         }
         if let Some(error) = &round.failure {
             // Its retry reads and tells everything; looking sooner would only repeat what just failed.
             attempts = item.claim.attempts.saturating_add(1);
-            sooner(Some(self.after_failure(&error.class, item.claim.attempts)));
+            sooner(Some(self.after_failure(&error.class, item)));
         } else {
             sooner(round.report_due);
             if unsettled(item) {
@@ -233,11 +234,18 @@ impl Engine {
         }
     }
 
-    fn after_failure(&self, class: &RetryClass, attempts: u32) -> Timestamp {
-        let back_off = self.parts.settings.back_off(attempts, self.parts.rng.fraction());
+    /// How long the deal is left alone while only a person can end its problem.
+    pub(super) fn wait_for_person(&self, item: &Item) -> Duration {
+        let newest = item.deal.problems.iter().map(|problem| problem.since).max();
+        let lasts = newest.map(|since| self.now().duration_since(since).unsigned_abs());
+        EngineSettings::wait_for_person(item.claim.attempts, lasts.unwrap_or_default())
+    }
+
+    fn after_failure(&self, class: &RetryClass, item: &Item) -> Timestamp {
+        let back_off = self.parts.settings.back_off(item.claim.attempts, self.parts.rng.fraction());
         self.in_(match class {
             RetryClass::Later { after } => after.map_or(back_off, |after| after.max(back_off)),
-            RetryClass::Person | RetryClass::Bug => LOOK_AT_PROBLEMS_AGAIN,
+            RetryClass::Person | RetryClass::Bug => self.wait_for_person(item),
             RetryClass::Authenticate | RetryClass::Changed | RetryClass::Doubtful => back_off,
         })
     }

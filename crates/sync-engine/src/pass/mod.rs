@@ -19,7 +19,9 @@ mod stranger;
 mod tell;
 
 pub(crate) use conversion::{Conversion, Elsewhere, tell_of_second};
-use deal_model::{Deal, Effect, EffectEnd, Observation, PerSide, Plan, PlanInput, Side, Sight, plan};
+use deal_model::{
+    Deal, Effect, EffectEnd, Memory, Observation, PerSide, Plan, PlanInput, Side, Sight, Specs, plan,
+};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use jiff::Timestamp;
 pub(crate) use look::COMPANIONS_SEEN;
@@ -64,6 +66,12 @@ impl Item {
     }
 }
 
+/// Whether a field means something else than when the deal was reconciled. Its base is made anew from what is read of the
+/// companion now: with what it says later, its first change would be taken for what was always there.
+fn is_remapped(memory: &Memory, specs: &Specs) -> bool {
+    memory.mapped.under.as_ref().is_some_and(|under| under.groups != specs.definitions.groups)
+}
+
 /// The most urgent of several lanes.
 fn first_lane(lanes: impl IntoIterator<Item = ports::Lane>) -> ports::Lane {
     let lanes: Vec<ports::Lane> = lanes.into_iter().collect();
@@ -83,6 +91,8 @@ struct Round {
     audit: Vec<AuditLine>,
     intents: Vec<(String, IntentOutcome)>,
     index: Vec<crate::IndexEntry>,
+    /// The kinds that the brake holds.
+    braked: Vec<String>,
     /// The worst thing that happened, if something did.
     failure: Option<SideError>,
     /// Something is to be tried at this time, whatever the plan says.
@@ -99,11 +109,12 @@ struct Round {
 }
 
 impl Item {
-    fn new(claim: Claim, mut deal: Deal) -> Self {
+    fn new(claim: Claim, mut deal: Deal, specs: &Specs) -> Self {
         deal.forget_refusals_if_asked();
         let mut read = claim.hints;
         // Linked by a pass that was stopped before it could read it: no event tells of it again.
-        read.companion |= deal.links.companion.is_some() && deal.memory.companion.is_empty();
+        read.companion |= deal.links.companion.is_some()
+            && (deal.memory.companion.is_empty() || is_remapped(&deal.memory, specs));
         Self {
             claim,
             deal,
@@ -172,12 +183,13 @@ impl Engine {
         if wanted.is_empty() {
             return Ok(());
         }
+        let specs = self.specs();
         let ids: Vec<_> = wanted.iter().map(|(id, _)| id.clone()).collect();
         let mut deals = self.parts.store.deals(&ids).await?;
         let mut items = Vec::new();
         for (id, claim) in wanted {
             match deals.iter().position(|deal| deal.id == id) {
-                Some(at) => items.push(Item::new(claim, deals.swap_remove(at))),
+                Some(at) => items.push(Item::new(claim, deals.swap_remove(at), &specs)),
                 None => self.forget_work(claim).await?,
             }
         }

@@ -96,7 +96,7 @@ impl Engine {
     }
 
     async fn unread(&self, item: &mut Item, side: Side, error: SideError) -> StoreResult<()> {
-        let after = read_again(&error.class);
+        let after = self.read_again(item, &error.class);
         tracing::warn!(deal = %item.deal.id, error = %error.what, "could not read");
         if error.class == RetryClass::Person {
             let record = if side == Side::Crm { "opportunity" } else { "referral" };
@@ -111,14 +111,14 @@ impl Engine {
         }
         self.retry(item, after).await
     }
-}
 
-/// How long a deal waits that could not be read; the usual back-off, if nothing says otherwise.
-pub(super) fn read_again(class: &RetryClass) -> Option<Duration> {
-    match class {
-        RetryClass::Later { after } => *after,
-        RetryClass::Person | RetryClass::Bug => Some(crate::settings::LOOK_AT_PROBLEMS_AGAIN),
-        RetryClass::Authenticate | RetryClass::Changed | RetryClass::Doubtful => None,
+    /// How long a deal waits that could not be read; the usual back-off, if nothing says otherwise.
+    pub(super) fn read_again(&self, item: &Item, class: &RetryClass) -> Option<Duration> {
+        match class {
+            RetryClass::Later { after } => *after,
+            RetryClass::Person | RetryClass::Bug => Some(self.wait_for_person(item)),
+            RetryClass::Authenticate | RetryClass::Changed | RetryClass::Doubtful => None,
+        }
     }
 }
 

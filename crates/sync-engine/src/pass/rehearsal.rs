@@ -103,7 +103,7 @@ impl Engine {
             fence: Fence { name: String::new(), owner: self.parts.settings.owner.clone(), number: 0 },
             lease_until,
         };
-        let mut item = Item::new(claim, preview.deal.clone());
+        let mut item = Item::new(claim, preview.deal.clone(), &self.specs());
         item.sights = deal_model::PerSide::new(preview.portal.clone(), preview.crm.clone());
         let plan: Plan = preview.plan.clone();
         item.round.sendable = plan.effects.len();

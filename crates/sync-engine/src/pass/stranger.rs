@@ -4,8 +4,8 @@ use deal_model::{Deal, DealId, RecordId, Side};
 use ports::RetryClass;
 
 use crate::{
-    CallScope, Claim, Commit, Disposition, Engine, Hints, Mark, SideError, StoreError, StoreResult, Stranger,
-    Target, WorkLane, engine::fenced, settings::LOOK_AT_PROBLEMS_AGAIN,
+    CallScope, Claim, Commit, Disposition, Engine, EngineSettings, Hints, Mark, SideError, StoreError,
+    StoreResult, Stranger, Target, WorkLane, engine::fenced,
 };
 
 impl Engine {
@@ -51,7 +51,10 @@ impl Engine {
     pub(super) fn stranger_again(&self, claim: &Claim, error: &SideError) -> Disposition {
         let wait = match error.class {
             RetryClass::Later { after: Some(after) } => after,
-            RetryClass::Person | RetryClass::Bug => LOOK_AT_PROBLEMS_AGAIN,
+            RetryClass::Person | RetryClass::Bug => {
+                let lasts = self.now().duration_since(claim.heard).unsigned_abs();
+                EngineSettings::wait_for_person(claim.attempts, lasts)
+            }
             _ => self.parts.settings.back_off(claim.attempts, self.parts.rng.fraction()),
         };
         Disposition::Again {

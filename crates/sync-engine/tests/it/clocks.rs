@@ -1,12 +1,15 @@
 //! What runs out while nothing else happens, and companions that no list shows (partner-center reference, sections 4.1
 //! and 4.2).
 
-use deal_model::{Life, ProblemClass, Side};
+use deal_model::{Life, ProblemClass, Side, Specs};
 use jiff::SignedDuration;
 use ports::Clock as _;
 use sync_engine::{Hints, Store as _, Target};
 
-use crate::{platform::ACTIVE, world::World};
+use crate::{
+    platform::ACTIVE,
+    world::{World, text},
+};
 
 const DAY: u64 = 86_400;
 
@@ -103,7 +106,10 @@ async fn a_clock_is_looked_at_on_a_fresh_read_of_both_referrals() {
 
 /// A deal with a companion that no list shows, asked and not answered.
 async fn asked() -> World {
-    let world = World::linked().await;
+    with_companion(World::linked().await).await
+}
+
+async fn with_companion(world: World) -> World {
     world.portal.state().companions_unlisted = true;
     world.portal.put("theirs", &[]);
     let expires = world.clock.now() + SignedDuration::from_hours(5 * 24);
@@ -213,4 +219,35 @@ async fn help_that_is_not_answered_is_told_at_four_days_and_at_one_until_somebod
     assert_eq!(world.crm.reports("006").last().unwrap().status, "in step");
     assert_eq!(told(), "");
     assert_eq!(world.store.open_companions(None, 10).await.unwrap().len(), 1, "accepted is not the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_mapping_reads_the_companion_so_that_its_next_change_is_one() {
+    let fingerprint = |mapping: &str| deal_model::Fingerprint(mapping.to_owned());
+    let mut shown = text("status");
+    shown.to.portal = deal_model::Route::default();
+    let mut specs = Specs { groups: vec![text("name"), shown], ..Specs::default() };
+    specs.definitions.groups = [("name".into(), fingerprint("1")), ("status".into(), fingerprint("1"))].into();
+    let world = World::with(specs);
+    world.crm.edit("006", "status", "");
+    let mut world = with_companion(world.at_rest().await).await;
+    world.portal.edit("theirs", "status", "asked");
+    let id = world.id("006").await;
+    world.mark(Target::Deal(id.clone()), Hints::ALL).await;
+    world.settle(120).await;
+    assert_eq!(world.crm.value("006", "status"), "asked");
+    both_read(&world);
+    world.settings.companion_sweep_most = 0;
+    world.specs.definitions.groups.insert("status".into(), fingerprint("2"));
+    world.clock_on(77).await;
+    world.restart();
+    for reads in [1, 0] {
+        world.mark(Target::Deal(id.clone()), Hints::of(Side::Crm)).await;
+        world.settle(120).await;
+        assert_eq!(both_read(&world), reads);
+    }
+    world.portal.edit("theirs", "status", "accepted");
+    world.mark(Target::Deal(id), Hints { companion: true, ..Hints::default() }).await;
+    world.settle(120).await;
+    assert_eq!(world.crm.value("006", "status"), "accepted");
 }

@@ -1,5 +1,7 @@
 //! Waiting effects and the brake (sync rules, section 5).
 
+use std::time::Duration;
+
 use deal_model::{GuardSettings, Irreversible, Life, Phase, Specs, Verdict};
 use ports::Clock as _;
 use sync_engine::{Hints, Store as _, Target};
@@ -211,4 +213,69 @@ async fn a_held_acceptance_holds_the_fields_that_were_to_follow_it() {
     assert_eq!(world.portal.calls(), ["read r1"], "nothing is written to a referral that is not accepted");
     let problems = world.problems("opp1").await;
     assert!(problems.iter().any(|problem| problem.contains("\"accept\"")), "{problems:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_two_brakes_hold_names_both_and_waits_for_both() {
+    let guard = GuardSettings { brake_limit: 0, ..GuardSettings::default() };
+    let groups = vec![text("name"), latch("share", Irreversible::Share)];
+    let world = World::with(Specs { groups, guard, ..Specs::default() });
+    world.crm.edit("006", "share", "yes");
+    world.hear("006").await;
+    world.work().await;
+    let problems = world.deal("006").await.problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    for (said, part) in [(&problems[0].sentence, "the kind \"{}\""), (&problems[0].next_step, "cosell release {}")] {
+        for kind in ["create", "share"] {
+            assert!(said.contains(&part.replace("{}", kind)), "{said}");
+        }
+    }
+    assert!(world.store.release_brake("create", "ann", world.clock.now()).await.unwrap());
+    world.work().await;
+    let problems = world.problems("006").await;
+    assert!(problems[0].contains("\"share\""), "{problems:?}");
+    assert!(!world.portal.calls().iter().any(|call| call.starts_with("create")));
+    assert!(world.store.open_intents(&world.id("006").await).await.unwrap().is_empty());
+}
+
+/// A won deal whose close is due, of which Ann decides while it is read for the last time.
+async fn decided_in_between(decide: impl AsyncFnOnce(&World)) -> World {
+    let world = won().await;
+    world.wait(595).await;
+    world.forget_calls();
+    world.portal.fault(crate::platform::Call::Read, crate::platform::Fault::Slow(Duration::from_secs(10)));
+    let meanwhile = async {
+        world.clock.sleep(Duration::from_secs(10)).await;
+        assert_eq!(world.portal.calls(), ["read ref1"], "the pass is under way");
+        decide(&world).await;
+    };
+    tokio::join!(world.settle(60), meanwhile);
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_decided_between_the_claim_and_the_sending_is_planned_with_and_nothing_leaves_before() {
+    let world = decided_in_between(async |world| {
+        let deal = world.deal("006").await;
+        let [waiting] = deal.waiting.as_slice() else { panic!("{deal:?}") };
+        let verdict = Verdict::Withdraw { kind: waiting.kind, target: waiting.target.clone() };
+        world.decides(&deal.id, verdict).await;
+    })
+    .await;
+    assert!(world.portal.calls().iter().all(|call| !call.starts_with("move")));
+    assert_eq!(world.portal.life("ref1"), crate::platform::ACTIVE);
+    let deal = world.deal("006").await;
+    assert!(deal.waiting[0].withdrawn && deal.decisions.is_empty(), "{deal:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_marked_between_the_claim_and_the_sending_is_read_first() {
+    let world = decided_in_between(async |world| {
+        world.crm.change("006", |record| record.life = crate::platform::ACTIVE);
+        world.hear("006").await;
+    })
+    .await;
+    assert!(world.portal.calls().iter().all(|call| !call.starts_with("move")));
+    assert_eq!(world.portal.life("ref1"), crate::platform::ACTIVE);
+    assert!(world.deal("006").await.waiting.is_empty());
 }

@@ -197,3 +197,27 @@ async fn a_refused_field_does_not_keep_a_close_from_leaving() {
     world.settle(700).await;
     assert_eq!(world.portal.life("ref1"), deal_model::Life::Won);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deal_that_waits_for_a_person_is_looked_at_less_and_less_until_somebody_does_something() {
+    let world = World::linked().await;
+    world.portal.state().locked = true;
+    world.crm.edit("006", "notes", "typed");
+    world.hear("006").await;
+    let minutes = async || {
+        world.work().await;
+        world.due_in().await.map(|wait| wait / 60_000)
+    };
+    for expected in [15, 15, 30, 60, 120, 240, 360, 360] {
+        let wait = minutes().await;
+        assert_eq!(wait, Some(expected));
+        world.wait(u64::try_from(expected).unwrap() * 60).await;
+    }
+    // Somebody does something: it is looked at once, and the wait begins anew.
+    world.crm.edit("006", "notes", "typed again");
+    world.hear("006").await;
+    assert_eq!(minutes().await, Some(15));
+    world.portal.state().locked = false;
+    world.settle(3_600).await;
+    assert_eq!(world.portal.value("ref1", "notes"), "typed again");
+}

@@ -291,7 +291,8 @@ impl Platform {
         {
             let companion = self.state().records[companion].clone();
             facts.companion_state = Some(CompanionState { life: companion.life, expires: companion.expires });
-            facts.companion_fields = Some(BTreeMap::new());
+            let reading = |(field, held): (FieldId, Observed)| (field, Reading::plain(held));
+            facts.companion_fields = Some(companion.fields.into_iter().map(reading).collect());
         }
         sight
     }
