@@ -190,7 +190,13 @@ fn a_restored_element_comes_back_on_both_sides_and_its_neighbours_stay() {
 #[test]
 fn what_a_restored_element_overwrites_is_kept_once_and_its_neighbours_are_not() {
     let mut spec = group("solutions", vec![field("solutions", Kind::Set)]);
-    let bounds = SetBounds { min: 1, max: 3, remove: PerSide::new(true, true), add_only: false, rekey: PerSide::default() };
+    let bounds = SetBounds {
+        min: 1,
+        max: 3,
+        remove: PerSide::new(true, true),
+        add_only: false,
+        rekey: PerSide::default(),
+    };
     spec.set = Some(bounds);
     let two = [("a", "1"), ("n", "0")];
     let world = deal(spec).base("solutions", two).crm("solutions", two).portal("solutions", two);
@@ -213,7 +219,13 @@ fn what_a_restored_element_overwrites_is_kept_once_and_its_neighbours_are_not() 
 #[test]
 fn a_restoration_overwrites_no_shared_record_and_breaks_no_bound() {
     let mut spec = group("solutions", vec![field("solutions", Kind::Set)]);
-    spec.set = Some(SetBounds { min: 1, max: 2, remove: PerSide::new(true, true), add_only: false, rekey: PerSide::default() });
+    spec.set = Some(SetBounds {
+        min: 1,
+        max: 2,
+        remove: PerSide::new(true, true),
+        add_only: false,
+        rekey: PerSide::default(),
+    });
     let two = [("a", "1"), ("n", "0")];
     let world = deal(spec).base("solutions", two).crm("solutions", two).portal("solutions", two);
     let full = world.clone().restores("solutions", [("b", "2")]).plan();
@@ -312,7 +324,9 @@ fn a_withdrawn_decline_stays_withdrawn_whatever_reason_is_given_and_taken_away()
     let target = world.pass().waiting[0].target.clone();
     let mut world = world.decides(1, Verdict::Withdraw { kind: Irreversible::Decline, target });
     world.pass();
-    for (reason, second) in [(None, 1), (Some("Price"), 2), (None, 3), (Some("Others"), 4), (Some("Others"), 5)] {
+    for (reason, second) in
+        [(None, 1), (Some("Price"), 2), (None, 3), (Some("Others"), 4), (Some("Others"), 5)]
+    {
         world.facts().reason = reason.map(str::to_owned);
         world.now = at(NOW + second * 86_400);
         let plan = world.pass();
