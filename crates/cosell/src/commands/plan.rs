@@ -18,12 +18,12 @@ use crate::{
 /// Characters of a body's line that fit beside its margin.
 const LINE: usize = 76;
 
-/// Prints the writes that a pass would make, each with the exact calls and
-/// bodies, and makes none.
+/// Prints the writes that a pass would make, and makes none.
 ///
-/// Fields that differ since the mapping changed are listed, and not written:
-/// `cosell mapping rewrite` does that.
-/// Exit status 1 if a deal could not be read: its plan is not all there is.
+/// Each call is shown as it would be sent, with its exact body. Fields that
+/// differ since the mapping changed are listed, and not written:
+/// `cosell mapping rewrite` does that. Exit status 1 if a deal could not be
+/// read: its plan is not all there is.
 #[derive(Debug, Args)]
 pub(crate) struct PlanCommand {
     /// A deal, an opportunity or a referral.
@@ -121,7 +121,9 @@ fn print_json(preview: &Preview, calls: &[Call], cut: usize) -> anyhow::Result<(
 
 fn print(preview: &Preview, calls: &[Call], cut: usize) {
     let plan = &preview.plan;
-    output::line(format!("deal {}: {}", preview.deal.id, plan.headline));
+    // The headline says how the deal stands once this is done.
+    let stands = if plan.effects.is_empty() { plan.headline.as_str() } else { "has something to write" };
+    output::line(format!("deal {}: {stands}", preview.deal.id));
     if let Some(error) = &preview.unread {
         output::line(format!("  could not be read: {}", error.what));
     }

@@ -12,9 +12,10 @@ use crate::{
     wiring::{Access, open_store},
 };
 
-/// Releases a brake that holds irreversible effects, or lets a place of the
-/// referral be tried again that the portal refused to change. Works beside the
-/// service.
+/// Releases a brake that holds irreversible effects.
+///
+/// Or lets a place of the referral be tried again that the portal refused to
+/// change. Works beside the service.
 #[derive(Debug, Args)]
 pub(crate) struct Release {
     /// What is held: a kind such as `close`, or a place such as
@@ -43,12 +44,9 @@ impl Release {
             }
             if format == Format::Text {
                 for brake in brakes {
-                    output::line(format!(
-                        "{} since {:.0}, {} deals:",
-                        brake.kind,
-                        brake.since,
-                        brake.deals.len()
-                    ));
+                    let many = if brake.deals.len() == 1 { "deal" } else { "deals" };
+                    let held = brake.deals.len();
+                    output::line(format!("{} since {:.0}, {held} {many}:", brake.kind, brake.since));
                     for deal in brake.deals {
                         output::line(format!("  {deal}"));
                     }

@@ -52,6 +52,9 @@ impl Take {
 /// Works beside the service. Exit status 0 only if every deal could be read, and
 /// everything asked for was decided.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "cosell resolve [OPTIONS] [DEAL [FIELD]]\n       cosell resolve [OPTIONS] --all FIELD"
+)]
 pub(crate) struct Resolve {
     /// A deal, an opportunity or a referral, and then the field; `stage` for
     /// where the deal stands. Without them, everything that waits is listed.

@@ -86,7 +86,11 @@ fn against_default(mapping: &Mapping, format: Format) -> anyhow::Result<()> {
         }
     }
     output::line("");
-    output::indented(0, &newer);
+    output::indented(0, newer);
+    if !is_pinned(mapping) {
+        output::line("To keep it when a newer one comes, say in your file:");
+        output::line(format!("  extends = {PIN}"));
+    }
     Ok(())
 }
 
@@ -142,17 +146,22 @@ fn print(differences: &[Difference<'_>], other: &str) {
     }
 }
 
+/// The version of the installed default, as a file names it.
+const PIN: &str = "\"default@1\"";
+
 /// What a newer default would change, as far as this program can know it: it ships one.
-fn newer(mapping: &Mapping) -> String {
-    let extends = mapping.provenance().get(&["extends"]).map(|setting| setting.effective().value.clone());
-    match extends.as_deref() {
-        Some("\"default@1\"") => {
-            "Your file is pinned to default@1, the only default that has shipped so far: there is no newer one that \
-             would change anything."
-                .to_owned()
-        }
-        _ => "Your file follows the default of the installed program, which is default@1, the only one that has shipped \
-              so far. To keep it when a newer one comes: extends = \"default@1\""
-            .to_owned(),
+fn newer(mapping: &Mapping) -> &'static str {
+    if is_pinned(mapping) {
+        "Your file is pinned to default@1, the only default that has shipped so far: there is no newer one that would \
+         change anything."
+    } else {
+        "Your file follows the default of the installed program, which is default@1, the only one that has shipped so \
+         far."
     }
+}
+
+/// Whether the file names the default by its version.
+fn is_pinned(mapping: &Mapping) -> bool {
+    let extends = mapping.provenance().get(&["extends"]);
+    extends.is_some_and(|setting| setting.effective().value == PIN)
 }

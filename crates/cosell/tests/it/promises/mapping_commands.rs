@@ -302,8 +302,8 @@ async fn a_record_is_tried_field_by_field_and_nothing_is_written() {
             "deal_value (money, not equal)",
             "  Salesforce      7000.5; read as 7000.5",
             "  Partner Center  5000; read as 5000",
-            "  -> portal       always 7000.5",
-            "  <- Salesforce   always 5000",
+            "  to the portal   always 7000.5",
+            "  to Salesforce   always 5000",
         ],
         "{told}"
     );

@@ -37,8 +37,8 @@ pub(super) fn print(found: &Found, fields: &[TriedField]) {
         output::line(format!("{} ({}{equal})", field.field, field.type_name));
         side("Salesforce", &field.salesforce);
         side("Partner Center", &field.partner_center);
-        towards("-> portal", &field.to_partner_center);
-        towards("<- Salesforce", &field.to_salesforce);
+        towards("to the portal", &field.to_partner_center);
+        towards("to Salesforce", &field.to_salesforce);
     }
 }
 
