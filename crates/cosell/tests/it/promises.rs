@@ -33,5 +33,6 @@ mod salesforce_sign_in;
 mod sets;
 mod solutions;
 mod team;
+mod threat_model;
 mod throttling;
 mod webhooks;
