@@ -186,7 +186,8 @@ pub(crate) fn carried_out_before(input: &PlanInput<'_>, plan: &Plan) -> Vec<i64>
             is_shown(*winner) && !is_shown(winner.other()) && crm.life.stands_with(&portal.life)
         }
         Verdict::SendNow { target, .. } => is_at(&portal.life, target),
-        Verdict::Restore { .. } | Verdict::Withdraw { .. } | Verdict::Push | Verdict::Retry => false,
+        // Of all others there is nothing to see on the two sides.
+        _ => false,
     };
     let open = |decision: &&Decision| {
         !plan.consumed.contains(&decision.id) && !plan.handed_back.contains(&decision.id)
