@@ -112,12 +112,18 @@ enum Command {
     /// Shows, makes or tries the registration that brings events here.
     Webhook(commands::webhook::Webhook),
     Sandbox(commands::sandbox::SandboxCommand),
+    Simulate(commands::simulate::Simulate),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     panics::tell_only_places();
-    start_logging(matches!(arguments.command, Command::Run));
+    start_logging(match arguments.command {
+        Command::Run => "info",
+        // What goes wrong there is meant to; the simulation's own log tells it.
+        Command::Simulate(_) => "off",
+        _ => "warn",
+    });
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         tracing::debug!("a crypto provider was installed before");
     }
@@ -161,6 +167,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Solutions(solutions) => solutions.run(config, format).await,
         Command::Webhook(webhook) => webhook.run(config, format).await,
         Command::Sandbox(sandbox) => sandbox.run(format).await,
+        Command::Simulate(simulate) => simulate.run(format),
     }
 }
 
@@ -171,8 +178,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 }
 
 /// Logs go to standard error; `RUST_LOG` widens or narrows them.
-fn start_logging(serving: bool) {
-    let default = if serving { "info" } else { "warn" };
+fn start_logging(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
 }

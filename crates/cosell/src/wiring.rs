@@ -148,7 +148,6 @@ pub(crate) fn wire_with(loaded: Loaded, access: Access, mapping: Arc<Mapping>) -
 }
 
 /// The service with another outside than this machine's.
-#[expect(dead_code, reason = "the simulation, which comes next, starts the service so")]
 pub(crate) fn wire_in(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<Wired> {
     let mapping = whole_mapping(&loaded)?;
     wire_over(loaded, Access::Own, mapping, surroundings)

@@ -61,6 +61,11 @@ impl Verdict {
     }
 }
 
+/// Everything among the records that exists more often than it may.
+pub fn duplicates(salesforce: &Value, portal: &Value) -> Vec<Duplicate> {
+    duplicates::of(salesforce, portal)
+}
+
 /// Judges two dumps: all records of Salesforce by object name, all referrals of Partner Center.
 pub fn judge(salesforce: &Value, portal: &Value) -> Verdict {
     let found = pairs::find(salesforce, portal);

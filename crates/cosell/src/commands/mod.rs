@@ -19,6 +19,7 @@ pub(crate) mod replay;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod sandbox;
+pub(crate) mod simulate;
 pub(crate) mod solutions;
 pub(crate) mod sync;
 pub(crate) mod verify;

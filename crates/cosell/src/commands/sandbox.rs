@@ -137,7 +137,7 @@ impl SandboxCommand {
     }
 }
 
-fn printed(ready: &Ready) -> anyhow::Result<Printed> {
+pub(super) fn printed(ready: &Ready) -> anyhow::Result<Printed> {
     let portal = |name: &str| text(&ready.partner_center, name);
     let crm = |name: &str| text(&ready.salesforce, name);
     let seal_key = base64::engine::general_purpose::STANDARD.encode([7_u8; 32]);

@@ -1,0 +1,292 @@
+//! The shipped program as the simulation starts it: the same wiring, the same watches, the same endpoint; only time, chance,
+//! the network and events come from the world.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use deal_model::Phase;
+use futures::FutureExt as _;
+use jiff::Timestamp;
+use sandbox::serve::Ready;
+use service::Receiver;
+use simulation::{DealSeen, Eyes, Installed, Life, Lost, Outside, Product, Profile};
+use sync_engine::{Cursor, Engine, Side, Store};
+use tokio::{sync::Notify, task::JoinSet};
+
+use super::super::{
+    PAGE, all_deals,
+    run::{synchronise, watch_over},
+    sandbox::printed,
+};
+use crate::{
+    config::Config,
+    surroundings::Surroundings,
+    wiring::{Unbound, Wired, wire_in},
+};
+
+/// Most archived values of a deal that are looked at.
+const ARCHIVED: usize = 10_000;
+
+/// What a customer may add to the mapping between two lives.
+const MAPPINGS: [&str; 4] = [
+    "",
+    "\n[fields.notes]\nconflict = \"salesforce\"\n",
+    "\n[fields.notes]\nconflict = \"partner_center\"\nclear = \"propagate\"\n",
+    "\n[fields.closing_date]\nconflict = \"partner_center\"\n\n[fields.deal_value]\nconflict = \"ask\"\n",
+];
+
+/// This very program.
+pub(super) struct ThisProgram;
+
+impl Product for ThisProgram {
+    fn install(&self, ready: &Ready, profile: Profile) -> Result<Box<dyn Installed>, String> {
+        install(ready, profile).map(|own| Box::new(own) as _).map_err(|error| format!("{error:#}"))
+    }
+}
+
+fn install(ready: &Ready, profile: Profile) -> anyhow::Result<Installation> {
+    // A disk in memory, where there is one: what is flushed there costs nothing.
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    let folder = folder.context("cannot make a temporary folder")?;
+    let mut files = printed(ready)?;
+    let config = files.files.get_mut("cosell.toml").context("the sandbox printed no configuration")?;
+    *config = configured(config, profile)?;
+    files.write_files(folder.path())?;
+    let mapping = files.files.remove("mapping.toml").context("the sandbox printed no mapping")?;
+    Ok(Installation { folder, mapping, lost: AtomicBool::new(false) })
+}
+
+/// The sandbox's configuration, as the customer of this profile has it.
+fn configured(text: &str, profile: Profile) -> anyhow::Result<String> {
+    let mut config: toml::Table = toml::from_str(text)?;
+    let mut set = |section: &str, values: Vec<(&str, toml::Value)>| {
+        let table = config.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        if let toml::Value::Table(table) = table {
+            table.extend(values.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        }
+    };
+    let poll = toml::Value::from(format!("{}s", profile.poll_seconds));
+    set("partner_center", vec![("poll_every", poll.clone()), ("overlap", "5min".into())]);
+    set("salesforce", vec![("poll_every", poll), ("overlap", "5min".into())]);
+    let mut events = toml::Table::new();
+    events.insert("enabled".to_owned(), profile.events.into());
+    events.insert("poll_every".to_owned(), "5min".into());
+    set("salesforce", vec![("events", toml::Value::Table(events))]);
+    set("webhook", vec![("public_url", simulation::world::PRODUCT.into())]);
+    let (close, accept) = if profile.short_graces { ("2s", "1s") } else { ("10min", "1min") };
+    let brake = i64::from(profile.brake_limit).into();
+    set(
+        "guard",
+        vec![
+            ("close_grace", close.into()),
+            ("decline_grace", close.into()),
+            ("accept_grace", accept.into()),
+            ("brake_limit", brake),
+        ],
+    );
+    let workers = i64::try_from(profile.workers).unwrap_or(1).into();
+    let waits = [("deadline", "10s"), ("lease", "30s"), ("settling", "1min")];
+    let mut engine: Vec<(&str, toml::Value)> = waits.map(|(key, value)| (key, value.into())).to_vec();
+    engine.push(("workers", workers));
+    set("engine", engine);
+    Ok(toml::to_string(&config)?)
+}
+
+struct Installation {
+    folder: tempfile::TempDir,
+    mapping: String,
+    /// Positions are to be forgotten at the next start.
+    lost: AtomicBool,
+}
+
+impl Installation {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The store's files, by name.
+    fn files(&self) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+        let mut found = BTreeMap::new();
+        for entry in fs::read_dir(self.folder.path())? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("cosell.sqlite3") && !name.ends_with(".lock") {
+                found.insert(name, entry.path());
+            }
+        }
+        Ok(found)
+    }
+
+    fn start(&self, outside: Outside) -> anyhow::Result<Life> {
+        let Outside { clock, rng, holds, http, events } = outside;
+        let surroundings = Surroundings { clock, rng, holds, http, events: Some(events) };
+        let wired = wire_in(Config::load(&self.path("cosell.toml"))?, surroundings)?;
+        let receiver = wired.verifier()?.map(|verifier| {
+            Receiver::new(verifier, Arc::clone(&wired.engine), Arc::clone(&wired.clock)).routes()
+        });
+        let eyes = Arc::new(OwnEyes {
+            engine: Arc::clone(&wired.engine),
+            store: Arc::clone(&wired.store) as Arc<dyn Store>,
+            clock: Arc::clone(&wired.clock),
+        });
+        let lost = self.lost.swap(false, Ordering::Relaxed);
+        let service = async move { serve(wired, lost).await.map_err(|error| format!("{error:#}")) };
+        Ok(Life { door: receiver, service: service.boxed(), eyes })
+    }
+}
+
+/// As `cosell run` serves, without sockets.
+async fn serve(wired: Wired, lost: bool) -> anyhow::Result<()> {
+    if lost {
+        let sides: [&dyn Side; 2] = [wired.portal.as_ref(), wired.crm.as_ref()];
+        let sources = sides.into_iter().flat_map(Side::sources);
+        let gone = |name: &str| Cursor { source: name.to_owned(), position: String::new() };
+        let gone: Vec<Cursor> = sources.map(|source| gone(source.name)).collect();
+        wired.store.mark(&[], &[], &gone, None).await?;
+    }
+    let trouble = match wired.try_bind().await {
+        Ok(()) => None,
+        Err(Unbound::NotLetIn(error)) => Some(error),
+        Err(Unbound::Wrong(error)) => return Err(error),
+    };
+    let mut servers = JoinSet::new();
+    watch_over(&wired, &mut servers)?;
+    synchronise(&wired, trouble, &Notify::new()).await
+}
+
+impl Installed for Installation {
+    fn start(&self, outside: Outside) -> Result<Life, String> {
+        Self::start(self, outside).map_err(|error| format!("{error:#}"))
+    }
+
+    fn remap(&self, variant: u64) -> Result<(), String> {
+        let at = usize::try_from(variant).unwrap_or_default() % MAPPINGS.len();
+        let text = format!("{}{}", self.mapping, MAPPINGS[at]);
+        fs::write(self.path("mapping.toml"), text).map_err(|error| error.to_string())
+    }
+
+    fn keep_copy(&self) -> Result<(), String> {
+        let copy = || -> anyhow::Result<()> {
+            let kept = self.path("copy");
+            if kept.exists() {
+                fs::remove_dir_all(&kept)?;
+            }
+            fs::create_dir(&kept)?;
+            for (name, path) in self.files()? {
+                fs::copy(path, kept.join(name))?;
+            }
+            Ok(())
+        };
+        copy().map_err(|error| error.to_string())
+    }
+
+    fn bring_copy_back(&self) -> Result<bool, String> {
+        let kept = self.path("copy");
+        if !kept.exists() {
+            return Ok(false);
+        }
+        let bring = || -> anyhow::Result<()> {
+            for (_, path) in self.files()? {
+                fs::remove_file(path)?;
+            }
+            for entry in fs::read_dir(&kept)? {
+                let entry = entry?;
+                fs::copy(entry.path(), self.folder.path().join(entry.file_name()))?;
+            }
+            Ok(())
+        };
+        bring().map(|()| true).map_err(|error| error.to_string())
+    }
+
+    fn lose_positions(&self) -> Result<(), String> {
+        self.lost.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn stored(&self) -> Vec<Vec<u8>> {
+        let files = self.files().unwrap_or_default();
+        files.values().filter_map(|path| fs::read(path).ok()).collect()
+    }
+}
+
+struct OwnEyes {
+    engine: Arc<Engine>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn ports::Clock>,
+}
+
+#[async_trait]
+impl Eyes for OwnEyes {
+    fn passes(&self) -> u64 {
+        self.engine.passes()
+    }
+
+    async fn deals(&self) -> Vec<DealSeen> {
+        let ids = all_deals(self.store.as_ref()).await.unwrap_or_default();
+        let mut seen = Vec::with_capacity(ids.len());
+        for page in ids.chunks(PAGE) {
+            let deals = self.store.deals(page).await.unwrap_or_default();
+            seen.extend(deals.into_iter().map(|deal| {
+                DealSeen {
+                    id: deal.id.to_string(),
+                    opportunity: deal.links.crm.as_ref().map(ToString::to_string),
+                    referral: deal.links.portal.as_ref().map(ToString::to_string),
+                    phase: match deal.phase {
+                        Phase::Live => "live",
+                        Phase::Paused => "paused",
+                        Phase::Finished => "finished",
+                    }
+                    .to_owned(),
+                    waiting: deal.waiting.len(),
+                    problems: deal
+                        .problems
+                        .iter()
+                        .map(|problem| {
+                            let field = problem.field.as_ref().map(ToString::to_string);
+                            (field, problem.sentence.clone())
+                        })
+                        .collect(),
+                    base: serde_json::to_string(&deal.memory.base).unwrap_or_default(),
+                }
+            }));
+        }
+        seen
+    }
+
+    async fn archive(&self) -> Vec<Lost> {
+        let mut lost = Vec::new();
+        let ids = all_deals(self.store.as_ref()).await.unwrap_or_default();
+        for id in ids {
+            let rows = self.store.archive(&id, ARCHIVED).await.unwrap_or_default();
+            lost.extend(rows.into_iter().map(|row| Lost {
+                opportunity: None,
+                value: serde_json::to_string(&row.archived.value).unwrap_or_default(),
+                reason: row.archived.reason,
+            }));
+        }
+        lost
+    }
+
+    async fn brakes(&self, release: bool) -> usize {
+        let held = self.store.brakes().await.unwrap_or_default();
+        let now: Timestamp = self.clock.now();
+        for brake in held.iter().filter(|_| release) {
+            let _ = self.store.release_brake(&brake.kind, "somebody", now).await;
+        }
+        held.len()
+    }
+
+    async fn due(&self) -> u64 {
+        self.store.counts(self.clock.now()).await.map_or(0, |counts| counts.due)
+    }
+}

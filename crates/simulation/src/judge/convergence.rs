@@ -1,0 +1,44 @@
+//! When faults and people stop, every pair that is opted in is equal, or shows a problem that says why.
+
+use serde_json::Value;
+
+use super::Violation;
+use crate::{edits::Record, product::DealSeen, scene::Scene};
+
+pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen]) -> Vec<Violation> {
+    let verdict = oracle::judge(&scene.org, &scene.portal);
+    let told = |deal: &DealSeen| !deal.problems.is_empty() || deal.waiting > 0 || deal.phase != "live";
+    let mut found = Vec::new();
+    for difference in verdict.differences.iter().filter(|difference| !difference.fixed) {
+        let deal = deals
+            .iter()
+            .find(|deal| deal.opportunity.as_deref().is_some_and(|id| same(id, &difference.opportunity)));
+        // What waits for an answer is not compared: edits wait for the acceptance.
+        let unanswered = scene.referral(&difference.referral).is_some_and(|own| own["status"] == "New");
+        if unanswered
+            || deal.is_some_and(told)
+            || record.clones.iter().any(|clone| same(clone, &difference.opportunity))
+        {
+            continue;
+        }
+        found.push(Violation::new("convergence", format!("{difference:?}, and no problem says why")));
+    }
+    for alone in &verdict.alone {
+        let is = |id: &Option<String>| id.as_deref().is_some_and(|id| id == alone || same(id, alone));
+        let deal = deals.iter().find(|deal| is(&deal.opportunity) || is(&deal.referral));
+        if deal.is_some_and(told) {
+            continue;
+        }
+        found.push(Violation::new("convergence", format!("{alone} is alone, and no problem says why")));
+    }
+    found
+}
+
+/// Whether an opportunity is opted in.
+pub(super) fn is_in(row: &Value) -> bool {
+    row["Sync_with_Partner_Center__c"] == true
+}
+
+fn same(id: &str, other: &str) -> bool {
+    id.get(..15).is_some_and(|short| other.starts_with(short))
+}

@@ -1,0 +1,117 @@
+//! Nothing irreversible but what a seller wanted, and never more of it than the brake lets through.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+use sandbox::{exchange::Kind, faults::Platform};
+use serde_json::Value;
+
+use super::Violation;
+use crate::{
+    edits::{Record, Wish},
+    scene::{Scene, list, text},
+    world::{Seen, World},
+};
+
+/// How far the brake looks back.
+const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// What left lately, by kind.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    left: BTreeMap<&'static str, VecDeque<Timestamp>>,
+    limit: usize,
+}
+
+impl Guard {
+    /// A guard of a product whose brake holds above `limit`.
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), ..Self::default() }
+    }
+
+    /// A person released the brakes: what left before does not count any more.
+    pub(crate) fn release(&mut self) {
+        self.left.clear();
+    }
+
+    pub(super) fn judge(
+        &mut self,
+        world: &World,
+        scene: &Scene,
+        record: &Record,
+        seen: &[Seen],
+    ) -> Vec<Violation> {
+        let mut found = Vec::new();
+        for one in seen.iter().filter(|one| one.platform == Platform::PartnerCenter && one.status < 300) {
+            let body: Value = serde_json::from_slice(&one.body).unwrap_or_default();
+            match one.kind {
+                Kind::Create => {
+                    world.counters.note("effect.create");
+                    let opportunity = text(&body["externalReferenceId"]);
+                    if !wants(record, opportunity, Wish::OptIn) {
+                        let what = format!("a referral was created for {opportunity}, which nobody opted in");
+                        found.push(Violation::new("guard", what));
+                    }
+                    found.extend(self.count("create", one.at));
+                }
+                Kind::CreateCompanion => world.counters.note("effect.invite"),
+                Kind::Patch => found.extend(self.patched(world, scene, record, one, &body)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn patched(
+        &mut self,
+        world: &World,
+        scene: &Scene,
+        record: &Record,
+        one: &Seen,
+        body: &Value,
+    ) -> Vec<Violation> {
+        let set = |path: &str| list(body).iter().find(|op| op["path"] == path).map(|op| text(&op["value"]));
+        let (wish, kind) = match (set("/status"), set("/substatus")) {
+            (Some("Active"), _) => (Wish::Accept, "accept"),
+            (_, Some("Declined")) => (Wish::Decline, "decline"),
+            (_, Some("Won")) => (Wish::Win, "close"),
+            (_, Some("Lost")) => (Wish::Lose, "close"),
+            (Some("Closed"), _) => (Wish::Lose, "close"),
+            _ => return Vec::new(),
+        };
+        world.counters.note(format!("effect.{kind}"));
+        let referral = one.line.rsplit('/').next().unwrap_or_default();
+        let own = scene.referral(referral).map(|referral| text(&referral["externalReferenceId"]));
+        let opportunity = own.filter(|own| !own.is_empty()).or_else(|| {
+            scene
+                .opportunities()
+                .find(|row| text(&row["Referral_Identifier__c"]).eq_ignore_ascii_case(referral))
+                .map(|row| text(&row["Id"]))
+        });
+        let mut found: Vec<Violation> = self.count(kind, one.at).into_iter().collect();
+        let opportunity = opportunity.unwrap_or_default();
+        if !wants(record, opportunity, wish) {
+            let what = format!("{referral} was moved by {body}, which nobody at {opportunity} wanted");
+            found.push(Violation::new("guard", what));
+        }
+        found
+    }
+
+    fn count(&mut self, kind: &'static str, at: Timestamp) -> Option<Violation> {
+        let left = self.left.entry(kind).or_default();
+        left.push_back(at);
+        while left.front().is_some_and(|first| at.duration_since(*first) > WINDOW) {
+            left.pop_front();
+        }
+        (left.len() > self.limit).then(|| {
+            Violation::new("brake", format!("{} effects of kind {kind} within {WINDOW}", left.len()))
+        })
+    }
+}
+
+/// The id is compared in its short form: both are used.
+fn wants(record: &Record, opportunity: &str, wish: Wish) -> bool {
+    let short = opportunity.get(..15).unwrap_or(opportunity);
+    !short.is_empty()
+        && record.wishes.iter().any(|(own, wishes)| own.starts_with(short) && wishes.contains(&wish))
+}

@@ -1,0 +1,86 @@
+//! No lost edit: every value that a person typed is on the other side, or was typed over, or is archived with its reason.
+
+use sandbox::{exchange::Kind, faults::Platform};
+
+use super::{Violation, privacy::contains};
+use crate::{
+    edits::{Edit, Record},
+    product::{DealSeen, Lost},
+    scene::{Scene, text},
+    world::Seen,
+};
+
+/// Notes which values the product wrote on the other side.
+pub(super) fn note_arrivals(record: &mut Record, seen: &[Seen]) {
+    let writes = |one: &&Seen| {
+        one.status < 300
+            && matches!(one.kind, Kind::Create | Kind::CreateCompanion | Kind::Patch | Kind::CrmWrite)
+    };
+    for one in seen.iter().filter(writes) {
+        for edit in record.edits.iter_mut().filter(|edit| !edit.arrived && edit.side != one.platform) {
+            edit.arrived = contains(&one.body, &edit.needle);
+        }
+    }
+}
+
+pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen], archive: &[Lost]) -> Vec<Violation> {
+    let open = record.edits.iter().filter(|edit| !edit.arrived && !edit.superseded);
+    open.filter_map(|edit| lost(scene, record, deals, archive, edit)).collect()
+}
+
+fn lost(
+    scene: &Scene,
+    record: &Record,
+    deals: &[DealSeen],
+    archive: &[Lost],
+    edit: &Edit,
+) -> Option<Violation> {
+    let of = |deal: &&DealSeen| match edit.side {
+        Platform::Salesforce => deal.opportunity.as_deref().is_some_and(|id| same(id, &edit.record)),
+        Platform::PartnerCenter => deal.referral.as_deref() == Some(&edit.record),
+    };
+    if archive.iter().any(|lost| !lost.reason.is_empty() && lost.value.contains(&edit.needle)) {
+        return None;
+    }
+    // Nobody shares it: it never was, or is not any more.
+    let deal = deals.iter().find(of)?;
+    if deal.phase != "live" || !deal.problems.is_empty() {
+        return None;
+    }
+    let opportunity = deal.opportunity.as_deref().and_then(|id| {
+        scene
+            .opportunities()
+            .find(|row| same(text(&row["Id"]), id))
+            .filter(|row| super::convergence::is_in(row))
+    });
+    let referral = deal.referral.as_deref().and_then(|id| scene.referral(id));
+    let (opportunity, referral) = (opportunity?, referral?);
+    // A flow may have made something else of it at once.
+    let held = match edit.side {
+        Platform::Salesforce => opportunity.to_string().contains(&edit.needle),
+        Platform::PartnerCenter => referral.to_string().contains(&edit.needle),
+    };
+    if record.automated && !held {
+        return None;
+    }
+    let there = match edit.side {
+        Platform::Salesforce => referral.to_string().contains(&edit.needle),
+        Platform::PartnerCenter => opportunity.to_string().contains(&edit.needle),
+    };
+    if there || referral["status"] != "Active" {
+        return None;
+    }
+    let what = format!(
+        "{} {:?} typed at {} into {} is nowhere else (deal {})",
+        edit.field.group(),
+        edit.needle,
+        edit.at,
+        edit.record,
+        deal.id
+    );
+    Some(Violation::new("lost_edit", what))
+}
+
+fn same(id: &str, other: &str) -> bool {
+    id.get(..15).is_some_and(|short| other.starts_with(short))
+}

@@ -1,0 +1,257 @@
+//! Sellers, the data loader and background jobs, in Salesforce.
+
+use http::Method;
+use sandbox::faults::Platform;
+use serde_json::{Value, json};
+
+use super::People;
+use crate::{
+    edits::{Field, Wish},
+    scene::{ON_HOLD, Scene, text},
+};
+
+const ORG: Platform = Platform::Salesforce;
+const SELLERS: [&str; 2] = ["noa.seller@trey-research.example", "kim.seller@trey-research.example"];
+const OPEN_STAGES: [&str; 4] =
+    ["Qualification", "Needs Analysis", "Proposal/Price Quote", "Negotiation/Review"];
+const REASONS: [&str; 3] = ["Others", "Not a customer", "Customer didn't respond"];
+
+type Done = Result<String, String>;
+
+impl People {
+    fn seller(&self) -> &'static str {
+        self.dice.pick(&SELLERS).copied().unwrap_or(SELLERS[0])
+    }
+
+    pub(super) fn creates(&self, object: &str, row: &Value) -> Result<String, String> {
+        let path = format!("/sobjects/{object}");
+        let answer = self.world.seller_calls(SELLERS[0], Method::POST, &path, Some(row))?;
+        Ok(text(&answer["id"]).to_owned())
+    }
+
+    pub(super) fn saves(&self, opportunity: &str, set: &Value) -> Result<(), String> {
+        let path = format!("/sobjects/Opportunity/{opportunity}");
+        self.world.seller_calls(self.seller(), Method::PATCH, &path, Some(set)).map(drop)
+    }
+
+    /// An opportunity that is opted in, of which somebody has one.
+    fn any_opportunity(&self, scene: &Scene, fit: impl Fn(&Value) -> bool) -> Result<Value, String> {
+        let of: Vec<&Value> = scene.opportunities().filter(|row| fit(row)).collect();
+        self.dice.pick(&of).map(|row| (*row).clone()).ok_or_else(|| "there is none".to_owned())
+    }
+
+    pub(super) fn seller_enters(&mut self, opted_in: bool) -> Done {
+        self.typed += 1;
+        let number = self.typed;
+        let account = self.creates(
+            "Account",
+            &json!({ "Name": format!("Customer {number:05}"), "BillingStreet": format!("Hafenstr. {number}"),
+                "BillingCity": "Hamburg", "BillingPostalCode": "20457", "BillingCountry": "DE" }),
+        )?;
+        let contact = self.creates(
+            "Contact",
+            &json!({ "FirstName": "Jo", "LastName": format!("Kunde{number:05}"),
+                "Email": format!("jo{number:05}@customer.example"), "Phone": "+494055500", "AccountId": account }),
+        )?;
+        let (set, needles) = self.values(ORG, &[Field::Money, Field::Closing, Field::Notes]);
+        let mut row = json!({ "Name": format!("Deal {number:05}"), "StageName": self.open_stage(),
+            "AccountId": account });
+        merge(&mut row, &set);
+        if !opted_in {
+            let secret = format!("SECRET{number:05}");
+            row["Name"] = json!(secret);
+            row["Description"] = json!(format!("{secret} is nobody's business"));
+            self.record.secrets.push(secret);
+        }
+        let opportunity = self.creates("Opportunity", &row)?;
+        self.creates(
+            "OpportunityContactRole",
+            &json!({ "OpportunityId": opportunity, "ContactId": contact, "IsPrimary": true }),
+        )?;
+        self.creates(
+            "Microsoft_Solution__c",
+            &json!({ "Opportunity__c": opportunity, "Name": "Fabrikam Insight",
+                "Solution_Id__c": "SOL-12345-ABC" }),
+        )?;
+        if !opted_in {
+            return Ok(format!("{opportunity} stays here"));
+        }
+        self.note_typed(ORG, &opportunity, needles);
+        let help = self.dice.percent(40);
+        let mut opt_in = json!({ "Sync_with_Partner_Center__c": true, "Consent_to_Share__c": true });
+        if help || self.dice.percent(50) {
+            opt_in["Share_with_Microsoft__c"] = json!(true);
+        }
+        if help {
+            opt_in["How_can_Microsoft_help__c"] = json!("Proof of concept or demo");
+            opt_in["Notes_to_Microsoft__c"] = json!(format!("help with {number:05}"));
+        }
+        self.record.wanted(&opportunity, Wish::OptIn);
+        self.saves(&opportunity, &opt_in)?;
+        Ok(format!("{opportunity}{}", if help { ", help wanted" } else { "" }))
+    }
+
+    fn open_stage(&self) -> &'static str {
+        self.dice.pick(&OPEN_STAGES).copied().unwrap_or(OPEN_STAGES[0])
+    }
+
+    pub(super) fn seller_types(&mut self, scene: &Scene, times: u32) -> Done {
+        let row = self.any_opportunity(scene, is_in)?;
+        let id = text(&row["Id"]).to_owned();
+        let mut told = Vec::new();
+        for _ in 0..times {
+            let fields = self.fields();
+            let (set, needles) = self.values(ORG, &fields);
+            self.saves(&id, &set)?;
+            told.extend(needles.iter().map(|(_, needle)| needle.clone()));
+            self.note_typed(ORG, &id, needles);
+        }
+        Ok(format!("{id} {}", told.join(", ")))
+    }
+
+    pub(super) fn seller_moves(&mut self, scene: &Scene) -> Done {
+        let row = self.any_opportunity(scene, is_in)?;
+        let id = text(&row["Id"]).to_owned();
+        let stage = text(&row["StageName"]);
+        let (set, wishes): (Value, Vec<Wish>) = if stage == ON_HOLD {
+            match self.dice.below(10) {
+                0..6 => (json!({ "StageName": self.open_stage() }), vec![Wish::Accept]),
+                6..8 => (json!({ "Co_sell_Response__c": "Accept" }), vec![Wish::Accept]),
+                8 => {
+                    let reason = self.dice.pick(&REASONS);
+                    (
+                        json!({ "Co_sell_Response__c": "Decline", "Loss_Reason__c": reason }),
+                        vec![Wish::Decline],
+                    )
+                }
+                _ => {
+                    let reason = self.dice.pick(&REASONS);
+                    let set = json!({ "StageName": "Closed Lost", "Loss_Reason__c": reason });
+                    (set, vec![Wish::Decline, Wish::Lose])
+                }
+            }
+        } else if row["IsClosed"] == true {
+            // Seldom: a closed deal is opened again, or ends otherwise.
+            if !self.dice.percent(10) {
+                return Err("it is closed".to_owned());
+            }
+            (json!({ "StageName": self.open_stage() }), vec![Wish::Accept])
+        } else {
+            match self.dice.below(10) {
+                0..5 => (json!({ "StageName": self.open_stage() }), vec![Wish::Accept]),
+                5..8 => (json!({ "StageName": "Closed Won" }), vec![Wish::Accept, Wish::Win]),
+                _ => {
+                    let reason = self.dice.pick(&REASONS);
+                    let set = json!({ "StageName": "Closed Lost", "Loss_Reason__c": reason });
+                    (set, vec![Wish::Lose, Wish::Decline])
+                }
+            }
+        };
+        self.saves(&id, &set)?;
+        for wish in wishes {
+            self.record.wanted(&id, wish);
+        }
+        Ok(format!("{id} {set}"))
+    }
+
+    pub(super) fn seller_pauses(&mut self, scene: &Scene) -> Done {
+        let row = self.any_opportunity(scene, |row| !secret(row))?;
+        let id = text(&row["Id"]).to_owned();
+        let on = row["Sync_with_Partner_Center__c"] != true;
+        if on {
+            self.record.wanted(&id, Wish::OptIn);
+        }
+        self.saves(&id, &json!({ "Sync_with_Partner_Center__c": on, "Consent_to_Share__c": true }))?;
+        Ok(format!("{id} {}", if on { "in" } else { "out" }))
+    }
+
+    pub(super) fn seller_changes_rows(&mut self, scene: &Scene) -> Done {
+        let row = self.any_opportunity(scene, |row| is_in(row) && row["IsClosed"] != true)?;
+        let id = text(&row["Id"]).to_owned();
+        let solutions: Vec<&Value> = scene.children("Microsoft_Solution__c", "Opportunity__c", &id).collect();
+        match (self.dice.below(3), solutions.first()) {
+            (0, Some(solution)) => {
+                let path = format!("/sobjects/Microsoft_Solution__c/{}", text(&solution["Id"]));
+                let quantity = self.dice.between(1, 99);
+                let set = json!({ "Quantity__c": quantity });
+                self.world.seller_calls(SELLERS[0], Method::PATCH, &path, Some(&set))?;
+                Ok(format!("{id} quantity {quantity}"))
+            }
+            (1, _) => {
+                let code = format!("SOL-{:05}-XYZ", self.dice.below(90_000) + 10_000);
+                let row = json!({ "Opportunity__c": id, "Name": "Another solution", "Solution_Id__c": code });
+                self.creates("Microsoft_Solution__c", &row)?;
+                Ok(format!("{id} and {code}"))
+            }
+            _ if solutions.len() > 1 => {
+                let last = text(&solutions[solutions.len() - 1]["Id"]).to_owned();
+                let path = format!("/sobjects/Microsoft_Solution__c/{last}");
+                self.world.seller_calls(SELLERS[0], Method::DELETE, &path, None)?;
+                Ok(format!("{id} without {last}"))
+            }
+            _ => Err("there is one solution, and one is needed".to_owned()),
+        }
+    }
+
+    pub(super) fn seller_clones(&mut self, scene: &Scene) -> Done {
+        let row = self.any_opportunity(scene, is_in)?;
+        let body = json!({ "id": row["Id"], "user": self.seller() });
+        let clone = self.world.act(ORG, "clone", &body)?;
+        self.record.wanted(text(&clone["id"]), Wish::OptIn);
+        self.record.clones.insert(text(&clone["id"]).to_owned());
+        Ok(format!("{} becomes {}", text(&row["Id"]), text(&clone["id"])))
+    }
+
+    pub(super) fn seller_deletes(&mut self, scene: &Scene) -> Done {
+        let binned = scene.org["Opportunity"].as_array().into_iter().flatten();
+        let binned: Vec<&Value> = binned.filter(|row| row["IsDeleted"] == true).collect();
+        if let Some(row) = self.dice.pick(&binned).filter(|_| self.dice.percent(60)) {
+            self.world.act(ORG, "undelete", &json!({ "id": row["Id"] }))?;
+            return Ok(format!("{} comes back", text(&row["Id"])));
+        }
+        let row = self.any_opportunity(scene, is_in)?;
+        self.world.act(ORG, "delete", &json!({ "id": row["Id"] }))?;
+        Ok(format!("{} is gone", text(&row["Id"])))
+    }
+
+    pub(super) fn job_touches(&mut self, scene: &Scene) -> Done {
+        let row = self.any_opportunity(scene, |_| true)?;
+        self.world.act(ORG, "touch", &json!({ "id": row["Id"] }))?;
+        Ok(text(&row["Id"]).to_owned())
+    }
+
+    pub(super) fn loader_loads(&mut self, scene: &Scene) -> Done {
+        let rows: Vec<String> =
+            scene.opportunities().filter(|row| is_in(row)).map(|row| text(&row["Id"]).to_owned()).collect();
+        let mut loaded = 0;
+        for id in rows {
+            if !self.dice.percent(60) {
+                continue;
+            }
+            let field =
+                *self.dice.pick(&[Field::Money, Field::Closing, Field::Notes]).unwrap_or(&Field::Notes);
+            let (set, needles) = self.values(ORG, &[field]);
+            if self.saves(&id, &set).is_ok() {
+                self.note_typed(ORG, &id, needles);
+                loaded += 1;
+            }
+        }
+        if loaded == 0 { Err("there is nothing to load".to_owned()) } else { Ok(format!("{loaded} rows")) }
+    }
+}
+
+/// Whether a row is opted in.
+pub(super) fn is_in(row: &Value) -> bool {
+    row["Sync_with_Partner_Center__c"] == true
+}
+
+/// Whether a row was entered for nobody to see.
+fn secret(row: &Value) -> bool {
+    text(&row["Name"]).starts_with("SECRET")
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    if let (Value::Object(into), Value::Object(from)) = (into, from) {
+        into.extend(from.clone());
+    }
+}

@@ -1,0 +1,515 @@
+//! One run: lives of the product, one after the other, in one world; steps of the world within each.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::FutureExt as _;
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use crate::{
+    crashes::{DeadlyHolds, PLACES, Place},
+    dice::Dice,
+    faults::{
+        network::{MISHAPS, Mishap},
+        troubles::{TROUBLES, Trouble},
+    },
+    judge::{self, Guard, Violation},
+    log::Log,
+    people::{DEEDS, Deed, People},
+    product::{Eyes, Installed, Life, Lost, Outside, Product},
+    scene::Scene,
+    world::{World, bus::Bus, courier, transport::network},
+};
+
+/// When every world begins.
+const START: &str = "2026-01-05T08:00:00Z";
+/// Most lives that may end before their first step, one after the other.
+const STILLBORN: u32 = 20;
+/// How long the product has, of the world's time, to reach its end when people and faults have stopped.
+const SETTLED_WITHIN: SignedDuration = SignedDuration::from_hours(6);
+/// How long nothing may be written before that is taken for the end.
+const CALM: SignedDuration = SignedDuration::from_mins(45);
+/// How long nothing may be written afterwards.
+const QUIET: Duration = Duration::from_mins(40);
+
+/// What can happen to an installation between two lives.
+pub(crate) const CHANGES: [&str; 4] = ["copy_kept", "copy_brought_back", "mapping_changed", "positions_lost"];
+/// The clock of the product's machine is put forward or back.
+pub(crate) const CLOCK_JUMP: &str = "clock_jump";
+
+/// What is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Faults everywhere and all the time; nothing forbidden happens, and nothing is lost.
+    Safety,
+    /// Faults come and go; between them the product must get on.
+    Liveness,
+}
+
+/// What is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Everything follows from it.
+    pub seed: u64,
+    /// Steps of the world.
+    pub steps: u64,
+    /// What is proven.
+    pub mode: Mode,
+    /// Names of deeds, mishaps, troubles, places to die and changes that are left out.
+    pub without: Vec<String>,
+    /// Whether every line of the log is kept.
+    pub whole_log: bool,
+}
+
+impl Script {
+    fn leaves_in(&self, name: &str) -> bool {
+        !self.without.iter().any(|left_out| left_out == name)
+    }
+
+    /// The command line that does this again.
+    pub fn command(&self) -> String {
+        let mode = match self.mode {
+            Mode::Safety => "safety",
+            Mode::Liveness => "liveness",
+        };
+        let mut line = format!("cosell simulate --seed {} --steps {} --mode {mode}", self.seed, self.steps);
+        if !self.without.is_empty() {
+            line.push_str(" --without ");
+            line.push_str(&self.without.join(","));
+        }
+        line
+    }
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// What must never be, and was. Empty: the run holds.
+    pub violations: Vec<String>,
+    /// The step after which the first of them was seen.
+    pub failed_at: Option<u64>,
+    /// Lines of the log.
+    pub lines: u64,
+    /// Digest of the log.
+    pub digest: String,
+    /// Lives that the product had.
+    pub lives: u64,
+    /// Deals that were worked on.
+    pub passes: u64,
+    /// Calls that the product made.
+    pub calls: u64,
+    /// Things that people did.
+    pub deeds: u64,
+    /// Seconds of the world's time.
+    pub world_seconds: i64,
+    /// What happened at least sometimes.
+    pub counts: BTreeMap<String, u64>,
+    /// Milliseconds of real time; not part of the log.
+    pub took_ms: u128,
+    /// The newest lines of the log, or all of them.
+    #[serde(skip)]
+    pub log: Vec<String>,
+}
+
+/// Runs a script to its end, or to the first thing that must never be.
+///
+/// # Errors
+/// A sentence, if the product cannot be installed or started at all.
+pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
+    let began = Instant::now();
+    let start = START.parse().map_err(|error| format!("{START}: {error}"))?;
+    let log = if script.whole_log { Log::whole() } else { Log::default() };
+    let world = World::new(script.seed, start, log);
+    let profile = world.profile();
+    world.say(&format!("{profile:?}"));
+    world.register_for_events()?;
+    let installed = product.install(&world.ready, profile)?;
+    let mut course = Course {
+        script,
+        people: People::new(Arc::clone(&world)),
+        dice: Dice::new(script.seed, "course"),
+        guard: Guard::new(profile.brake_limit),
+        troubles: Vec::new(),
+        archive: Vec::new(),
+        done: 0,
+        passes: 0,
+        lives: 0,
+        violations: Vec::new(),
+        failed_at: None,
+        world: Arc::clone(&world),
+    };
+    course.play(installed.as_ref())?;
+    let (lines, digest) = world.log.digest();
+    let violations =
+        course.violations.iter().map(|found| format!("{}: {}", found.invariant, found.what)).collect();
+    Ok(Outcome {
+        violations,
+        failed_at: course.failed_at,
+        lines,
+        digest,
+        lives: course.lives,
+        passes: course.passes,
+        calls: world.calls(),
+        deeds: course.people.record.deeds,
+        world_seconds: world.now().duration_since(start).as_secs(),
+        counts: world.counters.counts(),
+        took_ms: began.elapsed().as_millis(),
+        log: world.log.lines(),
+    })
+}
+
+/// How a life ended.
+enum End {
+    /// It died.
+    Died(Place),
+    /// The service gave up by itself.
+    Failed(String),
+    /// The run is over.
+    Over,
+}
+
+/// A trouble that lasts until some step.
+struct Lasting {
+    trouble: &'static Trouble,
+    until: jiff::Timestamp,
+}
+
+struct Course<'a> {
+    script: &'a Script,
+    world: Arc<World>,
+    people: People,
+    dice: Dice,
+    guard: Guard,
+    troubles: Vec<Lasting>,
+    archive: Vec<Lost>,
+    done: u64,
+    passes: u64,
+    lives: u64,
+    violations: Vec<Violation>,
+    failed_at: Option<u64>,
+}
+
+impl Course<'_> {
+    fn play(&mut self, installed: &dyn Installed) -> Result<(), String> {
+        let mut stillborn = 0;
+        loop {
+            let before = self.done;
+            let end = self.life(installed)?;
+            match end {
+                End::Over => return Ok(()),
+                End::Died(place) => {
+                    self.world.counters.note(format!("crash.{}", place.name()));
+                    self.world.say(&format!("the product died: {}", place.name()));
+                }
+                End::Failed(why) => {
+                    self.world.counters.note("crash.gave_up");
+                    self.world.say(&format!("the product gave up: {why}"));
+                }
+            }
+            stillborn = if self.done == before { stillborn + 1 } else { 0 };
+            if stillborn > STILLBORN {
+                return Err(format!("{STILLBORN} lives in a row ended before their first step"));
+            }
+            self.between_lives(installed)?;
+        }
+    }
+
+    /// One life, in a runtime of its own: with that ends whatever the life held.
+    fn life(&mut self, installed: &dyn Installed) -> Result<End, String> {
+        self.lives += 1;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let world = Arc::clone(&self.world);
+        let end = runtime.block_on(async {
+            world.clock.begin();
+            world.crashes.revive();
+            let ended = self.live(installed).await;
+            world.set_door(None);
+            let away = if matches!(ended, Ok(End::Over)) { Duration::ZERO } else { self.away() };
+            world.clock.end(away);
+            ended
+        });
+        drop(runtime);
+        end
+    }
+
+    /// How long the product is down.
+    fn away(&self) -> Duration {
+        match self.dice.below(20) {
+            0 => Duration::from_secs(self.dice.between(600, 7_200)),
+            1..5 => Duration::from_secs(self.dice.between(20, 300)),
+            _ => Duration::from_millis(self.dice.between(200, 5_000)),
+        }
+    }
+
+    async fn live(&mut self, installed: &dyn Installed) -> Result<End, String> {
+        let world = Arc::clone(&self.world);
+        let outside = Outside {
+            clock: Arc::new(world.machine_clock.clone()),
+            rng: Arc::new(Dice::new(world.seed ^ (self.lives << 32), "product")),
+            holds: Arc::new(DeadlyHolds(Arc::clone(&world))),
+            http: network(&world),
+            events: Arc::new(Bus(Arc::clone(&world))),
+        };
+        let Life { door, service, eyes } = installed.start(outside)?;
+        world.set_door(door);
+        let mut service = tokio::spawn(service).map(|ended| match ended {
+            Ok(Ok(())) => "it ended by itself".to_owned(),
+            Ok(Err(why)) => why,
+            Err(error) => format!("a mistake of the program: {error}"),
+        });
+        tokio::spawn(courier::carry(Arc::clone(&world)));
+        let mut counted = 0;
+        while self.done < self.script.steps {
+            let gap = self.gap();
+            tokio::select! {
+                biased;
+                () = world.crashes.death() => return Ok(End::Died(self.last_armed())),
+                why = &mut service => return Ok(End::Failed(why)),
+                () = tokio::time::sleep(gap) => {}
+            }
+            self.done += 1;
+            world.drift();
+            let died = self.step(eyes.as_ref()).await;
+            let passes = eyes.passes();
+            self.passes += passes - counted;
+            counted = passes;
+            self.judge_step();
+            if !self.violations.is_empty() {
+                self.failed_at = Some(self.done);
+                return Ok(End::Over);
+            }
+            if died {
+                self.note_archive(eyes.as_ref()).await;
+                return Ok(End::Died(Place::AnyTime));
+            }
+        }
+        self.fair_weather();
+        let settled = tokio::select! {
+            biased;
+            why = &mut service => return Ok(End::Failed(why)),
+            settled = self.settle(eyes.as_ref()) => settled,
+        };
+        self.passes += eyes.passes() - counted;
+        if self.violations.is_empty() {
+            self.note_archive(eyes.as_ref()).await;
+            self.judge_end(eyes.as_ref(), installed, settled).await;
+        }
+        Ok(End::Over)
+    }
+
+    /// The place where the product died; it was armed.
+    fn last_armed(&self) -> Place {
+        self.world.crashes.place().unwrap_or(Place::AnyTime)
+    }
+
+    /// How long the world waits between two steps.
+    fn gap(&self) -> Duration {
+        match self.dice.below(100) {
+            0..15 => Duration::from_millis(self.dice.between(0, 900)),
+            15..85 => Duration::from_millis(self.dice.between(1_000, 15_000)),
+            85..98 => Duration::from_secs(self.dice.between(15, 60)),
+            _ => Duration::from_secs(self.dice.between(60, 1_500)),
+        }
+    }
+
+    /// Something happens. True: the product dies now.
+    async fn step(&mut self, eyes: &dyn Eyes) -> bool {
+        self.end_troubles();
+        let roll = self.dice.below(100);
+        match roll {
+            0..78 => {
+                if let Some(deed) = self.deed() {
+                    self.people.act(deed);
+                }
+            }
+            78..90 => self.begin_trouble(),
+            90..94 => self.turn_weather(),
+            94..98 => return self.arm_crash(),
+            _ => {
+                let held = eyes.brakes(self.dice.percent(50)).await;
+                if held > 0 {
+                    self.world.counters.note("brake.held");
+                    self.guard.release();
+                }
+            }
+        }
+        false
+    }
+
+    fn deed(&self) -> Option<Deed> {
+        let may: Vec<(u64, Deed)> =
+            DEEDS.iter().copied().filter(|(_, deed)| self.script.leaves_in(deed.name())).collect();
+        self.dice.weighed(&may).copied()
+    }
+
+    fn end_troubles(&mut self) {
+        let now = self.world.now();
+        let (over, on): (Vec<Lasting>, Vec<Lasting>) =
+            std::mem::take(&mut self.troubles).into_iter().partition(|lasting| lasting.until <= now);
+        self.troubles = on;
+        for lasting in over {
+            lasting.trouble.end(&self.world);
+        }
+    }
+
+    fn begin_trouble(&mut self) {
+        let may: Vec<&'static Trouble> = TROUBLES
+            .iter()
+            .filter(|trouble| self.script.leaves_in(trouble.name))
+            .filter(|trouble| !self.troubles.iter().any(|lasting| lasting.trouble.meets(trouble)))
+            .collect();
+        let Some(trouble) = self.dice.pick(&may).copied() else { return };
+        let lasts = i64::try_from(self.dice.between(5, trouble.longest)).unwrap_or(60);
+        let until = self.world.now().saturating_add(SignedDuration::from_secs(lasts));
+        trouble.begin(&self.world, &self.dice);
+        if trouble.name.starts_with("automation") {
+            self.people.record.automated = true;
+        }
+        self.troubles.push(Lasting { trouble, until: until.unwrap_or_else(|_| self.world.now()) });
+    }
+
+    fn turn_weather(&mut self) {
+        let may: Vec<Mishap> =
+            MISHAPS.iter().copied().filter(|mishap| self.script.leaves_in(&mishap.name())).collect();
+        // In thousandths of a call; storms are seldom.
+        let rate = match (self.dice.below(10), self.script.mode) {
+            (0, _) => self.dice.between(1_000, 6_000),
+            (1..6, _) | (_, Mode::Safety) => self.dice.between(100, 900),
+            _ => 0,
+        };
+        self.world.say(&format!("weather: {rate} of ten thousand calls"));
+        self.world.weather.turn(rate, may);
+        if self.dice.percent(30) && self.script.leaves_in(CLOCK_JUMP) {
+            let seconds = i64::try_from(self.dice.between(0, 240)).unwrap_or_default() - 120;
+            self.world.counters.note(format!("fault.{CLOCK_JUMP}"));
+            self.world.say(&format!("the product's clock is {seconds} s ahead"));
+            self.world.machine_clock.set_ahead(SignedDuration::from_secs(seconds));
+        }
+    }
+
+    /// True: at once.
+    fn arm_crash(&mut self) -> bool {
+        let may: Vec<Place> =
+            PLACES.iter().copied().filter(|place| self.script.leaves_in(place.name())).collect();
+        let Some(place) = self.dice.pick(&may).copied() else { return false };
+        if place == Place::AnyTime {
+            return true;
+        }
+        self.world.crashes.arm(place, self.dice.below(12));
+        false
+    }
+
+    fn between_lives(&mut self, installed: &dyn Installed) -> Result<(), String> {
+        let [kept, back, mapping, positions] = CHANGES;
+        let change = match self.dice.below(20) {
+            0..3 => kept,
+            3..5 => back,
+            5..8 => mapping,
+            8..10 => positions,
+            _ => return Ok(()),
+        };
+        if !self.script.leaves_in(change) {
+            return Ok(());
+        }
+        let done = match change {
+            change if change == kept => installed.keep_copy().map(|()| true),
+            change if change == back => installed.bring_copy_back(),
+            change if change == mapping => installed.remap(self.dice.below(4)).map(|()| true),
+            _ => installed.lose_positions().map(|()| true),
+        };
+        if done? {
+            self.world.counters.note(format!("change.{change}"));
+            self.world.say(change);
+        }
+        Ok(())
+    }
+
+    fn judge_step(&mut self) {
+        let seen = self.world.take_seen();
+        let scene = Scene::of(&self.world);
+        let found = judge::after_a_step(&self.world, &scene, &mut self.people.record, &seen, &mut self.guard);
+        self.violations.extend(found);
+    }
+
+    /// Everything that goes wrong ends.
+    fn fair_weather(&mut self) {
+        self.world.say("people and faults stop");
+        for lasting in std::mem::take(&mut self.troubles) {
+            lasting.trouble.end(&self.world);
+        }
+        self.world.weather.turn(0, Vec::new());
+        self.world.machine_clock.set_ahead(SignedDuration::ZERO);
+        self.world.crashes.revive();
+    }
+
+    /// Waits until the product has nothing more to do. False: it never came to an end.
+    async fn settle(&mut self, eyes: &dyn Eyes) -> bool {
+        let began = self.world.now();
+        let mut wrote = began;
+        while self.world.now().duration_since(began) < SETTLED_WITHIN {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            self.world.drift();
+            if eyes.brakes(true).await > 0 {
+                self.guard.release();
+            }
+            let seen = self.world.take_seen();
+            if !judge::writes(&seen).is_empty() {
+                wrote = self.world.now();
+            }
+            let scene = Scene::of(&self.world);
+            let found =
+                judge::after_a_step(&self.world, &scene, &mut self.people.record, &seen, &mut self.guard);
+            self.violations.extend(found);
+            if !self.violations.is_empty() {
+                self.failed_at = Some(self.done);
+                return true;
+            }
+            if self.world.now().duration_since(wrote) >= CALM {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn note_archive(&mut self, eyes: &dyn Eyes) {
+        for lost in eyes.archive().await {
+            if !self.archive.contains(&lost) {
+                self.archive.push(lost);
+            }
+        }
+    }
+
+    async fn judge_end(&mut self, eyes: &dyn Eyes, installed: &dyn Installed, settled: bool) {
+        if !settled {
+            let what = format!("there was no end within {SETTLED_WITHIN} of people and faults stopping");
+            self.violations.push(Violation::new("quiet", what));
+        }
+        let deals = eyes.deals().await;
+        let scene = Scene::of(&self.world);
+        let stored = installed.stored();
+        let found = judge::at_the_end(&scene, &self.people.record, &deals, &self.archive, &stored);
+        self.violations.extend(found);
+        if !self.violations.is_empty() {
+            for deal in &deals {
+                self.world.say(&format!("deal {deal:?}"));
+            }
+        }
+        tokio::time::sleep(QUIET).await;
+        for one in judge::writes(&self.world.take_seen()) {
+            let what = format!("{} at {}, though nothing happened any more", one.line, one.at);
+            self.violations.push(Violation::new("quiet", what));
+        }
+        if !self.violations.is_empty() {
+            self.failed_at = Some(self.done);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What a person would see on both platforms just now, from their raw records.
+
+use sandbox::exchange::Machine as _;
+use serde_json::Value;
+
+use crate::world::World;
+
+/// The stage in which received referrals wait.
+pub(crate) const ON_HOLD: &str = "Co-sell: to answer";
+
+/// Both platforms' records.
+pub struct Scene {
+    /// All records of Salesforce, by object name.
+    pub org: Value,
+    /// All referrals.
+    pub portal: Value,
+}
+
+impl Scene {
+    /// As it is now.
+    pub fn of(world: &World) -> Self {
+        Self { org: world.org.state(world.now()), portal: world.portal.state(world.now()) }
+    }
+
+    /// Opportunities that nobody deleted.
+    pub(crate) fn opportunities(&self) -> impl Iterator<Item = &Value> {
+        list(&self.org["Opportunity"]).iter().filter(|row| row["IsDeleted"] != true)
+    }
+
+    /// Referrals, whoever owns them.
+    pub(crate) fn referrals(&self) -> &[Value] {
+        list(&self.portal["referrals"])
+    }
+
+    /// The partner's own referrals.
+    pub(crate) fn ours(&self) -> impl Iterator<Item = &Value> {
+        let own = &self.portal["organizationId"];
+        self.referrals().iter().filter(move |referral| referral["organizationId"] == *own)
+    }
+
+    /// The referral with this id.
+    pub(crate) fn referral(&self, id: &str) -> Option<&Value> {
+        self.referrals().iter().find(|referral| referral["id"] == id)
+    }
+
+    /// Living rows of an object that point to `parent` by `field`.
+    pub(crate) fn children<'a>(
+        &'a self,
+        object: &str,
+        field: &'a str,
+        parent: &'a str,
+    ) -> impl Iterator<Item = &'a Value> {
+        list(&self.org[object]).iter().filter(move |row| row[field] == parent && row["IsDeleted"] != true)
+    }
+}
+
+/// A value's elements, if it is an array.
+pub(crate) fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A text; empty if it is none.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

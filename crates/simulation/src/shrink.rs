@@ -1,0 +1,69 @@
+//! Makes a failing script smaller: fewer steps, and fewer kinds of people, faults, deaths and changes.
+
+use crate::{
+    crashes::PLACES,
+    faults::{network::MISHAPS, troubles::TROUBLES},
+    people::DEEDS,
+    product::Product,
+    run::{CHANGES, CLOCK_JUMP, Script, run},
+};
+
+/// Most runs that shrinking may cost.
+const MOST_RUNS: usize = 80;
+
+/// Everything that can be left out, by name.
+pub fn names() -> Vec<String> {
+    let deeds = DEEDS.iter().map(|(_, deed)| deed.name().to_owned());
+    let mishaps = MISHAPS.iter().map(|mishap| mishap.name());
+    let troubles = TROUBLES.iter().map(|trouble| trouble.name.to_owned());
+    let places = PLACES.iter().map(|place| place.name().to_owned());
+    let changes = CHANGES.iter().chain([&CLOCK_JUMP]).map(|change| (*change).to_owned());
+    deeds.chain(mishaps).chain(troubles).chain(places).chain(changes).collect()
+}
+
+/// The smallest script found that fails as `script` does, which is known to fail.
+///
+/// Names are left out in ever smaller groups as long as the run still fails; then steps, by halves.
+pub fn shrink(script: &Script, invariant: &str, product: &dyn Product) -> Script {
+    let mut runs = 0;
+    let mut fails = |script: &Script| -> Option<u64> {
+        runs += 1;
+        if runs > MOST_RUNS {
+            return None;
+        }
+        let outcome = run(script, product).ok()?;
+        let same = outcome.violations.iter().any(|violation| violation.starts_with(invariant));
+        same.then_some(outcome.failed_at.unwrap_or(script.steps))
+    };
+    let mut best = Script { whole_log: false, ..script.clone() };
+    match fails(&best) {
+        Some(at) => best.steps = at,
+        None => return best,
+    }
+    let mut left: Vec<String> = names().into_iter().filter(|name| !best.without.contains(name)).collect();
+    let mut group = left.len().div_ceil(2);
+    while group > 0 {
+        let mut kept = Vec::new();
+        for names in left.chunks(group) {
+            let mut without = best.without.clone();
+            without.extend(names.iter().cloned());
+            let smaller = Script { without, ..best.clone() };
+            match fails(&smaller) {
+                Some(at) => best = Script { steps: at, ..smaller },
+                None => kept.extend(names.iter().cloned()),
+            }
+        }
+        left = kept;
+        group = if group == 1 { 0 } else { group.div_ceil(2) };
+    }
+    let mut less = best.steps / 2;
+    while less > 0 {
+        let smaller = Script { steps: best.steps - less, ..best.clone() };
+        match fails(&smaller) {
+            Some(at) => best = Script { steps: at, ..smaller },
+            None => less /= 2,
+        }
+        less = less.min(best.steps.saturating_sub(1));
+    }
+    best
+}
