@@ -79,6 +79,7 @@ enum Command {
     Resume(commands::pause::Pausing),
     Retry(commands::retry::Retry),
     Replay(commands::replay::Replay),
+    Relink(commands::relink::Relink),
     Resolve(commands::decide::resolve::Resolve),
     Restore(commands::decide::restore::Restore),
     /// Lets an effect that waits for its time leave at once.
@@ -155,6 +156,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Resume(pausing) => pausing.run(Stop::Resume, config, format).await,
         Command::Retry(retry) => retry.run(config, format).await,
         Command::Replay(replay) => replay.run(config, format).await,
+        Command::Relink(relink) => relink.run(config, format).await,
         Command::Resolve(resolve) => resolve.run(config, format).await,
         Command::Restore(restore) => restore.run(config, format).await,
         Command::SendNow(effect) => effect.run(Wish::SendNow, config, format).await,

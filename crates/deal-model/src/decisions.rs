@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Deal, Effect, EffectEnd, Fingerprint, GroupHeld, GroupId, GroupSpec, Held, Irreversible, Life, PerSide,
-    Plan, PlanInput, Side, Sight, fingerprint, merge::holds_alike, moves::is_at, planner::known,
+    Plan, PlanInput, RecordId, Side, Sight, fingerprint, merge::holds_alike, moves::is_at, planner::known,
 };
 
 /// What a person decided about a deal, with the exact values they were shown.
@@ -70,6 +70,15 @@ pub enum Verdict {
     Push,
     /// Look at the deal now, and send what was refused once more.
     Retry,
+    /// Go on with these records, as long as the deal has those that were shown, and the new ones stand as shown.
+    Relink {
+        /// The deal's records that were shown.
+        from: PerSide<Option<RecordId>>,
+        /// Its records from now on.
+        to: PerSide<RecordId>,
+        /// Where these stood.
+        shown: PerSide<Life>,
+    },
 }
 
 /// What a decision is about: no two decisions about one matter are open at a time.
@@ -85,6 +94,8 @@ pub enum Matter {
     Push,
     /// Another try.
     Retry,
+    /// Which records the deal has.
+    Links,
 }
 
 impl Verdict {
@@ -96,6 +107,7 @@ impl Verdict {
             Self::SendNow { kind, .. } | Self::Withdraw { kind, .. } => Matter::Effect(*kind),
             Self::Push => Matter::Push,
             Self::Retry => Matter::Retry,
+            Self::Relink { .. } => Matter::Links,
         }
     }
 }
@@ -136,10 +148,9 @@ pub fn carried_out(deal: &Deal, plan: &Plan, ends: &[EffectEnd]) -> Vec<i64> {
         Verdict::ResolveLife { .. } | Verdict::SendNow { .. } => {
             all(&|effect| matches!(effect, Effect::Move { .. }))
         }
-        // What was withdrawn stays in the deal's row, and nothing is sent for it.
-        Verdict::Withdraw { .. } => true,
-        // It was looked at; what is refused again is told anew.
-        Verdict::Retry => true,
+        // What was withdrawn stays in the deal's row, and nothing is sent for it; another try was one, whatever came of it;
+        // and a relinked deal is planned only then.
+        Verdict::Withdraw { .. } | Verdict::Retry | Verdict::Relink { .. } => true,
         Verdict::Push => all(&|effect| matches!(effect, Effect::Create { side: Side::Portal, .. })),
     };
     deal.decisions
@@ -219,7 +230,7 @@ pub(crate) fn outdated(input: &PlanInput<'_>, plan: &Plan) -> Vec<i64> {
         Verdict::ResolveLife { shown, .. } => shown.crm != crm.life || shown.portal != portal.life,
         Verdict::SendNow { kind, target } | Verdict::Withdraw { kind, target } => !waits(*kind, target),
         Verdict::Push => true,
-        Verdict::Retry => false,
+        Verdict::Retry | Verdict::Relink { .. } => false,
     };
     input
         .deal

@@ -15,6 +15,7 @@ pub(crate) mod plan;
 pub(crate) mod push;
 pub(crate) mod register;
 pub(crate) mod release;
+pub(crate) mod relink;
 pub(crate) mod replay;
 pub(crate) mod retry;
 pub(crate) mod run;

@@ -15,6 +15,7 @@ mod decisions;
 mod fault;
 mod fixed_paths;
 mod forgetting;
+mod handovers;
 mod history;
 mod intents;
 mod lead_rows;

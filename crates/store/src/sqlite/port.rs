@@ -12,7 +12,7 @@ use sync_engine::{
 
 use super::{
     SqliteStore, archive, brake, commit, connections, data_keys, deal_rows, decisions, fixed_paths,
-    forgetting, history, intents, lead_rows, leases, lifetime, links, marks, overview, pauses, proofs,
+    forgetting, handovers, history, intents, lead_rows, leases, lifetime, links, marks, overview, pauses, proofs,
     referrals, retention, work,
 };
 use crate::ledger::name_of;
@@ -202,6 +202,16 @@ impl Store for SqliteStore {
 
     async fn hurry(&self, now: Timestamp, most: usize) -> StoreResult<usize> {
         self.write_beside(|sql| work::hurry(sql, now, most))
+    }
+
+    async fn give_up(
+        &self,
+        deal: &DealId,
+        side: Side,
+        line: &AuditLine,
+        now: Timestamp,
+    ) -> StoreResult<bool> {
+        self.write(|sql| handovers::give_up(sql, self.master(), deal, side, line, now))
     }
 
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>> {

@@ -6,6 +6,7 @@ mod decisions;
 mod fixed_paths;
 mod forgetting;
 mod histories;
+mod handovers;
 mod leases;
 mod marks;
 mod pauses;

@@ -61,6 +61,9 @@ impl Engine {
             Verdict::Withdraw { kind, target } => format!("do not {}: {target}", words(*kind)),
             Verdict::Push => "a referral is created".to_owned(),
             Verdict::Retry => "try again".to_owned(),
+            Verdict::Relink { to, .. } => {
+                format!("the deal goes on with opportunity {} and referral {}", to.crm, to.portal)
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod observe;
 mod opportunities;
 mod refusals;
 mod rehearsal;
+mod relinking;
 mod resting;
 mod stranger;
 mod tell;
@@ -194,6 +195,7 @@ impl Engine {
             }
         }
         self.rest_paused(&mut items, &pauses).await?;
+        self.relink_asked(&mut items).await?;
         for _ in 0..ROUNDS {
             let mut open: Vec<&mut Item> = items.iter_mut().filter(|item| !item.ended).collect();
             if open.is_empty() {

@@ -234,6 +234,10 @@ pub trait Store: Send + Sync + 'static {
     /// many. Also by a command beside the store's owner.
     async fn hurry(&self, now: Timestamp, most: usize) -> StoreResult<usize>;
 
+    /// Takes the record of `side` from a deal that has no other half and nothing under way, so that another deal can have
+    /// it; the line is its history's last. False, and nothing is changed, if it is not so, or a pass has the deal.
+    async fn give_up(&self, deal: &DealId, side: Side, line: &AuditLine, now: Timestamp) -> StoreResult<bool>;
+
     /// Deals after `after`, by id, at most `most`.
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>>;
 

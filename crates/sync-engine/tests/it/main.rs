@@ -14,6 +14,7 @@ mod platform;
 mod proving;
 mod refusals;
 mod released;
+mod relinking;
 mod replaying;
 mod reports;
 mod retrying;

@@ -109,7 +109,7 @@ async fn a_proof_that_was_stopped_goes_on_where_it_was_and_waits_while_a_side_is
     ended.unwrap();
     assert_eq!(world.store.proofs(9).await.unwrap(), [], "a side that is away proves nothing");
     world.restart();
-    serve(&world, 7_200).await;
+    serve(&world, 1_500).await;
     let proofs = world.store.proofs(9).await.unwrap();
     assert_eq!(proofs.len(), 1);
     assert_eq!(proofs[0].deals, PROOF_PAGE as u64 + 1, "each deal once");
