@@ -62,7 +62,7 @@ impl Keyring {
         let mut keys = BTreeMap::new();
         for KeyRow { number, wrapped, destroyed } in rows {
             let kept = match (wrapped, destroyed) {
-                (Some(wrapped), None) => Kept::Key(DataKey::unwrap(master, subject, number, &wrapped)?),
+                (Some(wrapped), None) => Kept::Key(DataKey::unwrapped(master, subject, number, &wrapped)?),
                 (None, Some(at)) => Kept::Destroyed(at),
                 _ => return Err(StoreError::Damaged("data_key: neither kept nor destroyed".to_owned())),
             };

@@ -39,10 +39,8 @@ fn belongs(letter: char) -> bool {
 fn ends_in_address(before: &str) -> bool {
     let mut letters = before.chars().rev();
     match (letters.next(), letters.next()) {
-        (Some('n' | 't' | 'r'), Some('\\')) => false,
-        (Some('.'), Some(letter)) => belongs(letter),
-        (Some(letter), _) => belongs(letter),
-        (None, _) => false,
+        (Some('n' | 't' | 'r'), Some('\\')) | (None, _) => false,
+        (Some('.'), Some(letter)) | (Some(letter), _) => belongs(letter),
     }
 }
 

@@ -83,7 +83,7 @@ impl DataKey {
     }
 
     /// Takes a key as [`DataKey::wrap`] laid it down.
-    pub(crate) fn unwrap(
+    pub(crate) fn unwrapped(
         master: Option<&SealKey>,
         subject: &str,
         number: u64,
@@ -151,7 +151,7 @@ mod tests {
         let key = DataKey::draw().unwrap();
         let wrapped = key.wrap(Some(&master(1)), "deal d1", 1).unwrap();
         let open =
-            |master: Option<&SealKey>, subject, number| DataKey::unwrap(master, subject, number, &wrapped);
+            |master: Option<&SealKey>, subject, number| DataKey::unwrapped(master, subject, number, &wrapped);
         let sealed = key.seal(PLACE, b"a value").unwrap();
         let same = open(Some(&master(1)), "deal d1", 1).unwrap();
         assert_eq!(same.open(PLACE, &sealed).unwrap(), b"a value");
@@ -167,10 +167,10 @@ mod tests {
         let wrapped = key.wrap(None, "deal d1", 1).unwrap();
         let sealed = key.seal(PLACE, b"a value").unwrap();
         for master in [None, Some(&master(1))] {
-            let same = DataKey::unwrap(master, "deal d1", 1, &wrapped).unwrap();
+            let same = DataKey::unwrapped(master, "deal d1", 1, &wrapped).unwrap();
             assert_eq!(same.open(PLACE, &sealed).unwrap(), b"a value");
         }
-        assert!(DataKey::unwrap(None, "deal d1", 1, &wrapped[..9]).is_err());
-        assert!(DataKey::unwrap(None, "deal d1", 1, &[]).is_err());
+        assert!(DataKey::unwrapped(None, "deal d1", 1, &wrapped[..9]).is_err());
+        assert!(DataKey::unwrapped(None, "deal d1", 1, &[]).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::Args;
 use deal_model::Phase;
 use jiff::Timestamp;
@@ -17,6 +18,10 @@ use crate::{
     wiring::{Access, open_store},
 };
 
+/// What is true when only the last step failed.
+const UNSCRUBBED: &str = "all of it is erased and can be read by nobody, but pieces of it may linger in free pages of the \
+                          store until the store is written anew: give the command again";
+
 /// Destroys what is kept of a deal's values, or of every deal that names an
 /// e-mail address.
 ///
@@ -24,8 +29,8 @@ use crate::{
 /// when, stays provable. What a deal that is paused or closed remembers of both
 /// sides is erased too. A deal that is kept in step goes on knowing what both
 /// sides hold now, because both hold it: take it away there first. What
-/// Salesforce and Partner Center hold is theirs, and is not touched. Works
-/// beside the service.
+/// Salesforce and Partner Center hold is theirs, and is not touched. The whole
+/// store is written anew. Works beside the service, which waits meanwhile.
 #[derive(Debug, Args)]
 pub(crate) struct Forget {
     /// A deal, an opportunity, a referral, or an e-mail address.
@@ -67,7 +72,7 @@ impl Forget {
             rows.push(row);
         }
         if self.yes && !rows.is_empty() {
-            store.scrub().await?;
+            store.scrub().await.context(UNSCRUBBED)?;
         }
         // Whoever wrote meanwhile may have brought the address back.
         let left = match address {
@@ -99,7 +104,10 @@ impl Forget {
             return Ok(());
         }
         for subject in left {
-            output::labelled("still named", &format!("{} holds the address, because both sides do", name(subject)));
+            output::labelled(
+                "still named",
+                &format!("{} holds the address, because both sides do", name(subject)),
+            );
         }
         output::indented(
             0,

@@ -28,7 +28,7 @@ pub(super) fn in_use(
         .query_row([subject], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     if let Some((number, wrapped)) = present {
-        return Ok((number.0, DataKey::unwrap(master, subject, number.0, &wrapped)?));
+        return Ok((number.0, DataKey::unwrapped(master, subject, number.0, &wrapped)?));
     }
     let last: Option<Count> = sql
         .prepare_cached("SELECT max(number) FROM data_key WHERE subject = ?1")?

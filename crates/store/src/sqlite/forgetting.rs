@@ -88,13 +88,12 @@ pub(super) fn mentions(
     most: usize,
 ) -> Outcome<Mentions> {
     let address = Address::new(address);
-    let subjects = match after {
-        Some(Subject::Referral(_)) => strangers(sql, after, most)?,
-        _ => {
-            let deals = deals(sql, after, most)?;
-            // Referrals come when there are no deals any more.
-            if deals.is_empty() { strangers(sql, None, most)? } else { deals }
-        }
+    let subjects = if let Some(Subject::Referral(_)) = after {
+        strangers(sql, after, most)?
+    } else {
+        let deals = deals(sql, after, most)?;
+        // Referrals come when there are no deals any more.
+        if deals.is_empty() { strangers(sql, None, most)? } else { deals }
     };
     let mut found = Vec::new();
     for subject in &subjects {

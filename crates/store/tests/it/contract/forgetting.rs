@@ -3,15 +3,15 @@
 use deal_model::{
     Archived, Deal, DealId, Held, Memory, Phase, Problem, ProblemClass, Side, Value, Verdict, Version,
 };
-use sync_engine::{
-    ChainStep, Commit, Disposition, NewDecision, Store, StoreError, Subject, WriteAhead,
-};
+use sync_engine::{ChainStep, Commit, Disposition, NewDecision, Store, StoreError, Subject, WriteAhead};
 
 use super::{
     histories::{head, line, proved},
     on_every_store,
 };
-use crate::ground::{ahead, at, claim, claim_one, claimed_deal, ending, load, mark, opportunity, put, referral};
+use crate::ground::{
+    ahead, at, claim, claim_one, claimed_deal, ending, load, mark, opportunity, put, referral,
+};
 
 on_every_store! {
     what_is_forgotten_can_be_read_no_more_and_its_history_is_proved_all_the_same,
@@ -245,4 +245,3 @@ async fn a_deal_that_is_not_there_cannot_be_forgotten(store: &dyn Store) {
     assert!(matches!(&refused, Err(StoreError::Failed(why)) if why.contains("no deal none")), "{refused:?}");
     assert_eq!(store.history_totals().await.unwrap().lines, 0, "nothing was written");
 }
-

@@ -1,9 +1,7 @@
 //! Histories are chains: what was written is proved, page by page, and what was not is found.
 
 use deal_model::DealId;
-use sync_engine::{
-    AuditLine, ChainBreak, ChainHead, ChainStep, Commit, Disposition, Store, Subject,
-};
+use sync_engine::{AuditLine, ChainBreak, ChainHead, ChainStep, Commit, Disposition, Store, Subject};
 
 use super::on_every_store;
 use crate::ground::{at, claim_one, claimed_deal, ending, mark, put, referral};
@@ -75,7 +73,7 @@ async fn a_history_is_proved_page_by_page(store: &dyn Store) {
 }
 
 async fn each_subject_has_a_chain_of_its_own(store: &dyn Store) {
-    let mut deals = vec![with_history(store, "006A", 2).await, with_history(store, "006B", 3).await];
+    let mut deals = [with_history(store, "006A", 2).await, with_history(store, "006B", 3).await];
     deals.sort();
     let first = store.chains(None, 1).await.unwrap();
     assert_eq!(first[0].subject, format!("deal {}", deals[0]));

@@ -102,8 +102,7 @@ async fn intents_and_decisions_that_ended_long_ago_go_and_open_ones_stay(store: 
         send_before: at(2),
         server_date: None,
     };
-    let request =
-        WriteAhead { intents: vec![intent("i1"), intent("i2")], ..ahead(&claim, &deal.id, 1) };
+    let request = WriteAhead { intents: vec![intent("i1"), intent("i2")], ..ahead(&claim, &deal.id, 1) };
     store.write_ahead(&request).await.unwrap();
     store.decide(&decision(&deal.id, 2)).await.unwrap();
     let consumed = vec![store.decisions(&deal.id, 1).await.unwrap()[0].id];
@@ -127,11 +126,8 @@ async fn former_links_and_closed_referrals_go_and_what_could_beget_a_deal_stays(
     for (referral, open) in [("closed", false), ("open", true), ("linked", false)] {
         index.push(sync_engine::IndexEntry { open, ..entry(referral, 1) });
         deal.links.portal = Some(referral.into());
-        let commit = Commit {
-            deal: Some(deal.clone()),
-            index: index.clone(),
-            ..ending(&claim, Disposition::Keep, 1)
-        };
+        let commit =
+            Commit { deal: Some(deal.clone()), index: index.clone(), ..ending(&claim, Disposition::Keep, 1) };
         store.commit(&commit).await.unwrap();
     }
     assert!(store.prune(&keep(10), at(5), 9).await.unwrap().is_empty());
