@@ -22,12 +22,12 @@ async fn serve(world: &World, seconds: u64) {
     ended.unwrap();
 }
 
-/// Proofs are made each hour.
+/// Proofs are made each twenty minutes.
 async fn proving() -> World {
     let guard = GuardSettings { brake_limit: 10_000, ..GuardSettings::default() };
     let mut world =
         World::with(Specs { groups: vec![text("name"), text("notes")], guard, ..Specs::default() });
-    world.settings.proof = Some(ProofTimes { every: Duration::from_hours(1), at: None });
+    world.settings.proof = Some(ProofTimes { every: Duration::from_mins(20), at: None });
     world.restart();
     world.at_rest().await
 }
@@ -46,13 +46,13 @@ async fn the_service_proves_all_deals_once_a_period_and_keeps_the_proof() {
     );
     assert!(first[0].holds());
     world.restart();
-    serve(&world, 3_000).await;
+    serve(&world, 900).await;
     assert_eq!(world.store.proofs(9).await.unwrap().len(), 1, "a restart makes none");
-    serve(&world, 600).await;
+    serve(&world, 300).await;
     let both = world.store.proofs(9).await.unwrap();
     assert_eq!(both.len(), 2);
     let apart = both[0].began.duration_since(both[1].began).as_secs();
-    assert!((3_600..3_700).contains(&apart), "{apart}");
+    assert!((1_200..1_300).contains(&apart), "{apart}");
     assert_eq!(world.store.connection_problems().await.unwrap(), []);
 }
 
@@ -109,7 +109,7 @@ async fn a_proof_that_was_stopped_goes_on_where_it_was_and_waits_while_a_side_is
     ended.unwrap();
     assert_eq!(world.store.proofs(9).await.unwrap(), [], "a side that is away proves nothing");
     world.restart();
-    serve(&world, 1_500).await;
+    serve(&world, 1_000).await;
     let proofs = world.store.proofs(9).await.unwrap();
     assert_eq!(proofs.len(), 1);
     assert_eq!(proofs[0].deals, PROOF_PAGE as u64 + 1, "each deal once");

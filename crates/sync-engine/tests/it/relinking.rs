@@ -129,3 +129,22 @@ async fn an_opportunity_that_waits_for_its_referral_is_taken_over_from_its_deal(
     world.settle(120).await;
     assert_eq!(world.portal.value("ref1", "notes"), "goes across");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pair_that_somebody_else_linked_is_taken_over_by_naming_its_referral() {
+    let world = World::new();
+    world.portal.put("ref9", &[("name", "Deal"), ("notes", "theirs")]);
+    world.portal.change("ref9", |record| record.external = Some("006".into()));
+    world.crm.change("006", |record| record.crm.claims = Some("ref9".into()));
+    world.hear("006").await;
+    world.settle(120).await;
+    assert!(world.problems("006").await[0].contains("does not know"), "{:?}", world.problems("006").await);
+    let found = possible(&world, "006", "ref9").await;
+    assert_eq!(found.from.portal, None);
+    decide(&world, &found).await;
+    world.settle(120).await;
+    let deal = world.deal("006").await;
+    assert_eq!((deal.links.portal, deal.problems.len()), (Some("ref9".into()), 0));
+    assert_eq!(world.portal.value("ref9", "notes"), "first");
+    assert_eq!(world.store.archive(&deal.id, 9).await.unwrap().len(), 1, "what lost is kept");
+}
