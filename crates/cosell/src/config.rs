@@ -7,6 +7,7 @@ mod retention;
 mod salesforce_login;
 mod secret;
 mod span;
+mod store;
 mod verify;
 
 use std::{
@@ -22,6 +23,7 @@ pub(crate) use real_portal::is_this_machine;
 use retention::RetentionConfig;
 pub(crate) use secret::SecretRef;
 pub(crate) use span::Span;
+use store::StoreConfig;
 use verify::VerifyConfig;
 
 /// Everything that a person configures. `cosell init` writes one with every key explained in place.
@@ -60,22 +62,6 @@ pub(crate) struct Config {
     /// The engine's numbers.
     #[serde(default)]
     pub(crate) engine: EngineConfig,
-}
-
-/// `[store]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct StoreConfig {
-    /// The SQLite file.
-    pub(crate) path: PathBuf,
-    /// The key that seals tokens, histories and kept values at rest: 32 bytes in base64.
-    pub(crate) seal_key: Option<SecretRef>,
-}
-
-impl Default for StoreConfig {
-    fn default() -> Self {
-        Self { path: "cosell.sqlite3".into(), seal_key: None }
-    }
 }
 
 /// `[partner_center]`

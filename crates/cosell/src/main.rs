@@ -11,6 +11,7 @@ mod panics;
 mod rehearsing;
 mod salesforce_login;
 mod sign_in;
+mod store_place;
 mod surroundings;
 mod wanted_registration;
 mod wiring;
@@ -56,7 +57,11 @@ enum Command {
     /// Shows, explains and checks the mapping, and tries it on a record.
     Mapping(commands::mapping::MappingCommand),
     /// Serves: keeps every opted-in deal in step until it is stopped.
-    Run,
+    ///
+    /// On PostgreSQL several may run at once, each with a role.
+    Run(commands::run::Run),
+    /// Brings the store up to date, checks it, backs it up, or restores it.
+    Store(commands::store::Store),
     /// Works until nothing is due, and ends.
     Sync(commands::sync::Sync),
     Plan(commands::plan::PlanCommand),
@@ -120,7 +125,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     panics::tell_only_places();
     start_logging(match arguments.command {
-        Command::Run => "info",
+        Command::Run(_) => "info",
         // What goes wrong there is meant to; the simulation's own log tells it.
         Command::Simulate(_) => "off",
         _ => "warn",
@@ -147,7 +152,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Connections(connections) => connections.run(config, format).await,
         Command::Check(check) => check.run(config, format).await,
         Command::Mapping(mapping) => mapping.run(config, format).await,
-        Command::Run => commands::run::run(config).await,
+        Command::Run(command) => command.run(config).await,
+        Command::Store(store) => store.run(config, format).await,
         Command::Sync(sync) => sync.run(config, format).await,
         Command::Plan(plan) => plan.run(config, format).await,
         Command::Deals(deals) => deals.run(config, format).await,

@@ -3,8 +3,10 @@
 use anyhow::bail;
 use connectors::salesforce::OrgFeatures;
 use jiff::Timestamp;
-use store::{SqliteStore, sqlite::OrgFact};
+use store::{Database, OrgFact};
 use sync_engine::StoreResult;
+
+use crate::store_place::at_once;
 
 /// The fact that tells how a composite call takes the conditional header.
 const CONDITIONAL: &str = "conditional_in_composite";
@@ -17,8 +19,8 @@ const OPTION: &str = "option.";
 const MAPPING: &str = "mapping";
 
 /// Keeps the version of the mapping by which the service begins to run.
-pub(crate) fn keep_mapping(store: &SqliteStore, version: &str, at: Timestamp) -> StoreResult<()> {
-    store.keep_org_facts(&[OrgFact { name: MAPPING.to_owned(), value: version.to_owned(), at }])
+pub(crate) fn keep_mapping(store: &dyn Database, version: &str, at: Timestamp) -> StoreResult<()> {
+    at_once(store.keep_org_facts(&[OrgFact { name: MAPPING.to_owned(), value: version.to_owned(), at }]))
 }
 
 /// What is decided by one version of the mapping must not be carried out by another. A store in which no service ever
@@ -26,8 +28,8 @@ pub(crate) fn keep_mapping(store: &SqliteStore, version: &str, at: Timestamp) ->
 ///
 /// # Errors
 /// If the service runs, or ran last, by another version than `version`.
-pub(crate) fn require_the_services_mapping(store: &SqliteStore, version: &str) -> anyhow::Result<()> {
-    let facts = store.org_facts()?;
+pub(crate) fn require_the_services_mapping(store: &dyn Database, version: &str) -> anyhow::Result<()> {
+    let facts = at_once(store.org_facts())?;
     match facts.into_iter().find(|fact| fact.name == MAPPING) {
         Some(OrgFact { value, .. }) if value != version => bail!(
             "nothing was decided: the service runs the mapping {value}, and this file is {version}\n  fix: restart the \
@@ -47,25 +49,25 @@ pub(crate) struct Conditional {
 }
 
 /// The outcome of the last trial, if there was one.
-pub(crate) fn conditional(store: &SqliteStore) -> StoreResult<Option<Conditional>> {
-    let facts = store.org_facts()?;
+pub(crate) fn conditional(store: &dyn Database) -> StoreResult<Option<Conditional>> {
+    let facts = at_once(store.org_facts())?;
     let fact = facts.into_iter().find(|fact| fact.name == CONDITIONAL);
     Ok(fact.map(|fact| Conditional { honoured: fact.value == HONOURED, at: fact.at }))
 }
 
 /// Keeps the outcome of a trial for the service.
-pub(crate) fn keep_conditional(store: &SqliteStore, outcome: Conditional) -> StoreResult<()> {
+pub(crate) fn keep_conditional(store: &dyn Database, outcome: Conditional) -> StoreResult<()> {
     let value = if outcome.honoured { HONOURED } else { IGNORED };
-    store.keep_org_facts(&[OrgFact { name: CONDITIONAL.to_owned(), value: value.to_owned(), at: outcome.at }])
+    at_once(store.keep_org_facts(&[OrgFact { name: CONDITIONAL.to_owned(), value: value.to_owned(), at: outcome.at }]))
 }
 
 /// Keeps how the org's options stand now; tells those that stood otherwise when they were last looked at.
 pub(crate) fn note_features(
-    store: &SqliteStore,
+    store: &dyn Database,
     features: &OrgFeatures,
     at: Timestamp,
 ) -> StoreResult<Vec<Changed>> {
-    let before = store.org_facts()?;
+    let before = at_once(store.org_facts())?;
     let mut changed = Vec::new();
     let mut facts = Vec::new();
     for (option, now) in features.told() {
@@ -75,7 +77,7 @@ pub(crate) fn note_features(
         }
         facts.push(OrgFact { name, value: now, at });
     }
-    store.keep_org_facts(&facts)?;
+    at_once(store.keep_org_facts(&facts))?;
     Ok(changed)
 }
 
@@ -91,7 +93,7 @@ pub(crate) struct Changed {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-    use store::Options;
+    use store::{Options, SqliteStore};
 
     use super::*;
 

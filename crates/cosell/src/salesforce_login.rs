@@ -7,19 +7,19 @@ use jiff::Timestamp;
 use ports::TokenStore;
 use salesforce::{ClientConfig, LoginConfig, OrgId, SecretPlace};
 use secrecy::ExposeSecret as _;
-use store::SqliteStore;
+use store::Database;
 
+use crate::store_place::at_once;
 use crate::config::{Loaded, SalesforceFlow};
 
 /// What a client is told. Every login must lead to the org that the store belongs to, if it belongs to one yet.
-pub(crate) fn salesforce_config(loaded: &Loaded, store: &Arc<SqliteStore>) -> anyhow::Result<ClientConfig> {
+pub(crate) fn salesforce_config(loaded: &Loaded, store: &Arc<dyn Database>) -> anyhow::Result<ClientConfig> {
     let config = &loaded.config.salesforce;
     let mut client = ClientConfig::new(login(loaded, store)?);
     if config.secret_in_header {
         client.secret_place = SecretPlace::Header;
     }
-    client.org_id = store
-        .bound_org()?
+    client.org_id = at_once(store.bound_org())?
         .map(|org| OrgId::parse(&org).map_err(|_| anyhow!("the store belongs to no Salesforce org's id")))
         .transpose()?;
     client.allow_duplicate_alerts = config.allow_duplicate_alerts;
@@ -31,7 +31,7 @@ pub(crate) fn salesforce_config(loaded: &Loaded, store: &Arc<SqliteStore>) -> an
     Ok(client)
 }
 
-fn login(loaded: &Loaded, store: &Arc<SqliteStore>) -> anyhow::Result<LoginConfig> {
+fn login(loaded: &Loaded, store: &Arc<dyn Database>) -> anyhow::Result<LoginConfig> {
     let config = &loaded.config.salesforce;
     let login_url: url::Url = config
         .login_url

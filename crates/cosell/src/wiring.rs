@@ -12,16 +12,17 @@ use deal_model::{ElementKey, Endings, GroupSpec, GuardSettings, Specs, Switches}
 use jiff::SignedDuration;
 use mapping::Mapping;
 use partner_center::webhook::{Verifier, VerifierConfig};
-use ports::{BudgetBook, Clock, HoldPoints, HttpService, Platform, Rng, SystemClock, SystemRng};
+use ports::{BudgetBook, Clock, HttpService, Platform, Rng as _, SystemClock, SystemRng};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::ExposeSecret as _;
 use service::{
     BudgetSettings, CallTally, ConcurrencySettings, Probe, ReferralsProbe, SALESFORCE_CONNECTION,
     SalesforceProbe, Seen, SharedBudget, WebhooksProbe, counted, seen_of_salesforce,
 };
-use store::{Options, SealKey, SqliteStore};
+use store::{Database, SealKey};
 use sync_engine::{ConnectionProblem, Engine, EngineSettings, Parts, Store};
 
+pub(crate) use crate::store_place::store_is_new;
 use crate::{
     config::{Config, Loaded, SecretRef},
     holds::holds_from_environment,
@@ -31,13 +32,14 @@ use crate::{
     rehearsing::Recorder,
     salesforce_login::salesforce_config,
     sign_in::token_config,
+    store_place::{self, at_once},
     surroundings::Surroundings,
 };
 
 /// Everything a command works with.
 pub(crate) struct Wired {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<dyn Database>,
     pub(crate) salesforce: salesforce::Client,
     pub(crate) partner_center: partner_center::Client,
     pub(crate) portal: Arc<PartnerCenter>,
@@ -65,55 +67,21 @@ pub(crate) enum Access {
     /// This process owns it.
     Own,
     /// Another process may own it; both sides are looked at too, which may spend the refresh token. Of the store's writes
-    /// only those that need no owner succeed ([`SqliteStore::open_beside`]): tokens, what was seen of the connections
+    /// only those that need no owner succeed ([`store::SqliteStore::open_beside`]): tokens, what was seen of the connections
     /// and the org, and what a person decides.
     Look,
     /// Another process may own it; nobody is called.
     Read,
 }
 
-pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<SqliteStore>> {
+pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<dyn Database>> {
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
-    open_store_with(loaded, access, clock, rng, holds_from_environment())
+    store_place::open(loaded, access, clock, rng, holds_from_environment())
 }
 
-fn open_store_in(loaded: &Loaded, access: Access, around: &Surroundings) -> anyhow::Result<Arc<SqliteStore>> {
+fn open_store_in(loaded: &Loaded, access: Access, around: &Surroundings) -> anyhow::Result<Arc<dyn Database>> {
     let (clock, rng, holds) = (Arc::clone(&around.clock), Arc::clone(&around.rng), Arc::clone(&around.holds));
-    open_store_with(loaded, access, clock, rng, holds)
-}
-
-fn open_store_with(
-    loaded: &Loaded,
-    access: Access,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn Rng>,
-    holds: Arc<dyn HoldPoints>,
-) -> anyhow::Result<Arc<SqliteStore>> {
-    let path = loaded.folder.join(&loaded.config.store.path);
-    let seal_key =
-        || loaded.config.store.seal_key.as_ref().map(|key| seal_key(key, &loaded.folder)).transpose();
-    let store = match access {
-        // Lists need no key. What does says so itself.
-        Access::Read => SqliteStore::open_read_only(
-            &path,
-            Options { seal_key: seal_key().unwrap_or_default(), ..Options::default() },
-        )?,
-        Access::Look => SqliteStore::open_beside(
-            &path,
-            Options { seal_key: seal_key()?, clock, ids, ..Options::default() },
-        )?,
-        Access::Own => {
-            let seal_key = seal_key()?;
-            SqliteStore::open(&path, Options { seal_key, holds, clock, ids, ..Options::default() })?
-        }
-    };
-    // Before anything is spent or kept: another configuration's store must not get this one's sign-in.
-    store.require_tenant(&loaded.config.partner_center.tenant_id).map_err(|error| {
-        anyhow!(
-            "{error}\n  fix: [store] path = the file of this tenant, or correct [partner_center] tenant_id"
-        )
-    })?;
-    Ok(Arc::new(store))
+    store_place::open(loaded, access, clock, rng, holds)
 }
 
 pub(crate) fn seal_key(place: &SecretRef, folder: &Path) -> anyhow::Result<SealKey> {
@@ -128,8 +96,8 @@ pub(crate) fn seal_key(place: &SecretRef, folder: &Path) -> anyhow::Result<SealK
 }
 
 /// Opens the store beside a service that may run; makes it first if there is none.
-pub(crate) fn open_store_beside(loaded: &Loaded) -> anyhow::Result<Arc<SqliteStore>> {
-    if !loaded.folder.join(&loaded.config.store.path).exists() {
+pub(crate) fn open_store_beside(loaded: &Loaded) -> anyhow::Result<Arc<dyn Database>> {
+    if store_is_new(loaded) {
         // Whoever is faster makes it; both then find one.
         drop(open_store(loaded, Access::Own));
     }
@@ -206,7 +174,7 @@ fn wire_over(
         Arc::new(budget.clone()),
         salesforce_config(&loaded, &store)?,
     )?;
-    let crm = Salesforce::new(salesforce_client.clone(), Arc::clone(&mapping), crm_settings(config, &store));
+    let crm = Salesforce::new(salesforce_client.clone(), Arc::clone(&mapping), crm_settings(config, &*store));
     let crm = Arc::new(listening(crm, &loaded, &salesforce_client, &clock, events)?);
 
     let engine = Engine::new(Parts {
@@ -362,14 +330,14 @@ pub(crate) fn budget(
     config: &Config,
     access: Access,
     clock: &Arc<dyn Clock>,
-    store: &Arc<SqliteStore>,
+    store: &Arc<dyn Database>,
 ) -> SharedBudget {
     let most = config.engine.calls_at_once.get();
     let concurrency = ConcurrencySettings { most, ..ConcurrencySettings::default() };
     let shares = config.salesforce.allowance.shares();
     let sound_every = config.salesforce.allowance.look_again.0;
     let settings = BudgetSettings { shares, sound_every, concurrency, ..BudgetSettings::default() };
-    let budget = SharedBudget::new(Arc::clone(clock), settings).informed_by(store.as_ref());
+    let budget = at_once(SharedBudget::new(Arc::clone(clock), settings).informed_by(store.as_ref()));
     if access == Access::Own { budget.kept_in(Arc::clone(store) as Arc<dyn BudgetBook>) } else { budget }
 }
 
@@ -410,7 +378,7 @@ fn portal_settings(config: &Config) -> anyhow::Result<PortalSettings> {
     })
 }
 
-fn crm_settings(config: &Config, store: &SqliteStore) -> CrmSettings {
+fn crm_settings(config: &Config, store: &dyn Database) -> CrmSettings {
     let salesforce = &config.salesforce;
     CrmSettings {
         poll: salesforce.poll_every.0,
@@ -426,7 +394,7 @@ fn crm_settings(config: &Config, store: &SqliteStore) -> CrmSettings {
 }
 
 /// As `cosell check` last saw the org take them. Nobody has looked yet: as the reference has it.
-fn conditional_writes(store: &SqliteStore) -> ConditionalWrites {
+fn conditional_writes(store: &dyn Database) -> ConditionalWrites {
     match org_facts::conditional(store) {
         Ok(Some(kept)) if !kept.honoured => {
             tracing::warn!(tried_at = %kept.at, "composite calls ignore preconditions here: writes go one a call");
@@ -484,6 +452,12 @@ fn with_stand_in(mapping: &Mapping, config: &Config) -> Vec<GroupSpec> {
     groups
 }
 
+/// The name under which this process holds leases. Workers on several machines may have one process id.
+fn owner(config: &Config) -> String {
+    let process = format!("cosell-{}", std::process::id());
+    if config.store.url.is_some() { format!("{process}-{}", SystemRng.guid()) } else { process }
+}
+
 fn engine_settings(config: &Config) -> anyhow::Result<EngineSettings> {
     let (engine, portal) = (&config.engine, &config.partner_center);
     let least = engine.deadline.0 + sync_engine::BIRTH_MARGIN + Duration::from_secs(1);
@@ -494,7 +468,7 @@ fn engine_settings(config: &Config) -> anyhow::Result<EngineSettings> {
         );
     }
     Ok(EngineSettings {
-        owner: format!("cosell-{}", std::process::id()),
+        owner: owner(config),
         workers: engine.workers,
         batch: engine.batch,
         first_load_batch: engine.first_load_batch,

@@ -138,19 +138,20 @@ pub trait Budget: Send + Sync + 'static {
 #[error("what servers said of their budgets: {0}")]
 pub struct BudgetBookError(pub String);
 
-/// Where pauses and allowances that servers told last longer than a process. Blocking: news are rare and a row is short.
+/// Where pauses and allowances that servers told last longer than a process, and reach the others that share them.
+#[async_trait]
 pub trait BudgetBook: Send + Sync + 'static {
     /// Every pause that is known, over or not.
-    fn pauses(&self) -> Result<Vec<(Platform, Timestamp)>, BudgetBookError>;
+    async fn server_pauses(&self) -> Result<Vec<(Platform, Timestamp)>, BudgetBookError>;
 
     /// Keeps a pause, unless a longer one is known.
-    fn keep_pause(&self, platform: Platform, until: Timestamp) -> Result<(), BudgetBookError>;
+    async fn keep_pause(&self, platform: Platform, until: Timestamp) -> Result<(), BudgetBookError>;
 
     /// What each server last said of its allowance, however long ago.
-    fn usages(&self) -> Result<Vec<(Platform, Usage)>, BudgetBookError>;
+    async fn usages(&self) -> Result<Vec<(Platform, Usage)>, BudgetBookError>;
 
     /// Keeps what a server says of its allowance, in the place of what it said before.
-    fn keep_usage(&self, platform: Platform, usage: Usage) -> Result<(), BudgetBookError>;
+    async fn keep_usage(&self, platform: Platform, usage: Usage) -> Result<(), BudgetBookError>;
 }
 
 /// Grants everything: for tests of a client alone.

@@ -122,9 +122,9 @@ impl SharedBudget {
     }
 
     /// The same budget, in the pauses and with the allowances that `book` knows.
-    pub fn informed_by(self, book: &dyn BudgetBook) -> Self {
+    pub async fn informed_by(self, book: &dyn BudgetBook) -> Self {
         let now = self.clock.now();
-        match book.usages() {
+        match book.usages().await {
             Ok(usages) => {
                 for (platform, usage) in usages {
                     self.gate(platform).state().allowance.recall(usage, now);
@@ -132,7 +132,7 @@ impl SharedBudget {
             }
             Err(error) => tracing::warn!(%error, "how much of an allowance is used is not known"),
         }
-        match book.pauses() {
+        match book.server_pauses().await {
             Ok(pauses) => {
                 for (platform, until) in pauses {
                     self.gate(platform).state().pause_until(until, now);
@@ -312,7 +312,7 @@ impl Budget for SharedBudget {
         let now = self.clock.now();
         let is_news = self.gate(platform).state().allowance.observe(usage, now);
         if let Some(book) = self.book.as_ref().filter(|_| is_news)
-            && let Err(error) = book.keep_usage(platform, usage)
+            && let Err(error) = book.keep_usage(platform, usage).await
         {
             tracing::warn!(%error, "how much of an allowance is used could not be kept");
         }
@@ -321,7 +321,7 @@ impl Budget for SharedBudget {
     async fn pause_until(&self, platform: Platform, until: Timestamp) {
         let grows = self.gate(platform).state().pause_until(until, self.clock.now());
         if let Some(book) = self.book.as_ref().filter(|_| grows)
-            && let Err(error) = book.keep_pause(platform, until)
+            && let Err(error) = book.keep_pause(platform, until).await
         {
             // It holds in this process all the same.
             tracing::warn!(%error, "a pause could not be kept");
@@ -367,21 +367,22 @@ mod tests {
     #[derive(Default)]
     struct Book(Mutex<Vec<(Platform, Timestamp)>>, Mutex<Vec<(Platform, Usage)>>);
 
+    #[async_trait]
     impl BudgetBook for Book {
-        fn pauses(&self) -> Result<Vec<(Platform, Timestamp)>, BudgetBookError> {
+        async fn server_pauses(&self) -> Result<Vec<(Platform, Timestamp)>, BudgetBookError> {
             Ok(self.0.lock().expect("no test panics while holding this lock").clone())
         }
 
-        fn keep_pause(&self, platform: Platform, until: Timestamp) -> Result<(), BudgetBookError> {
+        async fn keep_pause(&self, platform: Platform, until: Timestamp) -> Result<(), BudgetBookError> {
             self.0.lock().expect("no test panics while holding this lock").push((platform, until));
             Ok(())
         }
 
-        fn usages(&self) -> Result<Vec<(Platform, Usage)>, BudgetBookError> {
+        async fn usages(&self) -> Result<Vec<(Platform, Usage)>, BudgetBookError> {
             Ok(self.1.lock().expect("no test panics while holding this lock").clone())
         }
 
-        fn keep_usage(&self, platform: Platform, usage: Usage) -> Result<(), BudgetBookError> {
+        async fn keep_usage(&self, platform: Platform, usage: Usage) -> Result<(), BudgetBookError> {
             self.1.lock().expect("no test panics while holding this lock").push((platform, usage));
             Ok(())
         }
@@ -394,9 +395,9 @@ mod tests {
         let service = budget().kept_in(book.clone());
         service.pause_until(Platform::PartnerCenter, pause(10)).await;
         service.pause_until(Platform::PartnerCenter, pause(5)).await;
-        book.keep_pause(Platform::Salesforce, pause(60 * 24)).unwrap();
-        assert_eq!(book.pauses().map(|pauses| pauses.len()).ok(), Some(2), "a shorter pause is no news");
-        let command = budget().informed_by(book.as_ref());
+        book.keep_pause(Platform::Salesforce, pause(60 * 24)).await.unwrap();
+        assert_eq!(book.server_pauses().await.map(|pauses| pauses.len()).ok(), Some(2), "a shorter pause is no news");
+        let command = budget().informed_by(book.as_ref()).await;
         assert!(!is_granted(&command, Platform::PartnerCenter, Lane::Now).await);
         assert!(is_granted(&command, Platform::Salesforce, Lane::Now).await);
     }
@@ -451,7 +452,7 @@ mod tests {
         let service = fresh().kept_in(book.clone());
         service.observe(Platform::Salesforce, told(96)).await;
 
-        let service = fresh().informed_by(book.as_ref());
+        let service = fresh().informed_by(book.as_ref()).await;
         for lane in [Lane::Now, Lane::Background, Lane::Report] {
             assert!(!is_granted(&service, Platform::Salesforce, lane).await, "{lane:?}");
         }
@@ -483,7 +484,7 @@ mod tests {
             let usage = Usage { used, allowed: 10_000, at: clock.now() };
             service.observe(Platform::Salesforce, usage).await;
         }
-        assert_eq!(book.usages().map(|kept| kept.len()).ok(), Some(11));
+        assert_eq!(book.usages().await.map(|kept| kept.len()).ok(), Some(11));
     }
 
     #[tokio::test]

@@ -177,6 +177,8 @@ impl Engine {
         tasks.spawn(async move { engine.prove_daily(&told).await });
         let (engine, beats) = (Arc::clone(self), Arc::clone(&stopped));
         tasks.spawn(async move { engine.heartbeat(&beats).await });
+        let (engine, told) = (Arc::clone(self), Arc::clone(&stopped));
+        tasks.spawn(async move { engine.hear_news(&told).await });
         let bug = tokio::select! {
             biased;
             () = stop.notified() => None,
@@ -270,6 +272,17 @@ impl Engine {
                 tracing::warn!(%error, "what differs since the mapping changed could not be told");
             }
             stopped.or(self.parts.clock.sleep(self.parts.settings.heartbeat)).await;
+        }
+    }
+
+    /// Wakes a worker as soon as another process has marked something.
+    async fn hear_news(&self, stopped: &Stop) {
+        while !stopped.told() {
+            let news = async {
+                self.parts.store.news().await;
+                self.woken();
+            };
+            stopped.or(news).await;
         }
     }
 

@@ -136,6 +136,7 @@ impl Engine {
             let lease = format!("reader.{name}");
             let store = &self.parts.store;
             let Some(fence) = store.lease(&lease, &self.parts.settings.owner, began, until).await? else {
+                self.note_poll_of_another(name).await?;
                 return Ok(heard);
             };
             let anew = self.asked_anew(name).await?;
@@ -166,6 +167,9 @@ impl Engine {
                 cursors.push(Cursor { source: COMPANIONS_SEEN.to_owned(), position: "yes".to_owned() });
             }
             cursors.extend(anew.map(|asked| Cursor { source: begun_anew(name), position: asked }));
+            if !page.more && page.complete {
+                cursors.push(Cursor { source: polled(name), position: began.to_string() });
+            }
             heard += self.commit_page(&marks, &page.index, &cursors, &fence).await?;
             reader.remember(page.seen);
             if !page.more {
@@ -177,6 +181,15 @@ impl Engine {
         }
         reader.behind = true;
         Ok(heard)
+    }
+
+    /// Another worker reads this source: births here may look as soon as its newest poll is fresh.
+    async fn note_poll_of_another(&self, name: &'static str) -> StoreResult<()> {
+        let newest = self.parts.store.cursor(&polled(name)).await?;
+        match newest.and_then(|began| began.parse().ok()) {
+            Some(began) => self.note_poll(name, began, true).await,
+            None => Ok(()),
+        }
     }
 
     /// Who asked for this source to be read from its beginning, if that has not begun yet. What is missed while it is
@@ -211,6 +224,11 @@ impl Engine {
             })
             .collect())
     }
+}
+
+/// Where the beginning of the newest finished poll of a source stands, for workers that do not read it.
+fn polled(source: &str) -> String {
+    format!("polled.{source}")
 }
 
 /// The echo of a write of ours waits for the read that follows the write anyway, and costs none of its own.

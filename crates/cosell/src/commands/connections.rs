@@ -72,7 +72,7 @@ impl Connections {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
         let loaded = Config::load(config)?;
         let times = loaded.config.connections.times();
-        let is_first = !loaded.folder.join(&loaded.config.store.path).exists();
+        let is_first = crate::store_place::store_is_new(&loaded);
         let mut details = SalesforceDetails::configured(&loaded)?;
         let tested = if self.test {
             let wired = wire(loaded.clone(), if is_first { Access::Own } else { Access::Look })?;
@@ -136,7 +136,7 @@ async fn test(wired: &Wired) -> anyhow::Result<Vec<(&'static str, Seen)>> {
 
 async fn known(loaded: &Loaded, details: &mut SalesforceDetails) -> anyhow::Result<Known> {
     let store = open_store(loaded, Access::Read)?;
-    details.read(&store).await?;
+    details.read(&*store).await?;
     let facts = store.facts(partner_center::TokenConfig::STORE_NAME).await?;
     let worked = store.connections_worked().await?;
     let worked = worked.into_iter().map(|worked| (worked.key.clone(), worked)).collect();

@@ -54,9 +54,9 @@ impl Deals {
         let loaded = Config::load(config)?;
         let store = open_store(&loaded, Access::Read)?;
         match self.command.unwrap_or(DealsCommand::List) {
-            DealsCommand::List => list(&store, format).await?,
-            DealsCommand::Show { deal } => show(&loaded, &store, &deal, format).await?,
-            DealsCommand::History { deal } => history(&store, &deal, format).await?,
+            DealsCommand::List => list(&*store, format).await?,
+            DealsCommand::Show { deal } => show(&loaded, &*store, &deal, format).await?,
+            DealsCommand::History { deal } => history(&*store, &deal, format).await?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -86,7 +86,7 @@ fn id(record: Option<&deal_model::RecordId>) -> String {
     record.map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
-async fn list(store: &store::SqliteStore, format: Format) -> anyhow::Result<()> {
+async fn list(store: &dyn store::Database, format: Format) -> anyhow::Result<()> {
     let mut after = None;
     let mut rows = Vec::new();
     let pauses = store.pauses().await?;
@@ -124,7 +124,7 @@ async fn list(store: &store::SqliteStore, format: Format) -> anyhow::Result<()> 
     Ok(())
 }
 
-async fn show(loaded: &Loaded, store: &store::SqliteStore, text: &str, format: Format) -> anyhow::Result<()> {
+async fn show(loaded: &Loaded, store: &dyn store::Database, text: &str, format: Format) -> anyhow::Result<()> {
     let mapping = load_mapping(loaded)?;
     let found = find_deal(store, text).await?;
     let archive = store.archive(&found, HISTORY).await?;
@@ -311,7 +311,7 @@ fn date_and_days(expires: Timestamp) -> String {
     }
 }
 
-async fn history(store: &store::SqliteStore, text: &str, format: Format) -> anyhow::Result<()> {
+async fn history(store: &dyn store::Database, text: &str, format: Format) -> anyhow::Result<()> {
     let found = find_deal(store, text).await?;
     let lines = store.history(&found, HISTORY).await?;
     let mut mapping = None;

@@ -22,6 +22,7 @@ pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod simulate;
 pub(crate) mod solutions;
+pub(crate) mod store;
 pub(crate) mod sync;
 pub(crate) mod verify;
 pub(crate) mod webhook;

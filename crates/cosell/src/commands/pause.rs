@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use clap::{Args, ValueEnum};
 use deal_model::DealId;
 use serde_json::json;
-use store::SqliteStore;
+use store::Database;
 use sync_engine::{Flow, Pause, PauseScope, PauseWish, Store as _};
 
 use super::find_deal;
@@ -90,7 +90,7 @@ impl Pausing {
             anyhow::bail!("--why is longer than {LONGEST_WHY} characters\n  fix: say it in a sentence");
         }
         let store = open_store(&loaded, Access::Look)?;
-        let scope = self.scope(&store).await?;
+        let scope = self.scope(&*store).await?;
         let asked = PauseWish {
             scope: scope.clone(),
             by: self.by.unwrap_or_else(super::person),
@@ -105,12 +105,12 @@ impl Pausing {
             }
             Wish::Resume => {
                 let ended = sync_engine::resume(store.as_ref(), &asked).await?;
-                told_of_resumption(&store, &scope, ended.as_ref(), format).await
+                told_of_resumption(&*store, &scope, ended.as_ref(), format).await
             }
         }
     }
 
-    async fn scope(&self, store: &SqliteStore) -> anyhow::Result<PauseScope> {
+    async fn scope(&self, store: &dyn Database) -> anyhow::Result<PauseScope> {
         Ok(match (&self.deal, self.flow) {
             (Some(deal), _) => PauseScope::Deal(find_deal(store, deal).await?),
             (None, Some(flow)) => PauseScope::Flow(flow.0),
@@ -153,7 +153,7 @@ fn told_of_pause(scope: &PauseScope, before: Option<&Pause>, format: Format) -> 
 }
 
 async fn told_of_resumption(
-    store: &SqliteStore,
+    store: &dyn Database,
     scope: &PauseScope,
     ended: Option<&Pause>,
     format: Format,
@@ -217,7 +217,7 @@ pub(crate) fn say(pause: &Pause) {
 }
 
 /// The pauses that stop a deal.
-pub(crate) async fn pauses_of(store: &SqliteStore, deal: &DealId) -> anyhow::Result<Vec<Pause>> {
+pub(crate) async fn pauses_of(store: &dyn Database, deal: &DealId) -> anyhow::Result<Vec<Pause>> {
     Ok(store.pauses().await?.into_iter().filter(|pause| pause.scope.stops(deal)).collect())
 }
 

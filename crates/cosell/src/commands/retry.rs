@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 use deal_model::{DealId, ProblemClass, Verdict};
 use serde_json::json;
-use store::SqliteStore;
+use store::Database;
 use sync_engine::{DealSummary, Decided, NewDecision, Store as _};
 
 use super::{PAGE, find_deal};
@@ -66,10 +66,10 @@ impl Retry {
         let loaded = Config::load(config)?;
         if self.deals.is_empty() && self.problem.is_none() && !self.all {
             let store = open_store(&loaded, Access::Read)?;
-            return list(&store, format).await;
+            return list(&*store, format).await;
         }
         let store = open_store(&loaded, Access::Look)?;
-        let (deals, left) = self.wanted(&store).await?;
+        let (deals, left) = self.wanted(&*store).await?;
         let by = self.by.clone().unwrap_or_else(super::person);
         let mapping = load_mapping(&loaded)?;
         let mut told = Asked { left, ..Asked::default() };
@@ -97,7 +97,7 @@ impl Retry {
     }
 
     /// The deals that are meant, and how many more there are.
-    async fn wanted(&self, store: &SqliteStore) -> anyhow::Result<(Vec<DealId>, usize)> {
+    async fn wanted(&self, store: &dyn Database) -> anyhow::Result<(Vec<DealId>, usize)> {
         let mut deals = Vec::new();
         if !self.deals.is_empty() {
             for text in &self.deals {
@@ -168,7 +168,7 @@ fn tell(told: &Asked, format: Format) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn list(store: &SqliteStore, format: Format) -> anyhow::Result<ExitCode> {
+async fn list(store: &dyn Database, format: Format) -> anyhow::Result<ExitCode> {
     let mut after = None;
     let mut rows = Vec::new();
     loop {

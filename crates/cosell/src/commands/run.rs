@@ -2,19 +2,20 @@
 
 use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
 use connectors::salesforce::Salesforce;
 use ports::{Clock, Lane};
 use service::{
     Admin, AllowanceWatch, ConnectionWatch, Receiver, RegistrationWatch, RetentionWatch, SalesforceHealth,
     serve,
 };
-use store::SqliteStore;
+use store::Database;
 use sync_engine::{CallScope, Store};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
 use crate::{
-    config::Config,
+    config::{Config, Loaded},
     org_facts,
     salesforce_login::certificate_ends,
     wanted_registration::wanted,
@@ -26,8 +27,41 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How soon an org that grants a session, and then does not answer, is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
-    let wired = wire(Config::load(config)?, Access::Own)?;
+/// What a process does for the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Role {
+    /// Everything.
+    #[default]
+    All,
+    /// Takes events in and tells health; works on no deal and reads no source.
+    Web,
+    /// Works on deals, and reads the sources that no other worker reads.
+    Worker,
+}
+
+/// Serves: keeps every opted-in deal in step until it is stopped.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// What this process does; another than all needs PostgreSQL.
+    #[arg(long, value_enum, default_value_t)]
+    role: Role,
+}
+
+impl Run {
+    pub(crate) async fn run(self, config: &Path) -> anyhow::Result<ExitCode> {
+        let loaded = Config::load(config)?;
+        if self.role != Role::All && loaded.config.store.url.is_none() {
+            bail!(
+                "the store is a file, and one process owns it: it does everything\n  fix: leave --role away, or let \
+                 [store] url name a PostgreSQL database"
+            );
+        }
+        serve_as(self.role, loaded).await
+    }
+}
+
+async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let wired = wire(loaded, Access::Own)?;
     let stop = Arc::new(Notify::new());
     let told = Arc::clone(&stop);
     tokio::spawn(async move {
@@ -36,13 +70,19 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         told.notify_one();
     });
     let mut servers = JoinSet::new();
-    let trouble = match wired.try_bind().await {
-        Ok(()) => None,
-        Err(Unbound::NotLetIn(error)) => Some(error),
-        Err(Unbound::Wrong(error)) => return Err(error),
+    // Who takes events in needs no sign-in: the store is bound by whoever works.
+    let trouble = match role {
+        Role::Web => None,
+        Role::All | Role::Worker => match wired.try_bind().await {
+            Ok(()) => None,
+            Err(Unbound::NotLetIn(error)) => Some(error),
+            Err(Unbound::Wrong(error)) => return Err(error),
+        },
     };
+    let listens = role != Role::Worker;
     let mut events = None;
-    if let (Some(webhook), Some(verifier)) = (&wired.loaded.config.webhook, wired.verifier()?) {
+    if listens
+        && let (Some(webhook), Some(verifier)) = (&wired.loaded.config.webhook, wired.verifier()?) {
         let listener = TcpListener::bind(webhook.listen)
             .await
             .with_context(|| format!("cannot listen for events on {}", webhook.listen))?;
@@ -51,8 +91,10 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         events = Some(receiver.tally().clone());
         servers.spawn(serve(listener, receiver.routes()));
     }
-    watch_over(&wired, &mut servers)?;
-    if let Some(admin) = &wired.loaded.config.admin {
+    if role != Role::Web {
+        watch_over(&wired, &mut servers)?;
+    }
+    if listens && let Some(admin) = &wired.loaded.config.admin {
         let listener = TcpListener::bind(admin.listen)
             .await
             .with_context(|| format!("cannot listen for probes on {}", admin.listen))?;
@@ -64,7 +106,10 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
         let admin = Admin { store, clock, events, salesforce, engine };
         servers.spawn(serve(listener, admin.routes()));
     }
-    synchronise(&wired, trouble, &stop).await?;
+    match role {
+        Role::Web => stop.notified().await,
+        Role::All | Role::Worker => synchronise(&wired, trouble, &stop).await?,
+    }
     servers.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -123,7 +168,7 @@ pub(super) async fn synchronise(
     stop: &Notify,
 ) -> anyhow::Result<()> {
     // What people decide meanwhile, they decide by the same mapping.
-    org_facts::keep_mapping(&wired.store, wired.mapping.version(), wired.clock.now())?;
+    org_facts::keep_mapping(&*wired.store, wired.mapping.version(), wired.clock.now())?;
     if let Some(trouble) = trouble
         && !is_let_in(wired, trouble, stop).await?
     {
@@ -169,12 +214,12 @@ async fn is_let_in(wired: &Wired, mut trouble: salesforce::Error, stop: &Notify)
 }
 
 /// Tells which of the org's options changed since somebody last looked. Nothing waits for it.
-async fn look_at_the_org(crm: Arc<Salesforce>, store: Arc<SqliteStore>, clock: Arc<dyn Clock>) {
+async fn look_at_the_org(crm: Arc<Salesforce>, store: Arc<dyn Database>, clock: Arc<dyn Clock>) {
     let features = match crm.features(CallScope { lane: Lane::Background, send_before: None }).await {
         Ok(features) => features,
         Err(error) => return tracing::debug!(%error, "the org's options could not be looked at"),
     };
-    match org_facts::note_features(&store, &features, clock.now()) {
+    match org_facts::note_features(&*store, &features, clock.now()) {
         Ok(changed) => {
             for org_facts::Changed { option, before, now } in changed {
                 tracing::info!(option, before, now, "an option of the org changed");

@@ -32,7 +32,7 @@ impl Sync {
         debug_assert!(self.once, "clap demands the flag");
         let wired = wire(Config::load(config)?, Access::Own)?;
         wired.bind().await?;
-        org_facts::keep_mapping(&wired.store, wired.mapping.version(), wired.clock.now())?;
+        org_facts::keep_mapping(&*wired.store, wired.mapping.version(), wired.clock.now())?;
         wired.engine.run_until_idle(PATIENCE).await?;
         let keep = wired.loaded.config.retention.keep();
         for _ in 0..MOST_PAGES {

@@ -15,6 +15,7 @@ impl Config {
     /// What is wrong with the values, and how to mend it.
     pub(super) fn check(&self) -> Result<(), String> {
         self.check_addresses()?;
+        self.store.check()?;
         self.retention.check()?;
         self.salesforce.check_login()?;
         self.salesforce.check_allowance()?;

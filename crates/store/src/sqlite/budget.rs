@@ -1,6 +1,7 @@
 //! What servers said of their budgets: pauses and allowances, kept so that they outlast the process and reach commands
 //! beside it.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use ports::{BudgetBook, BudgetBookError, Platform, Usage};
 use rusqlite::params;
@@ -9,9 +10,11 @@ use super::{
     SqliteStore,
     columns::{Count, Micros},
 };
+use crate::database::of_known_platforms;
 
+#[async_trait]
 impl BudgetBook for SqliteStore {
-    fn pauses(&self) -> Result<Vec<(Platform, Timestamp)>, BudgetBookError> {
+    async fn server_pauses(&self) -> Result<Vec<(Platform, Timestamp)>, BudgetBookError> {
         let rows = self.read(|sql| {
             let mut statement = sql
                 .prepare_cached("SELECT platform, paused_until FROM budget WHERE paused_until IS NOT NULL")?;
@@ -21,7 +24,7 @@ impl BudgetBook for SqliteStore {
         Ok(of_known_platforms(rows.map_err(failed)?))
     }
 
-    fn keep_pause(&self, platform: Platform, until: Timestamp) -> Result<(), BudgetBookError> {
+    async fn keep_pause(&self, platform: Platform, until: Timestamp) -> Result<(), BudgetBookError> {
         let kept = self.write(|sql| {
             sql.prepare_cached(
                 "INSERT INTO budget (platform, paused_until) VALUES (?1, ?2)
@@ -34,7 +37,7 @@ impl BudgetBook for SqliteStore {
         kept.map_err(failed)
     }
 
-    fn usages(&self) -> Result<Vec<(Platform, Usage)>, BudgetBookError> {
+    async fn usages(&self) -> Result<Vec<(Platform, Usage)>, BudgetBookError> {
         let rows = self.read(|sql| {
             let mut statement = sql.prepare_cached(
                 "SELECT platform, used, allowed, told_at FROM budget
@@ -49,7 +52,7 @@ impl BudgetBook for SqliteStore {
         Ok(of_known_platforms(rows.map_err(failed)?))
     }
 
-    fn keep_usage(&self, platform: Platform, usage: Usage) -> Result<(), BudgetBookError> {
+    async fn keep_usage(&self, platform: Platform, usage: Usage) -> Result<(), BudgetBookError> {
         let kept = self.write(|sql| {
             sql.prepare_cached(
                 "INSERT INTO budget (platform, used, allowed, told_at) VALUES (?1, ?2, ?3, ?4)
@@ -66,12 +69,6 @@ impl BudgetBook for SqliteStore {
         });
         kept.map_err(failed)
     }
-}
-
-/// A platform that this program does not know has no calls that could be held back.
-fn of_known_platforms<T>(rows: Vec<(String, T)>) -> Vec<(Platform, T)> {
-    let named = |name: &str| Platform::ALL.into_iter().find(|platform| platform.name() == name);
-    rows.into_iter().filter_map(|(name, said)| Some((named(&name)?, said))).collect()
 }
 
 fn failed(error: sync_engine::StoreError) -> BudgetBookError {

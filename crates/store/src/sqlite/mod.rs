@@ -33,6 +33,7 @@ mod referrals;
 mod retention;
 mod schema;
 mod tokens;
+mod upkeep;
 mod work;
 
 use std::{
@@ -41,7 +42,6 @@ use std::{
 };
 
 use fault::Outcome;
-pub use org_facts::OrgFact;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use schema::SCHEMA;
 use sync_engine::StoreResult;

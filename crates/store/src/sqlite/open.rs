@@ -13,12 +13,12 @@ use sync_engine::{StoreError, StoreResult};
 use super::{
     SqliteStore,
     fault::{Fault, Outcome},
-    lifetime, schema,
+    schema,
 };
 use crate::Options;
 
 /// How long a statement waits for a lock that another program (a reader, a backup) holds on the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Most memory for pages, in KiB.
 const CACHE_KIB: i64 = 16 * 1024;
@@ -90,19 +90,6 @@ impl SqliteStore {
         Ok(Self { connection: Mutex::new(connection), options, lock: None })
     }
 
-    /// Looks whether the store belongs to `tenant_id`, or to nobody yet. Writes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Foreign`] if it belongs to another tenant.
-    pub fn require_tenant(&self, tenant_id: &str) -> StoreResult<()> {
-        self.read(|sql| lifetime::require_tenant(sql, tenant_id))
-    }
-
-    /// The Salesforce org that the store is bound to, if it is bound yet.
-    pub fn bound_org(&self) -> StoreResult<Option<String>> {
-        self.read(|sql| lifetime::org(sql))
-    }
-
     /// Folds the write-ahead log into the file and cuts it to nothing. Dropping the store does it too.
     pub fn checkpoint(&self) -> StoreResult<()> {
         let fold = || -> Outcome<()> {
@@ -168,12 +155,12 @@ fn immutable(path: &Path) -> PathBuf {
 }
 
 /// Two spellings of one file share one lock.
-fn real_path(path: &Path) -> PathBuf {
+pub(super) fn real_path(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Takes the process lock beside the store. The operating system ends it with the process, however that ends.
-fn lock(path: &Path) -> StoreResult<File> {
+pub(super) fn lock(path: &Path) -> StoreResult<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let file = private().open(&name).map_err(|error| unopened(path, &error))?;
@@ -184,7 +171,7 @@ fn lock(path: &Path) -> StoreResult<File> {
     }
 }
 
-fn create_private(path: &Path) -> StoreResult<()> {
+pub(super) fn create_private(path: &Path) -> StoreResult<()> {
     private().open(path).map(drop).map_err(|error| unopened(path, &error))
 }
 
@@ -208,12 +195,12 @@ fn private() -> OpenOptions {
     options
 }
 
-fn failed(path: &Path, reason: &dyn std::fmt::Display) -> StoreError {
+pub(super) fn failed(path: &Path, reason: &dyn std::fmt::Display) -> StoreError {
     StoreError::Failed(format!("{}: {reason}", path.display()))
 }
 
 /// Runs `open`, naming the file in what went wrong.
-fn at<T>(path: &Path, open: impl FnOnce() -> Outcome<T>) -> StoreResult<T> {
+pub(super) fn at<T>(path: &Path, open: impl FnOnce() -> Outcome<T>) -> StoreResult<T> {
     open().map_err(|fault: Fault| match StoreError::from(fault) {
         StoreError::Failed(reason) => StoreError::Failed(format!("{}: {reason}", path.display())),
         StoreError::Damaged(reason) => StoreError::Damaged(format!("{}: {reason}", path.display())),

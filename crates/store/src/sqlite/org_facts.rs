@@ -1,25 +1,23 @@
-//! What was found out about the org: its options as last seen, and how it took the trial writes.
+//! What the program asks besides the port: whose store it is, and what was found out about the org.
 
-use jiff::Timestamp;
+use async_trait::async_trait;
 use rusqlite::params;
 use sync_engine::StoreResult;
 
-use super::{SqliteStore, columns::Micros};
+use super::{SqliteStore, columns::Micros, lifetime};
+use crate::{Database, OrgFact};
 
-/// One thing that was found out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrgFact {
-    /// What it is about.
-    pub name: String,
-    /// How it stands.
-    pub value: String,
-    /// When it was last looked at.
-    pub at: Timestamp,
-}
+#[async_trait]
+impl Database for SqliteStore {
+    async fn require_tenant(&self, tenant_id: &str) -> StoreResult<()> {
+        self.read(|sql| lifetime::require_tenant(sql, tenant_id))
+    }
 
-impl SqliteStore {
-    /// All that is known, by name.
-    pub fn org_facts(&self) -> StoreResult<Vec<OrgFact>> {
+    async fn bound_org(&self) -> StoreResult<Option<String>> {
+        self.read(|sql| lifetime::org(sql))
+    }
+
+    async fn org_facts(&self) -> StoreResult<Vec<OrgFact>> {
         self.read(|sql| {
             let mut statement = sql.prepare_cached("SELECT name, value, at FROM org_fact ORDER BY name")?;
             let rows = statement.query_map([], |row| {
@@ -29,8 +27,7 @@ impl SqliteStore {
         })
     }
 
-    /// Keeps what was found out; the newer look counts. Also by a command beside the store's owner.
-    pub fn keep_org_facts(&self, facts: &[OrgFact]) -> StoreResult<()> {
+    async fn keep_org_facts(&self, facts: &[OrgFact]) -> StoreResult<()> {
         self.write_beside(|sql| {
             let mut statement = sql.prepare_cached(
                 "INSERT INTO org_fact (name, value, at) VALUES (?1, ?2, ?3)

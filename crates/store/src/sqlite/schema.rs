@@ -40,7 +40,7 @@ pub(super) fn require(connection: &Connection) -> Outcome<()> {
     Ok(())
 }
 
-fn version(connection: &Connection) -> Outcome<u32> {
+pub(super) fn version(connection: &Connection) -> Outcome<u32> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if found > 0 && application != APPLICATION_ID {

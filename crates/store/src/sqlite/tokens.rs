@@ -1,10 +1,10 @@
-//! Refresh tokens, sealed with AES-256-GCM before they reach the file, and the right to spend them.
+//! Refresh tokens, sealed before they reach the file, and the right to spend them.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ports::{StoredToken, TokenFacts, TokenLease, TokenStore, TokenStoreError};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use sync_engine::{Fence, StoreError};
 
 use super::{
@@ -13,13 +13,10 @@ use super::{
     fault::{Fault, Outcome},
     leases,
 };
-use crate::{SealKey, sealing};
-
-const NO_KEY: &str = "the store has no seal key, and a token is never stored in the clear\n  fix: put 32 random \
-                      bytes in base64 (openssl rand -base64 32) where [store] seal_key says, for example \
-                      seal_key = \"env:COSELL_SEAL_KEY\"";
-const WRONG_KEY: &str = "it does not open with this seal key\n  fix: put the key back that sealed it, or sign in \
-                         again: cosell login partner-center";
+use crate::{
+    SealKey,
+    token_seal::{NO_KEY, WRONG_KEY, lease_name, open, refuse, seal, successor},
+};
 
 #[async_trait]
 impl TokenStore for SqliteStore {
@@ -166,14 +163,6 @@ impl TokenStore for SqliteStore {
     }
 }
 
-fn lease_name(token: &str) -> String {
-    format!("token {token}")
-}
-
-fn successor(name: &str, version: u64) -> Result<u64, TokenStoreError> {
-    version.checked_add(1).ok_or_else(|| refuse(name, &"its version is out of range"))
-}
-
 fn present_version(sql: &Connection, name: &str) -> Outcome<u64> {
     let version: Option<Count> = sql
         .prepare_cached("SELECT version FROM token WHERE name = ?1")?
@@ -191,22 +180,4 @@ impl SqliteStore {
     fn holder(&self, owner: &str) -> String {
         if self.lock.is_some() { owner.to_owned() } else { format!("{}{owner}", leases::BESIDE) }
     }
-}
-
-fn refuse(name: &str, reason: &dyn std::fmt::Display) -> TokenStoreError {
-    TokenStoreError { name: name.to_owned(), reason: reason.to_string() }
-}
-
-/// What a sealed text is bound to: moved to another row, or put back from an older one, it does not open.
-fn bound_to(name: &str, version: u64) -> Vec<u8> {
-    format!("cosell token {version} {name}").into_bytes()
-}
-
-fn seal(key: &SealKey, name: &str, version: u64, secret: &SecretString) -> Option<Vec<u8>> {
-    sealing::seal(key.expose(), &bound_to(name, version), secret.expose_secret().as_bytes())
-}
-
-fn open(key: &SealKey, name: &str, version: u64, sealed: &[u8]) -> Option<SecretString> {
-    let text = sealing::open(key.expose(), &bound_to(name, version), sealed)?;
-    String::from_utf8(text).ok().map(SecretString::from)
 }

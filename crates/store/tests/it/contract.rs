@@ -13,6 +13,7 @@ mod pauses;
 mod proofs;
 mod retention;
 mod rows;
+mod tokens;
 mod work;
 
 /// Runs each case of a topic on a fresh store of every implementation.
@@ -23,10 +24,37 @@ macro_rules! on_every_store {
                 #[tokio::test]
                 async fn $case() {
                     let ground = crate::ground::Ground::new();
-                    super::$case(&ground.open()).await;
+                    super::$case(&ground.open_with(crate::contract::sealed())).await;
+                }
+            )+
+        }
+        crate::contract::on_postgres!(installed_postgres, installed, $($case),+);
+        crate::contract::on_postgres!(other_postgres, other, $($case),+);
+    };
+}
+
+/// Runs each case on a fresh database of one server.
+macro_rules! on_postgres {
+    ($name:ident, $server:ident, $($case:ident),+) => {
+        mod $name {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let ground = crate::postgres::Ground::new(crate::postgres::$server()).await;
+                    let store = ground.open_with(store::postgres::Access::Own, crate::contract::sealed()).await;
+                    super::$case(&store).await;
+                    store.close().await;
+                    ground.give_back().await;
                 }
             )+
         }
     };
 }
 use on_every_store;
+use on_postgres;
+
+/// Every store of the contract has a key: without one no token is kept.
+fn sealed() -> store::Options {
+    let seal_key = Some(store::SealKey::new([1; store::SealKey::BYTES]));
+    store::Options { seal_key, ..store::Options::default() }
+}

@@ -2,11 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed, and shows it")]
 
-mod budget;
 mod contract;
 mod file;
 mod ground;
 mod model;
-mod org_facts;
+mod postgres;
 mod sealed;
 mod tokens;

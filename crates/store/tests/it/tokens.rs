@@ -36,19 +36,6 @@ async fn a_token_comes_back_and_its_bytes_are_in_no_file() {
 }
 
 #[tokio::test]
-async fn only_the_successor_of_the_present_version_is_stored() {
-    let ground = Ground::new();
-    let store = sealed(&ground, 1);
-    assert!(store.load("portal").await.unwrap().is_none());
-    assert!(store.replace("portal", 0, secret()).await.unwrap());
-    assert!(!store.replace("portal", 0, SecretString::from("late")).await.unwrap());
-    assert!(!store.replace("portal", 7, SecretString::from("early")).await.unwrap());
-    assert!(store.replace("portal", 1, SecretString::from("next")).await.unwrap());
-    let token = store.load("portal").await.unwrap().unwrap();
-    assert_eq!((token.secret.expose_secret(), token.version), ("next", 2));
-}
-
-#[tokio::test]
 async fn without_a_key_no_token_is_stored_or_read() {
     let ground = Ground::new();
     let error = ground.open().replace("portal", 0, secret()).await.unwrap_err();
@@ -143,37 +130,6 @@ async fn a_command_beside_the_owner_writes_tokens_what_worked_and_what_people_de
     // The permission to write one thing has not opened the door for others after it.
     looker.connection_worked("portal", at(7), "it answers").await.unwrap();
     looker.heartbeat(at(7)).await.unwrap_err();
-}
-
-#[tokio::test]
-async fn a_sign_in_replaces_whatever_stood_there_and_a_rotation_leaves_it_dated() {
-    let ground = Ground::new();
-    let store = sealed(&ground, 1);
-    assert_eq!(store.facts("portal").await.unwrap(), None);
-    store.sign_in("portal", SecretString::from("first"), Some("jo@x.example".to_owned())).await.unwrap();
-    let first = store.facts("portal").await.unwrap().unwrap();
-    assert_eq!((first.version, first.account.as_deref()), (1, Some("jo@x.example")));
-    assert!(!format!("{first:?}").contains("jo@"));
-    assert!(store.replace("portal", 1, secret()).await.unwrap());
-    let rotated = store.facts("portal").await.unwrap().unwrap();
-    assert_eq!((rotated.version, rotated.signed_in_at), (2, first.signed_in_at));
-    assert_eq!(rotated.account, first.account);
-    assert!(rotated.stored_at >= first.stored_at);
-
-    // What came of a configured token is nobody's sign-in.
-    assert!(!store.sow("portal", 1, SecretString::from("late")).await.unwrap());
-    assert!(store.sow("portal", 2, secret()).await.unwrap());
-    let sown = store.facts("portal").await.unwrap().unwrap();
-    assert_eq!((sown.version, sown.account), (3, None));
-    assert!(sown.signed_in_at > first.signed_in_at);
-
-    store.challenge("portal", Some("{}")).await.unwrap();
-    assert_eq!(store.facts("portal").await.unwrap().unwrap().challenge.as_deref(), Some("{}"));
-    store.sign_in("portal", SecretString::from("second"), None).await.unwrap();
-    let second = store.facts("portal").await.unwrap().unwrap();
-    assert_eq!((second.version, second.account, second.challenge), (4, None, None));
-    assert!(!store.replace("portal", 3, SecretString::from("late")).await.unwrap());
-    assert_eq!(store.load("portal").await.unwrap().unwrap().secret.expose_secret(), "second");
 }
 
 #[tokio::test]

@@ -71,6 +71,9 @@ pub enum StoreError {
     /// The database failed: full disk, broken file, read-only.
     #[error("the store failed: {0}")]
     Failed(String),
+    /// The database's server does not answer, or stopped in the middle: the same may succeed a little later.
+    #[error("the store's server does not answer: {0}")]
+    Away(String),
     /// A row does not parse: a damaged or foreign file.
     #[error("the store holds a row that does not parse: {0}")]
     Damaged(String),
@@ -119,6 +122,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Leases due work, oldest first within a lane.
     async fn claim(&self, request: &ClaimRequest) -> StoreResult<Vec<Claim>>;
+
+    /// Waits until another process has marked something. It may be missed, or told for nothing: whoever waits looks by
+    /// itself too. Never returns where one process has the store.
+    async fn news(&self) {
+        std::future::pending().await
+    }
 
     /// When the next work row is due, leased rows by the end of their lease.
     async fn next_due(&self) -> StoreResult<Option<Timestamp>>;
@@ -236,7 +245,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes the record of `side` from a deal that has no other half and nothing under way, so that another deal can have
     /// it; the line is its history's last. False, and nothing is changed, if it is not so, or a pass has the deal.
-    async fn give_up(&self, deal: &DealId, side: Side, line: &AuditLine, now: Timestamp) -> StoreResult<bool>;
+    async fn give_up(&self, deal: &DealId, side: Side, line: &AuditLine, now: Timestamp)
+    -> StoreResult<bool>;
 
     /// Deals after `after`, by id, at most `most`.
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>>;

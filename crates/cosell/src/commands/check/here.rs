@@ -6,6 +6,7 @@ use connectors::Finding;
 
 use crate::{
     config::Loaded,
+    store_place,
     wiring::{Wired, seal_key as read_seal_key},
 };
 
@@ -98,7 +99,7 @@ pub(super) fn secret_files(loaded: &Loaded) -> Finding {
 }
 
 pub(super) fn store(wired: &Wired, is_first: bool) -> Finding {
-    let path = wired.loaded.config.store.path.display();
+    let path = store_place::shown(&wired.loaded);
     let evidence = if is_first { format!("{path} was made") } else { format!("{path} opens") };
     Finding::pass("cosell.store", "Store", format!("{evidence}; it is of this tenant"))
 }

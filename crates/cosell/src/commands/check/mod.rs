@@ -61,7 +61,7 @@ impl Check {
         if findings.iter().any(|finding| finding.verdict == Verdict::Fail) {
             return findings;
         }
-        let is_first = !loaded.folder.join(&loaded.config.store.path).exists();
+        let is_first = crate::store_place::store_is_new(&loaded);
         let wired = match wire(loaded, if is_first { Access::Own } else { Access::Look }) {
             Ok(wired) => wired,
             Err(error) => {

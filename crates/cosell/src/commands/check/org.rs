@@ -38,7 +38,7 @@ pub(super) async fn look(wired: &Wired, write_probe: bool) -> Vec<Finding> {
     let (about_mapping, features) = mapped::org(wired).await;
     findings.extend(about_mapping);
     findings.extend(conditional(wired, write_probe).await);
-    if let Err(error) = org_facts::note_features(&wired.store, &features, wired.clock.now()) {
+    if let Err(error) = org_facts::note_features(&*wired.store, &features, wired.clock.now()) {
         tracing::warn!(%error, "what was seen of the org could not be kept");
     }
     findings
@@ -154,13 +154,13 @@ pub(super) fn clock(id: &str, server: &str, before: Timestamp, told: Timestamp, 
 
 async fn conditional(wired: &Wired, write_probe: bool) -> Vec<Finding> {
     if !write_probe {
-        let kept = org_facts::conditional(&wired.store).unwrap_or_default();
+        let kept = org_facts::conditional(&*wired.store).unwrap_or_default();
         return Salesforce::untried(kept.map(|kept| (kept.honoured, kept.at)));
     }
     let trial = wired.crm.try_conditional_writes(SCOPE).await;
     if let Some(honoured) = trial.in_composite
         && let Err(error) =
-            org_facts::keep_conditional(&wired.store, Conditional { honoured, at: wired.clock.now() })
+            org_facts::keep_conditional(&*wired.store, Conditional { honoured, at: wired.clock.now() })
     {
         tracing::warn!(%error, "the outcome could not be kept for the service");
     }

@@ -8,7 +8,7 @@ use ports::{BudgetBook as _, Lane, Platform, TokenFacts, TokenStore as _};
 use salesforce::{CallContext, LoginConfig, LoginFlow, OrgLimit, Standing};
 use serde_json::{Value, json};
 use service::{AllowanceStanding, Halted};
-use store::SqliteStore;
+use store::Database;
 
 use super::ago;
 use crate::{
@@ -66,12 +66,12 @@ impl SalesforceDetails {
     }
 
     /// What the store knows.
-    pub(super) async fn read(&mut self, store: &SqliteStore) -> anyhow::Result<()> {
+    pub(super) async fn read(&mut self, store: &dyn Database) -> anyhow::Result<()> {
         if self.flow == LoginFlow::SignedIn {
             self.sign_in = store.facts(LoginConfig::STORE_NAME).await?;
         }
         if self.allowance.is_none() {
-            let known = store.usages()?.into_iter().find(|(platform, _)| *platform == Platform::Salesforce);
+            let known = store.usages().await?.into_iter().find(|(platform, _)| *platform == Platform::Salesforce);
             let shares = self.shares.shares();
             self.allowance = known.map(|(_, usage)| AllowanceStanding::of(usage, shares));
         }

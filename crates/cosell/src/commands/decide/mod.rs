@@ -10,7 +10,7 @@ use clap::Args;
 use deal_model::{Choice, DealId, Outcome, Verdict, digest};
 use serde::Serialize;
 use serde_json::json;
-use store::SqliteStore;
+use store::Database;
 use sync_engine::{Decided, DecisionRow, NewDecision, Store as _};
 
 use crate::{
@@ -69,7 +69,7 @@ impl Deciding {
     /// If the service runs by another mapping: then nothing was decided.
     pub(crate) async fn decide(
         &self,
-        store: &SqliteStore,
+        store: &dyn Database,
         deal: &DealId,
         verdict: Verdict,
         mapping: &str,

@@ -88,13 +88,13 @@ impl Effect {
             self.show(wish, std::slice::from_ref(effect), format)?;
             return Ok(code);
         }
-        self.decide(wish, &store, &deal, effect, load_mapping(&loaded)?.version(), format).await
+        self.decide(wish, &*store, &deal, effect, load_mapping(&loaded)?.version(), format).await
     }
 
     async fn decide(
         &self,
         wish: Wish,
-        store: &store::SqliteStore,
+        store: &dyn store::Database,
         deal: &DealId,
         effect: &WaitingEffect,
         mapping: &str,

@@ -14,7 +14,7 @@ use partner_center::{SignIn, SignInError, SignedIn, TokenConfig};
 use ports::{Clock, Rng, SystemClock, SystemRng, TokenStore};
 use serde_json::{Value, json};
 use service::{Probe, Seen, outbound};
-use store::SqliteStore;
+use store::Database;
 use sync_engine::Store as _;
 
 use crate::{
@@ -139,7 +139,7 @@ impl PartnerCenter {
         );
         let mut all_work = true;
         for probe in portal_probes(&loaded.config, &client) {
-            all_work &= tried(&*probe, &store, &*clock, format).await?;
+            all_work &= tried(&*probe, &*store, &*clock, format).await?;
         }
         if loaded.config.webhook.is_none() {
             tell_unused(format)?;
@@ -172,7 +172,7 @@ fn tell_unused(format: Format) -> anyhow::Result<()> {
 /// Tries one connection and says what it saw; whether it works.
 async fn tried(
     probe: &dyn Probe,
-    store: &SqliteStore,
+    store: &dyn Database,
     clock: &dyn Clock,
     format: Format,
 ) -> anyhow::Result<bool> {

@@ -84,7 +84,7 @@ impl SalesforceLogin {
         // Only what was stored proves that the service will find it.
         let budget = Arc::new(budget(&loaded.config, Access::Look, &clock, &store));
         let client = Client::new(http, Arc::clone(&clock), rng, budget, client_config)?;
-        let works = tried(&SalesforceProbe(client), &store, &*clock, format).await?;
+        let works = tried(&SalesforceProbe(client), &*store, &*clock, format).await?;
         Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

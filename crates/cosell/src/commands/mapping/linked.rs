@@ -69,7 +69,7 @@ impl Rewrite {
             None => all_deals(wired.store.as_ref()).await?,
         };
         if self.apply {
-            org_facts::require_the_services_mapping(&wired.store, wired.mapping.version())?;
+            org_facts::require_the_services_mapping(&*wired.store, wired.mapping.version())?;
         }
         let mut shown = Shown { mapping: wired.mapping.version().to_owned(), ..Shown::default() };
         for page in ids.chunks(PAGE) {

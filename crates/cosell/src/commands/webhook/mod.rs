@@ -50,7 +50,7 @@ impl Webhook {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
         let loaded = Config::load(config)?;
         // Beside a running service; before its first start there is no store yet, and signing in needs one.
-        let is_first = !loaded.folder.join(&loaded.config.store.path).exists();
+        let is_first = crate::store_place::store_is_new(&loaded);
         let wired = wire(loaded, if is_first { Access::Own } else { Access::Look })?;
         match self.command {
             WebhookCommand::Show => show::run(&wired, format).await,

@@ -17,8 +17,15 @@ on_every_store![
     the_first_start_was_never_away,
     waiting_effects_are_put_off_by_the_time_away,
     a_clock_that_went_back_puts_nothing_off,
-    a_start_ends_the_leases_of_dead_owners,
 ];
+
+/// One process owns a file: whoever else held a lease is dead.
+mod sqlite_alone {
+    #[tokio::test]
+    async fn a_start_ends_the_leases_of_dead_owners() {
+        super::a_start_ends_the_leases_of_dead_owners(&crate::ground::Ground::new().open()).await;
+    }
+}
 
 async fn a_lease_is_held_by_one_owner(store: &dyn Store) {
     store.lease("reader", "a", at(0), at(60)).await.unwrap().unwrap();

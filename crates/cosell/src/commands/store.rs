@@ -1,0 +1,130 @@
+//! `cosell store`: the state that lasts, looked after by a person.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::bail;
+use clap::Subcommand;
+use serde_json::json as object;
+use store::{Looked, PostgresStore, SqliteStore, postgres, sqlite};
+
+use crate::{
+    config::Config,
+    output::{Format, json, line},
+    store_place::{Place, shown},
+};
+
+/// Brings the store up to date, checks it, backs it up, or puts a backup back.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Store {
+    #[command(subcommand)]
+    command: StoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Brings the schema up to date; the service does it too when it starts.
+    Migrate,
+    /// Reads the whole store, and says what is wrong with it and how to mend it.
+    ///
+    /// Changes nothing; also while the service runs. Exit status 0 only if
+    /// nothing is wrong.
+    Check,
+    /// Copies the store to a new file, as it is at one instant.
+    ///
+    /// Also while the service runs. Keep the seal key apart from it: whoever has
+    /// both reads everything. A PostgreSQL database is backed up by its own
+    /// programs; the command is told.
+    Backup {
+        /// The new file; nothing is overwritten.
+        file: PathBuf,
+    },
+    /// Puts a backup in the place of the store, while no service runs.
+    ///
+    /// What was there is kept beside it. What was sent since the backup is found
+    /// again before anything is sent: a referral or an opportunity that is there
+    /// already is linked, not made a second time.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
+}
+
+impl Store {
+    pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
+        let loaded = Config::load(config)?;
+        let (place, name) = (Place::of(&loaded)?, shown(&loaded));
+        match (self.command, place) {
+            (StoreCommand::Migrate, place) => {
+                let (found, schema) = match place {
+                    Place::File(path) => (SqliteStore::migrate(path)?, sqlite::SCHEMA),
+                    Place::Server(url) => (PostgresStore::migrate(&url).await?, postgres::SCHEMA),
+                };
+                if format == Format::Json {
+                    json(&object!({ "store": name, "found": found, "schema": schema }))?;
+                } else if found == schema {
+                    line(format!("{name}: schema {schema}, there was nothing to do"));
+                } else {
+                    line(format!("{name}: brought from schema {found} to {schema}"));
+                }
+            }
+            (StoreCommand::Check, place) => {
+                let looked = match place {
+                    Place::File(path) => SqliteStore::check(path)?,
+                    Place::Server(url) => PostgresStore::check(&url).await?,
+                };
+                return told(&name, &looked, format);
+            }
+            (StoreCommand::Backup { file }, Place::File(path)) => {
+                let bytes = SqliteStore::backup(path, &file)?;
+                let shown = file.display().to_string();
+                if format == Format::Json {
+                    json(&object!({ "store": name, "backup": shown, "bytes": bytes }))?;
+                } else {
+                    line(format!("{shown}: {bytes} bytes. Keep the seal key apart from it."));
+                }
+            }
+            (StoreCommand::Restore { file }, Place::File(path)) => {
+                let kept = SqliteStore::restore(path, &file)?.map(|kept| kept.display().to_string());
+                if format == Format::Json {
+                    json(&object!({ "store": name, "restored": file.display().to_string(), "kept": kept }))?;
+                } else {
+                    line(format!("{name}: restored from {}", file.display()));
+                    if let Some(kept) = kept {
+                        line(format!("What was there is in {kept}"));
+                    }
+                    line("Next: cosell run, then cosell verify");
+                }
+            }
+            (StoreCommand::Backup { file }, Place::Server(_)) => bail!(
+                "a PostgreSQL database is backed up by PostgreSQL's own program, while the workers run\n  fix: pg_dump \
+                 --format=custom --no-owner --file={} \"$COSELL_STORE_URL\"",
+                file.display()
+            ),
+            (StoreCommand::Restore { file }, Place::Server(_)) => bail!(
+                "a PostgreSQL database is restored by PostgreSQL's own program, while no worker runs\n  fix: \
+                 pg_restore --clean --if-exists --no-owner --single-transaction --dbname=\"$COSELL_STORE_URL\" {}",
+                file.display()
+            ),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn told(name: &str, looked: &[Looked], format: Format) -> anyhow::Result<ExitCode> {
+    let ok = looked.iter().all(|looked| looked.ok);
+    if format == Format::Json {
+        json(&object!({ "store": name, "ok": ok, "looked": looked }))?;
+    } else {
+        line(name);
+        for Looked { what, ok, saw, fix } in looked {
+            line(format!("  {:4}  {what}: {saw}", if *ok { "pass" } else { "FAIL" }));
+            if let Some(fix) = fix {
+                line(format!("        fix: {fix}"));
+            }
+        }
+    }
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,94 @@
+//! Opens the store where the configuration says that it is: a file, or a PostgreSQL database.
+
+use std::{path::PathBuf, pin::pin, sync::Arc};
+
+use anyhow::anyhow;
+use futures::FutureExt as _;
+use ports::{Clock, HoldPoints, Rng};
+use secrecy::SecretString;
+use store::{Database, Options, PostgresStore, SqliteStore, postgres};
+
+use crate::{
+    config::Loaded,
+    wiring::{Access, seal_key},
+};
+
+/// Where the state is.
+pub(crate) enum Place {
+    /// A file of one process.
+    File(PathBuf),
+    /// A database of many.
+    Server(SecretString),
+}
+
+impl Place {
+    pub(crate) fn of(loaded: &Loaded) -> anyhow::Result<Self> {
+        let store = &loaded.config.store;
+        Ok(match &store.url {
+            None => Self::File(loaded.folder.join(store.path())),
+            Some(url) => Self::Server(url.read(&loaded.folder)?),
+        })
+    }
+}
+
+/// Whether the store is a file that is not there yet: then whoever comes first makes it.
+pub(crate) fn store_is_new(loaded: &Loaded) -> bool {
+    loaded.config.store.url.is_none() && !loaded.folder.join(loaded.config.store.path()).exists()
+}
+
+/// What the store is called in what a person reads. No address is shown: it may hold a password.
+pub(crate) fn shown(loaded: &Loaded) -> String {
+    match &loaded.config.store.url {
+        None => loaded.config.store.path().display().to_string(),
+        Some(_) => "the database of [store] url".to_owned(),
+    }
+}
+
+pub(crate) fn open(
+    loaded: &Loaded,
+    access: Access,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Rng>,
+    holds: Arc<dyn HoldPoints>,
+) -> anyhow::Result<Arc<dyn Database>> {
+    let key = || loaded.config.store.seal_key.as_ref().map(|key| seal_key(key, &loaded.folder)).transpose();
+    let options = match access {
+        // Lists need no key. What does says so itself.
+        Access::Read => Options { seal_key: key().unwrap_or_default(), ..Options::default() },
+        Access::Look => Options { seal_key: key()?, clock, ids, ..Options::default() },
+        Access::Own => Options { seal_key: key()?, holds, clock, ids, ..Options::default() },
+    };
+    let store: Arc<dyn Database> = match Place::of(loaded)? {
+        Place::File(path) => Arc::new(match access {
+            Access::Read => SqliteStore::open_read_only(path, options)?,
+            Access::Look => SqliteStore::open_beside(path, options)?,
+            Access::Own => SqliteStore::open(path, options)?,
+        }),
+        Place::Server(url) => {
+            let access = match access {
+                Access::Read => postgres::Access::Read,
+                Access::Look => postgres::Access::Beside,
+                Access::Own => postgres::Access::Own,
+            };
+            Arc::new(at_once(PostgresStore::open(&url, access, options))?)
+        }
+    };
+    // Before anything is spent or kept: another configuration's store must not get this one's sign-in.
+    at_once(store.require_tenant(&loaded.config.partner_center.tenant_id)).map_err(|error| {
+        anyhow!(
+            "{error}\n  fix: let [store] name the file or database of this tenant, or correct [partner_center] \
+             tenant_id"
+        )
+    })?;
+    Ok(store)
+}
+
+/// Waits for a store where nothing else goes on: at the beginning, and between the steps of a command. A file answers at
+/// once, also under a clock that stands still; a server is waited for on this thread.
+pub(crate) fn at_once<T>(answer: impl Future<Output = T>) -> T {
+    let mut answer = pin!(answer);
+    match answer.as_mut().now_or_never() {
+        Some(answer) => answer,
+        None => tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(answer)),
+    }
+}

@@ -1,0 +1,244 @@
+//! Forgetting: keys destroyed, memories emptied, and where an address stands in what is kept.
+
+use deal_model::{DealId, Phase};
+use jiff::Timestamp;
+use sqlx::{PgConnection, Row as _};
+use sync_engine::{Forgotten, Mentions, StoreError, StoreResult, Subject};
+
+use super::{
+    PostgresStore, archive,
+    columns::{Count, Micros, text},
+    data_keys, deal_rows,
+    fault::Outcome,
+    history, locks,
+    locks::Hold,
+    marks, work,
+};
+use crate::{
+    SealKey, erasing,
+    ledger::{Keyring, line_place, name_of, subject_of, value_place},
+    mention::Address,
+};
+
+/// The tables whose rows hold, or held, what a person may have typed.
+const WITH_VALUES: &str =
+    "VACUUM (FULL) deal, waiting_effect, decision, archive, audit, data_key, lead, connection_problem";
+
+pub(super) async fn forget(
+    sql: &mut PgConnection,
+    master: Option<&SealKey>,
+    subject: &Subject,
+    mapping: &str,
+    now: Timestamp,
+) -> Outcome<Forgotten> {
+    // No mark that was resolved before may come after.
+    locks::links(sql, Hold::Alone).await?;
+    work::hold(sql, subject).await?;
+    let name = name_of(subject);
+    locks::ledger(sql, &name).await?;
+    let mut forgotten = Forgotten {
+        lines: readable(
+            sql,
+            "SELECT count(*) FROM audit WHERE subject = $1 AND key IN
+             (SELECT number FROM data_key WHERE subject = $1 AND wrapped IS NOT NULL)",
+            &name,
+        )
+        .await?,
+        ..Forgotten::default()
+    };
+    data_keys::destroy(sql, &name, now).await?;
+    if let Subject::Deal(id) = subject {
+        deal_rows::hold(sql, id).await?;
+        let Some(mut deal) = deal_rows::load(sql, std::slice::from_ref(id)).await?.pop() else {
+            return Err(
+                StoreError::Failed(format!("there is no deal {id}; `cosell deals list` names them")).into()
+            );
+        };
+        forgotten.archived = readable(
+            sql,
+            "SELECT count(*) FROM archive WHERE deal = substr($1, 6) AND key =
+             (SELECT max(number) FROM data_key WHERE subject = $1 AND destroyed IS NOT NULL)",
+            &name,
+        )
+        .await?;
+        forgotten.in_step = erasing::in_step(&deal);
+        // What nobody has carried out yet holds values that both sides hold: it stays with a deal that goes on.
+        let decisions = if forgotten.in_step {
+            "DELETE FROM decision WHERE deal = $1 AND ended IS NOT NULL"
+        } else {
+            "DELETE FROM decision WHERE deal = $1"
+        };
+        forgotten.decisions =
+            sqlx::query(decisions).bind(text(id.as_str())).execute(&mut *sql).await?.rows_affected();
+        if !forgotten.in_step {
+            // Whoever works on it has read what is forgotten here, and must not write it down again.
+            work::take_away(sql, subject).await?;
+            erasing::empty(&mut deal);
+            let finished = deal.phase == Phase::Finished;
+            deal_rows::save(sql, &deal, now).await?;
+            if finished {
+                sqlx::query("UPDATE deal SET forgotten = $2, companion_open = false WHERE id = $1")
+                    .bind(text(id.as_str()))
+                    .bind(Micros(now))
+                    .execute(&mut *sql)
+                    .await?;
+            } else {
+                marks::put(sql, subject, marks::Wish::at_once(now)).await?;
+            }
+        }
+    }
+    let line = erasing::line(forgotten.in_step, mapping, now);
+    history::write_line(sql, master, subject, &line).await?;
+    Ok(forgotten)
+}
+
+async fn readable(sql: &mut PgConnection, statement: &'static str, name: &str) -> Outcome<u64> {
+    let row = sqlx::query(statement).bind(text(name)).fetch_one(sql).await?;
+    Ok(row.try_get::<Count, _>(0)?.0)
+}
+
+/// Looks at deals after `after`, then at the referrals that became none.
+pub(super) async fn mentions(
+    sql: &mut PgConnection,
+    master: Option<&SealKey>,
+    address: &str,
+    after: Option<&Subject>,
+    most: usize,
+) -> Outcome<Mentions> {
+    let address = Address::new(address);
+    let subjects = match after {
+        Some(Subject::Referral(_)) => strangers(sql, after, most).await?,
+        _ => {
+            let deals = deals(sql, after, most).await?;
+            // Referrals come when there are no deals any more.
+            if deals.is_empty() { strangers(sql, None, most).await? } else { deals }
+        }
+    };
+    let mut found = Vec::new();
+    for subject in &subjects {
+        if names(sql, master, subject, &address).await? {
+            found.push(subject.clone());
+        }
+    }
+    Ok(Mentions { found, looked: subjects.len(), last: subjects.into_iter().next_back() })
+}
+
+async fn deals(sql: &mut PgConnection, after: Option<&Subject>, most: usize) -> Outcome<Vec<Subject>> {
+    let after = match after {
+        Some(Subject::Deal(id)) => id.as_str(),
+        _ => "",
+    };
+    let rows = sqlx::query("SELECT id FROM deal WHERE id > $1 ORDER BY id LIMIT $2")
+        .bind(text(after))
+        .bind(Count(most as u64))
+        .fetch_all(sql)
+        .await?;
+    rows.iter().map(|row| Ok(Subject::Deal(DealId::new(row.try_get::<String, _>(0)?)))).collect()
+}
+
+async fn strangers(sql: &mut PgConnection, after: Option<&Subject>, most: usize) -> Outcome<Vec<Subject>> {
+    let after = after.map_or_else(|| "referral ".to_owned(), name_of);
+    let rows = sqlx::query(
+        "SELECT subject FROM chain WHERE subject > $1 AND subject < 'referral!' ORDER BY subject LIMIT $2",
+    )
+    .bind(text(&after))
+    .bind(Count(most as u64))
+    .fetch_all(sql)
+    .await?;
+    let names: Vec<&str> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    Ok(names.into_iter().filter_map(subject_of).collect())
+}
+
+/// Whether anything that is kept of the subject names the address.
+async fn names(
+    sql: &mut PgConnection,
+    master: Option<&SealKey>,
+    subject: &Subject,
+    address: &Address,
+) -> Outcome<bool> {
+    let name = name_of(subject);
+    let keys = data_keys::of(sql, master, &name).await?;
+    if let Subject::Deal(id) = subject
+        && (plain(sql, id, address).await? || archive_names(sql, &keys, id, &name, address).await?)
+    {
+        return Ok(true);
+    }
+    history_names(sql, &keys, &name, address).await
+}
+
+/// Whether what stands unsealed names it: what is remembered, what waits, and what people decided.
+async fn plain(sql: &mut PgConnection, id: &DealId, address: &Address) -> Outcome<bool> {
+    for deal in deal_rows::load(sql, std::slice::from_ref(id)).await? {
+        if erasing::texts(&deal)?.iter().any(|text| address.is_in(text)) {
+            return Ok(true);
+        }
+    }
+    let rows = sqlx::query("SELECT verdict FROM decision WHERE deal = $1")
+        .bind(text(id.as_str()))
+        .fetch_all(sql)
+        .await?;
+    for row in rows {
+        if address.is_in(row.try_get(0)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn archive_names(
+    sql: &mut PgConnection,
+    keys: &Keyring,
+    id: &DealId,
+    name: &str,
+    address: &Address,
+) -> Outcome<bool> {
+    let rows = sqlx::query("SELECT id, at, group_id, side, key, sealed FROM archive WHERE deal = $1")
+        .bind(text(id.as_str()))
+        .fetch_all(sql)
+        .await?;
+    for row in rows {
+        let row = archive::sealed(&row)?;
+        let place = value_place(name, row.at, &row.group, row.side);
+        if keys.text(row.key, &place, &row.sealed)?.is_some_and(|text| address.is_in(&text)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn history_names(
+    sql: &mut PgConnection,
+    keys: &Keyring,
+    name: &str,
+    address: &Address,
+) -> Outcome<bool> {
+    let rows = sqlx::query("SELECT number, key, sealed FROM audit WHERE subject = $1")
+        .bind(text(name))
+        .fetch_all(sql)
+        .await?;
+    for row in rows {
+        let (number, key) = (row.try_get::<Count, _>(0)?.0, row.try_get::<Count, _>(1)?.0);
+        let sealed: &[u8] = row.try_get(2)?;
+        if keys.text(key, &line_place(name, number), sealed)?.is_some_and(|text| address.is_in(&text)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl PostgresStore {
+    /// Writes the tables with values anew: rows that were erased or replaced stand in them until then. What the server's
+    /// own log and backups hold is sealed, or goes with their time.
+    pub(super) async fn rewrite(&self) -> StoreResult<()> {
+        self.may_write_beside()?;
+        let rewrite = async {
+            let mut connection = self.pool.acquire().await?;
+            // Writing everything anew takes as long as it takes; on a connection of its own, which ends with it.
+            connection.close_on_drop();
+            sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection).await?;
+            sqlx::raw_sql(WITH_VALUES).execute(&mut *connection).await?;
+            Outcome::Ok(())
+        };
+        Ok(rewrite.await?)
+    }
+}

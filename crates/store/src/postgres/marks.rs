@@ -1,0 +1,250 @@
+//! Marks: "this may have changed", coalesced per deal, committed together with the cursor that brought them.
+
+use std::collections::BTreeMap;
+
+use deal_model::{Deal, DealId, RecordId, Side};
+use jiff::Timestamp;
+use ports::Rng;
+use sqlx::{PgConnection, Row as _};
+use sync_engine::{Cursor, Fence, Hints, IndexEntry, Mark, Subject, Target, WorkLane};
+
+use super::{
+    columns::{Micros, Word, text},
+    deal_rows,
+    fault::Outcome,
+    leases, links, locks,
+    locks::Hold,
+    news, referrals, work,
+};
+
+pub(super) async fn mark(
+    sql: &mut PgConnection,
+    ids: &dyn Rng,
+    marks: &[Mark],
+    index: &[IndexEntry],
+    cursors: &[Cursor],
+    fence: Option<&Fence>,
+) -> Outcome<usize> {
+    if !marks.is_empty() {
+        locks::links(sql, Hold::Shared).await?;
+    }
+    if let Some(fence) = fence {
+        leases::check(sql, fence).await?;
+    }
+    // Before the marks: the index may know the engagement of a referral whose event did not name it. In one order
+    // everywhere, so that two who learn of the same referrals do not wait for each other.
+    let mut index: Vec<&IndexEntry> = index.iter().collect();
+    index.sort_by(|one, other| one.referral.cmp(&other.referral));
+    for entry in index {
+        referrals::learn(sql, entry).await?;
+    }
+    let mut traces = 0;
+    let mut wishes: BTreeMap<Subject, Wish> = BTreeMap::new();
+    for mark in marks {
+        if let Some((subject, hints)) = resolve(sql, ids, mark).await?
+            && !is_forgotten(sql, &subject).await?
+        {
+            let wish = Wish { hints, lane: mark.lane, due: mark.due, heard: mark.heard };
+            wishes.entry(subject).and_modify(|earlier| earlier.add(&wish)).or_insert(wish);
+            traces += 1;
+        }
+    }
+    put_all(sql, &wishes).await?;
+    move_cursors(sql, cursors).await?;
+    Ok(traces)
+}
+
+pub(super) async fn move_cursor(sql: &mut PgConnection, cursor: &Cursor) -> Outcome<()> {
+    sqlx::query(
+        "INSERT INTO cursor (source, position) VALUES ($1, $2)
+         ON CONFLICT (source) DO UPDATE SET position = excluded.position",
+    )
+    .bind(text(&cursor.source))
+    .bind(text(&cursor.position))
+    .execute(sql)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn move_cursors(sql: &mut PgConnection, cursors: &[Cursor]) -> Outcome<()> {
+    // In one order everywhere, so that two who move the same do not wait for each other.
+    let mut cursors: Vec<&Cursor> = cursors.iter().collect();
+    cursors.sort_by(|one, other| one.source.cmp(&other.source));
+    for cursor in cursors {
+        move_cursor(sql, cursor).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn cursor(sql: &mut PgConnection, source: &str) -> Outcome<Option<String>> {
+    let row = sqlx::query("SELECT position FROM cursor WHERE source = $1").bind(text(source)).fetch_optional(sql).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// What a work row shall at least be.
+pub(super) struct Wish {
+    pub(super) hints: Hints,
+    pub(super) lane: WorkLane,
+    pub(super) due: Timestamp,
+    pub(super) heard: Timestamp,
+}
+
+impl Wish {
+    /// Everything, at once: what a person wants.
+    pub(super) fn at_once(now: Timestamp) -> Self {
+        Self { hints: Hints::ALL, lane: WorkLane::Now, due: now, heard: now }
+    }
+
+    /// Two wishes about one subject are one: of each part the more urgent.
+    fn add(&mut self, other: &Self) {
+        self.hints = self.hints.union(other.hints);
+        self.lane = self.lane.min(other.lane);
+        self.due = self.due.min(other.due);
+        self.heard = self.heard.min(other.heard);
+    }
+}
+
+/// Whether the subject was closed and forgotten: reading it again would bring back what was erased.
+async fn is_forgotten(sql: &mut PgConnection, subject: &Subject) -> Outcome<bool> {
+    match subject {
+        Subject::Deal(id) => Ok(deal_rows::forgotten(sql, id).await?.is_some()),
+        Subject::Referral(_) => Ok(false),
+    }
+}
+
+/// The work row that a mark is about; `None` leaves no trace.
+async fn resolve(sql: &mut PgConnection, ids: &dyn Rng, mark: &Mark) -> Outcome<Option<(Subject, Hints)>> {
+    let hints = mark.hints;
+    Ok(match &mark.target {
+        Target::Deal(id) => deal_rows::exists(sql, id).await?.then(|| (Subject::Deal(id.clone()), hints)),
+        Target::Opportunity { id, birth, claims } => match links::deal_of_half(sql, Side::Crm, id).await? {
+            Some(deal) => Some((Subject::Deal(deal), hints)),
+            None if *birth => {
+                let deal = match claims {
+                    Some(referral) => links::deal_awaiting_its_opportunity(sql, referral).await?,
+                    None => None,
+                };
+                let deal = match deal {
+                    Some(deal) => deal,
+                    None => beget(sql, ids, id, mark.heard).await?,
+                };
+                Some((Subject::Deal(deal), hints))
+            }
+            None => None,
+        },
+        Target::Referral { id, engagement, birth } => {
+            if let Some(deal) = links::deal_of_half(sql, Side::Portal, id).await? {
+                Some((Subject::Deal(deal), hints))
+            } else if let Some(deal) = deal_of_other(sql, id, engagement.as_ref()).await? {
+                // What may have changed is the companion, not the deal's own referral.
+                Some((Subject::Deal(deal), Hints { portal: false, companion: true, ..hints }))
+            } else {
+                birth.then(|| (Subject::Referral(id.clone()), hints))
+            }
+        }
+    })
+}
+
+async fn deal_of_other(
+    sql: &mut PgConnection,
+    referral: &RecordId,
+    engagement: Option<&RecordId>,
+) -> Outcome<Option<DealId>> {
+    if let Some(deal) = links::deal_of_companion(sql, referral).await? {
+        return Ok(Some(deal));
+    }
+    let known = referrals::known(sql, referral).await?;
+    if known.as_ref().is_some_and(|entry| entry.ours) {
+        // A second referral of our own in the engagement is no companion: whether a deal begins with it is decided
+        // by who looks at it.
+        return Ok(None);
+    }
+    let engagement = engagement.cloned().or(known.and_then(|entry| entry.engagement));
+    match engagement {
+        Some(engagement) => links::deal_of_engagement(sql, &engagement).await,
+        None => Ok(None),
+    }
+}
+
+/// Begets the deal of an opportunity. Of two who hear of it at once, the second finds what the first begot.
+async fn beget(
+    sql: &mut PgConnection,
+    ids: &dyn Rng,
+    opportunity: &RecordId,
+    heard: Timestamp,
+) -> Outcome<DealId> {
+    let deal = Deal::born(DealId::new(ids.guid()), Side::Crm, opportunity.clone());
+    if !deal_rows::insert_unless_linked(sql, &deal, heard).await?
+        && let Some(first) = links::deal_of_half(sql, Side::Crm, opportunity).await?
+    {
+        return Ok(first);
+    }
+    Ok(deal.id)
+}
+
+/// Adds a wish to the subject's work row, or makes the row, and wakes who waits.
+pub(super) async fn put(sql: &mut PgConnection, subject: &Subject, wish: Wish) -> Outcome<()> {
+    put_all(sql, &BTreeMap::from([(subject.clone(), wish)])).await
+}
+
+/// Adds wishes to their subjects' work rows in the order of the subjects, makes rows that are not there, and wakes who
+/// waits.
+///
+/// A row keeps the union of the hints, the earliest due, the oldest hearing and the more urgent lane, and its generation
+/// grows, so that a pass under way cannot clear what it did not see. A closed deal that was forgotten gets none, whoever
+/// asks.
+pub(super) async fn put_all(sql: &mut PgConnection, wishes: &BTreeMap<Subject, Wish>) -> Outcome<()> {
+    if wishes.is_empty() {
+        return Ok(());
+    }
+    let (mut kinds, mut ids, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut crm, mut portal, mut companion) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut due, mut heard) = (Vec::new(), Vec::new());
+    for (subject, wish) in wishes {
+        let (kind, id) = work::key(subject);
+        kinds.push(kind);
+        ids.push(text(id));
+        lanes.push(Word(wish.lane).text()?);
+        crm.push(wish.hints.crm);
+        portal.push(wish.hints.portal);
+        companion.push(wish.hints.companion);
+        due.push(Micros(wish.due).number());
+        heard.push(Micros(wish.heard).number());
+    }
+    sqlx::query(
+        "INSERT INTO work (kind, id, lane, generation, crm, portal, companion, due, heard, attempts, state, wake)
+         SELECT kind, id, lane, 1, crm, portal, companion, due, heard, 0, 'waiting', due
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::boolean[], $6::boolean[], $7::bigint[],
+                     $8::bigint[]) WITH ORDINALITY
+              AS wish (kind, id, lane, crm, portal, companion, due, heard, place)
+         WHERE kind <> 'deal'
+            OR NOT EXISTS (SELECT 1 FROM deal WHERE deal.id = wish.id AND deal.forgotten IS NOT NULL)
+         ORDER BY place
+         ON CONFLICT (kind, id) DO UPDATE SET
+             -- By the alphabet 'now' comes after 'background'.
+             lane = greatest(work.lane, excluded.lane),
+             generation = work.generation + 1,
+             -- Whatever it failed at, somebody did something: the wait for the next look begins anew.
+             attempts = 0,
+             crm = work.crm OR excluded.crm,
+             portal = work.portal OR excluded.portal,
+             companion = work.companion OR excluded.companion,
+             due = least(work.due, excluded.due),
+             heard = least(work.heard, excluded.heard),
+             wake = CASE work.state WHEN 'waiting' THEN least(work.wake, excluded.due) ELSE work.wake END,
+             due_since = CASE WHEN work.lease_number IS NOT NULL THEN least(work.due_since, excluded.due) END,
+             heard_since = CASE WHEN work.lease_number IS NOT NULL
+                 THEN least(work.heard_since, excluded.heard) END",
+    )
+    .bind(kinds)
+    .bind(ids)
+    .bind(lanes)
+    .bind(crm)
+    .bind(portal)
+    .bind(companion)
+    .bind(due)
+    .bind(heard)
+    .execute(&mut *sql)
+    .await?;
+    news::tell(sql).await
+}

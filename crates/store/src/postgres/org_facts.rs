@@ -1,0 +1,64 @@
+//! What the program asks besides the port: whose store it is, and what was found out about the org.
+
+use async_trait::async_trait;
+use sqlx::{PgConnection, Row as _};
+use sync_engine::StoreResult;
+
+use super::{
+    PostgresStore,
+    columns::{Micros, text},
+    fault::Outcome,
+    lifetime, look, write_beside,
+};
+use crate::{Database, OrgFact};
+
+#[async_trait]
+impl Database for PostgresStore {
+    async fn require_tenant(&self, tenant_id: &str) -> StoreResult<()> {
+        look!(self, sql => lifetime::require_tenant(sql, tenant_id))
+    }
+
+    async fn bound_org(&self) -> StoreResult<Option<String>> {
+        look!(self, sql => lifetime::org(sql))
+    }
+
+    async fn org_facts(&self) -> StoreResult<Vec<OrgFact>> {
+        look!(self, sql => all(sql))
+    }
+
+    async fn keep_org_facts(&self, facts: &[OrgFact]) -> StoreResult<()> {
+        // In one order everywhere, so that two who look at the org do not wait for each other.
+        let mut facts: Vec<&OrgFact> = facts.iter().collect();
+        facts.sort_by(|one, other| one.name.cmp(&other.name));
+        write_beside!(self, sql => keep(sql, &facts))
+    }
+}
+
+async fn all(sql: &mut PgConnection) -> Outcome<Vec<OrgFact>> {
+    let rows = sqlx::query("SELECT name, value, at FROM org_fact ORDER BY name").fetch_all(sql).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(OrgFact {
+                name: row.try_get(0)?,
+                value: row.try_get(1)?,
+                at: row.try_get::<Micros, _>(2)?.0,
+            })
+        })
+        .collect()
+}
+
+async fn keep(sql: &mut PgConnection, facts: &[&OrgFact]) -> Outcome<()> {
+    for fact in facts {
+        sqlx::query(
+            "INSERT INTO org_fact (name, value, at) VALUES ($1, $2, $3)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at
+             WHERE excluded.at >= org_fact.at",
+        )
+        .bind(text(&fact.name))
+        .bind(text(&fact.value))
+        .bind(Micros(fact.at))
+        .execute(&mut *sql)
+        .await?;
+    }
+    Ok(())
+}

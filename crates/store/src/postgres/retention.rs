@@ -1,0 +1,118 @@
+//! Letting go of what is older than it is kept, in bounded pages.
+
+use deal_model::DealId;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{PgConnection, Row as _};
+use sync_engine::{Pruned, Retention};
+
+use super::{
+    columns::{Count, Micros, text},
+    deal_rows,
+    fault::Outcome,
+    history,
+};
+use crate::erasing;
+
+pub(super) async fn prune(
+    sql: &mut PgConnection,
+    keep: &Retention,
+    now: Timestamp,
+    most: usize,
+) -> Outcome<Pruned> {
+    let most = most as u64;
+    let ended = before(now, keep.ended);
+    let closed_referrals = "DELETE FROM referral_index WHERE referral IN (
+         SELECT referral FROM referral_index
+         WHERE NOT open AND updated < $1
+           AND NOT EXISTS (SELECT 1 FROM deal WHERE portal_id = referral OR companion = referral)
+         LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    // A referral that is open somewhere could beget a second deal: its former link stays.
+    let former_links = "DELETE FROM former_link WHERE (portal_id, deal) IN (
+         SELECT portal_id, deal FROM former_link
+         WHERE until < $1
+           AND NOT EXISTS (SELECT 1 FROM referral_index WHERE referral = portal_id AND open)
+         LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    // The order of what follows is that of the locks: deals, then histories.
+    let paused = paused(sql, before(now, keep.paused), now, most).await?;
+    let archived = delete(
+        sql,
+        "DELETE FROM archive WHERE id IN (
+             SELECT id FROM archive WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before(now, keep.archive),
+        most,
+    )
+    .await?;
+    let intents = delete(
+        sql,
+        "DELETE FROM intent WHERE id IN (SELECT id FROM intent WHERE ended < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        ended,
+        most,
+    )
+    .await?;
+    let decisions = delete(
+        sql,
+        "DELETE FROM decision WHERE id IN (
+             SELECT id FROM decision WHERE ended < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        ended,
+        most,
+    )
+    .await?;
+    let former = delete(sql, former_links, ended, most).await?;
+    let closed = delete(sql, closed_referrals, ended, most).await?;
+    let lines = lines(sql, before(now, keep.history), most).await?;
+    Ok(Pruned { lines, archived, ended: intents + decisions, referrals: former + closed, paused })
+}
+
+fn before(now: Timestamp, kept: SignedDuration) -> Micros {
+    Micros(now.checked_sub(kept).unwrap_or(Timestamp::MIN))
+}
+
+async fn delete(sql: &mut PgConnection, statement: &'static str, before: Micros, most: u64) -> Outcome<u64> {
+    Ok(sqlx::query(statement).bind(before).bind(Count(most)).execute(sql).await?.rows_affected())
+}
+
+/// Lines of the histories that hold the oldest ones.
+async fn lines(sql: &mut PgConnection, before: Micros, most: u64) -> Outcome<u64> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT subject FROM (SELECT subject FROM audit WHERE at < $1 ORDER BY at LIMIT $2) AS oldest
+         ORDER BY subject",
+    )
+    .bind(before)
+    .bind(Count(most))
+    .fetch_all(&mut *sql)
+    .await?;
+    let mut taken = 0;
+    for row in rows {
+        if taken >= most {
+            break;
+        }
+        taken += history::prune(sql, row.try_get(0)?, before, most - taken).await?;
+    }
+    Ok(taken)
+}
+
+/// What both sides shared of deals that are paused for long. One that is worked on just now waits for the next turn.
+async fn paused(sql: &mut PgConnection, before: Micros, now: Timestamp, most: u64) -> Outcome<u64> {
+    let rows = sqlx::query(
+        "SELECT id FROM deal
+         WHERE phase = 'paused' AND rested < $1
+           AND NOT EXISTS (SELECT 1 FROM work WHERE kind = 'deal' AND work.id = deal.id AND lease_number IS NOT NULL)
+         LIMIT $2 FOR UPDATE OF deal SKIP LOCKED",
+    )
+    .bind(before)
+    .bind(Count(most))
+    .fetch_all(&mut *sql)
+    .await?;
+    let ids: Vec<DealId> =
+        rows.iter().map(|row| Ok(DealId::new(row.try_get::<String, _>(0)?))).collect::<Outcome<_>>()?;
+    for mut deal in deal_rows::load(sql, &ids).await? {
+        erasing::empty(&mut deal);
+        deal_rows::save(sql, &deal, now).await?;
+        // Once is enough: the time begins anew if it is resumed and paused again.
+        sqlx::query("UPDATE deal SET rested = NULL WHERE id = $1")
+            .bind(text(deal.id.as_str()))
+            .execute(&mut *sql)
+            .await?;
+    }
+    Ok(ids.len() as u64)
+}

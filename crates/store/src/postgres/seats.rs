@@ -1,0 +1,94 @@
+//! Seats of readers: one worker reads a source, and another takes its seat as soon as its connection is gone.
+//!
+//! Two things tell who reads. The row of the lease is the truth, and fences what is committed. A lock of a session of the
+//! server tells sooner than the row's time that its holder is gone, because the server ends the lock with the
+//! connection. Only readers' leases are taken over in this way: reading twice costs a few calls, and the fence keeps a
+//! reader that lost its connection alone from committing. Leases under which something is sent end by time.
+
+use std::collections::BTreeSet;
+
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
+use tokio::sync::Mutex;
+
+use super::fault::Outcome;
+
+/// How the names of readers' leases begin.
+const READER: &str = "reader";
+
+/// What a try for a seat found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seat {
+    /// It was free: whoever the lease's row names is gone.
+    Vacant,
+    /// This process has it already, or it is no reader's lease: the row says who holds it.
+    AsTheRowSays,
+}
+
+/// The seats of this process, on a connection of their own.
+pub(super) struct Seats {
+    address: PgConnectOptions,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    connection: Option<PgConnection>,
+    names: BTreeSet<String>,
+}
+
+impl Seats {
+    pub(super) fn new(address: PgConnectOptions) -> Self {
+        Self { address, taken: Mutex::default() }
+    }
+
+    /// Tries for the seat of the lease `name`.
+    pub(super) async fn take(&self, name: &str) -> Outcome<Seat> {
+        if !name.starts_with(READER) {
+            return Ok(Seat::AsTheRowSays);
+        }
+        let mut taken = self.taken.lock().await;
+        // A connection that died meanwhile took all seats with it.
+        let alive = match &mut taken.connection {
+            Some(connection) => connection.ping().await.is_ok(),
+            None => false,
+        };
+        if !alive {
+            *taken = Taken { connection: Some(self.address.connect().await?), names: BTreeSet::new() };
+        }
+        if taken.names.contains(name) {
+            return Ok(Seat::AsTheRowSays);
+        }
+        let Some(connection) = &mut taken.connection else { return Ok(Seat::AsTheRowSays) };
+        let row = sqlx::query("SELECT pg_try_advisory_lock(hashtextextended('cosell seat ' || $1, 0))")
+            .bind(name)
+            .fetch_one(connection)
+            .await?;
+        if !row.try_get::<bool, _>(0)? {
+            return Ok(Seat::AsTheRowSays);
+        }
+        taken.names.insert(name.to_owned());
+        Ok(Seat::Vacant)
+    }
+
+    /// Gives the seat up, so that whoever holds the lease may sit down.
+    pub(super) async fn leave(&self, name: &str) -> Outcome<()> {
+        let mut taken = self.taken.lock().await;
+        if taken.names.remove(name)
+            && let Some(connection) = &mut taken.connection
+        {
+            sqlx::query("SELECT pg_advisory_unlock(hashtextextended('cosell seat ' || $1, 0))")
+                .bind(name)
+                .execute(connection)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Gives all seats up.
+    pub(super) async fn close(&self) {
+        let taken = std::mem::take(&mut *self.taken.lock().await);
+        if let Some(connection) = taken.connection {
+            drop(connection.close().await);
+        }
+    }
+}
