@@ -4,7 +4,12 @@
 //! them; its ids are searched for likewise. What is shared carries another tag: it must be found by the same search in
 //! the store and the portal, and in no log.
 
-use std::{cell::Cell, fs, path::Path};
+use std::{
+    cell::Cell,
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+};
 
 use base64::Engine as _;
 use reqwest::Method;
@@ -210,6 +215,8 @@ async fn edit(world: &World, object: &str, id: &str, changes: Value) {
 struct Search<'a> {
     world: &'a World,
     planted: &'a Planted,
+    /// Where health is told.
+    admin: SocketAddr,
     /// How much of the log was searched before: it only grows, and at its loudest it is long.
     searched: Cell<usize>,
 }
@@ -272,6 +279,13 @@ impl Search<'_> {
         printed
     }
 
+    /// What the service tells of itself while it runs.
+    async fn health(&self) -> String {
+        let told = reqwest::get(format!("http://{}/healthz", self.admin)).await.unwrap().text().await.unwrap();
+        assert!(told.contains("\"deals\""), "numbers are told: {told}");
+        told
+    }
+
     /// Every request that reached the portal, head and body.
     async fn requests(&self) -> String {
         let report = self.world.control(Platform::PartnerCenter, Method::GET, "requests", None).await;
@@ -285,6 +299,9 @@ impl Search<'_> {
     async fn passes(&self, when: &str, all: bool) {
         let mut places = self.files();
         places.extend(self.printed(all));
+        if all {
+            places.push(("what health tells".to_owned(), self.health().await));
+        }
         places.push(("the portal".to_owned(), self.requests().await));
         for (place, text) in &places {
             for needle in [SECRET].into_iter().chain(self.planted.ids.iter().map(String::as_str)) {
@@ -389,6 +406,8 @@ async fn accepted_inbound(world: &World, like: &str) {
 #[tokio::test]
 async fn an_opportunity_that_was_never_opted_in_leaves_no_byte_anywhere() {
     let world = World::start();
+    let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    world.configure("[guard]\n", &format!("[admin]\nlisten = \"{admin}\"\n\n[guard]\n"));
     let mut planted = Planted::default();
 
     // Switched on by mistake and off again before anybody looked.
@@ -431,7 +450,7 @@ async fn an_opportunity_that_was_never_opted_in_leaves_no_byte_anywhere() {
     world.seller_edits(&deal.opportunity, json!({ "StageName": "Closed Won" })).await;
     world.until_referral(&deal.referral, "/substatus", |substatus| substatus == "Won").await;
 
-    let search = Search { world: &world, planted: &planted, searched: Cell::new(0) };
+    let search = Search { world: &world, planted: &planted, admin, searched: Cell::new(0) };
     search.passes("while it runs", true).await;
     service.kill();
     search.passes("after it was killed", false).await;
