@@ -155,7 +155,10 @@ impl Tally {
                 self.histories, self.lines
             ));
             if self.compared > 0 {
-                output::line(format!("{} of them were compared with the heads that were kept", self.compared));
+                output::line(format!(
+                    "{} of them were compared with the heads that were kept",
+                    self.compared
+                ));
             }
             for Broken { subject, at } in &self.named {
                 output::labelled("broken", &format!("{subject}: line {} {}", at.line, at.what));
@@ -252,5 +255,8 @@ async fn prove_one(
         }
         (head.pruned, head.anchor) = (moved.pruned, moved.anchor);
     }
-    Ok(Some(ChainBreak { line: head.pruned + 1, what: "was let go again and again while it was proved".to_owned() }))
+    Ok(Some(ChainBreak {
+        line: head.pruned + 1,
+        what: "was let go again and again while it was proved".to_owned(),
+    }))
 }
