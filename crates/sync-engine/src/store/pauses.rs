@@ -189,7 +189,7 @@ pub fn time_outside<'a>(
     from: Timestamp,
     to: Timestamp,
 ) -> SignedDuration {
-    let within = |(begin, end): (Timestamp, Timestamp)| (begin.max(from), end.min(to));
+    let within = |(begin, end): (Timestamp, Timestamp)| (begin.max(from).min(to), end.min(to));
     let mut spans: Vec<_> = pauses.into_iter().map(|pause| within(pause.span(to))).collect();
     spans.sort_unstable();
     let (mut outside, mut reached) = (SignedDuration::ZERO, from);

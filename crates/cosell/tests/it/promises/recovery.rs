@@ -210,3 +210,24 @@ async fn a_proof_over_all_deals_is_kept_shown_and_told_by_health_and_names_what_
     stage.until_opportunity(&opportunity, "Amount", is(39_999)).await;
     stage.both_judges_agree(2).await;
 }
+
+#[tokio::test]
+async fn a_deal_is_not_relinked_with_what_is_linked_missing_or_not_opted_in() {
+    let stage = Stage::set().await;
+    let (opportunity, _) = stage.pair("Litware looms", 40_000, false).await;
+    let (_, others) = stage.pair("Litware yarns", 50_000, false).await;
+    stage.both_judges_agree(2).await;
+    let linked = stage.cosell(&["relink", &opportunity, "--referral", &others]);
+    assert!(
+        !linked.status.success() && said(&linked).contains("Relink or pause that deal first"),
+        "{}",
+        said(&linked)
+    );
+    let nowhere = "00000000-0000-4000-8000-0000000000ff";
+    let missing = stage.cosell(&["relink", &opportunity, "--referral", nowhere]);
+    assert!(!missing.status.success() && said(&missing).contains("no such referral"), "{}", said(&missing));
+    let private = stage.new_opportunity("Litware secrets", 60_000).await;
+    let refused = stage.cosell(&["relink", &opportunity, "--opportunity", &private]);
+    assert!(!refused.status.success() && said(&refused).contains("not opted in"), "{}", said(&refused));
+    assert!(!said(&refused).contains("secrets"), "nothing of it is shown");
+}
