@@ -174,7 +174,7 @@ async fn what_changed_since_a_time_is_read_again_and_nothing_is_skipped_or_rewri
 }
 
 #[tokio::test]
-async fn a_proof_over_all_deals_is_kept_shown_and_told_by_health_and_names_what_was_planted() {
+async fn a_proof_over_all_deals_is_kept_shown_and_names_what_was_planted() {
     let mut stage = Stage::set().await;
     let (opportunity, referral) = stage.pair("Margie travel", 40_000, false).await;
     stage.pair("Adatum ledgers", 50_000, false).await;
