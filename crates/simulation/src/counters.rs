@@ -2,6 +2,46 @@
 
 use std::{collections::BTreeMap, sync::Mutex};
 
+use crate::{
+    crashes::PLACES,
+    faults::{network::MISHAPS, troubles::TROUBLES},
+    people::DEEDS,
+    run::{CHANGES, CLOCK_JUMP},
+};
+
+/// Rows of the merge table, as the product names them.
+const MERGES: [&str; 8] = [
+    "Same",
+    "CrmChanged",
+    "PortalChanged",
+    "BothAlike",
+    "Conflict",
+    "LinkedAlike",
+    "LinkedOneEmpty",
+    "LinkedDiffer",
+];
+
+/// Rows of the lifecycle table: where the opportunity stands, and where the referral does.
+const LIVES: [&str; 17] = [
+    "received/received",
+    "active/received",
+    "lost/received",
+    "won/received",
+    "active/active",
+    "won/active",
+    "lost/active",
+    "won/won",
+    "lost/lost",
+    "won/lost",
+    "lost/won",
+    "active/won",
+    "active/lost",
+    "received/expired",
+    "received/declined",
+    "active/none",
+    "won/none",
+];
+
 /// Why the lock is never poisoned.
 const LOCK: &str = "no code panics while holding this lock";
 
@@ -15,8 +55,27 @@ impl Counters {
         *self.0.lock().expect(LOCK).entry(what.into()).or_default() += 1;
     }
 
+    /// It happened so many times more.
+    pub fn add(&self, what: String, times: u64) {
+        *self.0.lock().expect(LOCK).entry(what).or_default() += times;
+    }
+
     /// All counts, by name.
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.0.lock().expect(LOCK).clone()
     }
+}
+
+/// What must have happened at least once in a set of runs that is to prove anything, and did not.
+pub fn missing(counts: &BTreeMap<String, u64>) -> Vec<String> {
+    let deeds = DEEDS.iter().map(|(_, deed)| format!("deed.{}", deed.name()));
+    let mishaps = MISHAPS.iter().map(|mishap| format!("fault.{}", mishap.name()));
+    let troubles = TROUBLES.iter().map(|trouble| format!("fault.{}", trouble.name));
+    let others = [format!("fault.{CLOCK_JUMP}"), "fault.arrives_after_its_sender_is_gone".to_owned()];
+    let places = PLACES.iter().map(|place| format!("crash.{}", place.name()));
+    let changes = CHANGES.iter().map(|change| format!("change.{change}"));
+    let merges = MERGES.iter().map(|row| format!("merge.{row}"));
+    let lives = LIVES.iter().map(|row| format!("life.{row}"));
+    let all = deeds.chain(mishaps).chain(troubles).chain(others).chain(places).chain(changes);
+    all.chain(merges).chain(lives).filter(|name| counts.get(name).is_none_or(|times| *times == 0)).collect()
 }

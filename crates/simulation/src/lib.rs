@@ -35,6 +35,7 @@ pub mod shrink;
 pub mod time;
 pub mod world;
 
+pub use counters::missing;
 pub use product::{DealSeen, Eyes, Installed, Life, Lost, Outside, Product, Profile};
 pub use run::{Mode, Outcome, Script, run};
 pub use shrink::shrink;

@@ -1,6 +1,6 @@
 //! The product, as the world sees it: installed once, started again and again, and looked at from outside.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -98,6 +98,9 @@ pub struct Life {
 pub trait Eyes: Send + Sync {
     /// How many deals were worked on in this life.
     fn passes(&self) -> u64;
+
+    /// Which rows of its tables this life has met, and how often.
+    fn rows(&self) -> BTreeMap<String, u64>;
 
     /// Every deal.
     async fn deals(&self) -> Vec<DealSeen>;

@@ -31,10 +31,14 @@ const START: &str = "2026-01-05T08:00:00Z";
 const STILLBORN: u32 = 20;
 /// How long the product has, of the world's time, to reach its end when people and faults have stopped.
 const SETTLED_WITHIN: SignedDuration = SignedDuration::from_hours(6);
-/// How long nothing may be written before that is taken for the end.
-const CALM: SignedDuration = SignedDuration::from_mins(45);
+/// How long nothing may be written before that is taken for the end: what is known of the org's fields lasts an hour.
+const CALM: SignedDuration = SignedDuration::from_mins(75);
 /// How long nothing may be written afterwards.
 const QUIET: Duration = Duration::from_mins(40);
+/// In liveness runs, the weather is fair after so many steps ...
+const FAIR_EVERY: u64 = 40;
+/// ... for so long: longer than any back-off.
+const FAIR: Duration = Duration::from_mins(20);
 
 /// What can happen to an installation between two lives.
 pub(crate) const CHANGES: [&str; 4] = ["copy_kept", "copy_brought_back", "mapping_changed", "positions_lost"];
@@ -105,7 +109,7 @@ pub struct Outcome {
     pub calls: u64,
     /// Things that people did.
     pub deeds: u64,
-    /// Seconds of the world's time.
+    /// Seconds of the world's time until people stopped.
     pub world_seconds: i64,
     /// What happened at least sometimes.
     pub counts: BTreeMap<String, u64>,
@@ -136,6 +140,7 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
         guard: Guard::new(profile.brake_limit),
         troubles: Vec::new(),
         archive: Vec::new(),
+        stopped: start,
         done: 0,
         passes: 0,
         lives: 0,
@@ -156,7 +161,7 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
         passes: course.passes,
         calls: world.calls(),
         deeds: course.people.record.deeds,
-        world_seconds: world.now().duration_since(start).as_secs(),
+        world_seconds: course.stopped.duration_since(start).as_secs(),
         counts: world.counters.counts(),
         took_ms: began.elapsed().as_millis(),
         log: world.log.lines(),
@@ -187,6 +192,8 @@ struct Course<'a> {
     guard: Guard,
     troubles: Vec<Lasting>,
     archive: Vec<Lost>,
+    /// When people did something last.
+    stopped: jiff::Timestamp,
     done: u64,
     passes: u64,
     lives: u64,
@@ -261,62 +268,76 @@ impl Course<'_> {
         };
         let Life { door, service, eyes } = installed.start(outside)?;
         world.set_door(door);
-        let mut service = tokio::spawn(service).map(|ended| match ended {
+        let service = tokio::spawn(service).map(|ended| match ended {
             Ok(Ok(())) => "it ended by itself".to_owned(),
             Ok(Err(why)) => why,
             Err(error) => format!("a mistake of the program: {error}"),
         });
         tokio::spawn(courier::carry(Arc::clone(&world)));
-        let mut counted = 0;
+        let ended = tokio::select! {
+            biased;
+            () = world.crashes.death() => End::Died(world.crashes.place().unwrap_or(Place::AnyTime)),
+            why = service => End::Failed(why),
+            ended = self.steps(eyes.as_ref(), installed) => ended,
+        };
+        self.passes += eyes.passes();
+        for (row, times) in eyes.rows() {
+            world.counters.add(row, times);
+        }
+        Ok(ended)
+    }
+
+    /// The steps of a life, and what comes after the last one.
+    async fn steps(&mut self, eyes: &dyn Eyes, installed: &dyn Installed) -> End {
         while self.done < self.script.steps {
-            let gap = self.gap();
-            tokio::select! {
-                biased;
-                () = world.crashes.death() => return Ok(End::Died(self.last_armed())),
-                why = &mut service => return Ok(End::Failed(why)),
-                () = tokio::time::sleep(gap) => {}
-            }
+            tokio::time::sleep(self.gap()).await;
             self.done += 1;
-            world.drift();
-            let died = self.step(eyes.as_ref()).await;
-            let passes = eyes.passes();
-            self.passes += passes - counted;
-            counted = passes;
+            self.world.drift();
+            let died = self.step(eyes).await;
             self.judge_step();
+            self.stopped = self.world.now();
+            if self.violations.is_empty()
+                && self.script.mode == Mode::Liveness
+                && self.done.is_multiple_of(FAIR_EVERY)
+            {
+                self.fair_spell(eyes).await;
+            }
             if !self.violations.is_empty() {
                 self.failed_at = Some(self.done);
-                return Ok(End::Over);
+                return End::Over;
             }
             if died {
-                self.note_archive(eyes.as_ref()).await;
-                return Ok(End::Died(Place::AnyTime));
+                self.note_archive(eyes).await;
+                return End::Died(Place::AnyTime);
             }
         }
         self.fair_weather();
-        let settled = tokio::select! {
-            biased;
-            why = &mut service => return Ok(End::Failed(why)),
-            settled = self.settle(eyes.as_ref()) => settled,
-        };
-        self.passes += eyes.passes() - counted;
+        let settled = self.settle(eyes).await;
         if self.violations.is_empty() {
-            self.note_archive(eyes.as_ref()).await;
-            self.judge_end(eyes.as_ref(), installed, settled).await;
+            self.note_archive(eyes).await;
+            self.judge_end(eyes, installed, settled).await;
         }
-        Ok(End::Over)
+        End::Over
     }
 
-    /// The place where the product died; it was armed.
-    fn last_armed(&self) -> Place {
-        self.world.crashes.place().unwrap_or(Place::AnyTime)
+    /// Nothing goes wrong for a while, and nobody does anything: whatever was due must be done.
+    async fn fair_spell(&mut self, eyes: &dyn Eyes) {
+        self.fair_weather();
+        tokio::time::sleep(FAIR).await;
+        self.judge_step();
+        let due = eyes.due().await;
+        if due > 0 {
+            let what = format!("{due} rows are still due after {FAIR:?} of fair weather");
+            self.violations.push(Violation::new("liveness", what));
+        }
     }
 
     /// How long the world waits between two steps.
     fn gap(&self) -> Duration {
         match self.dice.below(100) {
-            0..15 => Duration::from_millis(self.dice.between(0, 900)),
-            15..85 => Duration::from_millis(self.dice.between(1_000, 15_000)),
-            85..98 => Duration::from_secs(self.dice.between(15, 60)),
+            0..20 => Duration::from_millis(self.dice.between(0, 900)),
+            20..97 => Duration::from_millis(self.dice.between(1_000, 12_000)),
+            97..99 => Duration::from_secs(self.dice.between(15, 60)),
             _ => Duration::from_secs(self.dice.between(60, 1_500)),
         }
     }

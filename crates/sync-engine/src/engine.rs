@@ -2,10 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -18,6 +15,7 @@ use crate::{
     CallScope, Claim, ClaimRequest, Cursor, EngineSettings, Hints, IndexEntry, Mark, Seen, Side, Store,
     StoreError, StoreResult, Target, WorkLane,
     live::Live,
+    met::Met,
     settings::{SOURCE_TRIES, WAITING_BIRTHS},
     sources::Reader,
     stop::Stop,
@@ -66,8 +64,8 @@ pub struct Engine {
     portal_ahead: Mutex<SignedDuration>,
     /// How the live sources stand.
     pub(crate) live: Live,
-    /// How many deals and strangers were worked on.
-    pub(crate) passes: AtomicU64,
+    /// What the passes met.
+    pub(crate) met: Met,
 }
 
 /// A finished poll of a source.
@@ -108,13 +106,19 @@ impl Engine {
             sweep: Notify::new(),
             portal_ahead: Mutex::default(),
             live: Live::default(),
-            passes: AtomicU64::new(0),
+            met: Met::default(),
         })
     }
 
     /// How many times a deal, or a referral that is none yet, was worked on since the start.
     pub fn passes(&self) -> u64 {
-        self.passes.load(Ordering::Relaxed)
+        self.met.passes()
+    }
+
+    /// Which rows of the merge table (`merge.Conflict`) and of the lifecycle table (`life.won/active`, opportunity
+    /// first) were met since the start, and how often.
+    pub fn rows_met(&self) -> BTreeMap<String, u64> {
+        self.met.rows()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -7,6 +7,7 @@ mod engine;
 mod fixed;
 mod leads;
 mod live;
+mod met;
 mod pass;
 mod pausing;
 mod proving;
@@ -38,8 +39,8 @@ pub use remapping::REMAPPED;
 pub use replay::{Replay, ReplayPreview, ReplayProgress, ReplayWish};
 pub use rewrites::{DealRewrites, Rewrite, StageDifference};
 pub use settings::{
-    BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, LOOK_AT_PROBLEMS_MOST,
-    PAGES_A_TURN, REMEMBERED_KEYS, REPLANS, ROUNDS, SOURCE_TRIES, WAITING_BIRTHS,
+    BIRTH_MARGIN, BISECT_CALLS, EngineSettings, LOOK_AT_PROBLEMS_AGAIN, LOOK_AT_PROBLEMS_MOST, PAGES_A_TURN,
+    REMEMBERED_KEYS, REPLANS, ROUNDS, SOURCE_TRIES, WAITING_BIRTHS,
 };
 pub use side::{
     Applied, CallScope, Change, Changes, Created, Hearing, NewRecord, Pace, Report, Seen, Side, SideError,

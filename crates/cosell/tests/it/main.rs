@@ -20,4 +20,5 @@ mod privacy;
 mod promises;
 mod rows;
 mod scenarios;
+mod simulation;
 mod webhook_judges;

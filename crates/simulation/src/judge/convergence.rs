@@ -14,8 +14,14 @@ pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen]) -> Vec<V
             .iter()
             .find(|deal| deal.opportunity.as_deref().is_some_and(|id| same(id, &difference.opportunity)));
         // What waits for an answer is not compared: edits wait for the acceptance.
+        // A flow made something else of what was written: both halves took what each side really holds.
+        let flown = record.automated
+            && deal.is_some_and(|deal| {
+                [&difference.salesforce, &difference.portal].into_iter().all(|held| deal.base.contains(held))
+            });
         let unanswered = scene.referral(&difference.referral).is_some_and(|own| own["status"] == "New");
         if unanswered
+            || flown
             || deal.is_some_and(told)
             || record.clones.iter().any(|clone| same(clone, &difference.opportunity))
         {
@@ -26,7 +32,9 @@ pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen]) -> Vec<V
     for alone in &verdict.alone {
         let is = |id: &Option<String>| id.as_deref().is_some_and(|id| id == alone || same(id, alone));
         let deal = deals.iter().find(|deal| is(&deal.opportunity) || is(&deal.referral));
-        if deal.is_some_and(told) {
+        // One that was closed before it had a referral gets none by itself (sync rules, section 4).
+        let late = scene.opportunities().any(|row| row["Id"] == alone.as_str() && row["IsClosed"] == true);
+        if late || deal.is_some_and(told) {
             continue;
         }
         found.push(Violation::new("convergence", format!("{alone} is alone, and no problem says why")));

@@ -166,7 +166,7 @@ impl Engine {
     pub(crate) async fn pass(&self, claims: Vec<Claim>) -> StoreResult<()> {
         self.recall_fixed().await?;
         let pauses = self.recall_pauses().await?;
-        self.passes.fetch_add(claims.len() as u64, std::sync::atomic::Ordering::Relaxed);
+        self.met.worked(claims.len());
         let mut wanted = Vec::new();
         let mut strangers = Vec::new();
         for claim in claims {
@@ -296,6 +296,8 @@ impl Engine {
         if item.elsewhere == Some(Elsewhere::Converted) {
             tell_of_second(&mut plan);
         }
+        let life = |side| item.seen(side).map(|seen| &seen.life);
+        self.met.planned(&plan, life(Side::Crm), life(Side::Portal));
         plan
     }
 

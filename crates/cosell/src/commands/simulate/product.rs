@@ -231,6 +231,10 @@ impl Eyes for OwnEyes {
         self.engine.passes()
     }
 
+    fn rows(&self) -> BTreeMap<String, u64> {
+        self.engine.rows_met()
+    }
+
     async fn deals(&self) -> Vec<DealSeen> {
         let ids = all_deals(self.store.as_ref()).await.unwrap_or_default();
         let mut seen = Vec::with_capacity(ids.len());
