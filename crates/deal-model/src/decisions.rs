@@ -170,7 +170,12 @@ impl Plan {
             ends.iter().flat_map(EffectEnd::refused).map(|(group, _)| group).collect();
         let is_refused = |decision: &&Decision| match &decision.verdict {
             Verdict::Resolve { group, .. } | Verdict::Restore { group, .. } => refused.contains(&group),
-            _ => false,
+            Verdict::ResolveLife { .. }
+            | Verdict::SendNow { .. }
+            | Verdict::Withdraw { .. }
+            | Verdict::Push
+            | Verdict::Retry
+            | Verdict::Relink { .. } => false,
         };
         let decisions = deal.decisions.iter().filter(|decision| !self.handed_back.contains(&decision.id));
         decisions.filter(is_refused).map(|decision| decision.id).collect()
@@ -197,8 +202,12 @@ pub(crate) fn carried_out_before(input: &PlanInput<'_>, plan: &Plan) -> Vec<i64>
             is_shown(*winner) && !is_shown(winner.other()) && crm.life.stands_with(&portal.life)
         }
         Verdict::SendNow { target, .. } => is_at(&portal.life, target),
-        // Of all others there is nothing to see on the two sides.
-        _ => false,
+        // Of these there is nothing to see on the two sides.
+        Verdict::Restore { .. }
+        | Verdict::Withdraw { .. }
+        | Verdict::Push
+        | Verdict::Retry
+        | Verdict::Relink { .. } => false,
     };
     let open = |decision: &&Decision| {
         !plan.consumed.contains(&decision.id) && !plan.handed_back.contains(&decision.id)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Fingerprint, GroupHeld, GroupId, GroupSpec, Life, Memory, Observation, PerSide, Side, Specs, Window,
-    fingerprint,
+    digest, fingerprint,
     merge::{comparable, is_empty},
     planner::known,
     settle::nothing,
@@ -36,6 +36,17 @@ pub struct Mapped {
     pub differs: BTreeMap<GroupId, Timestamp>,
     /// The same of the stages.
     pub life_differs: Option<Timestamp>,
+    /// The groups' definitions, in one, that the other organisation's record was read under last; none before that.
+    #[serde(default)]
+    pub companion: Option<Fingerprint>,
+}
+
+impl Definitions {
+    /// What the groups mean, in one.
+    pub(crate) fn of_groups(&self) -> Fingerprint {
+        let groups = self.groups.iter().map(|(group, is)| format!("{group}\u{1f}{}\u{1e}", is.0));
+        digest(&groups.collect::<String>())
+    }
 }
 
 impl Mapped {
@@ -80,7 +91,7 @@ pub fn remapped(
         if under.groups.get(&spec.id) == Some(present) {
             continue;
         }
-        if let Some(pair) = present_pair(memory, spec, seen) {
+        if let Some(pair) = present_pair(memory, specs, spec, seen) {
             under.groups.insert(spec.id.clone(), present.clone());
             next.rebase(spec, specs, seen, pair, now);
         }
@@ -109,6 +120,7 @@ pub fn remapped(
 /// What both sides hold of a group now.
 fn present_pair(
     memory: &Memory,
+    specs: &Specs,
     spec: &GroupSpec,
     seen: PerSide<&Observation>,
 ) -> Option<PerSide<GroupHeld>> {
@@ -116,7 +128,7 @@ fn present_pair(
     let crm = held(Side::Crm)?;
     let facts = seen.portal.portal();
     let fresh = facts.is_some_and(|facts| facts.companion_fields.is_some());
-    if !fresh && memory.companion.contains_key(&spec.lead().id) {
+    if !fresh && memory.companion.contains_key(&spec.lead().id) && !memory.knows_companion(specs) {
         // What is remembered of the other organisation's record was read under the former definition.
         return None;
     }
@@ -127,6 +139,12 @@ fn present_pair(
 }
 
 impl Memory {
+    /// Whether the other organisation's record was read, and its fields mean now what they meant then. Until it is read
+    /// anew their bases cannot be, and its next change would be taken for what was always there.
+    pub fn knows_companion(&self, specs: &Specs) -> bool {
+        self.mapped.companion.as_ref() == Some(&specs.definitions.of_groups())
+    }
+
     /// Whether there is an answer that counts for nothing, though the referral waits for one. Where the mapping reads it
     /// from another field than before, a person is shown it.
     fn is_unheard(&self, portal: &Observation, crm: &Observation) -> bool {
@@ -201,7 +219,7 @@ impl Memory {
         let seen = PerSide::new(portal, crm);
         let over = |group: &GroupId| {
             let Some(spec) = specs.group(group) else { return true };
-            let pair = present_pair(self, spec, seen);
+            let pair = present_pair(self, specs, spec, seen);
             written(group) || pair.is_some_and(|pair| self.agree(spec, specs, seen, &pair))
         };
         let over: Vec<GroupId> = self.mapped.differs.keys().filter(|group| over(group)).cloned().collect();

@@ -84,7 +84,7 @@ fn settle_mapped(input: &SettleInput<'_>) -> Memory {
     let mut memory = input.deal.memory.clone();
     let newest =
         PerSide::new(input.after.portal.or(input.before.portal), input.after.crm.or(input.before.crm));
-    remember_companion(&mut memory, newest.portal);
+    remember_companion(&mut memory, newest.portal, input.specs);
     for spec in &input.specs.groups {
         input.observe_windows(&mut memory, spec);
         let decision = input.plan.decisions.iter().find(|(group, _)| *group == spec.id).map(|(_, made)| made);
@@ -122,11 +122,12 @@ fn settle_mapped(input: &SettleInput<'_>) -> Memory {
     memory
 }
 
-fn remember_companion(memory: &mut Memory, portal: Option<&Observation>) {
+fn remember_companion(memory: &mut Memory, portal: Option<&Observation>, specs: &Specs) {
     if let Some(fields) =
         portal.and_then(Observation::portal).and_then(|facts| facts.companion_fields.as_ref())
     {
         memory.companion.clone_from(fields);
+        memory.mapped.companion = Some(specs.definitions.of_groups());
         memory.companion_state =
             portal.and_then(Observation::portal).and_then(|facts| facts.companion_state.clone());
     }
@@ -277,7 +278,8 @@ impl SettleInput<'_> {
             return false;
         }
         let decided = self.deal.decisions.iter().any(|decision| {
-            self.plan.consumed.contains(&decision.id) && decision.verdict.matter() == Matter::Group(spec.id.clone())
+            self.plan.consumed.contains(&decision.id)
+                && decision.verdict.matter() == Matter::Group(spec.id.clone())
         });
         let was = &self.deal.memory;
         let held = Side::BOTH.map(|side| held_by(was, spec, *self.before.at(side)));

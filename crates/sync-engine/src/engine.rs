@@ -214,7 +214,7 @@ impl Engine {
         let mut quiet_turns = 0;
         while quiet_turns < 2 {
             let mut quiet = self.read_all(&mut readers).await?;
-            quiet &= !self.replay_round().await?;
+            quiet &= !self.replay_round().await?.more;
             quiet &= !self.work_off().await?;
             while let Some(wait) = self.due_within(patience).await? {
                 if readers.iter().any(|reader| reader.failed() >= SOURCE_TRIES) {

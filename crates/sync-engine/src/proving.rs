@@ -216,7 +216,9 @@ impl Engine {
             let Some(fence) = store.lease(LEASE, owner, self.now(), self.in_(LEASE_FOR)).await? else {
                 return Ok(LOOK_EVERY);
             };
-            let page = self.prove_page(&mut proving, true).await?;
+            // What cannot be read for so long is unread, and the proof says so: else there would be none at all.
+            let patient = self.now().duration_since(proving.began).unsigned_abs() < times.every / 2;
+            let page = self.prove_page(&mut proving, patient).await?;
             if matches!(page, ProvenPage::NotNow) {
                 return Ok(LOOK_AT_PROBLEMS_AGAIN);
             }

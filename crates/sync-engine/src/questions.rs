@@ -1,9 +1,6 @@
 //! What a person may decide about a deal that was just previewed, with what would come of it.
 
-use deal_model::{
-    Choice, GroupHeld, PerSide, PlanInput, Question, Specs, pushing, questions,
-    restoration,
-};
+use deal_model::{Choice, GroupHeld, PerSide, PlanInput, Question, Specs, pushing, questions, restoration};
 
 use crate::{ArchivedRow, Engine, Preview};
 

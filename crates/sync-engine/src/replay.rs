@@ -77,6 +77,21 @@ pub struct ReplayPreview {
     pub records: u64,
 }
 
+/// What a turn came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    /// There is more to read at once.
+    pub(crate) more: bool,
+    /// A source could not be read.
+    failed: bool,
+}
+
+impl Turn {
+    const OVER: Self = Self { more: false, failed: false };
+    const MORE: Self = Self { more: true, failed: false };
+    const FAILED: Self = Self { more: false, failed: true };
+}
+
 /// The cursor of the wish, ...
 fn asked(source: &str) -> String {
     format!("{source}.replay_asked")
@@ -146,12 +161,19 @@ impl Engine {
         }
     }
 
-    /// Carries out what is asked for, until told to stop.
+    /// Carries out what is asked for, until told to stop. A source that cannot be read is tried less and less often.
     pub(crate) async fn replay(&self, stopped: &Stop) {
+        let mut failed: u32 = 0;
         while !stopped.told() {
             let rest = match self.replay_round().await {
-                Ok(true) => Duration::ZERO,
-                Ok(false) => LOOK_EVERY,
+                Ok(turn) if turn.failed => {
+                    failed = failed.saturating_add(1);
+                    self.back_off(failed).max(LOOK_EVERY)
+                }
+                Ok(turn) => {
+                    failed = 0;
+                    if turn.more { Duration::ZERO } else { LOOK_EVERY }
+                }
                 Err(error) => {
                     tracing::error!(%error, "the store failed; the replay goes on later");
                     LOOK_EVERY
@@ -161,20 +183,22 @@ impl Engine {
         }
     }
 
-    /// A turn of every source that is to be read again. Whether there is more to read at once.
-    pub(crate) async fn replay_round(&self) -> StoreResult<bool> {
-        let mut more = false;
+    /// A turn of every source that is to be read again.
+    pub(crate) async fn replay_round(&self) -> StoreResult<Turn> {
+        let mut round = Turn::OVER;
         for side in Side::BOTH {
             for source in self.replayable(side) {
                 if let Some(wish) = self.replay_wish(source).await? {
-                    more |= self.replay_turn(side, source, wish).await?;
+                    let turn = self.replay_turn(side, source, wish).await?;
+                    round.more |= turn.more;
+                    round.failed |= turn.failed;
                 }
             }
         }
-        Ok(more)
+        Ok(round)
     }
 
-    async fn replay_turn(&self, side: Side, source: &'static str, wish: ReplayWish) -> StoreResult<bool> {
+    async fn replay_turn(&self, side: Side, source: &'static str, wish: ReplayWish) -> StoreResult<Turn> {
         let known = self.replay_progress(source, &wish).await?;
         let mut state = known.unwrap_or_else(|| ReplayProgress {
             id: wish.id,
@@ -185,25 +209,25 @@ impl Engine {
         });
         for _ in 0..PAGES_A_TURN {
             if state.ended.is_some() {
-                return Ok(false);
+                return Ok(Turn::OVER);
             }
             let until = self.in_(self.parts.settings.lease);
             let owner = &self.parts.settings.owner;
             let lease = format!("replay.{source}");
             let Some(fence) = self.parts.store.lease(&lease, owner, self.now(), until).await? else {
-                return Ok(false);
+                return Ok(Turn::OVER);
             };
             let bounds = scope(ports::Lane::Background, until);
             let page = match self.side(side).changes(source, state.position.as_deref(), bounds).await {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::warn!(source, error = %error.what, "could not read a source again; trying later");
-                    return Ok(false);
+                    return Ok(Turn::FAILED);
                 }
             };
             if page.more && state.position.as_deref() == Some(page.position.as_str()) {
                 tracing::error!(source, "a source that is read again does not move on; trying later");
-                return Ok(false);
+                return Ok(Turn::FAILED);
             }
             let (now, lane) = (self.now(), WorkLane::Background);
             // A person asks: what the deal has seen already is looked at all the same.
@@ -224,10 +248,10 @@ impl Engine {
             self.parts.store.mark(&[], &[], &[cursor_of(source, &state)], Some(&fence)).await?;
             if state.ended.is_some() {
                 tracing::info!(source, listed = state.listed, marked = state.marked, "read again, as asked");
-                return Ok(false);
+                return Ok(Turn::OVER);
             }
         }
-        Ok(true)
+        Ok(Turn::MORE)
     }
 
     async fn replay_wish(&self, source: &str) -> StoreResult<Option<ReplayWish>> {

@@ -20,9 +20,7 @@ mod stranger;
 mod tell;
 
 pub(crate) use conversion::{Conversion, Elsewhere, tell_of_second};
-use deal_model::{
-    Deal, Effect, EffectEnd, Memory, Observation, PerSide, Plan, PlanInput, Side, Sight, Specs, plan,
-};
+use deal_model::{Deal, Effect, EffectEnd, Observation, PerSide, Plan, PlanInput, Side, Sight, Specs, plan};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use jiff::Timestamp;
 pub(crate) use look::COMPANIONS_SEEN;
@@ -67,12 +65,6 @@ impl Item {
     }
 }
 
-/// Whether a field means something else than when the deal was reconciled. Its base is made anew from what is read of the
-/// companion now: with what it says later, its first change would be taken for what was always there.
-fn is_remapped(memory: &Memory, specs: &Specs) -> bool {
-    memory.mapped.under.as_ref().is_some_and(|under| under.groups != specs.definitions.groups)
-}
-
 /// The most urgent of several lanes.
 fn first_lane(lanes: impl IntoIterator<Item = ports::Lane>) -> ports::Lane {
     let lanes: Vec<ports::Lane> = lanes.into_iter().collect();
@@ -113,9 +105,8 @@ impl Item {
     fn new(claim: Claim, mut deal: Deal, specs: &Specs) -> Self {
         deal.forget_refusals_if_asked();
         let mut read = claim.hints;
-        // Linked by a pass that was stopped before it could read it: no event tells of it again.
-        read.companion |= deal.links.companion.is_some()
-            && (deal.memory.companion.is_empty() || is_remapped(&deal.memory, specs));
+        // Linked by a pass that was stopped before it could read it, or read under another mapping: no event tells of it.
+        read.companion |= deal.links.companion.is_some() && !deal.memory.knows_companion(specs);
         Self {
             claim,
             deal,

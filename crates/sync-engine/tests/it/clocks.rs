@@ -1,7 +1,7 @@
 //! What runs out while nothing else happens, and companions that no list shows (partner-center reference, sections 4.1
 //! and 4.2).
 
-use deal_model::{Life, ProblemClass, Side, Specs};
+use deal_model::{Life, Observed, ProblemClass, Side, Specs};
 use jiff::SignedDuration;
 use ports::Clock as _;
 use sync_engine::{Hints, Store as _, Target};
@@ -221,31 +221,75 @@ async fn help_that_is_not_answered_is_told_at_four_days_and_at_one_until_somebod
     assert_eq!(world.store.open_companions(None, 10).await.unwrap().len(), 1, "accepted is not the end");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_change_of_the_mapping_reads_the_companion_so_that_its_next_change_is_one() {
-    let fingerprint = |mapping: &str| deal_model::Fingerprint(mapping.to_owned());
+/// A deal that shows what a companion without a clock says of a status, before the mapping gives the status another
+/// meaning.
+async fn showing() -> World {
     let mut shown = text("status");
     shown.to.portal = deal_model::Route::default();
     let mut specs = Specs { groups: vec![text("name"), shown], ..Specs::default() };
-    specs.definitions.groups = [("name".into(), fingerprint("1")), ("status".into(), fingerprint("1"))].into();
+    specs.definitions.groups = [("name".into(), meaning("1")), ("status".into(), meaning("1"))].into();
     let world = World::with(specs);
     world.crm.edit("006", "status", "");
     let mut world = with_companion(world.at_rest().await).await;
-    world.portal.edit("theirs", "status", "asked");
-    let id = world.id("006").await;
-    world.mark(Target::Deal(id.clone()), Hints::ALL).await;
-    world.settle(120).await;
+    answers(&world);
+    says(&world, "asked").await;
     assert_eq!(world.crm.value("006", "status"), "asked");
     both_read(&world);
     world.settings.companion_sweep_most = 0;
-    world.specs.definitions.groups.insert("status".into(), fingerprint("2"));
-    world.clock_on(77).await;
     world.restart();
-    world.mark(Target::Deal(id.clone()), Hints::of(Side::Crm)).await;
-    world.settle(120).await;
-    assert!(both_read(&world) > 0, "it is read though nobody heard of it");
-    world.portal.edit("theirs", "status", "accepted");
+    world
+}
+
+fn meaning(fingerprint: &str) -> deal_model::Fingerprint {
+    deal_model::Fingerprint(fingerprint.to_owned())
+}
+
+/// The companion's status changes, and that is heard of.
+async fn says(world: &World, status: &str) {
+    world.portal.edit("theirs", "status", status);
+    let id = world.id("006").await;
     world.mark(Target::Deal(id), Hints { companion: true, ..Hints::default() }).await;
     world.settle(120).await;
+}
+
+async fn changes_what_the_status_means(world: &mut World) {
+    world.specs.definitions.groups.insert("status".into(), meaning("2"));
+    world.clock_on(77).await;
+    world.restart();
+    both_read(world);
+}
+
+/// How often the companion is read in a pass about the opportunity.
+async fn read_in_a_pass(world: &World) -> usize {
+    let id = world.id("006").await;
+    world.mark(Target::Deal(id), Hints::of(Side::Crm)).await;
+    world.settle(120).await;
+    both_read(world)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_mapping_reads_the_companion_once_so_that_its_next_change_is_one() {
+    let mut world = showing().await;
+    assert_eq!(read_in_a_pass(&world).await, 0);
+    changes_what_the_status_means(&mut world).await;
+    assert_eq!(read_in_a_pass(&world).await, 1, "it is read though nobody heard of it");
+    assert_eq!(read_in_a_pass(&world).await, 0);
+    says(&world, "accepted").await;
+    assert_eq!(world.crm.value("006", "status"), "accepted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_field_that_cannot_be_read_after_a_change_of_the_mapping_costs_no_read_of_the_companion_in_every_pass()
+ {
+    let mut world = showing().await;
+    world.crm.change("006", |record| {
+        record.fields.insert("status".into(), Observed::Unknown);
+    });
+    changes_what_the_status_means(&mut world).await;
+    assert_eq!(read_in_a_pass(&world).await, 1);
+    assert_eq!(read_in_a_pass(&world).await, 0);
+    world.crm.edit("006", "status", "asked");
+    assert_eq!(read_in_a_pass(&world).await, 0, "what it said is known");
+    says(&world, "accepted").await;
     assert_eq!(world.crm.value("006", "status"), "accepted");
 }

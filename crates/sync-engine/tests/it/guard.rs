@@ -225,7 +225,9 @@ async fn a_creation_that_two_brakes_hold_names_both_and_waits_for_both() {
     world.work().await;
     let problems = world.deal("006").await.problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
-    for (said, part) in [(&problems[0].sentence, "the kind \"{}\""), (&problems[0].next_step, "cosell release {}")] {
+    for (said, part) in
+        [(&problems[0].sentence, "the kind \"{}\""), (&problems[0].next_step, "cosell release {}")]
+    {
         for kind in ["create", "share"] {
             assert!(said.contains(&part.replace("{}", kind)), "{said}");
         }

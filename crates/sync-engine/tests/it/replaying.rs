@@ -1,9 +1,12 @@
 //! Sources are read again because a person asks.
 
+use std::{sync::Arc, time::Duration};
+
 use deal_model::Side;
 use jiff::SignedDuration;
 use ports::{Clock as _, RetryClass};
 use sync_engine::{Hints, Seen, Store as _, Target};
+use tokio::sync::Notify;
 
 use crate::{
     platform::{Call, Fault},
@@ -75,6 +78,25 @@ async fn a_replay_goes_on_where_it_was_after_a_failure_and_a_restart() {
     let progress = world.engine.replays().await.unwrap().remove(0).progress.unwrap();
     assert_eq!(progress.listed, 5, "each page once");
     assert!(progress.ended.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_cannot_be_read_again_is_tried_less_and_less_often() {
+    let world = World::linked().await;
+    asks(&world).await;
+    for _ in 0..1_000 {
+        world.portal.fault(Call::List, Fault::Before(RetryClass::Person));
+    }
+    world.portal.state().polls = 0;
+    let (stop, engine) = (Notify::new(), Arc::clone(&world.engine));
+    let (ended, ()) = tokio::join!(engine.run(&stop), async {
+        world.clock.sleep(Duration::from_mins(30)).await;
+        stop.notify_one();
+    });
+    ended.unwrap();
+    let polls = world.portal.state().polls;
+    assert!((12..40).contains(&polls), "the ordinary reader and the replay, each with its back-off: {polls}");
+    assert!(world.engine.replays().await.unwrap()[0].progress.is_none());
 }
 
 #[tokio::test(start_paused = true)]

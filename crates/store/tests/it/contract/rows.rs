@@ -63,6 +63,7 @@ fn full(mut deal: Deal) -> Deal {
         }),
         differs: [("money".into(), at(7))].into(),
         life_differs: Some(at(8)),
+        companion: Some(Fingerprint("d4".to_owned())),
     };
     deal.memory.reported.at = Some(at(4));
     let reading = Reading::plain(Observed::Value(Value::Number("1234567.891".parse().unwrap())));
