@@ -166,6 +166,11 @@ impl Groups<'_> {
         self.plans.writes.at(side)
     }
 
+    /// Takes back what was to be written, as far as `keeps` says no.
+    pub(crate) fn retain_writes(&mut self, side: Side, keeps: impl FnMut(&mut Write) -> bool) {
+        self.plans.writes.at_mut(side).retain_mut(keeps);
+    }
+
     /// Whether a side may be written: direction, moment and capability in one. What only has to wait is told by `push`.
     pub(crate) fn writable(&self, spec: &GroupSpec) -> PerSide<bool> {
         PerSide::new(spec.to.portal.update && !self.seen.portal.life.is_closed(), spec.to.crm.update)

@@ -7,7 +7,7 @@ use crate::{
     PerSide, Plan, ProblemClass, Side, Value, Why, Write,
     groups::{Decided, Groups, note_fixed},
     sets::{Broken, Loss, SetCase, SetRuling},
-    ties::{Meeting, Pair, with_all_keys, written_name},
+    ties::{Meeting, Pair, entangled, with_all_keys, written_name},
 };
 
 impl Groups<'_> {
@@ -71,7 +71,7 @@ impl Groups<'_> {
             self.ask(spec, held, plan);
         }
         let mut why_not = (!ruling.ask.is_empty()).then_some(GroupDecision::Ask);
-        let mut wrote = false;
+        let mut written = Vec::new();
         for to in Side::BOTH {
             let changes = std::mem::take(ruling.to.at_mut(to));
             if changes.is_empty() {
@@ -94,17 +94,22 @@ impl Groups<'_> {
                 self.push(spec, to, write, plan)
             };
             match pushed {
-                Ok(()) => {
-                    wrote = true;
-                    for loss in ruling.lost.iter().filter(|loss| loss.side == to && keys.contains(&loss.key))
-                    {
-                        self.archive_loss(spec, loss, plan);
-                    }
-                }
+                Ok(()) => written.push((to, keys)),
                 Err(waits) => {
                     why_not = why_not.or(Some(waits));
                     waiting.extend(keys);
                 }
+            }
+        }
+        let waits = entangled(&pairs, &waiting);
+        let mut wrote = false;
+        for (to, mut keys) in written {
+            // Half of it written would be told for good from those whose other half waits.
+            keys.retain(|key| !waits.contains(key));
+            self.hold_back(spec, to, &waits);
+            wrote |= !keys.is_empty();
+            for loss in ruling.lost.iter().filter(|loss| loss.side == to && keys.contains(&loss.key)) {
+                self.archive_loss(spec, loss, plan);
             }
         }
         if let Some(decided) = decided
@@ -168,6 +173,17 @@ impl Groups<'_> {
                 ));
             }
         }
+    }
+
+    /// Takes elements out of what was to be written, all of them if it is nothing else.
+    fn hold_back(&mut self, spec: &GroupSpec, to: Side, keys: &BTreeSet<ElementKey>) {
+        self.retain_writes(to, |write| {
+            let Content::Elements(changes) = &mut write.content else { return true };
+            if write.group == spec.id {
+                changes.retain(|(key, _)| !keys.contains(key));
+            }
+            !changes.is_empty()
+        });
     }
 
     fn written_keys(&self, spec: &GroupSpec) -> Vec<ElementKey> {

@@ -212,7 +212,17 @@ impl<'a> Meeting<'a> {
                 pairs[at].known = PerSide::default();
             }
             *pairs[at].now.at_mut(side) = Some(found);
+            if side == Side::Crm
+                && let Some(record) = self.record_at(key)
+            {
+                pairs[at].record = Some(record);
+            }
         }
+    }
+
+    /// The record of the CRM that has the key now.
+    fn record_at(&self, key: &ElementKey) -> Option<&'a RecordId> {
+        self.people.iter().find(|(_, now)| now.as_ref() == Some(key)).map(|(record, _)| record)
     }
 
     /// The elements that no tie has placed are the same where they have the same key.
@@ -253,6 +263,23 @@ pub(crate) fn with_all_keys(pairs: &[Pair<'_>], mut keys: BTreeSet<ElementKey>) 
             return keys;
         }
     }
+}
+
+/// All keys of several elements that share keys, if any of them is among `keys`: they go across together.
+pub(crate) fn entangled(pairs: &[Pair<'_>], keys: &BTreeSet<ElementKey>) -> BTreeSet<ElementKey> {
+    let mut tangled = BTreeSet::new();
+    if keys.is_empty() {
+        return tangled;
+    }
+    for pair in pairs {
+        let own: BTreeSet<ElementKey> = pair.keys().cloned().collect();
+        let all = with_all_keys(pairs, own);
+        let several = pairs.iter().filter(|other| other.keys().any(|key| all.contains(key))).count() > 1;
+        if several && !all.is_disjoint(keys) {
+            tangled.extend(all);
+        }
+    }
+    tangled
 }
 
 impl Memory {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use deal_model::{
-    Content, Effect, ElementChange, Elements, GroupId, GroupSpec, Held, Irreversible, Life, PerSide, Phase,
-    Plan, Row, Side, Value, Write, display, fit_group,
+    Content, Effect, Element, ElementChange, ElementKey, Elements, GroupId, GroupSpec, Held, Irreversible,
+    Life, PerSide, Phase, Plan, Row, Side, Value, Write, display, fit_group,
 };
 use proptest::{
     collection::vec,
@@ -91,6 +91,33 @@ fn random_deals_meet_each_row_of_the_merge_table() {
     let rows = rows.into_inner();
     assert_eq!(rows.len(), 8, "{rows:?}");
     assert!(rows.values().all(|cases| *cases >= CASES * 3 / 100), "{rows:?}");
+}
+
+#[test]
+fn random_deals_meet_corrected_addresses() {
+    let (sent, kept) = (Cell::new(0), Cell::new(0));
+    always(|mut world| {
+        let rekeys = |plan: &Plan| {
+            let of = |write: &Write| match &write.content {
+                Content::Elements(changes) => {
+                    changes.iter().any(|(_, change)| matches!(change, ElementChange::Rekey { .. }))
+                }
+                Content::Whole(_) => false,
+            };
+            writes(plan).any(|(_, write)| of(write))
+        };
+        let corrected = world.deal.memory.ties.clone().into_iter().any(|(group, ties)| {
+            let people = world.facts().people.get(&group.as_str().into());
+            let moved = |record, keys: &PerSide<_>| {
+                people.and_then(|people| people.get(record)?.as_ref()).is_some_and(|key| *key != keys.crm)
+            };
+            ties.iter().any(|(record, keys)| moved(record, keys))
+        });
+        kept.set(kept.get() + u32::from(corrected));
+        sent.set(sent.get() + u32::from(rekeys(&world.plan())));
+    });
+    let least = CASES * 3 / 100;
+    assert!(sent.get() >= least && kept.get() >= least, "{} of {}", sent.get(), kept.get());
 }
 
 #[test]
@@ -221,6 +248,37 @@ fn nobodys_value_is_invented() {
     assert!(seen.get() > CASES / 50, "money was hardly written: {}", seen.get());
 }
 
+/// Whether all that was typed into an element since it was reconciled is in what it becomes.
+fn survives(old: &Element, next: &Element, base: Option<&Element>) -> bool {
+    let is_reconciled = |name: &String| base.is_some_and(|base| base.0.get(name) == old.0.get(name));
+    old.0.iter().all(|(name, value)| is_reconciled(name) || next.0.get(name) == Some(value))
+}
+
+/// What the element under `key` may have been on `side` when it was reconciled: what had its key, the half of the contact
+/// that has the key that it has or gets, and who has the name that it has.
+fn former<'b>(
+    world: &World,
+    spec: &GroupSpec,
+    base: &'b Elements,
+    (side, key, old, becomes): (Side, &ElementKey, &Element, &ElementKey),
+) -> Vec<(&'b ElementKey, &'b Element)> {
+    let people = world.crm.seen().and_then(|seen| seen.crm()?.people.get(&spec.lead().id));
+    let ties = world.deal.memory.ties.get(&spec.id);
+    let tied = people.into_iter().flatten().filter_map(|(record, now)| {
+        let is_it = now.as_ref().is_some_and(|now| now == key || now == becomes);
+        Some(ties?.get(record)?.at(side)).filter(|_| is_it)
+    });
+    let tied: Vec<&ElementKey> = tied.collect();
+    let has_name = |element: &Element| {
+        let name = element.0.get("last_name");
+        name.is_some() && name == old.0.get("last_name")
+    };
+    let may_be = |(of, element): &(&ElementKey, &Element)| {
+        *of == key || tied.contains(of) || (side == Side::Portal && has_name(element))
+    };
+    base.iter().filter(may_be).collect()
+}
+
 #[test]
 fn no_edit_is_lost() {
     let seen = Cell::new(0);
@@ -254,7 +312,29 @@ fn no_edit_is_lost() {
                         let Some(old) = now.get(key).filter(|old| base.get(key) != Some(*old)) else {
                             continue;
                         };
-                        let kept = matches!(change, ElementChange::Put(next) if next == old);
+                        let leaves = |(of, change): &(ElementKey, ElementChange)| {
+                            of == key && !matches!(change, ElementChange::Put(_))
+                        };
+                        if matches!(change, ElementChange::Put(_)) && changes.iter().any(leaves) {
+                            // It comes to where another one leaves.
+                            continue;
+                        }
+                        let becomes = match change {
+                            ElementChange::Rekey { to, .. } => to,
+                            ElementChange::Put(_) | ElementChange::Remove => key,
+                        };
+                        let former = former(&world, spec, &base, (to, key, old, becomes));
+                        let kept = match change {
+                            ElementChange::Put(next) => {
+                                survives(old, next, None)
+                                    || former.iter().any(|(_, base)| survives(old, next, Some(base)))
+                            }
+                            // The key that it had was nobody's edit.
+                            ElementChange::Rekey { element, .. } => former
+                                .iter()
+                                .any(|(of, base)| *of == key && survives(old, element, Some(base))),
+                            ElementChange::Remove => false,
+                        };
                         seen.set(seen.get() + 1);
                         assert!(
                             kept || lost(&write.group, to, &|value| elements(spec, value).contains_key(key)),

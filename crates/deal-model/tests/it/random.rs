@@ -5,6 +5,7 @@ use deal_model::{
     Response, Route, SetBounds, Side, Value, Window, fingerprint,
 };
 
+use crate::random_people::{is_people, make_people, meet};
 use crate::tape::Tape;
 use crate::world::{ACTIVE, Says, World, at, deal, field, group, money};
 
@@ -24,6 +25,9 @@ fn spec(tape: &mut Tape, id: &str) -> GroupSpec {
                 add_only: false,
                 rekey: PerSide::default(),
             });
+            if tape.chance(80) {
+                make_people(tape, &mut set);
+            }
             set
         }
         4 => {
@@ -146,6 +150,9 @@ pub(crate) fn linked(tape: &mut Tape) -> World {
 
 /// The shape of a group's history, so that each row of the merge table is met often enough.
 fn values(tape: &mut Tape, mut world: World, spec: &GroupSpec) -> World {
+    if is_people(spec) {
+        return meet(tape, world, spec);
+    }
     let (crm, portal) = (members(tape, spec), members(tape, spec));
     let old = members(tape, spec);
     let shape = tape.below(12);
