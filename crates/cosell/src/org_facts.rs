@@ -58,7 +58,11 @@ pub(crate) fn conditional(store: &dyn Database) -> StoreResult<Option<Conditiona
 /// Keeps the outcome of a trial for the service.
 pub(crate) fn keep_conditional(store: &dyn Database, outcome: Conditional) -> StoreResult<()> {
     let value = if outcome.honoured { HONOURED } else { IGNORED };
-    at_once(store.keep_org_facts(&[OrgFact { name: CONDITIONAL.to_owned(), value: value.to_owned(), at: outcome.at }]))
+    at_once(store.keep_org_facts(&[OrgFact {
+        name: CONDITIONAL.to_owned(),
+        value: value.to_owned(),
+        at: outcome.at,
+    }]))
 }
 
 /// Keeps how the org's options stand now; tells those that stood otherwise when they were last looked at.

@@ -22,7 +22,7 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Admission, Budget, BudgetBook, Clock, Lane, Outcome, Permit, Platform, Usage};
+use ports::{Admission, Budget, BudgetBook, BudgetBookError, Clock, Lane, Outcome, Permit, Platform, Usage};
 use tokio::sync::Notify;
 
 pub use allowance::{AllowanceStanding, Halted};
@@ -141,6 +141,20 @@ impl SharedBudget {
             Err(error) => tracing::warn!(%error, "whether a server asked for a pause is not known"),
         }
         self
+    }
+
+    /// Takes in what other processes were told since: their pauses hold here too, and their samples of an allowance count
+    /// if they are newer.
+    pub async fn hear_of_others(&self, book: &dyn BudgetBook) -> Result<(), BudgetBookError> {
+        let (usages, pauses) = (book.usages().await?, book.server_pauses().await?);
+        let now = self.clock.now();
+        for (platform, usage) in usages {
+            self.gate(platform).state().allowance.observe(usage, now);
+        }
+        for (platform, until) in pauses {
+            self.gate(platform).state().pause_until(until, now);
+        }
+        Ok(())
     }
 
     /// The same budget, which keeps what it is told in `book`.
@@ -336,7 +350,7 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use ports::{BudgetBookError, SystemClock};
+    use ports::SystemClock;
 
     use super::*;
     use crate::hand_clock::HandClock;
@@ -396,10 +410,31 @@ mod tests {
         service.pause_until(Platform::PartnerCenter, pause(10)).await;
         service.pause_until(Platform::PartnerCenter, pause(5)).await;
         book.keep_pause(Platform::Salesforce, pause(60 * 24)).await.unwrap();
-        assert_eq!(book.server_pauses().await.map(|pauses| pauses.len()).ok(), Some(2), "a shorter pause is no news");
+        assert_eq!(
+            book.server_pauses().await.map(|pauses| pauses.len()).ok(),
+            Some(2),
+            "a shorter pause is no news"
+        );
         let command = budget().informed_by(book.as_ref()).await;
         assert!(!is_granted(&command, Platform::PartnerCenter, Lane::Now).await);
         assert!(is_granted(&command, Platform::Salesforce, Lane::Now).await);
+    }
+
+    #[tokio::test]
+    async fn what_another_worker_is_told_while_both_run_holds_here_too() {
+        let (book, now) = (Arc::new(Book::default()), Timestamp::now());
+        let (one, other) = (budget().kept_in(book.clone()), budget().kept_in(book.clone()));
+        other.observe(Platform::Salesforce, Usage { used: 1, allowed: 100, at: now }).await;
+        one.pause_until(Platform::PartnerCenter, now + SignedDuration::from_mins(10)).await;
+        one.observe(
+            Platform::Salesforce,
+            Usage { used: 99, allowed: 100, at: now + SignedDuration::from_secs(1) },
+        )
+        .await;
+        assert!(is_granted(&other, Platform::PartnerCenter, Lane::Now).await);
+        other.hear_of_others(book.as_ref()).await.unwrap();
+        assert!(!is_granted(&other, Platform::PartnerCenter, Lane::Now).await);
+        assert!(!is_granted(&other, Platform::Salesforce, Lane::Now).await);
     }
 
     #[tokio::test]

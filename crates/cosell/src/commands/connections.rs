@@ -10,13 +10,13 @@ use std::{
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Clock as _, SystemClock, TokenFacts, TokenStore as _};
+use ports::{Clock as _, SystemClock, TokenFacts};
 use serde_json::{Value, json};
 use service::{
     AGE_PROBLEM, CERTIFICATE_PROBLEM, REFERRALS_CONNECTION, SALESFORCE_CONNECTION, Seen, SignInTimes,
     WEBHOOK_PROBLEM, WEBHOOKS_CONNECTION,
 };
-use sync_engine::{ConnectionProblem, ConnectionWorked, Store as _};
+use sync_engine::{ConnectionProblem, ConnectionWorked};
 
 use self::salesforce::SalesforceDetails;
 use super::login::{seen_as_json, seen_as_lines};

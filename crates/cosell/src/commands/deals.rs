@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use mapping::Mapping;
 use serde::Serialize;
 use serde_json::json;
-use sync_engine::{ArchivedRow, DealSummary, DecisionRow, FixedPath, Pause, PauseScope, Store as _};
+use sync_engine::{ArchivedRow, DealSummary, DecisionRow, FixedPath, Pause, PauseScope};
 
 use super::{
     PAGE,

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use deal_model::DealId;
 use serde_json::json;
 use store::Database;
-use sync_engine::{Flow, Pause, PauseScope, PauseWish, Store as _};
+use sync_engine::{Flow, Pause, PauseScope, PauseWish};
 
 use super::find_deal;
 use crate::{

@@ -4,7 +4,6 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 use serde_json::json;
-use sync_engine::Store as _;
 
 use crate::{
     config::Config,

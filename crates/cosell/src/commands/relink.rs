@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 use deal_model::{GroupDecision, PerSide, RecordId, Side, Verdict};
 use serde_json::json;
-use sync_engine::{RelinkPreview, Relinking, Store as _};
+use sync_engine::{RelinkPreview, Relinking};
 
 use super::{
     decide::{Deciding, mark_of, say_next, told_of_change},

@@ -6,7 +6,7 @@ use clap::Args;
 use deal_model::{DealId, ProblemClass, Verdict};
 use serde_json::json;
 use store::Database;
-use sync_engine::{DealSummary, Decided, NewDecision, Store as _};
+use sync_engine::{DealSummary, Decided, NewDecision};
 
 use super::{PAGE, find_deal};
 use crate::{

@@ -8,7 +8,7 @@ use connectors::salesforce::Salesforce;
 use ports::{Clock, Lane};
 use service::{
     Admin, AllowanceWatch, ConnectionWatch, Receiver, RegistrationWatch, RetentionWatch, SalesforceHealth,
-    serve,
+    SharedBudget, serve,
 };
 use store::Database;
 use sync_engine::{CallScope, Store};
@@ -26,6 +26,9 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How soon an org that grants a session, and then does not answer, is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// How often a worker takes in what the platforms told the others.
+const HEAR_OF_OTHERS_EVERY: Duration = Duration::from_secs(2);
 
 /// What a process does for the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -81,8 +84,7 @@ async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
     };
     let listens = role != Role::Worker;
     let mut events = None;
-    if listens
-        && let (Some(webhook), Some(verifier)) = (&wired.loaded.config.webhook, wired.verifier()?) {
+    if listens && let (Some(webhook), Some(verifier)) = (&wired.loaded.config.webhook, wired.verifier()?) {
         let listener = TcpListener::bind(webhook.listen)
             .await
             .with_context(|| format!("cannot listen for events on {}", webhook.listen))?;
@@ -93,6 +95,13 @@ async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
     }
     if role != Role::Web {
         watch_over(&wired, &mut servers)?;
+    }
+    if wired.loaded.config.store.url.is_some() {
+        servers.spawn(hear_of_budgets(
+            wired.budget.clone(),
+            Arc::clone(&wired.store),
+            Arc::clone(&wired.clock),
+        ));
     }
     if listens && let Some(admin) = &wired.loaded.config.admin {
         let listener = TcpListener::bind(admin.listen)
@@ -112,6 +121,20 @@ async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
     }
     servers.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes in, for as long as it serves, what the platforms told the other workers.
+async fn hear_of_budgets(
+    budget: SharedBudget,
+    store: Arc<dyn Database>,
+    clock: Arc<dyn Clock>,
+) -> Infallible {
+    loop {
+        clock.sleep(HEAR_OF_OTHERS_EVERY).await;
+        if let Err(error) = budget.hear_of_others(store.as_ref()).await {
+            tracing::warn!(%error, "what the platforms told the other workers is not known");
+        }
+    }
 }
 
 /// Starts the watches over the registration, the connections, the org's daily calls, and the age of what is kept.

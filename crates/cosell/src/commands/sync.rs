@@ -4,7 +4,6 @@ use std::{path::Path, process::ExitCode, time::Duration};
 
 use clap::Args;
 use service::let_go;
-use sync_engine::Store as _;
 
 use crate::{
     config::Config,

@@ -11,7 +11,7 @@ use clap::Args;
 use deal_model::DealId;
 use serde::Serialize;
 use serde_json::json;
-use sync_engine::{KeptProof, Proof, ProvenPage, Standing, Store as _};
+use sync_engine::{KeptProof, Proof, ProvenPage, Standing};
 
 use super::{PAGE, all_deals, find_deal};
 use crate::{
@@ -185,6 +185,7 @@ fn print_counts(deals: u64, count: impl Fn(Standing) -> u64) {
         (Standing::Problem, ["has", "have"], "a problem"),
         (Standing::PausedOrOnHold, ["is", "are"], "paused or on hold"),
         (Standing::FixedByPortal, ["differs", "differ"], "only in what the portal fixed at creation"),
+        (Standing::KeptApart, ["differs", "differ"], "only in addresses that each side keeps"),
         (
             Standing::Remapped,
             ["differs", "differ"],
@@ -209,6 +210,7 @@ fn word(standing: Standing) -> &'static str {
         Standing::Problem => "problem",
         Standing::PausedOrOnHold => "paused or on hold",
         Standing::FixedByPortal => "fixed by the portal",
+        Standing::KeptApart => "each side keeps its own",
         Standing::Remapped => "differs since the mapping changed",
         Standing::Different => "different",
         Standing::Unread => "could not be read",
@@ -222,6 +224,9 @@ fn print_findings(findings: &[Proof]) {
             output::line(format!("  {}", difference.field));
             output::line(format!("    opportunity: {}", difference.opportunity));
             output::line(format!("    referral:    {}", difference.referral));
+            if let Some(kept) = &difference.kept {
+                output::indented(4, kept);
+            }
         }
     }
 }

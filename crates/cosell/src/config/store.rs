@@ -1,6 +1,9 @@
 //! `[store]`: where the state lasts.
 
-use std::{fmt, path::{Path, PathBuf}};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -80,7 +83,8 @@ impl<'de> Deserialize<'de> for StoreUrl {
                 )
             });
         }
-        let authority = plain.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+        let authority =
+            plain.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
         let has_password = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
         if has_password || plain.contains("password=") {
             return Err(serde::de::Error::custom(
@@ -106,7 +110,9 @@ mod tests {
     #[test]
     fn the_state_is_in_a_file_or_in_a_database_and_never_in_both() {
         assert_eq!(read("").unwrap().path(), Path::new(DEFAULT));
-        assert!(read("url = 'postgres://cosell@db.example/cosell?sslmode=verify-full'").unwrap().url.is_some());
+        assert!(
+            read("url = 'postgres://cosell@db.example/cosell?sslmode=verify-full'").unwrap().url.is_some()
+        );
         assert!(read("url = 'env:COSELL_STORE_URL'").unwrap().url.is_some());
         assert!(read("path = 'a.db'\nurl = 'env:X'").unwrap_err().contains("fix: keep path"));
         assert!(read("url = 'mysql://x'").unwrap_err().contains("env:NAME"));

@@ -28,15 +28,17 @@ pub(super) async fn keep(
     let subject = name_of(&Subject::Deal(deal.clone()));
     let (number, key) = data_keys::in_use(sql, master, &subject, now).await?;
     for lost in lost {
-        sqlx::query("INSERT INTO archive (deal, at, group_id, side, key, sealed) VALUES ($1, $2, $3, $4, $5, $6)")
-            .bind(text(deal.as_str()))
-            .bind(Micros(now))
-            .bind(text(lost.group.as_str()))
-            .bind(Word(lost.side))
-            .bind(Count(number))
-            .bind(seal_archived(&key, &subject, now, lost)?)
-            .execute(&mut *sql)
-            .await?;
+        sqlx::query(
+            "INSERT INTO archive (deal, at, group_id, side, key, sealed) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(text(deal.as_str()))
+        .bind(Micros(now))
+        .bind(text(lost.group.as_str()))
+        .bind(Word(lost.side))
+        .bind(Count(number))
+        .bind(seal_archived(&key, &subject, now, lost)?)
+        .execute(&mut *sql)
+        .await?;
     }
     Ok(())
 }

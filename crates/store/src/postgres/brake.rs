@@ -46,7 +46,8 @@ pub(super) async fn pass(
 }
 
 async fn holds(sql: &mut PgConnection, kind: &str) -> Outcome<bool> {
-    let held = sqlx::query("SELECT 1 FROM brake_hold WHERE kind = $1").bind(text(kind)).fetch_optional(sql).await?;
+    let held =
+        sqlx::query("SELECT 1 FROM brake_hold WHERE kind = $1").bind(text(kind)).fetch_optional(sql).await?;
     Ok(held.is_some())
 }
 

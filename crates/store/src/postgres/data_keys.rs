@@ -52,10 +52,11 @@ pub(super) async fn in_use(
 
 /// All keys of a subject.
 pub(super) async fn of(sql: &mut PgConnection, master: Option<&SealKey>, subject: &str) -> Outcome<Keyring> {
-    let rows = sqlx::query("SELECT number, wrapped, destroyed FROM data_key WHERE subject = $1 ORDER BY number")
-        .bind(text(subject))
-        .fetch_all(sql)
-        .await?;
+    let rows =
+        sqlx::query("SELECT number, wrapped, destroyed FROM data_key WHERE subject = $1 ORDER BY number")
+            .bind(text(subject))
+            .fetch_all(sql)
+            .await?;
     let rows = rows.iter().map(|row| {
         Ok(KeyRow {
             number: row.try_get::<Count, _>(0)?.0,
@@ -68,11 +69,13 @@ pub(super) async fn of(sql: &mut PgConnection, master: Option<&SealKey>, subject
 
 /// Destroys the subject's key in use.
 pub(super) async fn destroy(sql: &mut PgConnection, subject: &str, now: Timestamp) -> Outcome<()> {
-    sqlx::query("UPDATE data_key SET wrapped = NULL, destroyed = $2 WHERE subject = $1 AND wrapped IS NOT NULL")
-        .bind(text(subject))
-        .bind(Micros(now))
-        .execute(sql)
-        .await?;
+    sqlx::query(
+        "UPDATE data_key SET wrapped = NULL, destroyed = $2 WHERE subject = $1 AND wrapped IS NOT NULL",
+    )
+    .bind(text(subject))
+    .bind(Micros(now))
+    .execute(sql)
+    .await?;
     Ok(())
 }
 

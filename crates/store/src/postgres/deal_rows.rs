@@ -16,7 +16,8 @@ use crate::deal_columns::{DealColumns, companion_expires, companion_open, expire
 const CHUNK: usize = 1_000;
 
 pub(super) async fn exists(sql: &mut PgConnection, id: &DealId) -> Outcome<bool> {
-    let found = sqlx::query("SELECT 1 FROM deal WHERE id = $1").bind(text(id.as_str())).fetch_optional(sql).await?;
+    let found =
+        sqlx::query("SELECT 1 FROM deal WHERE id = $1").bind(text(id.as_str())).fetch_optional(sql).await?;
     Ok(found.is_some())
 }
 
@@ -138,7 +139,11 @@ pub(super) async fn insert(sql: &mut PgConnection, deal: &Deal, now: Timestamp) 
 }
 
 /// Inserts a deal unless another one has its record; false if it does.
-pub(super) async fn insert_unless_linked(sql: &mut PgConnection, deal: &Deal, now: Timestamp) -> Outcome<bool> {
+pub(super) async fn insert_unless_linked(
+    sql: &mut PgConnection,
+    deal: &Deal,
+    now: Timestamp,
+) -> Outcome<bool> {
     let done = bound(INSERT_UNLESS_LINKED, deal, now)?.execute(sql).await?;
     Ok(done.rows_affected() == 1)
 }
@@ -146,7 +151,8 @@ pub(super) async fn insert_unless_linked(sql: &mut PgConnection, deal: &Deal, no
 /// Writes a deal's row, inserted if it is new. A referral that it no longer has becomes a former link.
 pub(super) async fn save(sql: &mut PgConnection, deal: &Deal, now: Timestamp) -> Outcome<()> {
     let id = text(deal.id.as_str());
-    let before = sqlx::query("SELECT portal_id FROM deal WHERE id = $1").bind(&id).fetch_optional(&mut *sql).await?;
+    let before =
+        sqlx::query("SELECT portal_id FROM deal WHERE id = $1").bind(&id).fetch_optional(&mut *sql).await?;
     let Some(before) = before else {
         return insert(sql, deal, now).await;
     };

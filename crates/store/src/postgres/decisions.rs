@@ -74,7 +74,11 @@ pub(super) async fn decide(
 }
 
 /// The open decision about the same matter, if there is one.
-async fn open_about(sql: &mut PgConnection, deal: &DealId, verdict: &Verdict) -> Outcome<Option<DecisionRow>> {
+async fn open_about(
+    sql: &mut PgConnection,
+    deal: &DealId,
+    verdict: &Verdict,
+) -> Outcome<Option<DecisionRow>> {
     let rows = sqlx::query(
         "SELECT id, verdict, by, at, mapping, ended, how FROM decision
          WHERE deal = $1 AND ended IS NULL ORDER BY id",

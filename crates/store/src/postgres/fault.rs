@@ -93,7 +93,9 @@ fn told(error: &dyn DatabaseError) -> StoreError {
     let said = error.message();
     match code.as_str() {
         "23505" => StoreError::Duplicate(said.to_owned()),
-        "25006" => StoreError::Failed(format!("{said}; it is open for reading only, or the server is a standby")),
+        "25006" => {
+            StoreError::Failed(format!("{said}; it is open for reading only, or the server is a standby"))
+        }
         "42501" => StoreError::Failed(format!(
             "{said}\n  fix: let the user of [store] url own the schema: GRANT CREATE, USAGE ON SCHEMA public"
         )),
@@ -109,7 +111,9 @@ fn told(error: &dyn DatabaseError) -> StoreError {
         "55P03" | "57014" | "40001" | "40P01" | "25P03" => {
             StoreError::Away(format!("{said}; another transaction stood in the way"))
         }
-        "3F000" | "42P01" | "42703" => StoreError::Damaged(format!("{said}; restore the database from a backup")),
+        "3F000" | "42P01" | "42703" => {
+            StoreError::Damaged(format!("{said}; restore the database from a backup"))
+        }
         "XX001" | "XX002" => StoreError::Damaged(format!("{said}; restore the database from a backup")),
         _ if ["08", "42", "53", "54", "55", "57", "58"].iter().any(|class| code.starts_with(class)) => {
             StoreError::Failed(format!("{said} ({code})"))

@@ -29,7 +29,8 @@ pub(super) async fn fix(sql: &mut PgConnection, fixed: &FixedPath) -> Outcome<()
 /// Forgets the place and what was told of it; whether it was known. If it was, the cursor moves.
 pub(super) async fn free(sql: &mut PgConnection, path: &str, problem: &str, then: &Cursor) -> Outcome<bool> {
     connections::set(sql, problem, None).await?;
-    let gone = sqlx::query("DELETE FROM fixed_path WHERE path = $1").bind(text(path)).execute(&mut *sql).await?;
+    let gone =
+        sqlx::query("DELETE FROM fixed_path WHERE path = $1").bind(text(path)).execute(&mut *sql).await?;
     let known = gone.rows_affected() > 0;
     if known {
         marks::move_cursor(sql, then).await?;
@@ -38,7 +39,9 @@ pub(super) async fn free(sql: &mut PgConnection, path: &str, problem: &str, then
 }
 
 pub(super) async fn all(sql: &mut PgConnection) -> Outcome<Vec<FixedPath>> {
-    let rows = sqlx::query("SELECT path, group_id, mapping, since FROM fixed_path ORDER BY path").fetch_all(sql).await?;
+    let rows = sqlx::query("SELECT path, group_id, mapping, since FROM fixed_path ORDER BY path")
+        .fetch_all(sql)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(FixedPath {

@@ -9,7 +9,9 @@ use super::{
     columns::{Micros, text},
     deal_rows,
     fault::Outcome,
-    history, work,
+    history, locks,
+    locks::Hold,
+    work,
 };
 use crate::SealKey;
 
@@ -24,6 +26,7 @@ pub(super) async fn give_up(
     now: Timestamp,
 ) -> Outcome<bool> {
     let subject = Subject::Deal(deal.clone());
+    locks::links(sql, Hold::Alone).await?;
     // Before it is looked at: nobody claims the deal from here on.
     work::hold(sql, &subject).await?;
     deal_rows::hold(sql, deal).await?;

@@ -126,7 +126,11 @@ fn link(row: &PgRow, column: usize) -> Outcome<Link> {
     Ok(Link::try_from(bytes).map_err(|_| StoreError::Damaged("chain: a link that is none".to_owned()))?)
 }
 
-pub(super) async fn chains(sql: &mut PgConnection, after: Option<&str>, most: usize) -> Outcome<Vec<ChainHead>> {
+pub(super) async fn chains(
+    sql: &mut PgConnection,
+    after: Option<&str>,
+    most: usize,
+) -> Outcome<Vec<ChainHead>> {
     // Every subject comes after the empty text.
     let rows = sqlx::query(
         "SELECT subject, length, link, pruned, anchor FROM chain WHERE subject > $1 ORDER BY subject LIMIT $2",

@@ -32,7 +32,8 @@ pub(super) async fn org(sql: &mut PgConnection) -> Outcome<Option<String>> {
 }
 
 async fn identity(sql: &mut PgConnection, kind: &'static str) -> Outcome<Option<String>> {
-    let row = sqlx::query("SELECT identity FROM connection WHERE kind = $1").bind(kind).fetch_optional(sql).await?;
+    let row =
+        sqlx::query("SELECT identity FROM connection WHERE kind = $1").bind(kind).fetch_optional(sql).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 

@@ -79,7 +79,11 @@ pub(super) async fn of(sql: &mut PgConnection, deal: &DealId) -> Outcome<Option<
     .transpose()
 }
 
-pub(super) async fn deal_of(sql: &mut PgConnection, side: Side, record: &RecordId) -> Outcome<Option<DealId>> {
+pub(super) async fn deal_of(
+    sql: &mut PgConnection,
+    side: Side,
+    record: &RecordId,
+) -> Outcome<Option<DealId>> {
     match (side, deal_of_half(sql, side, record).await?) {
         (Side::Portal, None) => deal_of_companion(sql, record).await,
         (_, found) => Ok(found),

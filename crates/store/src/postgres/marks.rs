@@ -77,7 +77,10 @@ pub(super) async fn move_cursors(sql: &mut PgConnection, cursors: &[Cursor]) -> 
 }
 
 pub(super) async fn cursor(sql: &mut PgConnection, source: &str) -> Outcome<Option<String>> {
-    let row = sqlx::query("SELECT position FROM cursor WHERE source = $1").bind(text(source)).fetch_optional(sql).await?;
+    let row = sqlx::query("SELECT position FROM cursor WHERE source = $1")
+        .bind(text(source))
+        .fetch_optional(sql)
+        .await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 

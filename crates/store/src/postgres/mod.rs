@@ -54,8 +54,8 @@ use crate::{Options, SealKey};
 use fault::Outcome;
 use news::Listening;
 pub use open::Access;
-use seats::Seats;
 pub use schema::SCHEMA;
+use seats::Seats;
 
 /// Tries of a transaction that the server ends for another one's sake.
 const TRIES: u32 = 5;

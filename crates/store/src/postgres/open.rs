@@ -129,12 +129,16 @@ fn address(url: &SecretString, access: Access) -> StoreResult<PgConnectOptions> 
             // A name in the wrong place may be half of a password.
             return Err(refused(
                 "after the ? it says something that is not known",
-                &format!("use {} only, and write ? # & / in a password as %3F %23 %26 %2F", PARAMETERS.join(", ")),
+                &format!(
+                    "use {} only, and write ? # & / in a password as %3F %23 %26 %2F",
+                    PARAMETERS.join(", ")
+                ),
             ));
         }
     }
-    let address = PgConnectOptions::from_str(parsed.as_str())
-        .map_err(|_| refused("it cannot be understood", "sslmode = disable, require, verify-ca or verify-full"))?;
+    let address = PgConnectOptions::from_str(parsed.as_str()).map_err(|_| {
+        refused("it cannot be understood", "sslmode = disable, require, verify-ca or verify-full")
+    })?;
     let local = address.get_socket().is_some() || is_this_machine(address.get_host());
     if !local && matches!(address.get_ssl_mode(), PgSslMode::Prefer | PgSslMode::Allow) {
         return Err(refused(
@@ -175,7 +179,8 @@ mod tests {
 
     #[test]
     fn a_connection_in_the_clear_must_be_asked_for_unless_it_stays_on_this_machine() {
-        for local in ["postgres://u@localhost/d", "postgresql://u:p@127.0.0.1:5433/d", "postgres://u@[::1]/d"] {
+        for local in ["postgres://u@localhost/d", "postgresql://u:p@127.0.0.1:5433/d", "postgres://u@[::1]/d"]
+        {
             assert!(told(local).starts_with("Prefer"), "{local}: {}", told(local));
         }
         assert!(told("postgres://u:p@db.example/d").contains("sslmode=verify-full"));

@@ -38,11 +38,7 @@ async fn all(sql: &mut PgConnection) -> Outcome<Vec<OrgFact>> {
     let rows = sqlx::query("SELECT name, value, at FROM org_fact ORDER BY name").fetch_all(sql).await?;
     rows.iter()
         .map(|row| {
-            Ok(OrgFact {
-                name: row.try_get(0)?,
-                value: row.try_get(1)?,
-                at: row.try_get::<Micros, _>(2)?.0,
-            })
+            Ok(OrgFact { name: row.try_get(0)?, value: row.try_get(1)?, at: row.try_get::<Micros, _>(2)?.0 })
         })
         .collect()
 }

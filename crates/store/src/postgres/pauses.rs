@@ -18,7 +18,10 @@ use crate::SealKey;
 /// A query of pauses.
 macro_rules! pauses {
     ($rest:literal) => {
-        sqlx::query(concat!("SELECT scope, by, why, since, resumed, resumed_by, resumed_why FROM pause ", $rest))
+        sqlx::query(concat!(
+            "SELECT scope, by, why, since, resumed, resumed_by, resumed_why FROM pause ",
+            $rest
+        ))
     };
 }
 
@@ -137,10 +140,11 @@ async fn put_off_one(
     since: Timestamp,
     now: Timestamp,
 ) -> Outcome<()> {
-    let waiting = sqlx::query("SELECT place, since FROM waiting_effect WHERE deal = $1 ORDER BY place FOR UPDATE")
-        .bind(text(deal.as_str()))
-        .fetch_all(&mut *sql)
-        .await?;
+    let waiting =
+        sqlx::query("SELECT place, since FROM waiting_effect WHERE deal = $1 ORDER BY place FOR UPDATE")
+            .bind(text(deal.as_str()))
+            .fetch_all(&mut *sql)
+            .await?;
     for row in waiting {
         let (place, began): (i64, Micros) = (row.try_get(0)?, row.try_get(1)?);
         let from = since.max(began.0);
@@ -170,8 +174,13 @@ async fn put_off_by(
 }
 
 /// Puts off everything that waits by the time the service was away, less what a pause counts for itself.
-pub(super) async fn put_off_while_away(sql: &mut PgConnection, from: Timestamp, now: Timestamp) -> Outcome<()> {
-    let rows = pauses!("WHERE resumed IS NULL OR resumed > $1").bind(Micros(from)).fetch_all(&mut *sql).await?;
+pub(super) async fn put_off_while_away(
+    sql: &mut PgConnection,
+    from: Timestamp,
+    now: Timestamp,
+) -> Outcome<()> {
+    let rows =
+        pauses!("WHERE resumed IS NULL OR resumed > $1").bind(Micros(from)).fetch_all(&mut *sql).await?;
     let pauses: Vec<Pause> = rows.iter().map(row_of).collect::<Outcome<_>>()?;
     let all = pauses.iter().filter(|pause| pause.scope == PauseScope::All);
     let mut apart: Vec<&DealId> = pauses

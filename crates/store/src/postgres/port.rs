@@ -12,8 +12,8 @@ use sync_engine::{
 
 use super::{
     PostgresStore, archive, brake, commit, connections, data_keys, deal_rows, decisions, fixed_paths,
-    forgetting, handovers, history, intents, lead_rows, leases, lifetime, links, look, marks, overview, pauses, proofs,
-    read, referrals, retention, seats::Seat, work, write, write_beside,
+    forgetting, handovers, history, intents, lead_rows, leases, lifetime, links, look, marks, overview,
+    pauses, proofs, read, referrals, retention, seats::Seat, work, write, write_beside,
 };
 use crate::ledger::name_of;
 

@@ -34,7 +34,10 @@ pub(super) async fn learn(sql: &mut PgConnection, entry: &IndexEntry) -> Outcome
     Ok(())
 }
 
-pub(super) async fn with_external(sql: &mut PgConnection, external: &Fingerprint) -> Outcome<Vec<IndexEntry>> {
+pub(super) async fn with_external(
+    sql: &mut PgConnection,
+    external: &Fingerprint,
+) -> Outcome<Vec<IndexEntry>> {
     entries(
         sql,
         "SELECT referral, engagement, ours, external, open, created, updated, companion FROM referral_index

@@ -46,7 +46,8 @@ pub(super) async fn migrate(pool: &PgPool) -> Outcome<()> {
 pub(super) async fn require(sql: &mut PgConnection) -> Outcome<()> {
     let found = version(sql).await?;
     if found < SCHEMA {
-        let next_step = "run `cosell store migrate`, or start the service once: both bring the store up to date";
+        let next_step =
+            "run `cosell store migrate`, or start the service once: both bring the store up to date";
         return Err(StoreError::Schema { found, known: SCHEMA, next_step }.into());
     }
     Ok(())
@@ -80,7 +81,8 @@ async fn refuse_foreign(sql: &mut PgConnection) -> Outcome<()> {
 
 fn foreign() -> Fault {
     StoreError::Damaged(
-        "the database's schema holds tables of another program; name an empty database of Cosell's own".to_owned(),
+        "the database's schema holds tables of another program; name an empty database of Cosell's own"
+            .to_owned(),
     )
     .into()
 }

@@ -133,10 +133,11 @@ async fn sealed(sql: &mut PgConnection, name: &str) -> Outcome<Option<Sealed>> {
 }
 
 async fn facts(sql: &mut PgConnection, name: &str) -> Outcome<Option<TokenFacts>> {
-    let row = sqlx::query("SELECT version, stored_at, signed_in_at, account, challenge FROM token WHERE name = $1")
-        .bind(text(name))
-        .fetch_optional(sql)
-        .await?;
+    let row =
+        sqlx::query("SELECT version, stored_at, signed_in_at, account, challenge FROM token WHERE name = $1")
+            .bind(text(name))
+            .fetch_optional(sql)
+            .await?;
     row.map(|row| {
         Ok(TokenFacts {
             version: row.try_get::<Count, _>(0)?.0,

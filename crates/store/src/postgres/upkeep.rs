@@ -22,7 +22,8 @@ impl PostgresStore {
     /// [`StoreError::Away`] while the server cannot be reached, [`StoreError::Failed`] for an address that is none.
     pub async fn check(url: &SecretString) -> StoreResult<Vec<Looked>> {
         let pool = lazy(url, Access::Read)?;
-        let mut connection = pool.acquire().await.map_err(|error| StoreError::from(super::fault::Fault::from(error)))?;
+        let mut connection =
+            pool.acquire().await.map_err(|error| StoreError::from(super::fault::Fault::from(error)))?;
         let sql = &mut *connection;
         let mut looked = vec![server(sql).await?];
         let version = match schema::version(sql).await.map_err(StoreError::from) {
@@ -32,11 +33,9 @@ impl PostgresStore {
                 format!("version {found}, this program knows {SCHEMA}"),
                 "run: cosell store migrate",
             ),
-            Err(StoreError::Schema { found, next_step, .. }) => Looked::bad(
-                "schema",
-                format!("version {found}, this program knows {SCHEMA}"),
-                next_step,
-            ),
+            Err(StoreError::Schema { found, next_step, .. }) => {
+                Looked::bad("schema", format!("version {found}, this program knows {SCHEMA}"), next_step)
+            }
             Err(error) => return Err(error),
         };
         let there = version.ok;
@@ -99,7 +98,10 @@ async fn durable(sql: &mut PgConnection) -> Outcome<Looked> {
         Looked::bad(
             "durability",
             format!("{} is off: a crash of the server loses what was acknowledged", off.join(" and ")),
-            format!("ALTER SYSTEM SET {} = on; then restart the server", off.join(" = on; ALTER SYSTEM SET ")),
+            format!(
+                "ALTER SYSTEM SET {} = on; then restart the server",
+                off.join(" = on; ALTER SYSTEM SET ")
+            ),
         )
     })
 }

@@ -169,7 +169,11 @@ pub(super) async fn hurry(sql: &mut PgConnection, now: Timestamp, most: usize) -
 /// Takes a subject's row away from whoever holds it: what was planned on is gone.
 pub(super) async fn take_away(sql: &mut PgConnection, subject: &Subject) -> Outcome<()> {
     let (kind, id) = key(subject);
-    sqlx::query("DELETE FROM work WHERE kind = $1 AND id = $2").bind(kind).bind(text(id)).execute(sql).await?;
+    sqlx::query("DELETE FROM work WHERE kind = $1 AND id = $2")
+        .bind(kind)
+        .bind(text(id))
+        .execute(sql)
+        .await?;
     Ok(())
 }
 
@@ -232,7 +236,11 @@ pub(super) async fn dispose(
     match to {
         Disposition::Keep => {}
         Disposition::Done if !marked_meanwhile => {
-            sqlx::query("DELETE FROM work WHERE kind = $1 AND id = $2").bind(kind).bind(id).execute(sql).await?;
+            sqlx::query("DELETE FROM work WHERE kind = $1 AND id = $2")
+                .bind(kind)
+                .bind(id)
+                .execute(sql)
+                .await?;
         }
         Disposition::Done => {
             // What was heard before the claim is done with: only the later marks count now.

@@ -12,8 +12,8 @@ use sync_engine::{
 
 use super::{
     SqliteStore, archive, brake, commit, connections, data_keys, deal_rows, decisions, fixed_paths,
-    forgetting, handovers, history, intents, lead_rows, leases, lifetime, links, marks, overview, pauses, proofs,
-    referrals, retention, work,
+    forgetting, handovers, history, intents, lead_rows, leases, lifetime, links, marks, overview, pauses,
+    proofs, referrals, retention, work,
 };
 use crate::ledger::name_of;
 

@@ -48,11 +48,9 @@ impl SqliteStore {
                 format!("version {found}, this program knows {SCHEMA}"),
                 "stop the service, and run: cosell store migrate",
             ),
-            Err(StoreError::Schema { found, next_step, .. }) => Looked::bad(
-                "schema",
-                format!("version {found}, this program knows {SCHEMA}"),
-                next_step,
-            ),
+            Err(StoreError::Schema { found, next_step, .. }) => {
+                Looked::bad("schema", format!("version {found}, this program knows {SCHEMA}"), next_step)
+            }
             Err(error) => return Ok(vec![Looked::bad("file", error.to_string(), restore)]),
         };
         let complaints = match at(path, || complaints(&look(path)?)) {

@@ -9,3 +9,4 @@ mod model;
 mod postgres;
 mod sealed;
 mod tokens;
+mod upkeep;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ports::{BudgetBook as _, Lane, Platform, TokenFacts, TokenStore as _};
+use ports::{Lane, Platform, TokenFacts};
 use salesforce::{CallContext, LoginConfig, LoginFlow, OrgLimit, Standing};
 use serde_json::{Value, json};
 use service::{AllowanceStanding, Halted};

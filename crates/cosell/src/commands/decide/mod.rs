@@ -11,7 +11,7 @@ use deal_model::{Choice, DealId, Outcome, Verdict, digest};
 use serde::Serialize;
 use serde_json::json;
 use store::Database;
-use sync_engine::{Decided, DecisionRow, NewDecision, Store as _};
+use sync_engine::{Decided, DecisionRow, NewDecision};
 
 use crate::{
     org_facts,

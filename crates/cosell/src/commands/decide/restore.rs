@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 use deal_model::{Choice, GroupHeld, Outcome, PerSide, Side, display};
 use serde_json::json;
-use sync_engine::{ArchivedRow, Preview, Store as _};
+use sync_engine::{ArchivedRow, Preview};
 
 use super::{Deciding, Offer, lines_of, mark_of, say_next, told_of_change};
 use crate::{

@@ -5,7 +5,6 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 use deal_model::{DealId, Verdict, WaitingEffect};
 use serde_json::json;
-use sync_engine::Store as _;
 
 use super::{Deciding, mark_of, say_next, told_of_change};
 use crate::{

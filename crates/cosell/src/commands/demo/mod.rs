@@ -17,7 +17,7 @@ use clap::Args;
 use partner_center::{REFERRAL_EVENTS, RegistrationRequest};
 use serde::Serialize;
 use service::{Receiver, serve};
-use sync_engine::{Standing, Store as _};
+use sync_engine::Standing;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 use super::{sandbox::Printed, verify::Verification};

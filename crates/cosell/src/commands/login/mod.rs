@@ -15,7 +15,6 @@ use ports::{Clock, Rng, SystemClock, SystemRng, TokenStore};
 use serde_json::{Value, json};
 use service::{Probe, Seen, outbound};
 use store::Database;
-use sync_engine::Store as _;
 
 use crate::{
     config::{Config, Loaded},

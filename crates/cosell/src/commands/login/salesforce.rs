@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
-use ports::{Clock, Rng, SystemClock, SystemRng, TokenStore as _};
+use ports::{Clock, Rng, SystemClock, SystemRng};
 use salesforce::{Client, LoginConfig, SignIn, SignInError, SignedIn};
 use serde_json::json;
 use service::{SalesforceProbe, outbound};

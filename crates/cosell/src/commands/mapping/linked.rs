@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 use deal_model::Side;
 use serde::Serialize;
-use sync_engine::{DealRewrites, Decided, NewDecision, Rewrite as Field, Store as _};
+use sync_engine::{DealRewrites, Decided, NewDecision, Rewrite as Field};
 
 use crate::{
     commands::{PAGE, all_deals, find_deal, person},

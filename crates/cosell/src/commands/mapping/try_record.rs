@@ -15,7 +15,7 @@ use connectors::{
 use deal_model::{RecordId, Side};
 use ports::Lane;
 use serde_json::json;
-use sync_engine::{CallScope, SideError, Store as _};
+use sync_engine::{CallScope, SideError};
 
 use crate::{
     config::Config,

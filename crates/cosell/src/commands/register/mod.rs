@@ -15,7 +15,7 @@ use connectors::partner_center::{
 use deal_model::{Deal, Phase};
 use ports::Lane;
 use serde_json::{Value, json};
-use sync_engine::{CallScope, Store as _, Wanted};
+use sync_engine::{CallScope, Wanted};
 
 use super::find_deal;
 use crate::{

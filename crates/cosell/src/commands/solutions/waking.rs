@@ -1,7 +1,7 @@
 //! Deals that wait for a solution are looked at once the catalogue was filled: nothing else would tell that it was.
 
 use deal_model::{DealId, Verdict};
-use sync_engine::{DealSummary, Decided, NewDecision, Store as _};
+use sync_engine::{DealSummary, Decided, NewDecision};
 
 use crate::{
     commands::{PAGE, person},

@@ -59,7 +59,6 @@ async fn a_sign_in_replaces_whatever_stood_there_and_a_rotation_leaves_it_dated(
     assert_eq!(store.load("portal").await.unwrap().unwrap().secret.expose_secret(), "second");
 }
 
-
 async fn the_right_to_spend_a_token_is_one_owners_until_it_ends(store: &dyn Database) {
     let tokens: &dyn TokenStore = store;
     let first = tokens.lease("portal", "a", at(0), at(60)).await.unwrap().unwrap();

@@ -80,7 +80,8 @@ impl Ground {
         let tables = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
              WHERE schemaname = 'public' AND tablename <> 'cosell_schema'";
         let tables: String = session.fetch_one(tables).await.unwrap().get(0);
-        let empty = format!("TRUNCATE {tables} RESTART IDENTITY CASCADE; ALTER SEQUENCE lease_number RESTART");
+        let empty =
+            format!("TRUNCATE {tables} RESTART IDENTITY CASCADE; ALTER SEQUENCE lease_number RESTART");
         session.execute(AssertSqlSafe(empty)).await.unwrap();
         session.close().await.unwrap();
         USED.lock().unwrap().push((self.server.port, self.database));

@@ -75,9 +75,11 @@ impl Programs {
     /// Another major version than the installed one, fetched once into the target folder.
     pub(crate) fn other() -> Self {
         let present = Self::installed().major;
-        let (_, version) = OTHERS.into_iter().find(|(major, _)| *major != present).expect("two majors are listed");
+        let (_, version) =
+            OTHERS.into_iter().find(|(major, _)| *major != present).expect("two majors are listed");
         let native = fetched(version);
-        Self::at(&native.join("bin"), Some(native.join("lib"))).expect("the package holds initdb and postgres")
+        Self::at(&native.join("bin"), Some(native.join("lib")))
+            .expect("the package holds initdb and postgres")
     }
 
     fn at(bin: &Path, lib: Option<PathBuf>) -> Option<Self> {
@@ -91,7 +93,8 @@ impl Programs {
         let told = command.arg("--version").output().ok()?;
         let told = String::from_utf8_lossy(&told.stdout).into_owned();
         let major = told.rsplit(' ').next()?.split('.').next()?.trim().parse().ok();
-        let major = major.or_else(|| told.split_whitespace().find_map(|word| word.split('.').next()?.parse().ok()))?;
+        let major = major
+            .or_else(|| told.split_whitespace().find_map(|word| word.split('.').next()?.parse().ok()))?;
         Some(Self { bin: bin.to_owned(), lib, major })
     }
 }
@@ -174,7 +177,10 @@ impl Server {
         let name = format!("cosell-postgres-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir(&folder).expect("the folder is new");
-        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port is free").port();
+        let port = TcpListener::bind(("127.0.0.1", 0))
+            .and_then(|free| free.local_addr())
+            .expect("a port is free")
+            .port();
         let mut programs = programs.clone();
         // A server refuses to run as root; then it runs as somebody who may not read our target folder.
         let as_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.starts_with(b"0\n"));

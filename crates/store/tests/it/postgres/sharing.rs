@@ -47,7 +47,10 @@ async fn a_claim_passes_over_what_another_transaction_holds_and_never_waits() {
     let store = ground.open().await;
     put(&store, &[mark(opportunity("006A", true), 0), mark(opportunity("006B", true), 1)]).await;
     let mut other = ground.session().await;
-    other.execute("BEGIN; SELECT 1 FROM work WHERE heard = (SELECT min(heard) FROM work) FOR UPDATE").await.unwrap();
+    other
+        .execute("BEGIN; SELECT 1 FROM work WHERE heard = (SELECT min(heard) FROM work) FOR UPDATE")
+        .await
+        .unwrap();
     let claims = tokio::time::timeout(Duration::from_secs(5), claim(&store, "worker", 2, 10)).await.unwrap();
     assert_eq!(claims.iter().map(|claim| claim.heard).collect::<Vec<_>>(), [at(1)]);
     other.execute("ROLLBACK").await.unwrap();
@@ -189,15 +192,13 @@ async fn a_server_that_dies_in_a_commit_keeps_nothing_of_it_and_the_store_goes_o
     let server: Arc<Server> = Arc::new(Server::start(&Programs::installed()));
     let url = server.url("postgres");
     let holds = Arc::new(PowerCut(Arc::clone(&server)));
-    let store = PostgresStore::open(&url, Access::Own, Options { holds, ..Options::default() }).await.unwrap();
+    let store =
+        PostgresStore::open(&url, Access::Own, Options { holds, ..Options::default() }).await.unwrap();
     let (claim, before) = claimed_deal(&store, "006A").await;
     let mut after = before.clone();
     after.links.portal = Some("r1".into());
-    let commit = Commit {
-        deal: Some(after),
-        effect: Some(EffectKind::Patch),
-        ..ending(&claim, Disposition::Done, 1)
-    };
+    let commit =
+        Commit { deal: Some(after), effect: Some(EffectKind::Patch), ..ending(&claim, Disposition::Done, 1) };
     let cut = store.commit(&commit).await;
     assert!(matches!(cut, Err(StoreError::Away(_))), "{cut:?}");
     let away = store.next_due().await;
@@ -219,7 +220,8 @@ async fn whoever_waits_is_woken_by_a_mark_of_another_process() {
             waiter.news().await;
         }
     });
-    let listens = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()";
+    let listens =
+        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()";
     let mut session = ground.session().await;
     while session.fetch_optional(listens).await.unwrap().is_none() {
         tokio::task::yield_now().await;
@@ -294,5 +296,15 @@ async fn a_text_with_a_character_that_postgresql_cannot_hold_is_kept_and_found()
     put(&store, &[mark(opportunity("006\0A", true), 0)]).await;
     put(&store, &[mark(opportunity("006\0A", true), 1)]).await;
     assert_eq!(store.list(None, 9).await.unwrap().len(), 1);
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn a_check_of_a_database_tells_what_the_server_would_lose() {
+    let ground = Ground::new(installed()).await;
+    let looked = PostgresStore::check(&ground.url()).await.unwrap();
+    let bad: Vec<_> = looked.iter().filter(|looked| !looked.ok).map(|looked| looked.what).collect();
+    assert_eq!(bad, ["durability"], "the tests' servers do not wait for the disk: {looked:?}");
+    assert!(looked.iter().any(|looked| looked.what == "permissions"), "{looked:?}");
     ground.end().await;
 }
