@@ -146,7 +146,9 @@ impl Listening {
     /// Nobody was asked anything since `before`, but for at most this many certificates.
     async fn cost_nothing_since(&self, before: Calls, certificates: usize) {
         let after = self.calls().await;
-        assert_eq!(Calls { certificates: 0, ..after }, Calls { certificates: 0, ..before }, "calls");
+        let asked = self.log(Platform::Salesforce).await;
+        let new: Vec<&str> = asked.iter().skip(before.crm).map(path).collect();
+        assert_eq!(Calls { certificates: 0, ..after }, Calls { certificates: 0, ..before }, "calls, {new:?}");
         let fetched = after.certificates - before.certificates;
         assert!(fetched <= certificates, "{fetched} certificates fetched");
     }

@@ -206,7 +206,7 @@ async fn a_flow_that_undoes_what_is_put_right_is_stopped_at_the_third_write_and_
     the_notes_go_on(&stage, &pair, "once").await;
     the_notes_go_on(&stage, &pair, "twice").await;
     let (salesforce, _) = writes(&stage, &pair, (flow.field, flow.member)).await;
-    assert_eq!(salesforce - at_birth, MOST_WRITES, "the third is the last");
+    assert_eq!(salesforce - at_birth, MOST_WRITES - 1, "the third to one side is held");
 }
 
 #[tokio::test]
