@@ -75,8 +75,7 @@ impl Guard {
             (Some("Active"), _) => (Wish::Accept, "accept"),
             (_, Some("Declined")) => (Wish::Decline, "decline"),
             (_, Some("Won")) => (Wish::Win, "close"),
-            (_, Some("Lost")) => (Wish::Lose, "close"),
-            (Some("Closed"), _) => (Wish::Lose, "close"),
+            (_, Some("Lost")) | (Some("Closed"), _) => (Wish::Lose, "close"),
             _ => return Vec::new(),
         };
         world.counters.note(format!("effect.{kind}"));
