@@ -8,6 +8,7 @@ use crate::{
     groups::Groups,
     merge::{holds_alike, is_empty},
     sets::apply,
+    ties::name_of,
 };
 
 /// Why what a restoration overwrites is in the archive.
@@ -84,9 +85,18 @@ impl Groups<'_> {
                     group.get(lead).map(Held::elements).unwrap_or_default()
                 };
                 let there = elements(held.at(side));
-                let lacks = |(key, element): &(ElementKey, Element)| there.get(key) != Some(element);
-                let put = |(key, element)| (key, ElementChange::Put(element));
-                let changes: Vec<_> = elements(value).into_iter().filter(lacks).map(put).collect();
+                let change =
+                    |(key, element): (ElementKey, Element)| match self.as_whom(spec, held, &key, &element) {
+                        // They are there under another address, which a side corrects or keeps.
+                        Some(keys) if !there.contains_key(&key) => {
+                            let present = keys.at(side).clone();
+                            let element = there.get(&present).filter(|_| may_rekey(spec, side))?.clone();
+                            Some((present, ElementChange::Rekey { to: key, element }))
+                        }
+                        _ if there.get(&key) == Some(&element) => None,
+                        _ => Some((key, ElementChange::Put(element))),
+                    };
+                let changes: Vec<_> = elements(value).into_iter().filter_map(change).collect();
                 if changes.is_empty() {
                     return None;
                 }
@@ -103,6 +113,27 @@ impl Groups<'_> {
         PerSide::new(write(Side::Portal), write(Side::Crm))
     }
 
+    /// Who on both sides the archived element was, if they are there under another address: the only ones of whom all the
+    /// same is said.
+    fn as_whom(
+        &self,
+        spec: &GroupSpec,
+        held: &PerSide<GroupHeld>,
+        key: &ElementKey,
+        element: &Element,
+    ) -> Option<PerSide<ElementKey>> {
+        name_of(element)?;
+        let met = self.input.deal.memory.meet(spec, self.seen.crm, held);
+        let said = |side: Side, key: &ElementKey| {
+            let of = held.at(side).get(&spec.lead().id).map(Held::elements).unwrap_or_default();
+            of.get(key).is_some_and(|present| present == element)
+        };
+        let is_it = |keys: &PerSide<ElementKey>| Side::BOTH.into_iter().any(|side| said(side, keys.at(side)));
+        let mut found = met.into_values().filter(is_it);
+        let keys = found.next().filter(|_| found.next().is_none())?;
+        (keys.portal != *key || keys.crm != *key).then_some(keys)
+    }
+
     /// A restoration can be taken back like any other choice: what it overwrites is kept, once if both sides held it.
     fn archive_restored_over(&self, spec: &GroupSpec, lost: &[(Side, GroupHeld)], plan: &mut Plan) {
         let units = &self.input.specs.minor_units;
@@ -112,6 +143,11 @@ impl Groups<'_> {
             }
         }
     }
+}
+
+/// Whether the side can be given another address of the same person.
+fn may_rekey(spec: &GroupSpec, side: Side) -> bool {
+    spec.set.is_some_and(|bounds| *bounds.rekey.at(side))
 }
 
 /// What a restoration overwrites on one side: of a set, the elements that become others.

@@ -304,6 +304,27 @@ impl Memory {
         met.collect()
     }
 
+    /// The referral's set with everybody under the key that they have on the opportunity: `held` is what both sides hold.
+    pub fn named_as_in_the_crm(
+        &self,
+        spec: &GroupSpec,
+        crm: &Observation,
+        held: &PerSide<GroupHeld>,
+    ) -> GroupHeld {
+        let lead = &spec.lead().id;
+        let ties = self.meet(spec, crm, held);
+        let across = |key: ElementKey| {
+            let tie = ties.values().find(|keys| keys.portal == key);
+            tie.map_or(key, |keys| keys.crm.clone())
+        };
+        let mut named = held.portal.clone();
+        if let Some(set) = named.get_mut(lead) {
+            let renamed = set.elements().into_iter().map(|(key, element)| (across(key), element)).collect();
+            *set = Held::Value(Value::Set(renamed));
+        }
+        named
+    }
+
     /// Ties whoever the base has under one key on both sides, and unties whom it has no longer on both. `crm` is the
     /// opportunity as it was read last.
     pub(crate) fn tie(&mut self, spec: &GroupSpec, crm: Option<&Observation>) {

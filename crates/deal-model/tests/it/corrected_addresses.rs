@@ -180,6 +180,29 @@ fn of_two_corrections_the_policy_chooses_and_the_other_is_kept() {
 }
 
 #[test]
+fn an_archived_address_comes_back_to_the_person_who_had_it() {
+    let archived = || people(TWO).conflict(Conflict::Always(Side::Crm));
+    let corrected: Contacts = &[("c1", "x@", "Ann"), ("c2", "bob@", "Bob")];
+    let bob = "bob@ Bob of Bob";
+    // The contact keeps its address, the referral gets the archived one again.
+    let mut world = archived().contacts(corrected).listed(&[("y@", "Ann"), ("bob@", "Bob")]);
+    world.passes(1);
+    let mut world = world.restores("people", set(&[("y@", "Ann")]));
+    check(&world, &["referral: people change x@ to y@ (a person restored it)"]);
+    world.ends(&[bob, "y@ Ann of Ann"], &[bob, "x@ Ann of Ann"]);
+    assert!(world.deal.decisions.is_empty());
+    // Where the CRM takes it too.
+    let mut world = archived().both_rekey().contacts(corrected).listed(&[("y@", "Ann"), ("bob@", "Bob")]);
+    world.passes(1);
+    let mut world = world.restores("people", set(&[("y@", "Ann")]));
+    world.ends(&[bob, "y@ Ann of Ann"], &[bob, "y@ Ann of Ann"]);
+    // Somebody else is somebody else.
+    let mut world = people(TWO).restores("people", set(&[("y@", "Cid")]));
+    let both = ["ann@ Ann of Ann", bob, "y@ Cid of Cid"];
+    world.ends(&both, &both);
+}
+
+#[test]
 fn two_corrections_that_say_the_same_are_agreed() {
     let mut world = people(ANN).contacts(&[("c1", "x@", "Ann")]).listed(&[("x@", "Ann")]);
     check(&world, &[]);
