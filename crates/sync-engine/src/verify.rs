@@ -46,6 +46,8 @@ pub enum Standing {
     PausedOrOnHold,
     /// They differ only in fields that the portal fixed when the referral was created, or when it was closed.
     FixedByPortal,
+    /// They differ only in that, and in addresses of people that each side keeps as they are.
+    KeptApart,
     /// They differ since the mapping changed, and nothing is rewritten by itself.
     Remapped,
     /// They differ, and nothing says why: a defect.
@@ -67,7 +69,13 @@ pub struct Difference {
     pub fixed: bool,
     /// Whether they differ since the mapping changed.
     pub remapped: bool,
+    /// Why the same people have different addresses, if that is all: such a record is shared, and keeps its own.
+    pub kept: Option<String>,
 }
+
+/// Why an address of a person is not carried across.
+const KEPT: &str =
+    "the same people under different addresses; each side keeps its own until it is corrected there";
 
 /// The proof for one deal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,6 +237,7 @@ impl Engine {
                 referral: portal.life.word().to_owned(),
                 fixed: false,
                 remapped: preview.deal.memory.mapped.life_differs.is_some(),
+                kept: None,
             });
         }
         let waits = |decision: &GroupDecision| {
@@ -240,6 +249,10 @@ impl Engine {
         let due = !preview.plan.is_quiet()
             || !preview.plan.waiting.is_empty()
             || preview.plan.decisions.iter().any(|(_, decision)| waits(decision));
+        // A closed referral takes no write at all.
+        let is_fixed = |difference: &Difference| {
+            difference.fixed || (portal.life.is_closed() && difference.field.as_str() != STAGE)
+        };
         let standing = if differences.is_empty() {
             if preview.plan.problems.is_empty() { Standing::Equal } else { Standing::Problem }
         } else if !preview.plan.problems.is_empty() {
@@ -252,11 +265,10 @@ impl Engine {
             && differences.iter().any(|difference| difference.remapped)
         {
             Standing::Remapped
-        } else if differences.iter().all(|difference| {
-            // A closed referral takes no write at all.
-            difference.fixed || (portal.life.is_closed() && difference.field.as_str() != STAGE)
-        }) {
+        } else if differences.iter().all(is_fixed) {
             Standing::FixedByPortal
+        } else if differences.iter().all(|difference| difference.kept.is_some() || is_fixed(difference)) {
+            Standing::KeptApart
         } else if portal.life == Life::Received {
             Standing::PausedOrOnHold
         } else {
@@ -293,6 +305,7 @@ impl Engine {
             return None;
         }
         let memory = &preview.deal.memory;
+        let seen = crm;
         let (sent, told) = (sends(crm, spec, memory)?, sends(portal, spec, memory)?);
         let (crm, portal) = (held(crm, spec, memory)?, held(portal, spec, memory)?);
         // Help that was asked for after the creation took along what it needs in the other organisation's referral; in
@@ -306,12 +319,17 @@ impl Engine {
         if alike(&portal, &crm) || alike(&portal, &sent) || alike(&told, &crm) {
             return None;
         }
+        let kept = spec.set.is_some() && {
+            let both = PerSide::new(portal.clone(), crm.clone());
+            alike(&memory.named_as_in_the_crm(spec, seen, &both), &crm)
+        };
         Some(Difference {
             field: spec.id.clone(),
             opportunity: display(&crm),
             referral: display(&portal),
             fixed: !(spec.to.portal.update && spec.to.crm.update),
             remapped: preview.deal.memory.mapped.differs.contains_key(&spec.id),
+            kept: kept.then(|| KEPT.to_owned()),
         })
     }
 }
