@@ -46,7 +46,7 @@ pub enum Standing {
     PausedOrOnHold,
     /// They differ only in fields that the portal fixed when the referral was created, or when it was closed.
     FixedByPortal,
-    /// They differ only in that, and in addresses of people that each side keeps as they are.
+    /// They differ only in addresses of people that each side keeps, and in what the portal fixed.
     KeptApart,
     /// They differ since the mapping changed, and nothing is rewritten by itself.
     Remapped,
