@@ -54,7 +54,7 @@ impl From<Fault> for StoreError {
 }
 
 fn code(error: &sqlx::Error) -> Option<String> {
-    error.as_database_error().and_then(DatabaseError::code).map(|code| code.into_owned())
+    error.as_database_error().and_then(DatabaseError::code).map(std::borrow::Cow::into_owned)
 }
 
 /// The driver's errors name hosts, columns and kinds. What the server says may quote a value: only messages of the kinds

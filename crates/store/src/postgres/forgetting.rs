@@ -106,13 +106,12 @@ pub(super) async fn mentions(
     most: usize,
 ) -> Outcome<Mentions> {
     let address = Address::new(address);
-    let subjects = match after {
-        Some(Subject::Referral(_)) => strangers(sql, after, most).await?,
-        _ => {
-            let deals = deals(sql, after, most).await?;
-            // Referrals come when there are no deals any more.
-            if deals.is_empty() { strangers(sql, None, most).await? } else { deals }
-        }
+    let subjects = if let Some(Subject::Referral(_)) = after {
+        strangers(sql, after, most).await?
+    } else {
+        let deals = deals(sql, after, most).await?;
+        // Referrals come when there are no deals any more.
+        if deals.is_empty() { strangers(sql, None, most).await? } else { deals }
     };
     let mut found = Vec::new();
     for subject in &subjects {

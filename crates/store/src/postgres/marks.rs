@@ -38,6 +38,9 @@ pub(super) async fn mark(
     for entry in index {
         referrals::learn(sql, entry).await?;
     }
+    // Deals are begotten in one order too.
+    let mut marks: Vec<&Mark> = marks.iter().collect();
+    marks.sort_by_key(|mark| named(&mark.target));
     let mut traces = 0;
     let mut wishes: BTreeMap<Subject, Wish> = BTreeMap::new();
     for mark in marks {
@@ -52,6 +55,14 @@ pub(super) async fn mark(
     put_all(sql, &wishes).await?;
     move_cursors(sql, cursors).await?;
     Ok(traces)
+}
+
+/// The identifier that a target names.
+fn named(target: &Target) -> String {
+    match target {
+        Target::Deal(id) => id.as_str().to_owned(),
+        Target::Opportunity { id, .. } | Target::Referral { id, .. } => id.as_str().to_owned(),
+    }
 }
 
 pub(super) async fn move_cursor(sql: &mut PgConnection, cursor: &Cursor) -> Outcome<()> {

@@ -22,8 +22,8 @@ use crate::{
 impl TokenStore for PostgresStore {
     async fn load(&self, name: &str) -> Result<Option<StoredToken>, TokenStoreError> {
         let row = look!(self, sql => sealed(sql, name)).map_err(|error| refuse(name, &error))?;
-        let Some(Sealed { sealed, version, stored_at }) = row else { return Ok(None) };
-        let secret = open(self.key(name)?, name, version, &sealed).ok_or_else(|| refuse(name, &WRONG_KEY))?;
+        let Some(Sealed { text, version, stored_at }) = row else { return Ok(None) };
+        let secret = open(self.key(name)?, name, version, &text).ok_or_else(|| refuse(name, &WRONG_KEY))?;
         Ok(Some(StoredToken { secret, stored_at, version }))
     }
 
@@ -112,7 +112,7 @@ impl PostgresStore {
 
 /// A token as it lies in its row.
 struct Sealed {
-    sealed: Vec<u8>,
+    text: Vec<u8>,
     version: u64,
     stored_at: Timestamp,
 }
@@ -124,7 +124,7 @@ async fn sealed(sql: &mut PgConnection, name: &str) -> Outcome<Option<Sealed>> {
         .await?;
     row.map(|row| {
         Ok(Sealed {
-            sealed: row.try_get(0)?,
+            text: row.try_get(0)?,
             version: row.try_get::<Count, _>(1)?.0,
             stored_at: row.try_get::<Micros, _>(2)?.0,
         })

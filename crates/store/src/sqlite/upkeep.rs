@@ -187,5 +187,5 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// A name for what was there, that nothing has.
 fn unused(path: &Path) -> PathBuf {
     let name = |number: u32| beside(path, &format!(".before-restore-{number}"));
-    (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0))
+    (1..u32::MAX).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0))
 }

@@ -126,7 +126,7 @@ pub trait Store: Send + Sync + 'static {
     /// Waits until another process has marked something. It may be missed, or told for nothing: whoever waits looks by
     /// itself too. Never returns where one process has the store.
     async fn news(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// When the next work row is due, leased rows by the end of their lease.

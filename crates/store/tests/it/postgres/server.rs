@@ -27,7 +27,7 @@ const OTHERS: [(u32, &str); 2] = [(18, "18.4.0-beta.17"), (17, "17.10.0-beta.17"
 const DISTRIBUTION: &str = "/usr/lib/postgresql";
 
 /// How long a server may take until it listens.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The programs of one version.
 #[derive(Debug, Clone)]

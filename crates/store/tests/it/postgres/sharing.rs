@@ -110,13 +110,14 @@ async fn a_source_has_one_reader_and_another_takes_its_seat_when_its_connection_
     let (second, none) = read(second, "second", 1).await;
     assert_eq!(none, None, "one reads");
     let mut server = ground.session().await;
-    server
-        .execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks
-             WHERE locktype = 'advisory' AND pid <> pg_backend_pid()",
-        )
-        .await
-        .unwrap();
+    let held = "SELECT pg_terminate_backend(pid) FROM pg_locks
+         WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert!(!server.fetch_all(held).await.unwrap().is_empty(), "it holds its seat");
+    // It is told to end, and ends a little later.
+    while !server.fetch_all(held).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
     let (second, taken) = read(second, "second", 2).await;
     let (old, new) = (fence.unwrap(), taken.expect("the lease has not ended, but its holder is gone"));
     assert!(new.number > old.number);
