@@ -36,7 +36,9 @@ impl Groups<'_> {
         let mut pairs = meeting.pairs();
         let base = last.as_ref().filter(|_| decided.is_none() || !remapped);
         if base.is_none() {
-            pairs.iter_mut().for_each(|pair| pair.known = PerSide::default());
+            for pair in &mut pairs {
+                pair.known = PerSide::default();
+            }
         }
         let may = self.writable(spec);
         let fill = |to: Side| !spec.to.at(to).fill_only || now.at(to).is_empty();

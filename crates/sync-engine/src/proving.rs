@@ -220,6 +220,8 @@ impl Engine {
             let patient = self.now().duration_since(proving.began).unsigned_abs() < times.every / 2;
             let page = self.prove_page(&mut proving, patient).await?;
             if matches!(page, ProvenPage::NotNow) {
+                // It began, be it with nothing counted: patience has an end.
+                self.remember_proof(Some(&proving), &fence).await?;
                 return Ok(LOOK_AT_PROBLEMS_AGAIN);
             }
             if matches!(page, ProvenPage::End) {

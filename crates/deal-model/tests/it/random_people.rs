@@ -81,7 +81,7 @@ pub(crate) fn meet(tape: &mut Tape, world: World, spec: &GroupSpec) -> World {
     let count = tape.below(4);
     let mut crm: Vec<Person> = (0..count).map(Person::number).collect();
     if count > 1 && tape.chance(10) {
-        crm[0].name = "P1".to_owned();
+        "P1".clone_into(&mut crm[0].name);
     }
     let mut known = PerSide::new(crm.clone(), crm.clone());
     for (at, person) in known.portal.iter_mut().enumerate() {
@@ -95,8 +95,8 @@ pub(crate) fn meet(tape: &mut Tape, world: World, spec: &GroupSpec) -> World {
             let mut person = person.clone();
             match tape.below(12) {
                 0 => return None,
-                1 => person.title = "changed".to_owned(),
-                2 => person.name = "changed".to_owned(),
+                1 => "changed".clone_into(&mut person.title),
+                2 => "changed".clone_into(&mut person.name),
                 3 | 4 => person.key = format!("{new}{at}"),
                 5 => person.key = format!("n{at}"),
                 6 => person.key.clone_from(&before[tape.below(before.len())].key),

@@ -103,7 +103,7 @@ async fn a_proof_that_was_stopped_goes_on_where_it_was_and_waits_while_a_side_is
     let stop = Notify::new();
     let (ended, ()) = tokio::join!(engine.run(&stop), async {
         stopped.notified().await;
-        world.clock.sleep(Duration::from_secs(120)).await;
+        world.clock.sleep(Duration::from_mins(2)).await;
         stop.notify_one();
     });
     ended.unwrap();
