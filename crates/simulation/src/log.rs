@@ -73,3 +73,21 @@ pub(crate) fn fingerprint(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_logs_with_the_same_lines_have_one_digest_and_one_more_line_has_another() {
+        let (one, other) = (Log::default(), Log::whole());
+        for line in 0..KEPT + 50 {
+            one.say(Timestamp::UNIX_EPOCH, &format!("line {line}"));
+            other.say(Timestamp::UNIX_EPOCH, &format!("line {line}"));
+        }
+        assert_eq!(one.digest(), other.digest());
+        assert_eq!((one.lines().len(), other.lines().len()), (KEPT, KEPT + 50));
+        other.say(Timestamp::UNIX_EPOCH, "one more");
+        assert_ne!(one.digest(), other.digest());
+    }
+}

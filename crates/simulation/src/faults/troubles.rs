@@ -320,3 +320,34 @@ fn knobs(patch: &Value) -> Vec<String> {
     };
     members.iter().flat_map(name).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use sandbox::{
+        exchange::Machine, partner_center::PartnerCenter, salesforce::Salesforce, world::World as Chance,
+    };
+
+    use super::*;
+
+    #[test]
+    fn every_trouble_is_one_that_the_sandbox_takes_and_its_end_leaves_nothing_behind() {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let chance = std::sync::Arc::new(Chance::new(1));
+        let (portal, org) =
+            (PartnerCenter::new(std::sync::Arc::clone(&chance), now), Salesforce::new(&chance));
+        let dice = Dice::new(1, "troubles");
+        for trouble in TROUBLES {
+            let machine: &dyn Machine = if trouble.platform == PORTAL { &portal } else { &org };
+            let before = machine.knobs();
+            machine.set_knobs(&(trouble.on)(&dice), now).unwrap();
+            assert_ne!(machine.knobs(), before, "{} turns nothing", trouble.name);
+            machine.set_knobs(&(trouble.off)(), now).unwrap();
+            let mut after = machine.knobs();
+            // How a stream is killed does not matter while none is.
+            if let Some(by) = before.pointer("/events/kill_by") {
+                after["events"]["kill_by"] = by.clone();
+            }
+            assert_eq!(after, before, "{} leaves something behind", trouble.name);
+        }
+    }
+}

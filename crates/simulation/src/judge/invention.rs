@@ -36,3 +36,22 @@ fn plain(number: &Value) -> String {
     let text = number.to_string();
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_amount_beside_a_currency_that_nobody_typed_with_it_is_seen() {
+        let mut record = Record::default();
+        record.money.insert(("30017.44".to_owned(), "EUR".to_owned()));
+        let scene = |currency: &str| Scene {
+            org: json!({ "Opportunity": [{ "Id": "006", "Amount": 30017.44, "CurrencyIsoCode": currency }] }),
+            portal: json!({ "referrals": [] }),
+        };
+        assert!(judge(&scene("EUR"), &record).is_empty());
+        assert_eq!(judge(&scene("USD"), &record).len(), 1);
+    }
+}

@@ -84,3 +84,61 @@ fn lost(
 fn same(id: &str, other: &str) -> bool {
     id.get(..15).is_some_and(|short| other.starts_with(short))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::edits::Field;
+
+    fn deal() -> DealSeen {
+        DealSeen {
+            id: "d".to_owned(),
+            opportunity: Some("006nk0000846EbQAAU".to_owned()),
+            referral: Some("r".to_owned()),
+            phase: "live".to_owned(),
+            waiting: 0,
+            problems: Vec::new(),
+            base: "{}".to_owned(),
+        }
+    }
+
+    fn scene(notes: &str) -> Scene {
+        Scene {
+            org: json!({ "Opportunity": [{ "Id": "006nk0000846EbQAAU", "Description": "note 000002",
+                "Sync_with_Partner_Center__c": true }] }),
+            portal: json!({ "organizationId": "o", "referrals": [{ "id": "r", "organizationId": "o",
+                "status": "Active", "details": { "notes": notes } }] }),
+        }
+    }
+
+    fn typed() -> Record {
+        let mut record = Record::default();
+        let (at, side) = (jiff::Timestamp::UNIX_EPOCH, Platform::Salesforce);
+        for needle in ["note 000001", "note 000002"] {
+            record.typed(at, side, "006nk0000846EbQAAU", Field::Notes, needle.to_owned());
+        }
+        record
+    }
+
+    #[test]
+    fn a_value_that_is_nowhere_else_is_lost_and_one_that_was_typed_over_is_not() {
+        let found = judge(&scene("something else"), &typed(), &[deal()], &[]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].what.contains("note 000002"));
+    }
+
+    #[test]
+    fn a_value_on_the_other_side_in_the_archive_or_under_a_problem_is_not_lost() {
+        let (record, elsewhere) = (typed(), scene("something else"));
+        assert!(judge(&scene("note 000002"), &record, &[deal()], &[]).is_empty());
+        let value = Value::from("note 000002").to_string();
+        let kept = Lost { opportunity: None, value, reason: "the portal's was newer".to_owned() };
+        assert!(judge(&elsewhere, &record, &[deal()], std::slice::from_ref(&kept)).is_empty());
+        let nameless = Lost { reason: String::new(), ..kept };
+        assert_eq!(judge(&elsewhere, &record, &[deal()], &[nameless]).len(), 1, "archived without a reason");
+        let told = DealSeen { problems: vec![(None, "why".to_owned())], ..deal() };
+        assert!(judge(&elsewhere, &record, &[told], &[]).is_empty());
+    }
+}

@@ -34,3 +34,24 @@ pub(super) fn contains(bytes: &[u8], text: &str) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_found_wherever_it_stands_and_nowhere_else() {
+        for (bytes, there) in [("SECRET1", true), ("xSSECRET1", true), ("SECRET", false), ("", false)] {
+            assert_eq!(contains(bytes.as_bytes(), "SECRET1"), there, "{bytes}");
+        }
+        assert!(!contains(b"anything", ""), "nothing is no word");
+    }
+
+    #[test]
+    fn a_secret_in_a_file_of_the_store_is_seen() {
+        let record = Record { secrets: vec!["SECRET00007".to_owned()], ..Record::default() };
+        assert!(judge_files(&record, &[b"page one".to_vec()]).is_empty());
+        let found = judge_files(&record, &[b"page one".to_vec(), b"..SECRET00007 is..".to_vec()]);
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+}
