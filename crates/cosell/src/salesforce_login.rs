@@ -9,8 +9,8 @@ use salesforce::{ClientConfig, LoginConfig, OrgId, SecretPlace};
 use secrecy::ExposeSecret as _;
 use store::Database;
 
-use crate::store_place::at_once;
 use crate::config::{Loaded, SalesforceFlow};
+use crate::store_place::at_once;
 
 /// What a client is told. Every login must lead to the org that the store belongs to, if it belongs to one yet.
 pub(crate) fn salesforce_config(loaded: &Loaded, store: &Arc<dyn Database>) -> anyhow::Result<ClientConfig> {

@@ -79,7 +79,11 @@ pub(crate) fn open_store(loaded: &Loaded, access: Access) -> anyhow::Result<Arc<
     store_place::open(loaded, access, clock, rng, holds_from_environment())
 }
 
-fn open_store_in(loaded: &Loaded, access: Access, around: &Surroundings) -> anyhow::Result<Arc<dyn Database>> {
+fn open_store_in(
+    loaded: &Loaded,
+    access: Access,
+    around: &Surroundings,
+) -> anyhow::Result<Arc<dyn Database>> {
     let (clock, rng, holds) = (Arc::clone(&around.clock), Arc::clone(&around.rng), Arc::clone(&around.holds));
     store_place::open(loaded, access, clock, rng, holds)
 }

@@ -344,7 +344,9 @@ impl LifeCase<'_> {
             Some(Response::Accept) | None => "accept",
         };
         problem(
-            format!("The response says {answer} since the mapping changed, and the referral was not answered."),
+            format!(
+                "The response says {answer} since the mapping changed, and the referral was not answered."
+            ),
             "Clear the response and answer again.",
         )
     }

@@ -25,13 +25,16 @@ pub struct UndocumentedUpdate {
 pub fn undocumented_updates(mapping: &Mapping) -> Vec<UndocumentedUpdate> {
     let members =
         mapping.specs().groups.iter().filter(|spec| spec.to.portal.update).flat_map(|spec| &spec.members);
-    members
-        .filter_map(|member| {
-            let binding = mapping.binding(&member.id).and_then(|binding| binding.portal.as_ref());
-            let path = binding.or_else(|| mapping.set(&member.id).map(|set| &set.portal_array))?;
-            (!is_documented(path.as_str()))
-                .then(|| UndocumentedUpdate { field: member.id.clone(), path: path.as_str().to_owned() })
-        })
+    let places = members.flat_map(|member| {
+        let binding = mapping.binding(&member.id);
+        let first = binding.and_then(|binding| binding.portal.as_ref());
+        let first = first.or_else(|| mapping.set(&member.id).map(|set| &set.portal_array));
+        let second = binding.and_then(|binding| binding.codec.second_member());
+        first.into_iter().chain(second).map(|path| (member.id.clone(), path.as_str()))
+    });
+    places
+        .filter(|(_, path)| !is_documented(path))
+        .map(|(field, path)| UndocumentedUpdate { field, path: path.to_owned() })
         .collect()
 }
 
@@ -42,5 +45,15 @@ mod tests {
     #[test]
     fn the_shipped_mapping_changes_only_what_is_documented() {
         assert_eq!(undocumented_updates(&Mapping::shipped()), []);
+    }
+
+    #[test]
+    fn a_second_line_is_listed_beside_the_first() {
+        let company = "[fields.customer_street]\non = [\"create\", \"update\"]";
+        let mapping = Mapping::with_company("company.toml", company).expect("a mapping");
+        let doubtful = undocumented_updates(&mapping);
+        let paths: Vec<&str> = doubtful.iter().map(|each| each.path.as_str()).collect();
+        let lines = ["/customerProfile/address/addressLine1", "/customerProfile/address/addressLine2"];
+        assert!(lines.iter().all(|line| paths.contains(line)), "{paths:?}");
     }
 }

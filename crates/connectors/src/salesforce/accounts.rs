@@ -361,8 +361,8 @@ fn queries_of(
     queries.map(move |(soql, of)| AccountQuery { soql, rule, of })
 }
 
-/// The queries of one rule, and for whom each is: by what the platform can compare as the rule does. The rest is compared here: an org may hold a
-/// country's code or its name, and knows nothing of legal forms.
+/// The queries of one rule, and for whom each is: by what the platform can compare as the rule does. The rest is compared
+/// here: an org may hold a country's code or its name, and knows nothing of legal forms.
 fn rule_queries(
     rules: &AccountRules,
     schema: &Schema,
@@ -442,6 +442,9 @@ fn key_of(schema: &Schema, rules: &AccountRules, customer: &Fields) -> Option<St
         return Some(format!("duns:{duns}"));
     }
     let name = held(&columns.name)?;
+    // What does not count where names are compared makes no second account either.
+    let form = rules.names.of(name);
+    let name = if form.is_empty() { name } else { &form };
     let parts =
         [name, held(&columns.postal_code).unwrap_or_default(), held(&columns.country).unwrap_or_default()];
     let normal = parts.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());

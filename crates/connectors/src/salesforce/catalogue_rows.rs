@@ -157,11 +157,17 @@ impl Salesforce {
                     (false, some) => self.change(catalogue, writes, some, context(scope)).await,
                 };
                 match ended {
-                    Ok(ended) => ended.into_iter().for_each(|(place, end)| all.ends[place] = end),
+                    Ok(ended) => {
+                        for (place, end) in ended {
+                            all.ends[place] = end;
+                        }
+                    }
                     Err(error) => {
                         let error = refusal::of_error(&error);
                         if !error.certainly_not_done {
-                            some.iter().for_each(|place| all.ends[*place] = WriteEnd::Unknown);
+                            for place in some {
+                                all.ends[*place] = WriteEnd::Unknown;
+                            }
                         }
                         all.stopped = Some(error);
                         return Ok(all);

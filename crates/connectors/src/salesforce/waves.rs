@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deal_model::ElementKey;
-use mapping::SetSource;
+use mapping::{ContactScope, SetSource};
 use salesforce::{CallContext, Fields, RecordId};
 use sync_engine::SideError;
 
@@ -41,7 +41,7 @@ pub(super) enum Unmade {
 enum Shared {
     /// By its unique key.
     Account(String),
-    /// By its account, if there is one, and its e-mail.
+    /// By its account, if there is one and it tells contacts apart, and its e-mail.
     Contact(Option<RecordId>, String),
     /// One that is there without an e-mail, and was found by a name that several may have.
     Named(RecordId),
@@ -133,11 +133,13 @@ impl Salesforce {
 
     /// What it may have to make, and others may want too.
     fn shared(&self, unborn: &Unborn<'_>) -> Vec<Shared> {
+        let made = self.new_account(unborn).map(Shared::Account);
+        // Where contacts of any account are taken, an address is one person's, whosever customer that is.
+        let is_anywhere = self.mapping.contacts().scope == ContactScope::Everywhere;
         let account = match &unborn.account {
+            _ if is_anywhere => None,
             // Whoever makes the account makes its contacts.
-            Account::New { .. } => {
-                return self.new_account(unborn).map(Shared::Account).into_iter().collect();
-            }
+            Account::New { .. } => return made.into_iter().collect(),
             Account::Found(id) => Some(*id),
             Account::None => None,
         };
@@ -146,6 +148,7 @@ impl Salesforce {
             self.mapping.set(field).is_some_and(|set| set.crm == SetSource::ContactRoles)
         });
         let contacts = contacts.flat_map(|(_, changes)| changes);
-        contacts.map(|(email, _)| Shared::Contact(account, email.0.trim().to_lowercase())).collect()
+        let contacts = contacts.map(|(email, _)| Shared::Contact(account, email.0.trim().to_lowercase()));
+        made.into_iter().chain(contacts).collect()
     }
 }

@@ -124,7 +124,12 @@ async fn list(store: &dyn store::Database, format: Format) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn show(loaded: &Loaded, store: &dyn store::Database, text: &str, format: Format) -> anyhow::Result<()> {
+async fn show(
+    loaded: &Loaded,
+    store: &dyn store::Database,
+    text: &str,
+    format: Format,
+) -> anyhow::Result<()> {
     let mapping = load_mapping(loaded)?;
     let found = find_deal(store, text).await?;
     let archive = store.archive(&found, HISTORY).await?;

@@ -281,7 +281,8 @@ impl Search<'_> {
 
     /// What the service tells of itself while it runs.
     async fn health(&self) -> String {
-        let told = reqwest::get(format!("http://{}/healthz", self.admin)).await.unwrap().text().await.unwrap();
+        let told =
+            reqwest::get(format!("http://{}/healthz", self.admin)).await.unwrap().text().await.unwrap();
         assert!(told.contains("\"deals\""), "numbers are told: {told}");
         told
     }

@@ -177,10 +177,7 @@ fn what_a_person_would_push_is_shown_whole_or_why_it_cannot_be() {
     assert!(lines.len() > 1, "the values are there: {lines:?}");
     assert_ne!(choice(&world), choice(&world.clone().crm("name", "b")), "another value is another choice");
     let linked = deal(text("name")).crm("name", "a").portal("name", "a");
-    assert_eq!(
-        choice(&linked).outcome,
-        Outcome::Impossible("The deal has its referral already.".to_owned())
-    );
+    assert_eq!(choice(&linked).outcome, Outcome::Impossible("The deal has its referral already.".to_owned()));
 }
 
 #[test]

@@ -116,9 +116,8 @@ fn each_life_finds_its_stage() {
 
 #[test]
 fn a_reason_is_written_beside_the_stage_that_has_a_field_for_it() {
-    let write = |life: &Life, name| {
-        stages().stage_for(life, Some(PresentStage { name, is_closed: false })).unwrap()
-    };
+    let write =
+        |life: &Life, name| stages().stage_for(life, Some(PresentStage { name, is_closed: false })).unwrap();
     let StageWrite { stage_name, reason } =
         write(&lost(Some("Project budget isn't adequate")), "Qualification");
     let (field, name) = reason.unwrap();

@@ -25,6 +25,9 @@ pub(crate) struct OwnField {
     /// Whether no row is saved without it.
     #[serde(default)]
     pub(crate) required: bool,
+    /// Whether no two rows hold the same; a text field.
+    #[serde(default)]
+    pub(crate) unique: bool,
 }
 
 impl OwnField {
@@ -38,7 +41,8 @@ impl OwnField {
                 restricted: true,
             },
         };
-        let field = Field::new(lasting(&self.name), kind).labelled(&self.label);
+        let mut field = Field::new(lasting(&self.name), kind).labelled(&self.label);
+        field.unique = self.unique;
         if self.required { field.required() } else { field }
     }
 }

@@ -116,3 +116,17 @@ async fn a_proof_that_was_stopped_goes_on_where_it_was_and_waits_while_a_side_is
     assert_eq!(proofs[0].counts.values().sum::<u64>(), proofs[0].deals);
     assert!(proofs[0].holds(), "{:?}", proofs[0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_for_half_a_period_is_unread_and_the_proof_says_so() {
+    let world = proving().await;
+    for _ in 0..1_000 {
+        world.portal.fault(Call::Read, Fault::Before(RetryClass::LATER));
+    }
+    serve(&world, 1_300).await;
+    assert_eq!(world.store.proofs(9).await.unwrap(), [], "it may be away for a while only");
+    serve(&world, 300).await;
+    let proofs = world.store.proofs(9).await.unwrap();
+    assert_eq!((proofs.len(), proofs[0].deals, proofs[0].count(Standing::Unread)), (1, 1, 1));
+    assert_eq!(world.store.connection_problems().await.unwrap()[0].key, PROOF_PROBLEM);
+}

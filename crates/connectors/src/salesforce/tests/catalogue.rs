@@ -79,7 +79,25 @@ async fn a_key_that_has_a_holder_is_not_given_twice_and_an_emptied_row_gives_its
 }
 
 #[tokio::test]
-async fn a_value_that_the_org_has_twice_by_a_rule_of_its_own_is_told_and_not_tried_for_ever() {
+async fn a_value_that_the_org_wants_once_is_told_and_not_tried_for_ever_where_its_holder_is_known() {
+    let attribute =
+        "[fields.solutions.attributes.tier]\npartner_center = \"tier\"\nsalesforce = \"acme__Tier__c\"";
+    let desk = Desk::with(&format!("account = \"create\"\n{attribute}"));
+    let tier = json!({
+        "object": "Microsoft_Solution__c", "name": "acme__Tier__c", "label": "Tier", "length": 20, "unique": true
+    });
+    desk.knobs(&json!({"own_fields": [tier]}));
+    let id = desk.opportunity(&json!({}));
+    let gold = [("tier", text("Gold"))];
+    put(&desk, &id, &[("SOL-A", Some(&gold))]).await.unwrap();
+    let error = put(&desk, &id, &[("SOL-B", Some(&gold))]).await.unwrap_err();
+    assert_eq!(error.class, RetryClass::Person, "the holder is what was planned with: {error:?}");
+    assert_eq!(error.groups, ["solutions".into()]);
+    assert_eq!(desk.query("SELECT Id FROM Microsoft_Solution__c").len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_somebody_took_after_it_was_read_is_read_again_and_mended() {
     let desk = Desk::with(USED);
     let id = desk.opportunity(&json!({}));
     put(&desk, &id, &[("SOL-A", NAMED)]).await.unwrap();

@@ -6,7 +6,7 @@ use sync_engine::{NewRecord, Side as _};
 
 use super::{
     births::newborn,
-    desk::{Desk, element, elements, scope, text},
+    desk::{Desk, element, elements, scope, text, write},
 };
 
 const BY_NAME: &str = "account = \"create\"\n[contacts]\nmatch = [\"email\", \"name\"]";
@@ -116,6 +116,35 @@ async fn one_person_in_two_births_of_one_call_is_the_one_contact_that_was_found_
     }
     assert_eq!(addresses(&desk), ["a@fabrikam.example"]);
     assert_eq!(desk.query("SELECT Id FROM OpportunityContactRole").len(), 2);
+}
+
+#[tokio::test]
+async fn one_person_of_two_customers_in_one_call_is_one_contact_only_where_the_mapping_looks_everywhere() {
+    for (among, is_there, contacts) in
+        [("account", false, 2), ("account", true, 2), ("everywhere", false, 1), ("everywhere", true, 1)]
+    {
+        let desk = Desk::with(&format!("account = \"create\"\n[contacts]\namong = \"{among}\""));
+        let born = [("REF-1", "Fabrikam"), ("REF-2", "Contoso")].map(|(id, name)| {
+            if is_there {
+                let place = json!({"Name": name, "BillingPostalCode": "20095", "BillingCountry": "DE"});
+                desk.make("Account", place);
+            }
+            let mut new = newborn_of(id, &["a@consultants.example"]);
+            for each in &mut new.writes {
+                if each.group.as_str() == "customer_name" {
+                    *each = write("customer_name", &[("customer_name", text(name))]);
+                }
+            }
+            new
+        });
+        desk.pass(5);
+        for created in desk.side.create_many(&born, scope()).await {
+            created.unwrap();
+        }
+        assert_eq!(addresses(&desk).len(), contacts, "{among} {is_there}");
+        assert_eq!(desk.query("SELECT Id FROM Account").len(), 2, "{among} {is_there}");
+        assert_eq!(desk.query("SELECT Id FROM OpportunityContactRole").len(), 2, "{among} {is_there}");
+    }
 }
 
 #[tokio::test]

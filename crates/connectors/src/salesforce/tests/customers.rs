@@ -45,6 +45,26 @@ async fn a_legal_form_and_accents_count_only_if_the_mapping_says_so() {
 }
 
 #[tokio::test]
+async fn customers_of_one_call_whose_names_are_the_same_by_the_mapping_get_one_account() {
+    for (settings, accounts) in [("", 2), ("accents = \"ignore\"\nlegal_forms = [\"GmbH\"]", 1)] {
+        let desk = Desk::with(&format!("account = \"create\"\n[accounts]\n{settings}"));
+        let born = [("REF-1", "Müller GmbH"), ("REF-2", "MULLER")].map(|(id, name)| {
+            let mut new = newborn(id);
+            for each in &mut new.writes {
+                if each.group.as_str() == "customer_name" {
+                    *each = write("customer_name", &[("customer_name", text(name))]);
+                }
+            }
+            new
+        });
+        for created in desk.side.create_many(&born, scope()).await {
+            created.unwrap();
+        }
+        assert_eq!(desk.query("SELECT Id FROM Account").len(), accounts, "{settings}");
+    }
+}
+
+#[tokio::test]
 async fn an_account_is_found_however_it_is_spelled_where_spelling_does_not_count() {
     let settings =
         "account = \"ask\"\n[accounts]\nmatch = [[\"name\"]]\naccents = \"ignore\"\nlegal_forms = [\"GmbH\"]";

@@ -71,7 +71,8 @@ impl SalesforceDetails {
             self.sign_in = store.facts(LoginConfig::STORE_NAME).await?;
         }
         if self.allowance.is_none() {
-            let known = store.usages().await?.into_iter().find(|(platform, _)| *platform == Platform::Salesforce);
+            let known =
+                store.usages().await?.into_iter().find(|(platform, _)| *platform == Platform::Salesforce);
             let shares = self.shares.shares();
             self.allowance = known.map(|(_, usage)| AllowanceStanding::of(usage, shares));
         }

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use connectors::salesforce::{CatalogueSolution, KnownSolution, SolutionWrite, WriteEnd};
 use serde_json::{Value, json};
@@ -89,15 +89,16 @@ impl Import {
         let wired = wired(config)?;
         let steps = steps(stated, &known(&wired).await?, self.deactivate_missing);
         let done = if self.apply { Some(apply(&wired, &steps).await?) } else { None };
-        // What nobody can tell of may have been written too.
-        let is_filled = done.as_ref().is_some_and(|done| done.count("written") + done.count("unknown") > 0);
-        let woken = if is_filled { waking::wake(&wired).await? } else { Woken::default() };
+        // Also when nothing is left to write: an import before may have ended between its writes and this.
+        let woken = if self.apply { waking::wake(&wired).await } else { Ok(Woken::default()) };
+        // What was written is told before what went wrong after it.
         match format {
-            Format::Json => output::json(&as_one(&steps, done.as_ref(), woken))?,
-            Format::Text => {
-                print(&steps, done.as_ref());
-                woken.print();
-            }
+            Format::Json => output::json(&as_one(&steps, done.as_ref(), woken.as_ref().ok()))?,
+            Format::Text => print(&steps, done.as_ref()),
+        }
+        let woken = woken.context("the deals that wait for solutions were not woken: run this again")?;
+        if format == Format::Text {
+            woken.print();
         }
         let is_whole = done.is_none_or(|done| done.count("written") == steps.len());
         Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -178,7 +179,7 @@ async fn apply(wired: &Wired, steps: &[Step]) -> anyhow::Result<Done> {
     Ok(Done { ends: all.ends.into_iter().map(end).collect(), stopped: all.stopped.as_ref().map(words) })
 }
 
-fn as_one(steps: &[Step], done: Option<&Done>, woken: Woken) -> Value {
+fn as_one(steps: &[Step], done: Option<&Done>, woken: Option<&Woken>) -> Value {
     let one = |(place, step): (usize, &Step)| {
         let (end, refused) = done.and_then(|done| done.ends.get(place)).cloned().unzip();
         json!({
@@ -191,7 +192,7 @@ fn as_one(steps: &[Step], done: Option<&Done>, woken: Woken) -> Value {
     json!({
         "applied": done.is_some(),
         "stopped": done.and_then(|done| done.stopped.as_ref()),
-        "looked_at": woken.asked,
+        "looked_at": woken.map(|woken| woken.asked),
         "steps": steps.iter().enumerate().map(one).collect::<Vec<_>>(),
     })
 }

@@ -225,6 +225,12 @@ async fn an_address_that_is_corrected_at_the_portal_makes_no_second_contact_and_
     assert_eq!(all.len(), 1, "there is no second contact of that name");
     let team = stage.referral(&referral).await["customerProfile"]["team"].clone();
     assert_eq!(emails(&team), ["mia.f@contoso.example"], "nor is the correction taken back");
+    let verified = stage.world.cosell(&["verify", "--format", "json"]);
+    assert!(verified.status.success(), "a person is told why, and nothing is wrong: {verified:?}");
+    let verified: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(verified["counts"], json!({ "kept_apart": 1 }), "{verified}");
+    let why = verified["findings"][0]["differences"][0]["kept"].as_str().unwrap();
+    assert!(why.contains("each side keeps its own"), "{verified}");
 
     stage.service = stage.world.run();
     seller_corrects(&stage, &opportunity, &[(&mia, "mia.new@contoso.example")]).await;

@@ -58,7 +58,10 @@ async fn write_ahead_keeps_archive_and_intents(store: &dyn Store) {
     assert_eq!(store.write_ahead(&request).await.unwrap(), Prepared::Go);
     assert_eq!(store.open_intents(&deal.id).await.unwrap(), [intent("i1", &deal.id)]);
     let rows = store.archive(&deal.id, 1).await.unwrap();
-    assert_eq!(rows, [sync_engine::ArchivedRow { id: 2, at: at(1), archived: archived("second"), erased: None }]);
+    assert_eq!(
+        rows,
+        [sync_engine::ArchivedRow { id: 2, at: at(1), archived: archived("second"), erased: None }]
+    );
 }
 
 async fn a_write_ahead_under_a_lost_lease_writes_nothing(store: &dyn Store) {
