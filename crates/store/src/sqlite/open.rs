@@ -146,7 +146,9 @@ fn immutable(path: &Path) -> PathBuf {
     for c in path.to_string_lossy().chars() {
         // What has a meaning of its own in such a name.
         match c {
-            '%' | '?' | '#' => name.push_str(&format!("%{:02x}", u32::from(c))),
+            '%' => name.push_str("%25"),
+            '?' => name.push_str("%3f"),
+            '#' => name.push_str("%23"),
             _ => name.push(c),
         }
     }

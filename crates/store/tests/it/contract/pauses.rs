@@ -102,9 +102,9 @@ async fn pausing_and_resuming_a_deal_stand_in_its_history_and_mark_it(store: &dy
     let scope = PauseScope::Deal(deal.id.clone());
     for (second, pausing) in [(10, true), (20, false)] {
         if pausing {
-            pause(store, scope.clone(), second).await
+            pause(store, scope.clone(), second).await;
         } else {
-            resume(store, scope.clone(), second).await
+            resume(store, scope.clone(), second).await;
         }
         let claimed = claim_one(store, second).await;
         assert!(claimed.hints.crm && claimed.hints.portal, "everything is read");
