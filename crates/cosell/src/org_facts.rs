@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn only_the_services_own_mapping_decides_and_a_store_without_a_service_asks_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&folder.path().join("store.db"), Options::default()).unwrap();
+        let store = SqliteStore::open(folder.path().join("store.db"), Options::default()).unwrap();
         require_the_services_mapping(&store, "1-a").unwrap();
         let at: Timestamp = "2026-11-22T06:00:00Z".parse().unwrap();
         keep_mapping(&store, "1-a", at).unwrap();

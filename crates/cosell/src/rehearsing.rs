@@ -123,7 +123,7 @@ fn is_read(request: &Request<Bytes>) -> bool {
     let place: Vec<&str> = request.uri().path().split('/').skip(1).collect();
     match place.as_slice() {
         // Salesforce's, and Microsoft's with and without its version (their references, sections 1 and 2).
-        ["services", "oauth2", "token"] | [_, "oauth2", "token"] | [_, "oauth2", "v2.0", "token"] => true,
+        [_, "oauth2", "token"] | [_, "oauth2", "v2.0", "token"] => true,
         ["services", "data", version, "composite", rest @ ..] if version.starts_with('v') => {
             bundles_reads(rest, request.body())
         }

@@ -1,6 +1,6 @@
 //! `cosell history`: proves that the histories are as they were written.
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -75,7 +75,10 @@ struct KeptHead {
 }
 
 fn hex(link: &[u8; 32]) -> String {
-    link.iter().map(|byte| format!("{byte:02x}")).collect()
+    link.iter().fold(String::with_capacity(2 * link.len()), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 async fn print_heads(store: &dyn Store) -> anyhow::Result<ExitCode> {

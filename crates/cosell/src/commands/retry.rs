@@ -50,7 +50,7 @@ fn class(text: &str) -> Result<ProblemClass, String> {
 
 /// What became of it.
 #[derive(Debug, Default, serde::Serialize)]
-struct Asked {
+struct Told {
     /// Deals that are looked at now.
     asked: usize,
     /// Deals of which this was asked before, and not carried out yet.
@@ -72,7 +72,7 @@ impl Retry {
         let (deals, left) = self.wanted(&*store).await?;
         let by = self.by.clone().unwrap_or_else(super::person);
         let mapping = load_mapping(&loaded)?;
-        let mut told = Asked { left, ..Asked::default() };
+        let mut told = Told { left, ..Told::default() };
         for deal in deals {
             let decision = NewDecision {
                 deal,
@@ -141,11 +141,11 @@ fn is_held_up(deal: &DealSummary) -> bool {
     !deal.problems.is_empty() || deal.attempts > 0
 }
 
-fn tell(told: &Asked, format: Format) -> anyhow::Result<()> {
+fn tell(told: &Told, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(told);
     }
-    let Asked { asked, asked_before, referrals, left } = told;
+    let Told { asked, asked_before, referrals, left } = told;
     output::line(format!("{asked} deals are looked at now."));
     if *referrals > 0 {
         output::line(format!("{referrals} referrals without a deal are looked at now."));

@@ -255,7 +255,7 @@ fn show(
     if format == Format::Text && asked.iter().all(|asked| asked.questions.is_empty()) {
         match field {
             _ if unread > 0 => {
-                output::line("Nothing of what could be read waits for a choice between the sides.")
+                output::line("Nothing of what could be read waits for a choice between the sides.");
             }
             Some(field) => {
                 output::line(format!("Both sides agree about {field}, or there is no such field."));

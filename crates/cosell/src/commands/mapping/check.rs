@@ -95,10 +95,8 @@ impl Check {
                 output::indented(2, &format!("fix: {}", error.fix));
             }
         }
-        let copy = match may_write(&asked(made.len(), name), self.yes)? {
-            true => Some(rewrite(&loaded.folder.join(file), text, &new)?),
-            false => None,
-        };
+        let may = may_write(&asked(made.len(), name), self.yes)?;
+        let copy = if may { Some(rewrite(&loaded.folder.join(file), text, &new)?) } else { None };
         match (format, &copy) {
             (Format::Json, _) => output::json(&as_json(&made, copy.as_deref()))?,
             (Format::Text, Some(copy)) => {

@@ -120,7 +120,7 @@ impl Installation {
         for entry in fs::read_dir(self.folder.path())? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with("cosell.sqlite3") && !name.ends_with(".lock") {
+            if name.starts_with("cosell.sqlite3") && entry.path().extension() != Some("lock".as_ref()) {
                 found.insert(name, entry.path());
             }
         }

@@ -100,7 +100,7 @@ async fn an_address_is_forgotten_wherever_it_stands_and_deals_in_step_are_named(
     stage.both_judges_agree(2).await;
     stage.seller_edits(&paused, json!({ "Sync_with_Partner_Center__c": false })).await;
     stage.until_deal(&paused, "the pause", |deal| deal["deal"]["phase"] == "paused").await;
-    assert_eq!(in_files(stage.folder(), JO).is_empty(), false, "both deals remember the contact");
+    assert!(!in_files(stage.folder(), JO).is_empty(), "both deals remember the contact");
 
     let told = stage.cosell_json(&["forget", &JO.to_uppercase(), "--yes"]).pop().unwrap();
     let found = told["subjects"].as_array().unwrap();

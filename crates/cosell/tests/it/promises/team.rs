@@ -231,13 +231,13 @@ async fn m9_whom_both_sides_add_at_the_same_time_is_on_both_sides() {
 
 #[tokio::test]
 async fn m9_a_colleagues_corrected_address_is_corrected_on_the_referral_and_nobody_is_there_twice() {
+    const CORRECTED: &str = "kim.new@trey-research.example";
     let mut stage = Stage::set().await;
     let colleague = phones(&stage).await;
     let (opportunity, referral) = stage.pair("Breakwater", 80_000, false).await;
     join(&stage, &opportunity, &colleague, "Edit").await;
     until_team(&stage, &referral, &[COLLEAGUE, OWNER]).await;
     stage.both_judges_agree(1).await;
-    const CORRECTED: &str = "kim.new@trey-research.example";
     user(&stage, COLLEAGUE, json!({ "Email": CORRECTED })).await;
     stage.seller_edits(&opportunity, json!({ "Description": "Kim has married" })).await;
     until_team(&stage, &referral, &[CORRECTED, OWNER]).await;
