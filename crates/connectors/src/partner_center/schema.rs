@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_second_line_is_listed_beside_the_first() {
-        let company = "[fields.customer_street]\non = [\"create\", \"update\"]";
+        let company = "version = 1\n[fields.customer_street]\non = [\"create\", \"update\"]";
         let mapping = Mapping::with_company("company.toml", company).expect("a mapping");
         let doubtful = undocumented_updates(&mapping);
         let paths: Vec<&str> = doubtful.iter().map(|each| each.path.as_str()).collect();
