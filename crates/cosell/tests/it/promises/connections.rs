@@ -252,7 +252,7 @@ async fn m4_a_configuration_of_another_tenant_neither_reads_nor_replaces_the_sig
         let output = world.cosell(command);
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && output.stdout.is_empty(), "{command:?}: {told}");
-        assert!(told.contains("belongs to tenant") && told.contains("fix: [store] path"), "{told}");
+        assert!(told.contains("belongs to tenant") && told.contains("fix: let [store] name"), "{told}");
     }
     world.configure(other, &tenant);
     assert_eq!(states(&connections(&world, &["--test"])), ["ok", "ok", "ok"]);
