@@ -115,16 +115,22 @@ pub(super) async fn judge(world: &World, people: &People<'_>, moves: &mut Moves)
     let proof = world.cosell_json(&["verify"]);
     let proof = proof.last().unwrap();
     assert_eq!(proof["deals"], deals.len(), "{proof}");
-    // The customer's people do not leave unless help is asked for, and the portal takes them at creation only.
-    let by_rule = proof["findings"].as_array().unwrap().iter().filter(|finding| {
+    let differs_in = |finding: &Value, field: &str| {
         let differences = finding["differences"].as_array().unwrap();
-        finding["standing"] == "fixed_by_portal"
-            && differences.iter().all(|difference| difference["field"] == "contacts")
-    });
+        !differences.is_empty() && differences.iter().all(|difference| difference["field"] == field)
+    };
+    let findings = proof["findings"].as_array().unwrap();
+    // The customer's people do not leave unless help is asked for, and the portal takes them at creation only.
+    let without_people = findings
+        .iter()
+        .filter(|finding| finding["standing"] == "fixed_by_portal" && differs_in(finding, "contacts"))
+        .count();
+    // Who wins a deal before Microsoft was asked for help asks for none any more.
+    let without_help = findings.iter().filter(|finding| differs_in(finding, "help")).count();
     let partner_led = deals.iter().filter(|deal| deal.origin == Origin::PartnerLed).count();
-    let by_rule = by_rule.count();
-    assert!(by_rule <= partner_led, "{proof:#}");
-    assert_eq!(proof["counts"]["equal"], deals.len() - by_rule, "{proof:#}");
+    let won = deals.iter().filter(|deal| deal.origin == Origin::CoSell && deal.life == Life::Won).count();
+    assert!(without_people <= partner_led && without_help <= won, "{proof:#}");
+    assert_eq!(proof["counts"]["equal"], deals.len() - without_people - without_help, "{proof:#}");
 }
 
 /// New deals for the next kill: co-sell deals with help where one is to be created, the whole mix otherwise.
