@@ -129,8 +129,9 @@ async fn one_deal_that_cannot_be_read_hides_no_other_question() {
 async fn a_list_of_deals_shows_every_id_whole_within_eighty_columns() {
     let stage = Stage::set().await;
     stage.pair("Fourth Coffee checkout", 48_000, false).await;
-    // A deal without an opportunity is known by its referral, whose id is long.
-    let rule = json!({ "object": "Opportunity", "field": "Amount", "condition": { "above": 0 }, "message": "Not here" });
+    // A deal without an opportunity is known by its referral, whose id is long. No opportunity is without a name.
+    let rule =
+        json!({ "object": "Opportunity", "field": "Name", "condition": "not_empty", "message": "Not here" });
     let rules = json!({ "validation_rules": [rule] });
     stage.control(Platform::Salesforce, Method::PATCH, "knobs", Some(&rules)).await;
     let invitation = json!({ "referral": invitation("Relecloud hosting"), "withMicrosoft": true });
