@@ -10,8 +10,8 @@ use crate::harness::{Platform, World, until};
 
 /// How many deals there are.
 const DEALS: usize = 64;
-/// What the portal lets through in each window: much less than is asked at once.
-const CALLS: usize = 40;
+/// What the portal lets through in each window: much less than is asked at once, also of a busy machine.
+const CALLS: usize = 20;
 /// The window, in milliseconds.
 const WINDOW: u32 = 2000;
 /// Most calls at once, as configured by default: so many may be under way when the portal asks for a pause.
@@ -40,7 +40,7 @@ async fn a_portal_that_throttles_gets_every_deal_with_few_refusals_and_none_duri
     let first = first.expect("the portal never had to say no: the test shows nothing");
     let (before, after): (Vec<_>, Vec<_>) = log.iter().partition(|call| call.at < first.at + first.delay);
     assert!(refused(&before) <= AT_ONCE, "{} calls met the first refusal", refused(&before));
-    assert!(after.len() > CALLS, "most of the work was done under the limit: {} calls", after.len());
+    assert!(after.len() > 2 * CALLS, "little of the work was done under the limit: {} calls", after.len());
     let (refused, all) = (refused(&after), after.len());
     assert!(refused * 100 <= all * MOST_REFUSED, "{refused} of {all} calls were refused");
     for refusal in log.iter().filter(|call| call.status == 429) {
