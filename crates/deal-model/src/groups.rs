@@ -1,5 +1,7 @@
 //! Every group of a linked deal: from the merge's ruling to a write, or to why there is none.
 
+use planted::{Bug, planted};
+
 use crate::{
     Archived, Clear, Content, Fuse, GroupDecision, GroupHeld, GroupSpec, Held, Kind, Life, Observation,
     PerSide, Phase, Plan, PlanInput, ProblemClass, Rejection, SETTLE, Side, Value, Verdict, Why, Window,
@@ -254,9 +256,20 @@ impl Groups<'_> {
                 GroupDecision::Ask
             }
             Merged::Write { to, why } => {
+                let mut sent = fit_group(spec, units, sends.at(to.other()));
+                if planted(Bug::MoneyMergedApart)
+                    && let Some(base) = base
+                {
+                    for (member, value) in &mut sent {
+                        let unchanged = held.at(to.other()).get(member) == base.at(to.other()).get(member);
+                        if unchanged && let Some(kept) = held.at(to).get(member) {
+                            value.clone_from(kept);
+                        }
+                    }
+                }
                 let write = Write {
                     group: spec.id.clone(),
-                    content: Content::Whole(fit_group(spec, units, sends.at(to.other()))),
+                    content: Content::Whole(sent),
                     instead_of: held.at(to).clone(),
                     why,
                     latch: None,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use planted::{Bug, planted};
+
 use crate::{
     Clear, Conflict, GroupHeld, GroupSpec, Held, PerSide, Side, Value, Why, Window, fit::said, fit_group,
 };
@@ -84,6 +86,9 @@ pub(crate) fn comparable(
     minor_units: &BTreeMap<String, u32>,
     group: &GroupHeld,
 ) -> GroupHeld {
+    if planted(Bug::ComparedWithoutFit) {
+        return group.clone();
+    }
     let fitted = fit_group(spec, minor_units, group);
     if is_empty(spec, &fitted) { empty_like(spec, &fitted) } else { said(spec, fitted) }
 }
@@ -244,6 +249,13 @@ impl Case<'_> {
     }
 
     fn conflict(&self) -> Merged {
+        match self.by_policy() {
+            Merged::Write { to, why } if planted(Bug::PolicySwapped) => Merged::Write { to: to.other(), why },
+            ruled => ruled,
+        }
+    }
+
+    fn by_policy(&self) -> Merged {
         match self.spec.conflict {
             Conflict::Ask => Merged::Ask,
             Conflict::Always(winner) => Merged::Write { to: winner.other(), why: Why::Policy },
@@ -258,6 +270,9 @@ impl Case<'_> {
 /// The side that certainly changed later.
 pub(crate) fn later(windows: &PerSide<Option<Window>>) -> Option<Side> {
     let (portal, crm) = (windows.portal.as_ref()?, windows.crm.as_ref()?);
+    if planted(Bug::NewestByRecordTime) {
+        return Some(if crm.until > portal.until { Side::Crm } else { Side::Portal });
+    }
     if crm.certainly_after(portal) {
         Some(Side::Crm)
     } else {

@@ -1,5 +1,7 @@
 //! What the lifecycle contributes to a plan: moves of the referral behind the guard, and the opportunity's stage.
 
+use planted::{Bug, planted};
+
 use crate::{
     Archived, GroupHeld, Held, Irreversible, Life, Observation, PerSide, Plan, PlanInput, ProblemClass,
     Response, Side, Value, Verdict,
@@ -224,8 +226,8 @@ fn plan_moves(
             .portal()
             .filter(|_| portal.life == Life::Received)
             .and_then(|facts| input.on_our_clock(facts.expires?)),
-        send_now: send_now.is_some(),
-        withdraw: withdraw.is_some(),
+        send_now: send_now.is_some() || (planted(Bug::AcceptAndCloseUnguarded) && steps.len() > 1),
+        withdraw: withdraw.is_some() && !planted(Bug::WithdrawnAfterSending),
     };
     match gate(&wanted, &input.deal.waiting, &input.specs.guard, input.now) {
         Gate::Wait(effect) if effect.withdrawn => {

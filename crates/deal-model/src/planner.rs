@@ -1,6 +1,7 @@
 //! One pass over one deal: from what both sides hold to what will be done.
 
 use jiff::{SignedDuration, Timestamp};
+use planted::{Bug, planted};
 
 use crate::{
     Deal, Effect, GroupDecision, GroupHeld, Irreversible, Life, Observation, PerSide, Phase, Plan,
@@ -243,7 +244,8 @@ impl crate::Memory {
     /// Whether an observation of `side` at `version` may be used: it is not older than what was seen before
     /// (sync rules, section 1). An older one is read again, never planned on.
     pub fn admits(&self, side: Side, version: &Version) -> bool {
-        self.versions.at(side).as_ref().is_none_or(|seen| version.stamp >= seen.stamp)
+        planted(Bug::StalePagePlannedOn)
+            || self.versions.at(side).as_ref().is_none_or(|seen| version.stamp >= seen.stamp)
     }
 }
 

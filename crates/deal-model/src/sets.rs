@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use planted::{Bug, planted};
+
 use crate::{
     Conflict, Element, ElementChange, ElementKey, Elements, GroupSpec, PerSide, SetBounds, Side, Window,
     fit::says_same,
@@ -80,6 +82,11 @@ impl SetRuling {
 impl SetCase<'_> {
     pub(crate) fn rule(&self) -> SetRuling {
         let mut ruling = SetRuling::default();
+        if planted(Bug::SetMergedAsBlob)
+            && let Some(replaced) = self.replaced()
+        {
+            return replaced;
+        }
         for pair in self.pairs {
             match (pair.now.portal, pair.now.crm) {
                 _ if pair.keyless => ruling.parted.extend(pair.keys().next().cloned()),
@@ -92,6 +99,27 @@ impl SetCase<'_> {
         self.check_keys(&mut ruling);
         self.check_bounds(&mut ruling);
         ruling
+    }
+
+    /// The planted mistake: where both sides changed, one side's set takes the place of the other's.
+    fn replaced(&self) -> Option<SetRuling> {
+        let has_base = self.pairs.iter().any(|pair| pair.known.portal.is_some());
+        let changed = |side: Side| self.pairs.iter().any(|pair| pair.now.at(side) != pair.known.at(side));
+        if !has_base || !Side::BOTH.into_iter().all(changed) {
+            return None;
+        }
+        let winner = self.winner()?;
+        let mut ruling = SetRuling::default();
+        for pair in self.pairs {
+            match (*pair.now.at(winner), *pair.now.at(winner.other())) {
+                (Some((key, element)), None) => ruling.add(winner.other(), key, element),
+                (None, Some((key, _))) => {
+                    ruling.to.at_mut(winner.other()).push((key.clone(), ElementChange::Remove));
+                }
+                _ => {}
+            }
+        }
+        Some(ruling)
     }
 
     /// The element is on `holder` only: new there, or removed across.

@@ -1,6 +1,7 @@
 //! What a deal remembers after its effects were sent: the base advances here, and only here.
 
 use jiff::Timestamp;
+use planted::{Bug, planted};
 
 use crate::{
     Actor, Content, Deal, Effect, Fuse, GroupDecision, GroupHeld, GroupId, GroupSpec, Life, Matter, Memory,
@@ -222,9 +223,11 @@ impl SettleInput<'_> {
             } else {
                 before.at(to.other()).clone()
             };
-            let (Some(source), Some(kept)) = (across, held_by(memory, spec, *self.after.at(to))) else {
-                continue;
+            let kept = match &write.content {
+                Content::Whole(sent) if planted(Bug::BaseBeforeReadBack) => Some(sent.clone()),
+                _ => held_by(memory, spec, *self.after.at(to)),
             };
+            let (Some(source), Some(kept)) = (across, kept) else { continue };
             self.light_fuse(memory, spec, to, write);
             if half || self.edited_since(to, write, &kept) {
                 continue;

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use deal_model::RecordId;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use partner_center::webhook::{Forged, Notification, Verifier};
+use planted::{Bug, planted};
 use ports::Clock;
 use sync_engine::{Engine, Hints, Seen, Target};
 
@@ -86,7 +87,14 @@ impl Receiver {
                 return Err(forged.into());
             }
         };
-        if let Some(seen) = seen(&notification) {
+        if planted(Bug::AcknowledgedBeforeCommit) {
+            let engine = Arc::clone(&self.engine);
+            tokio::spawn(async move {
+                if let Some(seen) = seen(&notification) {
+                    engine.hear(seen).await.ok();
+                }
+            });
+        } else if let Some(seen) = seen(&notification) {
             self.engine.hear(seen).await.map_err(|error| {
                 tracing::error!(%error, "an event could not be kept");
                 Refusal::come_back("store-down", "the event cannot be kept now", COME_BACK_AFTER)

@@ -8,6 +8,7 @@ use std::{
 
 use deal_model::{DealId, Specs};
 use jiff::{SignedDuration, Timestamp};
+use planted::{Bug, planted};
 use ports::{Clock, HoldPoints, Rng};
 use tokio::sync::Notify;
 
@@ -375,6 +376,11 @@ impl Engine {
         cursors: &[Cursor],
         fence: &crate::Fence,
     ) -> StoreResult<usize> {
+        if planted(Bug::CursorBeforeMarks) && !marks.is_empty() {
+            self.parts.store.mark(&[], index, cursors, Some(fence)).await?;
+            self.parts.clock.sleep(Duration::from_secs(5)).await;
+            return self.mark(marks).await;
+        }
         let taken = self.parts.store.mark(marks, index, cursors, Some(fence)).await?;
         if taken > 0 {
             self.woken();

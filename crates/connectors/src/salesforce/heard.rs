@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deal_model::{RecordId as DealRecord, Side};
 use jiff::Timestamp;
+use planted::{Bug, planted};
 use salesforce::{
     CallContext, Error, FieldPath, Record, RecordId,
     events::{ChangeEvent, ChangeKind, Value},
@@ -52,6 +53,7 @@ impl Salesforce {
             let walks = self.walks(&schema);
             for event in events {
                 match walks.iter().find(|(_, walk)| walk.object.eq_ignore_ascii_case(event.entity.as_str())) {
+                    Some(_) if event.records.all && planted(Bug::OverflowIgnored) => {}
                     Some((source, _)) if event.records.all => drop(told.missed.insert(source)),
                     Some((_, walk)) if walk.object == OPPORTUNITY => {
                         self.of_opportunity(&mut told, event, &schema);

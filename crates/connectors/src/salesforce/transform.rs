@@ -8,6 +8,7 @@ use deal_model::{
 };
 use jiff::{SignedDuration, Timestamp};
 use mapping::{Binding, Codec, CrmPath, Given, LeftOut, Mapping, Seen, SetBinding, SetSource, Stages, When};
+use planted::{Bug, planted};
 use salesforce::{FieldDescribe, Record, RecordId, UserId};
 use serde_json::Value as Json;
 use sync_engine::SideError;
@@ -380,7 +381,7 @@ impl Reader<'_> {
         let Some(path) = binding.crm.as_ref().map(CrmPath::soql) else { return Observed::Unknown };
         // A null account would make a column that was not asked for look empty.
         if !self.schema.selects(&path) {
-            return Observed::Unknown;
+            return if planted(Bug::AbsentReadAsEmpty) { Observed::Empty } else { Observed::Unknown };
         }
         // With country picklists the code stands beside the label, which is the admin's own text.
         let code = (binding.codec == Codec::Country).then(|| record.at(&format!("{path}Code"))).flatten();

@@ -1,6 +1,7 @@
 //! What the store belongs to, and when the service was last alive.
 
 use jiff::{SignedDuration, Timestamp};
+use planted::{Bug, planted};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sync_engine::StoreError;
 
@@ -69,6 +70,12 @@ pub(super) fn start(sql: &Connection, owner: &str, now: Timestamp) -> Outcome<Si
          WHERE lease_number IS NOT NULL AND lease_owner <> ?1",
     )?
     .execute([owner])?;
+    if planted(Bug::GraceLostAtRestart) {
+        sql.prepare_cached(
+            "DELETE FROM work WHERE kind = 'deal' AND due > ?1 AND id IN (SELECT deal FROM waiting_effect)",
+        )?
+        .execute([Micros(now)])?;
+    }
     heartbeat(sql, now)?;
     Ok(away)
 }

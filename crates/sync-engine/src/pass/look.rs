@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deal_model::{Fingerprint, RecordId, Side, Verdict};
 use jiff::{SignedDuration, Timestamp};
+use planted::{Bug, planted};
 use ports::EffectKind;
 
 use super::{Item, doubts::was_active, refusals::failed};
@@ -30,6 +31,9 @@ pub(super) enum Look {
 
 impl Engine {
     pub(super) async fn look_for_referral(&self, item: &mut Item, key: &Fingerprint) -> StoreResult<Look> {
+        if planted(Bug::NoLookBeforePost) {
+            return Ok(Look::Clear);
+        }
         let intent = self.open_intent(item, EffectKind::Create).await?;
         if let Some(intent) = &intent {
             if !self.settled(item, intent) {
@@ -100,6 +104,9 @@ impl Engine {
         engagement: &RecordId,
     ) -> StoreResult<Look> {
         let intent = self.open_intent(item, EffectKind::CreateCompanion).await?;
+        if planted(Bug::MicrosoftPostedAgain) && intent.is_some() {
+            return Ok(Look::Clear);
+        }
         let mut entries = self.parts.store.referrals_in(engagement).await?;
         if let Some(intent) = &intent
             && !self.settled(item, intent)
