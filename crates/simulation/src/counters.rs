@@ -6,7 +6,7 @@ use crate::{
     crashes::PLACES,
     faults::{network::MISHAPS, troubles::TROUBLES},
     people::DEEDS,
-    run::{CHANGES, CLOCK_JUMP},
+    run::{ABSENCE, CHANGES, CLOCK_JUMP, WITHDRAWAL},
 };
 
 /// Rows of the merge table, as the product names them.
@@ -71,7 +71,12 @@ pub fn missing(counts: &BTreeMap<String, u64>) -> Vec<String> {
     let deeds = DEEDS.iter().map(|(_, deed)| format!("deed.{}", deed.name()));
     let mishaps = MISHAPS.iter().map(|mishap| format!("fault.{}", mishap.name()));
     let troubles = TROUBLES.iter().map(|trouble| format!("fault.{}", trouble.name));
-    let others = [format!("fault.{CLOCK_JUMP}"), "fault.arrives_after_its_sender_is_gone".to_owned()];
+    let others = [
+        format!("fault.{CLOCK_JUMP}"),
+        "fault.arrives_after_its_sender_is_gone".to_owned(),
+        format!("deed.{WITHDRAWAL}"),
+        format!("crash.{ABSENCE}"),
+    ];
     let places = PLACES.iter().map(|place| format!("crash.{}", place.name()));
     let changes = CHANGES.iter().map(|change| format!("change.{change}"));
     let merges = MERGES.iter().map(|row| format!("merge.{row}"));

@@ -69,6 +69,7 @@ pub struct Crashes {
     armed: Mutex<Option<(Place, u64)>>,
     last: Mutex<Option<Place>>,
     dead: AtomicBool,
+    spun: AtomicBool,
     died: Notify,
 }
 
@@ -82,6 +83,18 @@ impl Crashes {
     pub(crate) fn revive(&self) {
         *self.armed.lock().expect(LOCK) = None;
         self.dead.store(false, Ordering::SeqCst);
+    }
+
+    /// The product turns in a circle: time does not go on, however often it looks. Its life ends.
+    pub(crate) fn spin(&self) {
+        self.spun.store(true, Ordering::SeqCst);
+        self.dead.store(true, Ordering::SeqCst);
+        self.died.notify_one();
+    }
+
+    /// Whether a life ended because it turned in a circle.
+    pub(crate) fn spun(&self) -> bool {
+        self.spun.load(Ordering::SeqCst)
     }
 
     /// Where the product died last.

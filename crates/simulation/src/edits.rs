@@ -14,6 +14,8 @@ pub enum Field {
     Closing,
     /// The notes.
     Notes,
+    /// One more solution; each stands for itself.
+    Solution,
 }
 
 impl Field {
@@ -23,6 +25,7 @@ impl Field {
             Self::Money => "money",
             Self::Closing => "closing_date",
             Self::Notes => "notes",
+            Self::Solution => "solutions",
         }
     }
 }
@@ -42,10 +45,16 @@ pub struct Edit {
     pub needle: String,
     /// It was written on the other side.
     pub arrived: bool,
+    /// When.
+    pub arrived_at: Option<Timestamp>,
+    /// The other side was made to say the same in the same instant: there is nothing to be written.
+    pub alike: bool,
     /// Somebody typed another value over it, on the same side.
     pub superseded: bool,
-    /// The product has been told of it by an answer.
+    /// The product has been told of it by an answer of the side where it was typed.
     pub told: bool,
+    /// It has been told of it by an answer of the other side.
+    pub told_across: bool,
 }
 
 /// What a seller, or whoever acts for one, wanted to happen at the portal.
@@ -72,12 +81,25 @@ pub struct Record {
     pub money: BTreeSet<(String, String)>,
     /// What was wanted, by opportunity.
     pub wishes: BTreeMap<String, BTreeSet<Wish>>,
+    /// When it was wanted, each time, oldest first.
+    pub wished: BTreeMap<(String, Wish), Vec<Timestamp>>,
+    /// Waiting effects that a person took back: the opportunity, what it was to come to, and when. A seller's next move
+    /// is another wish.
+    pub withdrawn: BTreeMap<String, (String, Timestamp)>,
+    /// Opportunities that carry a referral's identifier, and since when.
+    pub linked: BTreeMap<String, Timestamp>,
+    /// The customer's mapping, by its number, ...
+    pub mapping: u64,
+    /// ... and since when both it and the store's memory have been what they are.
+    pub settled_since: Timestamp,
     /// Opportunities that a person made by cloning another.
     pub clones: BTreeSet<String>,
     /// Words that stand in opportunities that nobody opted in.
     pub secrets: Vec<String>,
     /// Opportunities that somebody else's automation may have changed.
     pub automated: bool,
+    /// An automation puts back what a person overwrote.
+    pub reverting: bool,
     /// How many things people did.
     pub deeds: u64,
 }
@@ -93,17 +115,36 @@ impl Record {
         needle: String,
     ) {
         for earlier in &mut self.edits {
-            if earlier.side == side && earlier.record == record && earlier.field == field {
+            let is_whole = field != Field::Solution;
+            if is_whole && earlier.side == side && earlier.record == record && earlier.field == field {
                 earlier.superseded = true;
             }
         }
-        let (arrived, superseded, told) = (false, false, false);
-        let record = record.to_owned();
-        self.edits.push(Edit { at, side, record, field, needle, arrived, superseded, told });
+        self.edits.push(Edit {
+            at,
+            side,
+            record: record.to_owned(),
+            field,
+            needle,
+            arrived: false,
+            arrived_at: None,
+            alike: false,
+            superseded: false,
+            told: false,
+            told_across: false,
+        });
     }
 
     /// A seller wanted something.
-    pub(crate) fn wanted(&mut self, opportunity: &str, wish: Wish) {
+    pub(crate) fn wanted(&mut self, at: Timestamp, opportunity: &str, wish: Wish) {
         self.wishes.entry(opportunity.to_owned()).or_default().insert(wish);
+        self.wished.entry((opportunity.to_owned(), wish)).or_default().push(at);
+        self.withdrawn.remove(opportunity);
+    }
+
+    /// The product's memory is another one from now on, or means something else.
+    pub(crate) fn unsettled(&mut self, at: Timestamp) {
+        self.settled_since = at;
+        self.withdrawn.clear();
     }
 }

@@ -58,6 +58,12 @@ impl Log {
         (written.lines, text)
     }
 
+    /// The newest line.
+    pub fn newest(&self) -> Option<String> {
+        let written = self.0.lock().expect(LOCK);
+        written.whole.as_ref().map_or(written.newest.back(), |whole| whole.last()).cloned()
+    }
+
     /// The lines that are kept, oldest first.
     pub fn lines(&self) -> Vec<String> {
         let written = self.0.lock().expect(LOCK);

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use axum::Router;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use ports::{Clock, HoldPoints, HttpService, Rng};
 use salesforce::events::EventWire;
 use sandbox::serve::Ready;
@@ -31,6 +32,12 @@ pub struct Profile {
     pub poll_seconds: u64,
     /// Workers.
     pub workers: usize,
+    /// Minutes that a poll looks back behind the newest change that it has seen.
+    pub overlap_minutes: u64,
+    /// Minutes between two polls of the org while its change events come.
+    pub reconcile_minutes: u64,
+    /// Items on a page of the portal's list.
+    pub page_size: u64,
 }
 
 /// An installation: configuration, mapping and store. They outlast its lives.
@@ -111,6 +118,12 @@ pub trait Eyes: Send + Sync {
     /// How many brakes hold; a person releases them if `release`.
     async fn brakes(&self, release: bool) -> usize;
 
+    /// A person takes a waiting effect back, the `pick`-th of all: its opportunity, and what it was to come to.
+    async fn withdraw(&self, pick: u64) -> Option<(String, String)>;
+
+    /// Whether an event is kept that was answered with success: that the referral was changed at `changed`.
+    async fn keeps(&self, referral: &str, changed: Option<Timestamp>) -> bool;
+
     /// Work that is due and not done: how many rows.
     async fn due(&self) -> u64;
 }
@@ -132,6 +145,8 @@ pub struct DealSeen {
     pub problems: Vec<(Option<String>, String)>,
     /// What both sides held when last reconciled, as text.
     pub base: String,
+    /// The stamps of the newest versions of the referral and of the opportunity that it has seen.
+    pub read: [Option<Timestamp>; 2],
 }
 
 /// A value that lost, and why.

@@ -8,7 +8,9 @@ use std::{
 
 use futures::FutureExt as _;
 use jiff::SignedDuration;
+use sandbox::faults::Platform;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     crashes::{DeadlyHolds, PLACES, Place},
@@ -17,7 +19,7 @@ use crate::{
         network::{MISHAPS, Mishap},
         troubles::{TROUBLES, Trouble},
     },
-    judge::{self, Guard, Violation},
+    judge::{self, Guard, Memories, Violation},
     log::Log,
     people::{DEEDS, Deed, People},
     product::{Eyes, Installed, Life, Lost, Outside, Product},
@@ -40,8 +42,15 @@ const FAIR_EVERY: u64 = 40;
 /// ... for so long: longer than any back-off.
 const FAIR: Duration = Duration::from_mins(20);
 
+/// An absence in which something happens.
+const LONG: Duration = Duration::from_mins(5);
+
 /// What can happen to an installation between two lives.
 pub(crate) const CHANGES: [&str; 4] = ["copy_kept", "copy_brought_back", "mapping_changed", "positions_lost"];
+/// A person takes a waiting effect back.
+pub(crate) const WITHDRAWAL: &str = "somebody_withdraws";
+/// People go on while the product is down.
+pub(crate) const ABSENCE: &str = "absence";
 /// The clock of the product's machine is put forward or back.
 pub(crate) const CLOCK_JUMP: &str = "clock_jump";
 
@@ -131,6 +140,7 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
     let world = World::new(script.seed, start, log);
     let profile = world.profile();
     world.say(&format!("{profile:?}"));
+    world.set_knobs(Platform::PartnerCenter, &json!({ "page_size": profile.page_size }));
     world.register_for_events()?;
     let installed = product.install(&world.ready, profile)?;
     let mut course = Course {
@@ -138,6 +148,8 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
         people: People::new(Arc::clone(&world)),
         dice: Dice::new(script.seed, "course"),
         guard: Guard::new(profile.brake_limit),
+        memories: Memories::default(),
+        dies_soon: false,
         troubles: Vec::new(),
         archive: Vec::new(),
         stopped: start,
@@ -190,6 +202,9 @@ struct Course<'a> {
     people: People,
     dice: Dice,
     guard: Guard,
+    memories: Memories,
+    /// The next life is not to be long.
+    dies_soon: bool,
     troubles: Vec<Lasting>,
     archive: Vec<Lost>,
     /// When people did something last.
@@ -238,21 +253,46 @@ impl Course<'_> {
         let end = runtime.block_on(async {
             world.clock.begin();
             world.crashes.revive();
+            if std::mem::take(&mut self.dies_soon) {
+                world.crashes.arm(Place::InSleep, self.dice.below(8));
+            }
             let ended = self.live(installed).await;
             world.set_door(None);
-            let away = if matches!(ended, Ok(End::Over)) { Duration::ZERO } else { self.away() };
-            world.clock.end(away);
+            world.set_eyes(None);
+            world.clock.end(Duration::ZERO);
             ended
         });
         drop(runtime);
+        if !matches!(end, Ok(End::Over)) {
+            self.stay_away();
+        }
         end
+    }
+
+    /// The product is down; people go on.
+    fn stay_away(&mut self) {
+        let away = self.away();
+        if away < LONG || !self.script.leaves_in(ABSENCE) {
+            self.world.clock.end(away);
+            return;
+        }
+        self.world.counters.note(format!("crash.{ABSENCE}"));
+        let deeds = u32::try_from(self.dice.between(2, 6)).unwrap_or(2);
+        for _ in 0..deeds {
+            if let Some(deed) = self.deed() {
+                self.people.act(deed);
+            }
+            self.world.clock.end(away / deeds);
+        }
+        // Whoever finds a hill of work may stumble at once.
+        self.dies_soon = self.script.leaves_in(Place::InSleep.name()) && self.dice.percent(50);
     }
 
     /// How long the product is down.
     fn away(&self) -> Duration {
         match self.dice.below(20) {
-            0 => Duration::from_secs(self.dice.between(600, 7_200)),
-            1..5 => Duration::from_secs(self.dice.between(20, 300)),
+            0..2 => Duration::from_secs(self.dice.between(600, 7_200)),
+            2..5 => Duration::from_secs(self.dice.between(20, 300)),
             _ => Duration::from_millis(self.dice.between(200, 5_000)),
         }
     }
@@ -268,6 +308,7 @@ impl Course<'_> {
         };
         let Life { door, service, eyes } = installed.start(outside)?;
         world.set_door(door);
+        world.set_eyes(Some(Arc::clone(&eyes)));
         let service = tokio::spawn(service).map(|ended| match ended {
             Ok(Ok(())) => "it ended by itself".to_owned(),
             Ok(Err(why)) => why,
@@ -284,6 +325,13 @@ impl Course<'_> {
         for (row, times) in eyes.rows() {
             world.counters.add(row, times);
         }
+        if world.crashes.spun() {
+            let place = world.log.newest().unwrap_or_default();
+            let what = format!("time stands still, and the product works without an end, after: {place}");
+            self.violations.push(Violation::new("spins", what));
+            self.failed_at = Some(self.done);
+            return Ok(End::Over);
+        }
         Ok(ended)
     }
 
@@ -295,6 +343,7 @@ impl Course<'_> {
             self.world.drift();
             let died = self.step(eyes).await;
             self.judge_step();
+            self.judge_memory(eyes).await;
             self.stopped = self.world.now();
             if self.violations.is_empty()
                 && self.script.mode == Mode::Liveness
@@ -355,15 +404,36 @@ impl Course<'_> {
             78..90 => self.begin_trouble(),
             90..94 => self.turn_weather(),
             94..98 => return self.arm_crash(),
-            _ => {
-                let held = eyes.brakes(self.dice.percent(50)).await;
-                if held > 0 {
-                    self.world.counters.note("brake.held");
-                    self.guard.release();
-                }
-            }
+            _ if self.dice.percent(50) => self.withdraw(eyes).await,
+            _ => self.look_at_brakes(eyes).await,
         }
         false
+    }
+
+    /// A person takes a waiting effect back.
+    async fn withdraw(&mut self, eyes: &dyn Eyes) {
+        if !self.script.leaves_in(WITHDRAWAL) {
+            return;
+        }
+        if let Some((opportunity, target)) = eyes.withdraw(self.dice.below(u64::MAX)).await {
+            self.world.counters.note(format!("deed.{WITHDRAWAL}"));
+            self.world.say(&format!("{WITHDRAWAL}: {opportunity} is not to be {target}"));
+            self.people.record.withdrawn.insert(opportunity, (target, self.world.now()));
+        }
+    }
+
+    /// A person looks which brakes hold, and releases them or not.
+    async fn look_at_brakes(&mut self, eyes: &dyn Eyes) {
+        // What left before the release counts for the time before it.
+        self.judge_step();
+        let releases = self.dice.percent(50);
+        if eyes.brakes(releases).await > 0 {
+            self.world.counters.note("brake.held");
+            if releases {
+                self.world.counters.note("brake.released");
+                self.guard.release();
+            }
+        }
     }
 
     fn deed(&self) -> Option<Deed> {
@@ -394,6 +464,7 @@ impl Course<'_> {
         trouble.begin(&self.world, &self.dice);
         if trouble.name.starts_with("automation") {
             self.people.record.automated = true;
+            self.people.record.reverting |= trouble.name == "automation_reverts";
         }
         self.troubles.push(Lasting { trouble, until: until.unwrap_or_else(|_| self.world.now()) });
     }
@@ -444,12 +515,24 @@ impl Course<'_> {
         let done = match change {
             change if change == kept => installed.keep_copy().map(|()| true),
             change if change == back => installed.bring_copy_back(),
-            change if change == mapping => installed.remap(self.dice.below(4)).map(|()| true),
+            change if change == mapping => {
+                self.people.record.mapping = self.dice.below(4);
+                installed.remap(self.people.record.mapping).map(|()| true)
+            }
             _ => installed.lose_positions().map(|()| true),
         };
         if done? {
             self.world.counters.note(format!("change.{change}"));
             self.world.say(change);
+            if change == back || change == mapping {
+                self.people.record.unsettled(self.world.now());
+                self.memories.forget();
+            }
+            if change == back {
+                // The copy knows nothing of what left since: what was counted is forgotten.
+                self.judge_step();
+                self.guard.release();
+            }
         }
         Ok(())
     }
@@ -459,6 +542,15 @@ impl Course<'_> {
         let scene = Scene::of(&self.world);
         let found = judge::after_a_step(&self.world, &scene, &mut self.people.record, &seen, &mut self.guard);
         self.violations.extend(found);
+        self.violations.extend(self.world.take_found());
+    }
+
+    /// Looks whether what deals remember can be so.
+    async fn judge_memory(&mut self, eyes: &dyn Eyes) {
+        if self.violations.is_empty() {
+            let deals = eyes.deals().await;
+            self.violations.extend(judge::of_memory(&self.people.record, &mut self.memories, &deals));
+        }
     }
 
     /// Everything that goes wrong ends.
@@ -479,9 +571,6 @@ impl Course<'_> {
         while self.world.now().duration_since(began) < SETTLED_WITHIN {
             tokio::time::sleep(Duration::from_secs(30)).await;
             self.world.drift();
-            if eyes.brakes(true).await > 0 {
-                self.guard.release();
-            }
             let seen = self.world.take_seen();
             if !judge::writes(&seen).is_empty() {
                 wrote = self.world.now();
@@ -493,6 +582,9 @@ impl Course<'_> {
             if !self.violations.is_empty() {
                 self.failed_at = Some(self.done);
                 return true;
+            }
+            if eyes.brakes(true).await > 0 {
+                self.guard.release();
             }
             if self.world.now().duration_since(wrote) >= CALM {
                 return true;

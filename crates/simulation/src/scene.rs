@@ -43,6 +43,18 @@ impl Scene {
         self.referrals().iter().find(|referral| referral["id"] == id)
     }
 
+    /// The opportunity that a referral of ours belongs to, as either of them says.
+    pub(crate) fn opportunity_of(&self, referral: &str) -> Option<&str> {
+        let named =
+            self.referral(referral).map(|own| text(&own["externalReferenceId"])).filter(|id| !id.is_empty());
+        let is_it = |row: &&Value| match named {
+            // The id is compared in its short form: both are used.
+            Some(named) => text(&row["Id"]).starts_with(named.get(..15).unwrap_or(named)),
+            None => text(&row["Referral_Identifier__c"]).eq_ignore_ascii_case(referral),
+        };
+        self.opportunities().find(is_it).map(|row| text(&row["Id"]))
+    }
+
     /// Living rows of an object that point to `parent` by `field`.
     pub(crate) fn children<'a>(
         &'a self,

@@ -5,11 +5,13 @@ use crate::{
     faults::{network::MISHAPS, troubles::TROUBLES},
     people::DEEDS,
     product::Product,
-    run::{CHANGES, CLOCK_JUMP, Script, run},
+    run::{ABSENCE, CHANGES, CLOCK_JUMP, Script, WITHDRAWAL, run},
 };
 
-/// Most runs that shrinking may cost.
+/// Most runs that shrinking may cost ...
 const MOST_RUNS: usize = 80;
+/// ... and most lines of log, as a multiple of what the failing run has: a person waits for the answer.
+const MOST_WORK: u64 = 25;
 
 /// Everything that can be left out, by name.
 pub fn names() -> Vec<String> {
@@ -17,7 +19,8 @@ pub fn names() -> Vec<String> {
     let mishaps = MISHAPS.iter().map(|mishap| mishap.name());
     let troubles = TROUBLES.iter().map(|trouble| trouble.name.to_owned());
     let places = PLACES.iter().map(|place| place.name().to_owned());
-    let changes = CHANGES.iter().chain([&CLOCK_JUMP]).map(|change| (*change).to_owned());
+    let changes =
+        CHANGES.iter().chain([&CLOCK_JUMP, &ABSENCE, &WITHDRAWAL]).map(|change| (*change).to_owned());
     deeds.chain(mishaps).chain(troubles).chain(places).chain(changes).collect()
 }
 
@@ -25,13 +28,17 @@ pub fn names() -> Vec<String> {
 ///
 /// Names are left out in ever smaller groups as long as the run still fails; then steps, by halves.
 pub fn shrink(script: &Script, invariant: &str, product: &dyn Product) -> Script {
-    let mut runs = 0;
+    let (mut runs, mut work, mut most_work) = (0, 0, u64::MAX);
     let mut fails = |script: &Script| -> Option<u64> {
         runs += 1;
-        if runs > MOST_RUNS {
+        if runs > MOST_RUNS || work > most_work {
             return None;
         }
         let outcome = run(script, product).ok()?;
+        work += outcome.lines;
+        if runs == 1 {
+            most_work = outcome.lines.saturating_mul(MOST_WORK);
+        }
         let same = outcome.violations.iter().any(|violation| violation.starts_with(invariant));
         same.then_some(outcome.failed_at.unwrap_or(script.steps))
     };

@@ -1,6 +1,7 @@
 //! Time: the platforms' clock, which stands still while nothing moves, and the product's, which may be wrong.
 
 use std::{
+    panic::resume_unwind,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -13,7 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 use ports::Clock;
 use tokio::time::Instant;
 
-use crate::crashes::{Crashes, Place};
+use crate::crashes::{Crashes, Died, Place};
+
+/// How often the product may look at its clock, or begin to wait, before time goes on. A batch of a hundred deals looks
+/// a few thousand times; whoever looks a million times turns in a circle, and the world would stand still for ever.
+const MOST_LOOKS: u64 = 1_000_000;
 
 /// Why the lock is never poisoned.
 const LOCK: &str = "no code panics while holding this lock";
@@ -54,12 +59,30 @@ pub struct MachineClock {
     world: Arc<WorldClock>,
     crashes: Arc<Crashes>,
     ahead_ms: Arc<AtomicI64>,
+    /// The instant that was seen last, and how often.
+    looks: Arc<Mutex<(Timestamp, u64)>>,
 }
 
 impl MachineClock {
     /// A clock that is right.
     pub(crate) fn new(world: Arc<WorldClock>, crashes: Arc<Crashes>) -> Self {
-        Self { world, crashes, ahead_ms: Arc::default() }
+        Self { world, crashes, ahead_ms: Arc::default(), looks: Arc::default() }
+    }
+
+    /// The world's time. Ends the life if it stands still however often it is looked at.
+    fn look(&self) -> Timestamp {
+        let now = self.world.now();
+        let looks = {
+            let mut looks = self.looks.lock().expect(LOCK);
+            *looks = (now, if looks.0 == now { looks.1 + 1 } else { 0 });
+            looks.1
+        };
+        if looks > MOST_LOOKS {
+            self.crashes.spin();
+            // Whoever turns in a circle waits for nothing: only this ends it.
+            resume_unwind(Box::new(Died));
+        }
+        now
     }
 
     /// Puts it ahead of the world's, or behind it.
@@ -72,12 +95,46 @@ impl MachineClock {
 impl Clock for MachineClock {
     fn now(&self) -> Timestamp {
         let ahead = SignedDuration::from_millis(self.ahead_ms.load(Ordering::Relaxed));
-        let now = self.world.now();
+        let now = self.look();
         now.saturating_add(ahead).unwrap_or(now)
     }
 
     async fn sleep(&self, duration: Duration) {
+        self.look();
         self.crashes.reach(Place::InSleep).await;
         tokio::time::sleep(duration).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_looks_at_a_clock_that_stands_still_for_ever_ends_and_who_waits_between_does_not() {
+        let clock = || {
+            let world = Arc::new(WorldClock::new(Timestamp::UNIX_EPOCH));
+            world.begin();
+            let crashes = Arc::<Crashes>::default();
+            (MachineClock::new(world, Arc::clone(&crashes)), crashes)
+        };
+        let (patient, crashes) = clock();
+        for _ in 0..4 {
+            for _ in 0..MOST_LOOKS / 2 {
+                patient.now();
+            }
+            patient.sleep(Duration::from_millis(1)).await;
+        }
+        assert!(!crashes.spun());
+        let (restless, crashes) = clock();
+        let circle = || -> Timestamp {
+            loop {
+                restless.now();
+            }
+        };
+        assert!(catch_unwind(AssertUnwindSafe(circle)).is_err());
+        assert!(crashes.spun());
     }
 }

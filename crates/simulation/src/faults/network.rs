@@ -29,10 +29,12 @@ pub(crate) enum Mishap {
     RefusedAfter(u16),
     /// Half of the answer comes.
     Malformed,
+    /// The answer comes in time, and whoever waits for it goes on much later.
+    Stalled,
 }
 
 /// All of them.
-pub(crate) const MISHAPS: [Mishap; 19] = [
+pub(crate) const MISHAPS: [Mishap; 20] = [
     Mishap::Latency,
     Mishap::NoConnection,
     Mishap::CutBefore,
@@ -40,6 +42,7 @@ pub(crate) const MISHAPS: [Mishap; 19] = [
     Mishap::SilenceBefore,
     Mishap::SilenceAfter,
     Mishap::Malformed,
+    Mishap::Stalled,
     Mishap::Refused(401),
     Mishap::Refused(403),
     Mishap::Refused(409),
@@ -67,6 +70,7 @@ impl Mishap {
             Self::Refused(status) => format!("status_{status}"),
             Self::RefusedAfter(status) => format!("status_{status}_after"),
             Self::Malformed => "malformed".to_owned(),
+            Self::Stalled => "stalled".to_owned(),
         }
     }
 

@@ -1,13 +1,21 @@
-//! The base never says what was not read: a value in it stood in an answer before.
+//! The base never says what was not read: a value in one of its halves stood in an answer of that side before.
+
+use sandbox::faults::Platform;
+use serde_json::Value;
 
 use super::{Violation, privacy::contains};
-use crate::{edits::Record, product::DealSeen, world::Seen};
+use crate::{
+    edits::{Edit, Field, Record},
+    product::DealSeen,
+    world::Seen,
+};
 
 /// Notes which values the product was told by answers.
 pub(crate) fn hear(record: &mut Record, seen: &[Seen]) {
     for one in seen {
-        for edit in record.edits.iter_mut().filter(|edit| !edit.told) {
-            edit.told = contains(&one.answer, &edit.needle);
+        for edit in &mut record.edits {
+            let told = if edit.side == one.platform { &mut edit.told } else { &mut edit.told_across };
+            *told = *told || contains(&one.answer, &edit.needle);
         }
     }
 }
@@ -15,12 +23,68 @@ pub(crate) fn hear(record: &mut Record, seen: &[Seen]) {
 pub(super) fn judge(record: &Record, deals: &[DealSeen]) -> Vec<Violation> {
     let mut found = Vec::new();
     for deal in deals {
-        for edit in record.edits.iter().filter(|edit| !edit.told && !edit.arrived) {
-            if deal.base.contains(&edit.needle) {
-                let what = format!("deal {} says {:?}, which no answer held", deal.id, edit.needle);
-                found.push(Violation::new("base", what));
+        let ours = |edit: &&Edit| match edit.side {
+            Platform::Salesforce => deal.opportunity.as_deref() == Some(&edit.record),
+            Platform::PartnerCenter => deal.referral.as_deref() == Some(&edit.record),
+        };
+        // A date that a flow moved may be the one that somebody types next.
+        let ours = record.edits.iter().filter(ours).filter(|edit| {
+            !(edit.told && edit.told_across) && !(record.automated && edit.field == Field::Closing)
+        });
+        let mut halves = None;
+        for edit in ours {
+            let (portal, org) = halves.get_or_insert_with(|| halves_of(&deal.base));
+            for (half, side) in [(&*portal, Platform::PartnerCenter), (&*org, Platform::Salesforce)] {
+                let told = if side == edit.side { edit.told } else { edit.told_across };
+                if !told && half.contains(&edit.needle) {
+                    let what = format!(
+                        "deal {} says that {side:?} holds {:?}, which no answer of it held",
+                        deal.id, edit.needle
+                    );
+                    found.push(Violation::new("base", what));
+                }
             }
         }
     }
     found
+}
+
+/// All that the base says of each side, the portal's first.
+fn halves_of(base: &str) -> (String, String) {
+    let base: Value = serde_json::from_str(base).unwrap_or_default();
+    let half = |side: &str| {
+        let groups = base.as_object().into_iter().flatten();
+        groups.map(|(_, pair)| pair[side].to_string()).collect::<Vec<_>>().join(" ")
+    };
+    (half("portal"), half("crm"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_half_that_says_what_its_side_never_answered_is_seen() {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let mut record = Record::default();
+        record.typed(at, Platform::PartnerCenter, "r", Field::Notes, "note 000001".to_owned());
+        record.edits[0].told = true;
+        let deal = |crm: &str| DealSeen {
+            id: "d".to_owned(),
+            opportunity: Some("o".to_owned()),
+            referral: Some("r".to_owned()),
+            phase: "live".to_owned(),
+            waiting: 0,
+            problems: Vec::new(),
+            base: json!({ "notes": { "portal": { "notes": "note 000001" }, "crm": { "notes": crm } } })
+                .to_string(),
+            read: [None, None],
+        };
+        assert!(judge(&record, &[deal("what was there")]).is_empty());
+        assert_eq!(judge(&record, &[deal("note 000001")]).len(), 1, "sent, and never read back");
+        record.edits[0].told_across = true;
+        assert!(judge(&record, &[deal("note 000001")]).is_empty());
+    }
 }

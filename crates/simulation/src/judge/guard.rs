@@ -13,8 +13,9 @@ use crate::{
     world::{Seen, World},
 };
 
-/// How far the brake looks back.
-const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// How far the brake looks back, less what the product's clock may jump (4 min) and what a call may be late (30 s): it
+/// counts by its own clock, before the call.
+const WINDOW: SignedDuration = SignedDuration::from_secs(600 - 240 - 30);
 
 /// What left lately, by kind.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use sandbox::{exchange::Kind, faults::Platform};
 
-use super::{Violation, privacy::contains};
+use super::{Violation, landed::landed};
 use crate::{
     edits::{Edit, Record},
     product::{DealSeen, Lost},
@@ -18,13 +18,16 @@ pub(super) fn note_arrivals(record: &mut Record, seen: &[Seen]) {
     };
     for one in seen.iter().filter(writes) {
         for edit in record.edits.iter_mut().filter(|edit| !edit.arrived && edit.side != one.platform) {
-            edit.arrived = contains(&one.body, &edit.needle);
+            if landed(one, &edit.needle) {
+                edit.arrived = true;
+                edit.arrived_at = Some(one.at);
+            }
         }
     }
 }
 
 pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen], archive: &[Lost]) -> Vec<Violation> {
-    let open = record.edits.iter().filter(|edit| !edit.arrived && !edit.superseded);
+    let open = record.edits.iter().filter(|edit| !edit.arrived && !edit.superseded && !edit.alike);
     open.filter_map(|edit| lost(scene, record, deals, archive, edit)).collect()
 }
 
@@ -55,9 +58,12 @@ fn lost(
     });
     let referral = deal.referral.as_deref().and_then(|id| scene.referral(id));
     let (opportunity, referral) = (opportunity?, referral?);
+    let id = text(&opportunity["Id"]);
+    let mut whole = opportunity.to_string();
+    whole.extend(scene.children("Microsoft_Solution__c", "Opportunity__c", id).map(ToString::to_string));
     // A flow may have made something else of it at once.
     let held = match edit.side {
-        Platform::Salesforce => opportunity.to_string().contains(&edit.needle),
+        Platform::Salesforce => whole.contains(&edit.needle),
         Platform::PartnerCenter => referral.to_string().contains(&edit.needle),
     };
     if record.automated && !held {
@@ -65,7 +71,7 @@ fn lost(
     }
     let there = match edit.side {
         Platform::Salesforce => referral.to_string().contains(&edit.needle),
-        Platform::PartnerCenter => opportunity.to_string().contains(&edit.needle),
+        Platform::PartnerCenter => whole.contains(&edit.needle),
     };
     if there || referral["status"] != "Active" {
         return None;
@@ -101,6 +107,7 @@ mod tests {
             waiting: 0,
             problems: Vec::new(),
             base: "{}".to_owned(),
+            read: [None, None],
         }
     }
 

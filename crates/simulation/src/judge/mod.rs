@@ -2,16 +2,22 @@
 //! requests and the record of what people did; the product is asked only what it tells a person.
 
 mod base;
+mod cleared;
 mod convergence;
 mod duplicates;
+mod grace;
 mod guard;
 mod invention;
+mod landed;
 mod lost;
+mod memory;
+mod order;
 mod privacy;
 mod quiet;
 
 pub(crate) use base::hear;
 pub(crate) use guard::Guard;
+pub(crate) use memory::Memories;
 pub(crate) use quiet::writes;
 
 use crate::{
@@ -44,12 +50,21 @@ pub(crate) fn after_a_step(
     seen: &[Seen],
     guard: &mut Guard,
 ) -> Vec<Violation> {
-    lost::note_arrivals(record, seen);
     hear(record, seen);
-    let mut found = duplicates::judge(scene, record);
+    let mut found = order::judge(scene, record, seen);
+    found.extend(duplicates::judge(scene, record));
+    found.extend(grace::judge(world, scene, record, seen));
+    found.extend(cleared::judge(record, seen));
     found.extend(guard.judge(world, scene, record, seen));
     found.extend(privacy::judge_requests(record, seen));
     found.extend(invention::judge(scene, record));
+    found
+}
+
+/// What deals remember, after every step.
+pub(crate) fn of_memory(record: &Record, memories: &mut Memories, deals: &[DealSeen]) -> Vec<Violation> {
+    let mut found = base::judge(record, deals);
+    found.extend(memories.judge(deals));
     found
 }
 
@@ -65,5 +80,6 @@ pub(crate) fn at_the_end(
     found.extend(lost::judge(scene, record, deals, archive));
     found.extend(privacy::judge_files(record, stored));
     found.extend(base::judge(record, deals));
+    found.extend(grace::at_the_end(deals));
     found
 }

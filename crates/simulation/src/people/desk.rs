@@ -1,4 +1,4 @@
-//! The partner's own users at the portal, alone and at once with a seller.
+//! The partner's own users at the portal.
 
 use sandbox::faults::Platform;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ impl People {
         self.desk_saves(&id, &fields)
     }
 
-    fn desk_saves(&mut self, id: &str, fields: &[Field]) -> Done {
+    pub(super) fn desk_saves(&mut self, id: &str, fields: &[Field]) -> Done {
         let (set, needles) = self.values(PORTAL, fields);
         self.world.act(PORTAL, "portal/edit", &json!({ "id": id, "set": set }))?;
         let told: Vec<String> = needles.iter().map(|(_, needle)| needle.clone()).collect();
@@ -52,32 +52,5 @@ impl People {
         };
         self.world.act(PORTAL, actor, &body)?;
         Ok(format!("{actor} {body}"))
-    }
-
-    /// A seller and a user of the portal type the same field at the same time.
-    pub(super) fn both_type(&mut self, scene: &Scene) -> Done {
-        let linked: Vec<(String, String)> = scene
-            .ours()
-            .filter(|referral| referral["status"] == "Active")
-            .filter_map(|referral| {
-                let id = text(&referral["id"]);
-                let row = scene.opportunities().find(|row| row["Referral_Identifier__c"] == id)?;
-                super::sellers::is_in(row).then(|| (id.to_owned(), text(&row["Id"]).to_owned()))
-            })
-            .collect();
-        let (referral, opportunity) =
-            self.dice.pick(&linked).cloned().ok_or_else(|| "there is no pair".to_owned())?;
-        let fields = self.fields();
-        let (set, needles) = self.values(Platform::Salesforce, &fields);
-        let seller_first = self.dice.percent(50);
-        let desk = |people: &mut Self| people.desk_saves(&referral, &fields);
-        let told = if seller_first { None } else { Some(desk(self)?) };
-        self.saves(&opportunity, &set)?;
-        self.note_typed(Platform::Salesforce, &opportunity, needles);
-        let told = match told {
-            Some(told) => told,
-            None => desk(self)?,
-        };
-        Ok(format!("{opportunity} and {told}"))
     }
 }

@@ -1,6 +1,7 @@
 //! The people of a world: sellers in Salesforce, the partner's users at the portal, Microsoft's seller, other partners,
 //! and whoever runs the data loader. Each does one thing at a time, drawn from the seed.
 
+mod at_once;
 mod desk;
 mod elsewhere;
 mod sellers;
@@ -48,6 +49,10 @@ pub enum Deed {
     DeskMoves,
     /// Both type the same field within the same second.
     BothType,
+    /// Both type the same, each as their side takes it.
+    BothAgree,
+    /// Both add a solution at the same time.
+    BothAddRows,
     /// Microsoft invites.
     MicrosoftInvites,
     /// Microsoft's seller does something.
@@ -57,7 +62,7 @@ pub enum Deed {
 }
 
 /// All of them, with how often they happen.
-pub(crate) const DEEDS: [(u64, Deed); 17] = [
+pub(crate) const DEEDS: [(u64, Deed); 19] = [
     (5, Deed::SellerEnters),
     (1, Deed::SellerEntersSecretly),
     (28, Deed::SellerTypes),
@@ -72,6 +77,8 @@ pub(crate) const DEEDS: [(u64, Deed); 17] = [
     (26, Deed::DeskTypes),
     (3, Deed::DeskMoves),
     (6, Deed::BothType),
+    (2, Deed::BothAgree),
+    (2, Deed::BothAddRows),
     (4, Deed::MicrosoftInvites),
     (6, Deed::MicrosoftActs),
     (1, Deed::OtherPartnerAppears),
@@ -95,6 +102,8 @@ impl Deed {
             Self::DeskTypes => "desk_types",
             Self::DeskMoves => "desk_moves",
             Self::BothType => "both_type",
+            Self::BothAgree => "both_agree",
+            Self::BothAddRows => "both_add_rows",
             Self::MicrosoftInvites => "microsoft_invites",
             Self::MicrosoftActs => "microsoft_acts",
             Self::OtherPartnerAppears => "other_partner_appears",
@@ -149,6 +158,8 @@ impl People {
             Deed::DeskTypes => self.desk_types(&scene),
             Deed::DeskMoves => self.desk_moves(&scene),
             Deed::BothType => self.both_type(&scene),
+            Deed::BothAgree => self.both_agree(&scene),
+            Deed::BothAddRows => self.both_add_rows(&scene),
             Deed::MicrosoftInvites => self.microsoft_invites(),
             Deed::MicrosoftActs => self.microsoft_acts(&scene),
             Deed::OtherPartnerAppears => self.other_partner_appears(&scene),
@@ -224,6 +235,8 @@ impl People {
                     set[if org { "Description" } else { "/details/notes" }] = json!(notes);
                     needles.push((Field::Notes, notes));
                 }
+                // Added as a row, not typed into a field.
+                Field::Solution => {}
             }
         }
         (set, needles)

@@ -86,7 +86,7 @@ impl People {
             opt_in["How_can_Microsoft_help__c"] = json!("Proof of concept or demo");
             opt_in["Notes_to_Microsoft__c"] = json!(format!("help with {number:05}"));
         }
-        self.record.wanted(&opportunity, Wish::OptIn);
+        self.record.wanted(self.world.now(), &opportunity, Wish::OptIn);
         self.saves(&opportunity, &opt_in)?;
         Ok(format!("{opportunity}{}", if help { ", help wanted" } else { "" }))
     }
@@ -115,7 +115,8 @@ impl People {
         let stage = text(&row["StageName"]);
         let (set, wishes): (Value, Vec<Wish>) = if stage == ON_HOLD {
             match self.dice.below(10) {
-                0..6 => (json!({ "StageName": self.open_stage() }), vec![Wish::Accept]),
+                0..5 => (json!({ "StageName": self.open_stage() }), vec![Wish::Accept]),
+                5 => (json!({ "StageName": "Closed Won" }), vec![Wish::Accept, Wish::Win]),
                 6..8 => (json!({ "Co_sell_Response__c": "Accept" }), vec![Wish::Accept]),
                 8 => {
                     let reason = self.dice.pick(&REASONS);
@@ -149,7 +150,7 @@ impl People {
         };
         self.saves(&id, &set)?;
         for wish in wishes {
-            self.record.wanted(&id, wish);
+            self.record.wanted(self.world.now(), &id, wish);
         }
         Ok(format!("{id} {set}"))
     }
@@ -159,7 +160,7 @@ impl People {
         let id = text(&row["Id"]).to_owned();
         let on = row["Sync_with_Partner_Center__c"] != true;
         if on {
-            self.record.wanted(&id, Wish::OptIn);
+            self.record.wanted(self.world.now(), &id, Wish::OptIn);
         }
         self.saves(&id, &json!({ "Sync_with_Partner_Center__c": on, "Consent_to_Share__c": true }))?;
         Ok(format!("{id} {}", if on { "in" } else { "out" }))
@@ -178,26 +179,43 @@ impl People {
                 Ok(format!("{id} quantity {quantity}"))
             }
             (1, _) => {
-                let code = format!("SOL-{:05}-XYZ", self.dice.below(90_000) + 10_000);
-                let row = json!({ "Opportunity__c": id, "Name": "Another solution", "Solution_Id__c": code });
-                self.creates("Microsoft_Solution__c", &row)?;
+                let code = self.seller_adds_solution(&id)?;
                 Ok(format!("{id} and {code}"))
             }
             _ if solutions.len() > 1 => {
-                let last = text(&solutions[solutions.len() - 1]["Id"]).to_owned();
+                let last = solutions[solutions.len() - 1];
+                let (last, code) = (text(&last["Id"]).to_owned(), text(&last["Solution_Id__c"]).to_owned());
                 let path = format!("/sobjects/Microsoft_Solution__c/{last}");
                 self.world.seller_calls(SELLERS[0], Method::DELETE, &path, None)?;
+                for edit in self.record.edits.iter_mut().filter(|edit| edit.needle == code) {
+                    edit.superseded = true;
+                }
                 Ok(format!("{id} without {last}"))
             }
             _ => Err("there is one solution, and one is needed".to_owned()),
         }
     }
 
+    /// A solution that nobody has named before.
+    pub(super) fn solution(&mut self) -> String {
+        self.typed += 1;
+        format!("SOL-{:05}-XYZ", 10_000 + self.typed)
+    }
+
+    pub(super) fn seller_adds_solution(&mut self, opportunity: &str) -> Result<String, String> {
+        let code = self.solution();
+        let row =
+            json!({ "Opportunity__c": opportunity, "Name": "Another solution", "Solution_Id__c": code });
+        self.creates("Microsoft_Solution__c", &row)?;
+        self.note_typed(ORG, opportunity, vec![(Field::Solution, code.clone())]);
+        Ok(code)
+    }
+
     pub(super) fn seller_clones(&mut self, scene: &Scene) -> Done {
         let row = self.any_opportunity(scene, is_in)?;
         let body = json!({ "id": row["Id"], "user": self.seller() });
         let clone = self.world.act(ORG, "clone", &body)?;
-        self.record.wanted(text(&clone["id"]), Wish::OptIn);
+        self.record.wanted(self.world.now(), text(&clone["id"]), Wish::OptIn);
         self.record.clones.insert(text(&clone["id"]).to_owned());
         Ok(format!("{} becomes {}", text(&row["Id"]), text(&clone["id"])))
     }

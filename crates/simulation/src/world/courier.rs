@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use axum::body::Body;
 use http::Request;
 use sandbox::exchange::{Machine as _, Outcome, Outgoing};
+use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::World;
-use crate::log::fingerprint;
+use super::{LOCK, World};
+use crate::{judge::Violation, log::fingerprint};
 
 /// How long the portal waits for an answer.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -34,13 +35,36 @@ pub(crate) async fn carry(world: Arc<World>) {
 
 async fn deliver(world: &World, Outgoing { id, request }: Outgoing) {
     let told = fingerprint(request.body());
+    let body = request.body().clone();
     let outcome = match tokio::time::timeout(DEADLINE, knock(world, request)).await {
         Ok(outcome) => outcome,
         Err(_) => Outcome::Failed("no answer in time".to_owned()),
     };
     world.say(&format!("event {id} {told}: {outcome:?}"));
+    if matches!(outcome, Outcome::Answered(status) if status.is_success()) {
+        world.answered(&body).await;
+    }
     world.portal.delivered(id, &outcome, world.now());
     world.stirred.notify_one();
+}
+
+impl World {
+    /// An event was answered with success: then its mark is kept, now and not a little later.
+    async fn answered(&self, event: &[u8]) {
+        // What is repeated was kept before, and may be done with.
+        if !self.acknowledged.lock().expect(LOCK).insert(fingerprint(event)) {
+            return;
+        }
+        let event: Value = serde_json::from_slice(event).unwrap_or_default();
+        let uri = event["ResourceUri"].as_str().unwrap_or_default();
+        let referral = uri.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+        let changed = event["ResourceChangeUtcDate"].as_str().and_then(|date| date.parse().ok());
+        let Some(eyes) = self.eyes() else { return };
+        if !eyes.keeps(&referral, changed).await {
+            let what = format!("an event of {referral} was answered with success, and is not kept");
+            self.found.lock().expect(LOCK).push(Violation::new("acknowledged", what));
+        }
+    }
 }
 
 async fn knock(world: &World, request: Request<bytes::Bytes>) -> Outcome {

@@ -5,7 +5,10 @@ pub(crate) mod courier;
 pub(crate) mod flight;
 pub(crate) mod transport;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use axum::Router;
 use bytes::Bytes;
@@ -27,8 +30,9 @@ use crate::{
     crashes::Crashes,
     dice::Dice,
     faults::Weather,
+    judge::Violation,
     log::Log,
-    product::Profile,
+    product::{Eyes, Profile},
     time::{MachineClock, WorldClock},
     world::flight::Afloat,
 };
@@ -98,6 +102,12 @@ pub struct World {
     /// Requests whose sender is gone.
     afloat: Mutex<Vec<Afloat>>,
     calls: Mutex<u64>,
+    /// A look into the life that is under way.
+    eyes: Mutex<Option<Arc<dyn Eyes>>>,
+    /// Events that were answered with success.
+    acknowledged: Mutex<BTreeSet<String>>,
+    /// What must never be and was seen outside the steps.
+    found: Mutex<Vec<Violation>>,
 }
 
 impl World {
@@ -135,6 +145,9 @@ impl World {
             seen: Mutex::default(),
             afloat: Mutex::default(),
             calls: Mutex::default(),
+            eyes: Mutex::default(),
+            acknowledged: Mutex::default(),
+            found: Mutex::default(),
         })
     }
 
@@ -147,6 +160,9 @@ impl World {
             brake_limit: if dice.percent(50) { 20 } else { 3 },
             poll_seconds: dice.between(5, 30),
             workers: if dice.percent(50) { 1 } else { 2 },
+            overlap_minutes: if dice.percent(50) { 5 } else { 1 },
+            reconcile_minutes: if dice.percent(50) { 5 } else { 12 * 60 },
+            page_size: if dice.percent(50) { 100 } else { dice.between(3, 8) },
         }
     }
 
@@ -264,6 +280,20 @@ impl World {
     pub(crate) fn set_door(&self, door: Option<Router>) {
         *self.door.lock().expect(LOCK) = door;
         self.stirred.notify_one();
+    }
+
+    /// Who looks into this life.
+    pub(crate) fn set_eyes(&self, eyes: Option<Arc<dyn Eyes>>) {
+        *self.eyes.lock().expect(LOCK) = eyes;
+    }
+
+    fn eyes(&self) -> Option<Arc<dyn Eyes>> {
+        self.eyes.lock().expect(LOCK).clone()
+    }
+
+    /// Takes what must never be and was seen since the last time.
+    pub(crate) fn take_found(&self) -> Vec<Violation> {
+        std::mem::take(&mut *self.found.lock().expect(LOCK))
     }
 
     fn door(&self) -> Option<Router> {

@@ -1,6 +1,12 @@
 //! The network: carries the product's requests to the platforms' machines, through the weather.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -34,7 +40,9 @@ impl World {
             *calls += 1;
             *calls
         };
-        let answer = match tokio::time::timeout(within, self.exchange(number, &host, request)).await {
+        let stalled = AtomicBool::new(false);
+        let answer = match tokio::time::timeout(within, self.exchange(number, &host, request, &stalled)).await
+        {
             Ok(answer) => answer,
             Err(_) => Err(TransportError::Deadline { host, after: within }),
         };
@@ -44,6 +52,10 @@ impl World {
             }
             Err(error) => self.say(&format!("#{number} = {error}")),
         }
+        if stalled.into_inner() {
+            // No deadline helps: the answer is there, and whoever waits for it is not let on by its machine.
+            tokio::time::sleep(Duration::from_secs(self.network.between(20, 60))).await;
+        }
         answer
     }
 
@@ -52,6 +64,7 @@ impl World {
         number: u64,
         host: &str,
         request: Request<Bytes>,
+        stalled: &AtomicBool,
     ) -> Result<Response<Bytes>, TransportError> {
         let broken =
             |reason: &str| TransportError::Broken { host: host.to_owned(), reason: reason.to_owned() };
@@ -100,6 +113,7 @@ impl World {
                 return Ok(crate::faults::network::refusal(platform, status));
             }
             Some(Mishap::Malformed) => return Ok(halved(response)),
+            Some(Mishap::Stalled) => stalled.store(true, Ordering::Relaxed),
             _ => {}
         }
         self.crashes.reach(Place::AfterAnswer).await;

@@ -1,5 +1,6 @@
 //! `cosell simulate`: this very program in a seeded world of people, faults and crashes.
 
+mod plant;
 mod product;
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
@@ -11,6 +12,7 @@ use serde_json::json;
 use simulation::{Mode, Outcome, Script};
 
 use crate::output::{self, Format};
+use plant::Plant;
 use product::ThisProgram;
 
 /// Runs this program in a simulated world, and says what must never be and was.
@@ -41,6 +43,11 @@ pub(crate) struct Simulate {
     /// Prints a failing run as it is, instead of making it smaller first.
     #[arg(long)]
     as_it_is: bool,
+    /// Ends with the first seed that fails.
+    #[arg(long)]
+    first: bool,
+    #[command(flatten)]
+    plant: Plant,
     /// Writes every line of the log into this file.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -88,6 +95,7 @@ impl Simulate {
         if let Some(unknown) = self.without.iter().find(|name| !known.contains(name)) {
             bail!("nothing is called {unknown}\n  fix: leave out one of {}", known.join(", "));
         }
+        self.plant.arm();
         let mut sum = Sum::default();
         for seed in self.seed..=self.seed.saturating_add(self.more) {
             let script = Script {
@@ -103,12 +111,22 @@ impl Simulate {
                 let text = outcome.log.join("\n") + "\n";
                 std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
             }
+            // Before it is made smaller, which takes many runs.
+            if format == Format::Text {
+                print(seed, &outcome);
+            }
             let again = outcome.violations.first().map(|first| self.again(&script, first));
-            match format {
-                Format::Json => output::json(&json!({ "seed": seed, "again": again, "outcome": outcome }))?,
-                Format::Text => print(seed, &outcome, again.as_deref()),
+            match (format, again) {
+                (Format::Json, again) => {
+                    output::json(&json!({ "seed": seed, "again": again, "outcome": outcome }))?;
+                }
+                (Format::Text, Some(again)) => output::line(format!("  again: {again}")),
+                (Format::Text, None) => {}
             }
             sum.add(seed, &outcome);
+            if self.first && !sum.failed.is_empty() {
+                break;
+            }
         }
         sum.finish(self.every);
         match format {
@@ -122,11 +140,11 @@ impl Simulate {
     /// The command line that fails again.
     fn again(&self, script: &Script, violation: &str) -> String {
         let invariant = violation.split(':').next().unwrap_or_default();
-        if self.as_it_is {
+        self.plant.again(if self.as_it_is {
             script.command()
         } else {
             simulation::shrink(script, invariant, &ThisProgram).command()
-        }
+        })
     }
 }
 
@@ -174,7 +192,7 @@ impl Sum {
     }
 }
 
-fn print(seed: u64, outcome: &Outcome, again: Option<&str>) {
+fn print(seed: u64, outcome: &Outcome) {
     let verdict = if outcome.violations.is_empty() { "holds" } else { "FAILS" };
     let took = u64::try_from(outcome.took_ms).unwrap_or(u64::MAX).max(1);
     output::line(format!(
@@ -188,8 +206,5 @@ fn print(seed: u64, outcome: &Outcome, again: Option<&str>) {
     ));
     for violation in &outcome.violations {
         output::line(format!("  {violation}"));
-    }
-    if let Some(again) = again {
-        output::line(format!("  again: {again}"));
     }
 }

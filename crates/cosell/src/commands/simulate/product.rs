@@ -13,13 +13,13 @@ use std::{
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use deal_model::Phase;
+use deal_model::{Phase, RecordId, Verdict};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use sandbox::serve::Ready;
 use service::Receiver;
 use simulation::{DealSeen, Eyes, Installed, Life, Lost, Outside, Product, Profile};
-use sync_engine::{Cursor, Engine, Side, Store};
+use sync_engine::{Cursor, Decided, Engine, NewDecision, Side, Store};
 use tokio::{sync::Notify, task::JoinSet};
 
 use super::super::{
@@ -76,11 +76,12 @@ fn configured(text: &str, profile: Profile) -> anyhow::Result<String> {
         }
     };
     let poll = toml::Value::from(format!("{}s", profile.poll_seconds));
-    set("partner_center", vec![("poll_every", poll.clone()), ("overlap", "5min".into())]);
-    set("salesforce", vec![("poll_every", poll), ("overlap", "5min".into())]);
+    let overlap = toml::Value::from(format!("{}min", profile.overlap_minutes));
+    set("partner_center", vec![("poll_every", poll.clone()), ("overlap", overlap.clone())]);
+    set("salesforce", vec![("poll_every", poll), ("overlap", overlap)]);
     let mut events = toml::Table::new();
     events.insert("enabled".to_owned(), profile.events.into());
-    events.insert("poll_every".to_owned(), "5min".into());
+    events.insert("poll_every".to_owned(), format!("{}min", profile.reconcile_minutes).into());
     set("salesforce", vec![("events", toml::Value::Table(events))]);
     set("webhook", vec![("public_url", simulation::world::PRODUCT.into())]);
     let (close, accept) = if profile.short_graces { ("2s", "1s") } else { ("10min", "1min") };
@@ -138,6 +139,7 @@ impl Installation {
             engine: Arc::clone(&wired.engine),
             store: Arc::clone(&wired.store) as Arc<dyn Store>,
             clock: Arc::clone(&wired.clock),
+            mapping: wired.mapping.version().to_owned(),
         });
         let lost = self.lost.swap(false, Ordering::Relaxed);
         let service = async move { serve(wired, lost).await.map_err(|error| format!("{error:#}")) };
@@ -223,6 +225,7 @@ struct OwnEyes {
     engine: Arc<Engine>,
     store: Arc<dyn Store>,
     clock: Arc<dyn ports::Clock>,
+    mapping: String,
 }
 
 #[async_trait]
@@ -261,6 +264,8 @@ impl Eyes for OwnEyes {
                         })
                         .collect(),
                     base: serde_json::to_string(&deal.memory.base).unwrap_or_default(),
+                    read: deal_model::Side::BOTH
+                        .map(|side| deal.memory.versions.at(side).as_ref().map(|version| version.stamp)),
                 }
             }));
         }
@@ -288,6 +293,47 @@ impl Eyes for OwnEyes {
             let _ = self.store.release_brake(&brake.kind, "somebody", now).await;
         }
         held.len()
+    }
+
+    async fn withdraw(&self, pick: u64) -> Option<(String, String)> {
+        let ids = all_deals(self.store.as_ref()).await.ok()?;
+        let deals = self.store.deals(&ids).await.ok()?;
+        let waiting: Vec<_> = deals
+            .iter()
+            .flat_map(|deal| deal.waiting.iter().map(move |effect| (deal, effect)))
+            .filter(|(_, effect)| !effect.withdrawn)
+            .collect();
+        let at = pick.checked_rem(waiting.len() as u64)?;
+        let (deal, effect) = waiting.get(usize::try_from(at).ok()?)?;
+        let decision = NewDecision {
+            deal: deal.id.clone(),
+            verdict: Verdict::Withdraw { kind: effect.kind, target: effect.target.clone() },
+            by: "somebody".to_owned(),
+            sentence: format!("Not to be {}.", effect.target),
+            mapping: self.mapping.clone(),
+            instead_of: None,
+            now: self.clock.now(),
+        };
+        match self.store.decide(&decision).await {
+            Ok(Decided::Taken(_)) => Some((deal.links.crm.as_ref()?.to_string(), effect.target.clone())),
+            _ => None,
+        }
+    }
+
+    async fn keeps(&self, referral: &str, changed: Option<Timestamp>) -> bool {
+        let record = RecordId::new(referral);
+        let known = self.store.seen(deal_model::Side::Portal, std::slice::from_ref(&record)).await;
+        let known = known.unwrap_or_default().into_iter().find_map(|(_, stamp)| stamp);
+        if changed.is_some_and(|changed| known.is_some_and(|known| known >= changed)) {
+            return true;
+        }
+        let Ok(Some(deal)) = self.store.deal_of(deal_model::Side::Portal, &record).await else { return true };
+        let deals = self.store.list(None, PAGE).await.unwrap_or_default();
+        let now = self.clock.now();
+        deals
+            .iter()
+            .find(|summary| summary.id == deal)
+            .is_none_or(|summary| summary.due.is_some_and(|due| due <= now))
     }
 
     async fn due(&self) -> u64 {

@@ -1,0 +1,57 @@
+//! What a write of the product really changed: a call that went well may hold rows that were refused.
+
+use serde_json::Value;
+
+use super::privacy::contains;
+use crate::{scene::list, world::Seen};
+
+/// Whether `needle` stands in what the platform took of a write.
+pub(super) fn landed(one: &Seen, needle: &str) -> bool {
+    if one.status >= 300 || !contains(&one.body, needle) {
+        return false;
+    }
+    let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+    let (asked, answered) = (parse(&one.body), parse(&one.answer));
+    let parts = list(&asked["compositeRequest"]);
+    if parts.is_empty() {
+        return true;
+    }
+    let taken = |part: &Value| {
+        let of_part = |answer: &&Value| answer["referenceId"] == part["referenceId"];
+        let answer = list(&answered["compositeResponse"]).iter().find(of_part);
+        answer.and_then(|answer| answer["httpStatusCode"].as_u64()).is_some_and(|status| status < 300)
+    };
+    parts.iter().any(|part| part["body"].to_string().contains(needle) && taken(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use sandbox::{exchange::Kind, faults::Platform};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_that_was_refused_in_a_call_that_went_well_did_not_land() {
+        let asked = json!({ "compositeRequest": [
+            { "referenceId": "r0", "body": { "Amount": 30017.44 } },
+            { "referenceId": "r1", "body": { "Amount": 30034.22 } },
+        ] });
+        let answer = json!({ "compositeResponse": [
+            { "referenceId": "r0", "httpStatusCode": 412 }, { "referenceId": "r1", "httpStatusCode": 204 },
+        ] });
+        let seen = Seen {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            platform: Platform::Salesforce,
+            kind: Kind::CrmWrite,
+            line: "POST /services/data/v66.0/composite".to_owned(),
+            body: Bytes::from(asked.to_string()),
+            status: 200,
+            answer: Bytes::from(answer.to_string()),
+        };
+        assert!(!landed(&seen, "30017.44"));
+        assert!(landed(&seen, "30034.22"));
+        assert!(!landed(&Seen { status: 500, ..seen }, "30034.22"));
+    }
+}
