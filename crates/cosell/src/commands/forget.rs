@@ -46,6 +46,8 @@ struct Row {
     subject: Subject,
     opportunity: Option<deal_model::RecordId>,
     referral: Option<deal_model::RecordId>,
+    /// What names the address may name another one that it is a part of.
+    doubtful: bool,
     /// Why what both sides hold stays known.
     in_step: bool,
     forgotten: Option<Forgotten>,
@@ -59,11 +61,12 @@ impl Forget {
         let address = self.what.contains('@').then_some(self.what.as_str());
         let subjects = match address {
             Some(address) => naming(store.as_ref(), address).await?,
-            None => vec![Subject::Deal(find_deal(store.as_ref(), &self.what).await?)],
+            None => vec![(Subject::Deal(find_deal(store.as_ref(), &self.what).await?), false)],
         };
         let mut rows = Vec::new();
-        for subject in subjects {
+        for (subject, doubtful) in subjects {
             let mut row = described(store.as_ref(), subject).await?;
+            row.doubtful = doubtful;
             if self.yes {
                 let erased = store.forget(&row.subject, mapping.version(), Timestamp::now()).await?;
                 row.in_step = erased.in_step;
@@ -76,7 +79,9 @@ impl Forget {
         }
         // Whoever wrote meanwhile may have brought the address back.
         let left = match address {
-            Some(address) if self.yes => naming(store.as_ref(), address).await?,
+            Some(address) if self.yes => {
+                naming(store.as_ref(), address).await?.into_iter().map(|(subject, _)| subject).collect()
+            }
             _ => Vec::new(),
         };
         self.tell(&rows, &left, format)?;
@@ -130,6 +135,9 @@ fn tell_row(row: &Row) {
     let id = |record: Option<&deal_model::RecordId>| record.map_or("-", |record| record.as_str()).to_owned();
     output::labelled("opportunity", &id(row.opportunity.as_ref()));
     output::labelled("referral", &id(row.referral.as_ref()));
+    if row.doubtful {
+        output::labelled("maybe", "what stands there may be another, longer address; `forget` takes it for this one");
+    }
     if let Some(erased) = &row.forgotten {
         let what = format!(
             "{} lines of history, {} kept values, {} decisions",
@@ -157,16 +165,20 @@ async fn described(store: &dyn Store, subject: Subject) -> StoreResult<Row> {
     };
     let in_step = deal.as_ref().is_some_and(|deal| deal.phase == Phase::Live);
     let links = deal.map(|deal| deal.links).unwrap_or_default();
-    Ok(Row { subject, opportunity: links.crm, referral: links.portal.or(stranger), in_step, forgotten: None })
+    let (opportunity, referral) = (links.crm, links.portal.or(stranger));
+    Ok(Row { subject, opportunity, referral, doubtful: false, in_step, forgotten: None })
 }
 
-/// All of whom the store holds the address, page by page.
-async fn naming(store: &dyn Store, address: &str) -> StoreResult<Vec<Subject>> {
+/// All of whom the store holds the address, page by page, and whether it may be another one.
+async fn naming(store: &dyn Store, address: &str) -> StoreResult<Vec<(Subject, bool)>> {
     let mut found = Vec::new();
     let mut after: Option<Subject> = None;
     loop {
         let page = store.mentions(address, after.as_ref(), PAGE).await?;
-        found.extend(page.found);
+        found.extend(page.found.into_iter().map(|subject| {
+            let doubtful = page.doubtful.contains(&subject);
+            (subject, doubtful)
+        }));
         let Some(last) = page.last else { return Ok(found) };
         after = Some(last);
     }

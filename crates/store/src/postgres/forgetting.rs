@@ -17,7 +17,7 @@ use super::{
 use crate::{
     SealKey, erasing,
     ledger::{Keyring, line_place, name_of, subject_of, value_place},
-    mention::Address,
+    mention::{Address, Sight},
 };
 
 /// The tables whose rows hold, or held, what a person may have typed.
@@ -113,13 +113,15 @@ pub(super) async fn mentions(
         // Referrals come when there are no deals any more.
         if deals.is_empty() { strangers(sql, None, most).await? } else { deals }
     };
-    let mut found = Vec::new();
+    let (mut found, mut doubtful) = (Vec::new(), Vec::new());
     for subject in &subjects {
-        if names(sql, master, subject, &address).await? {
-            found.push(subject.clone());
+        let Some(sight) = names(sql, master, subject, &address).await? else { continue };
+        found.push(subject.clone());
+        if sight == Sight::Doubtful {
+            doubtful.push(subject.clone());
         }
     }
-    Ok(Mentions { found, looked: subjects.len(), last: subjects.into_iter().next_back() })
+    Ok(Mentions { found, doubtful, looked: subjects.len(), last: subjects.into_iter().next_back() })
 }
 
 async fn deals(sql: &mut PgConnection, after: Option<&Subject>, most: usize) -> Outcome<Vec<Subject>> {
@@ -148,28 +150,37 @@ async fn strangers(sql: &mut PgConnection, after: Option<&Subject>, most: usize)
     Ok(names.into_iter().filter_map(subject_of).collect())
 }
 
-/// Whether anything that is kept of the subject names the address.
+/// How surely anything that is kept of the subject names the address.
 async fn names(
     sql: &mut PgConnection,
     master: Option<&SealKey>,
     subject: &Subject,
     address: &Address,
-) -> Outcome<bool> {
+) -> Outcome<Option<Sight>> {
     let name = name_of(subject);
-    let keys = data_keys::of(sql, master, &name).await?;
-    if let Subject::Deal(id) = subject
-        && (plain(sql, id, address).await? || archive_names(sql, &keys, id, &name, address).await?)
-    {
-        return Ok(true);
+    let mut seen = None;
+    if let Subject::Deal(id) = subject {
+        seen = plain(sql, id, address).await?;
     }
-    history_names(sql, &keys, &name, address).await
+    if seen == Some(Sight::Whole) {
+        return Ok(seen);
+    }
+    let keys = data_keys::of(sql, master, &name).await?;
+    if let Subject::Deal(id) = subject {
+        seen = seen.max(archive_names(sql, &keys, id, &name, address).await?);
+    }
+    if seen == Some(Sight::Whole) {
+        return Ok(seen);
+    }
+    Ok(seen.max(history_names(sql, &keys, &name, address).await?))
 }
 
-/// Whether what stands unsealed names it: what is remembered, what waits, and what people decided.
-async fn plain(sql: &mut PgConnection, id: &DealId, address: &Address) -> Outcome<bool> {
+/// How surely what stands unsealed names it: what is remembered, what waits, and what people decided.
+async fn plain(sql: &mut PgConnection, id: &DealId, address: &Address) -> Outcome<Option<Sight>> {
+    let mut seen = None;
     for deal in deal_rows::load(sql, std::slice::from_ref(id)).await? {
-        if erasing::texts(&deal)?.iter().any(|text| address.is_in(text)) {
-            return Ok(true);
+        for text in erasing::texts(&deal)? {
+            seen = seen.max(address.seen_in(&text));
         }
     }
     let rows = sqlx::query("SELECT verdict FROM decision WHERE deal = $1")
@@ -177,11 +188,9 @@ async fn plain(sql: &mut PgConnection, id: &DealId, address: &Address) -> Outcom
         .fetch_all(sql)
         .await?;
     for row in rows {
-        if address.is_in(row.try_get(0)?) {
-            return Ok(true);
-        }
+        seen = seen.max(address.seen_in(row.try_get(0)?));
     }
-    Ok(false)
+    Ok(seen)
 }
 
 async fn archive_names(
@@ -190,7 +199,8 @@ async fn archive_names(
     id: &DealId,
     name: &str,
     address: &Address,
-) -> Outcome<bool> {
+) -> Outcome<Option<Sight>> {
+    let mut seen = None;
     let rows = sqlx::query("SELECT id, at, group_id, side, key, sealed FROM archive WHERE deal = $1")
         .bind(text(id.as_str()))
         .fetch_all(sql)
@@ -198,11 +208,9 @@ async fn archive_names(
     for row in rows {
         let row = archive::sealed(&row)?;
         let place = value_place(name, row.at, &row.group, row.side);
-        if keys.text(row.key, &place, &row.sealed)?.is_some_and(|text| address.is_in(&text)) {
-            return Ok(true);
-        }
+        seen = seen.max(keys.text(row.key, &place, &row.sealed)?.and_then(|text| address.seen_in(&text)));
     }
-    Ok(false)
+    Ok(seen)
 }
 
 async fn history_names(
@@ -210,7 +218,8 @@ async fn history_names(
     keys: &Keyring,
     name: &str,
     address: &Address,
-) -> Outcome<bool> {
+) -> Outcome<Option<Sight>> {
+    let mut seen = None;
     let rows = sqlx::query("SELECT number, key, sealed FROM audit WHERE subject = $1")
         .bind(text(name))
         .fetch_all(sql)
@@ -218,11 +227,10 @@ async fn history_names(
     for row in rows {
         let (number, key) = (row.try_get::<Count, _>(0)?.0, row.try_get::<Count, _>(1)?.0);
         let sealed: &[u8] = row.try_get(2)?;
-        if keys.text(key, &line_place(name, number), sealed)?.is_some_and(|text| address.is_in(&text)) {
-            return Ok(true);
-        }
+        let text = keys.text(key, &line_place(name, number), sealed)?;
+        seen = seen.max(text.and_then(|text| address.seen_in(&text)));
     }
-    Ok(false)
+    Ok(seen)
 }
 
 impl PostgresStore {

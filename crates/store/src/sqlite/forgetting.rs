@@ -15,7 +15,7 @@ use super::{
 use crate::{
     SealKey, erasing,
     ledger::{Keyring, line_place, name_of, subject_of, value_place},
-    mention::Address,
+    mention::{Address, Sight},
 };
 
 pub(super) fn forget(
@@ -95,13 +95,15 @@ pub(super) fn mentions(
         // Referrals come when there are no deals any more.
         if deals.is_empty() { strangers(sql, None, most)? } else { deals }
     };
-    let mut found = Vec::new();
+    let (mut found, mut doubtful) = (Vec::new(), Vec::new());
     for subject in &subjects {
-        if names(sql, master, subject, &address)? {
-            found.push(subject.clone());
+        let Some(sight) = names(sql, master, subject, &address)? else { continue };
+        found.push(subject.clone());
+        if sight == Sight::Doubtful {
+            doubtful.push(subject.clone());
         }
     }
-    Ok(Mentions { found, looked: subjects.len(), last: subjects.into_iter().next_back() })
+    Ok(Mentions { found, doubtful, looked: subjects.len(), last: subjects.into_iter().next_back() })
 }
 
 fn deals(sql: &Connection, after: Option<&Subject>, most: usize) -> Outcome<Vec<Subject>> {
@@ -124,37 +126,45 @@ fn strangers(sql: &Connection, after: Option<&Subject>, most: usize) -> Outcome<
     Ok(names.iter().filter_map(|name| subject_of(name)).collect())
 }
 
-/// Whether anything that is kept of the subject names the address.
-fn names(sql: &Connection, master: Option<&SealKey>, subject: &Subject, address: &Address) -> Outcome<bool> {
+/// How surely anything that is kept of the subject names the address.
+fn names(
+    sql: &Connection,
+    master: Option<&SealKey>,
+    subject: &Subject,
+    address: &Address,
+) -> Outcome<Option<Sight>> {
     let name = name_of(subject);
+    let mut seen = None;
     if let Subject::Deal(id) = subject {
-        if plain(sql, id, address)? {
-            return Ok(true);
-        }
-        let keys = data_keys::of(sql, master, &name)?;
-        if archive_names(sql, &keys, id, &name, address)? {
-            return Ok(true);
-        }
-        return history_names(sql, &keys, &name, address);
+        seen = plain(sql, id, address)?;
     }
-    history_names(sql, &data_keys::of(sql, master, &name)?, &name, address)
+    if seen == Some(Sight::Whole) {
+        return Ok(seen);
+    }
+    let keys = data_keys::of(sql, master, &name)?;
+    if let Subject::Deal(id) = subject {
+        seen = seen.max(archive_names(sql, &keys, id, &name, address)?);
+    }
+    if seen == Some(Sight::Whole) {
+        return Ok(seen);
+    }
+    Ok(seen.max(history_names(sql, &keys, &name, address)?))
 }
 
-/// Whether what stands unsealed names it: what is remembered, what waits, and what people decided.
-fn plain(sql: &Connection, id: &DealId, address: &Address) -> Outcome<bool> {
+/// How surely what stands unsealed names it: what is remembered, what waits, and what people decided.
+fn plain(sql: &Connection, id: &DealId, address: &Address) -> Outcome<Option<Sight>> {
+    let mut seen = None;
     for deal in deal_rows::load(sql, std::slice::from_ref(id))? {
-        if erasing::texts(&deal)?.iter().any(|text| address.is_in(text)) {
-            return Ok(true);
+        for text in erasing::texts(&deal)? {
+            seen = seen.max(address.seen_in(&text));
         }
     }
     let mut statement = sql.prepare_cached("SELECT verdict FROM decision WHERE deal = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
     while let Some(row) = rows.next()? {
-        if address.is_in(&row.get::<_, String>(0)?) {
-            return Ok(true);
-        }
+        seen = seen.max(address.seen_in(&row.get::<_, String>(0)?));
     }
-    Ok(false)
+    Ok(seen)
 }
 
 fn archive_names(
@@ -163,31 +173,30 @@ fn archive_names(
     id: &DealId,
     name: &str,
     address: &Address,
-) -> Outcome<bool> {
+) -> Outcome<Option<Sight>> {
+    let mut seen = None;
     let mut statement =
         sql.prepare_cached("SELECT id, at, group_id, side, key, sealed FROM archive WHERE deal = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
     while let Some(row) = rows.next()? {
         let row = archive::sealed(row)?;
         let place = value_place(name, row.at, &row.group, row.side);
-        if keys.text(row.key, &place, &row.sealed)?.is_some_and(|text| address.is_in(&text)) {
-            return Ok(true);
-        }
+        seen = seen.max(keys.text(row.key, &place, &row.sealed)?.and_then(|text| address.seen_in(&text)));
     }
-    Ok(false)
+    Ok(seen)
 }
 
-fn history_names(sql: &Connection, keys: &Keyring, name: &str, address: &Address) -> Outcome<bool> {
+fn history_names(sql: &Connection, keys: &Keyring, name: &str, address: &Address) -> Outcome<Option<Sight>> {
+    let mut seen = None;
     let mut statement = sql.prepare_cached("SELECT number, key, sealed FROM audit WHERE subject = ?1")?;
     let mut rows = statement.query([name])?;
     while let Some(row) = rows.next()? {
         let number = row.get::<_, Count>(0)?.0;
         let (key, sealed) = (row.get::<_, Count>(1)?.0, row.get::<_, Vec<u8>>(2)?);
-        if keys.text(key, &line_place(name, number), &sealed)?.is_some_and(|text| address.is_in(&text)) {
-            return Ok(true);
-        }
+        let text = keys.text(key, &line_place(name, number), &sealed)?;
+        seen = seen.max(text.and_then(|text| address.seen_in(&text)));
     }
-    Ok(false)
+    Ok(seen)
 }
 
 impl SqliteStore {

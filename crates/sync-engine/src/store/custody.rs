@@ -93,6 +93,8 @@ pub struct Forgotten {
 pub struct Mentions {
     /// Those of whom the store holds the address.
     pub found: Vec<Subject>,
+    /// Those of `found` where it may be a part of another address.
+    pub doubtful: Vec<Subject>,
     /// How many were looked at.
     pub looked: usize,
     /// The last that was looked at; `None` at the end.

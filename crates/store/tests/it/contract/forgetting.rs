@@ -23,6 +23,7 @@ on_every_store! {
     what_comes_after_is_sealed_anew_and_can_be_forgotten_again,
     an_address_is_found_wherever_it_stands,
     the_search_for_an_address_goes_on_from_page_to_page,
+    an_address_in_free_text_is_found_whatever_stands_around_it,
     a_deal_that_is_not_there_cannot_be_forgotten,
 }
 
@@ -238,6 +239,31 @@ async fn the_search_for_an_address_goes_on_from_page_to_page(store: &dyn Store) 
     for most in [1, 2, 5, 100] {
         assert_eq!(found(store, most).await, wanted, "{most} a page");
     }
+}
+
+async fn an_address_in_free_text_is_found_whatever_stands_around_it(store: &dyn Store) {
+    let texts = [
+        (format!("'{ADDRESS}'"), false),
+        (format!("**{ADDRESS}**"), false),
+        (format!("`{ADDRESS}`"), false),
+        (format!("|{ADDRESS}|"), false),
+        (format!("E-Mail={ADDRESS}"), true),
+        (format!("B\u{fc}ro/{ADDRESS}"), true),
+        (format!("\u{8054}\u{7cfb}{ADDRESS}"), true),
+        (format!("{ADDRESS}\u{8c22}\u{8c22}"), true),
+    ];
+    let mut doubtful = Vec::new();
+    for (number, (text, doubt)) in texts.iter().enumerate() {
+        let id = full(store, &format!("006{number}"), Phase::Paused, text).await;
+        if *doubt {
+            doubtful.push(Subject::Deal(id));
+        }
+    }
+    full(store, "006X", Phase::Paused, &format!("mojo.{ADDRESS}")).await;
+    let page = store.mentions(ADDRESS, None, 99).await.unwrap();
+    assert_eq!(page.found.len(), texts.len(), "{:?}", page.found);
+    doubtful.sort();
+    assert_eq!(page.doubtful, doubtful, "what may be another address is told apart");
 }
 
 async fn a_deal_that_is_not_there_cannot_be_forgotten(store: &dyn Store) {
