@@ -69,6 +69,9 @@ pub struct SandboxConfig {
     pub salesforce: SocketAddr,
     /// Where Salesforce's Pub/Sub API listens, always with TLS. Port 0: any free one.
     pub pubsub: SocketAddr,
+    /// The address under which clients reach Salesforce, where something stands before the listener; the listener's own
+    /// if absent.
+    pub salesforce_url: Option<String>,
     /// From which every identifier, secret and random choice follows.
     pub seed: u64,
     /// Longest request body read, in bytes; longer ones are answered with 413. A platform's own bound may be lower.
@@ -89,6 +92,7 @@ impl Default for SandboxConfig {
             partner_center: any,
             salesforce: any,
             pubsub: any,
+            salesforce_url: None,
             seed: 0,
             max_body_bytes: MAX_BODY_BYTES,
             dump: None,
@@ -174,8 +178,12 @@ impl Sandbox {
             (Platform::Salesforce, crm, config.salesforce),
         ] {
             let listener = TcpListener::bind(address).await?;
-            let mut credentials =
-                machine.credentials(&format!("{scheme}://{}", reachable(listener.local_addr()?)));
+            let own = format!("{scheme}://{}", reachable(listener.local_addr()?));
+            let told = match platform {
+                Platform::Salesforce => config.salesforce_url.as_deref().unwrap_or(&own),
+                Platform::PartnerCenter => &own,
+            };
+            let mut credentials = machine.credentials(told);
             if let (Platform::Salesforce, Value::Object(all)) = (platform, &mut credentials) {
                 all.insert("pubsub_endpoint".to_owned(), Value::from(bus_endpoint.clone()));
             }

@@ -33,6 +33,10 @@ pub(crate) struct SandboxCommand {
     /// Where Salesforce listens; port 0 for any free one.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     salesforce: SocketAddr,
+    /// The address under which clients reach Salesforce, where a proxy stands
+    /// before it.
+    #[arg(long, value_name = "URL")]
+    salesforce_url: Option<String>,
     /// Where Salesforce's Pub/Sub API listens, always with TLS; port 0 for
     /// any free one.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
@@ -94,6 +98,7 @@ impl SandboxCommand {
             partner_center: self.partner_center,
             salesforce: self.salesforce,
             pubsub: self.pubsub,
+            salesforce_url: self.salesforce_url.clone(),
             seed: self.seed,
             dump: self.dump.clone(),
             tls: self.tls,

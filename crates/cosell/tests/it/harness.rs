@@ -47,19 +47,25 @@ impl World {
 
     /// The same, with another seed.
     pub(crate) fn seeded(seed: u64) -> Self {
-        Self::started(seed, calm::beside_others())
+        Self::started(seed, calm::beside_others(), &[])
+    }
+
+    /// The same with further arguments of `cosell sandbox`.
+    pub(crate) fn seeded_with(seed: u64, arguments: &[&str]) -> Self {
+        Self::started(seed, calm::beside_others(), arguments)
     }
 
     /// The same, and no other test runs meanwhile: for what measures a pace. A test has no other world then.
     pub(crate) fn alone() -> Self {
-        Self::started(0, calm::alone())
+        Self::started(0, calm::alone(), &[])
     }
 
-    fn started(seed: u64, place: Place) -> Self {
+    fn started(seed: u64, place: Place, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(COSELL)
             .args(["sandbox", "--format", "json", "--seed", &seed.to_string(), "--write"])
             .arg(folder.path())
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

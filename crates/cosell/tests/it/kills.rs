@@ -2,6 +2,6 @@
 
 mod aims;
 mod judge;
-mod people;
+pub(crate) mod people;
 mod rounds;
 mod starts_and_stops;

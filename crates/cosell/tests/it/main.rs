@@ -7,6 +7,7 @@ mod calm;
 mod harness;
 mod postbox;
 
+mod black_box;
 mod clones;
 mod commands;
 mod company;

@@ -201,7 +201,7 @@ impl<'w> People<'w> {
 }
 
 /// What Microsoft's seller fills in.
-fn invitation(name: &str, amount: i64) -> Value {
+pub(crate) fn invitation(name: &str, amount: i64) -> Value {
     json!({ "withMicrosoft": true, "referral": {
         "name": name, "type": "Shared", "qualification": "SalesQualified",
         "customerProfile": {

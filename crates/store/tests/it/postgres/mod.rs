@@ -1,18 +1,23 @@
 //! PostgreSQL: a database for each case, and what only several workers on one server can do wrong.
 
-mod server;
+mod clocks;
+mod erased;
 mod sharing;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use store::{Options, PostgresStore, postgres::Access};
 
-pub(crate) use server::{Server, installed, other};
+use postgres_server::Server;
+pub(crate) use postgres_server::installed;
 
 use crate::ground::Counting;
 
@@ -31,7 +36,7 @@ impl Ground {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let used = {
             let mut used = USED.lock().unwrap();
-            let place = used.iter().position(|(port, _)| *port == server.port);
+            let place = used.iter().position(|(port, _)| *port == server.port());
             place.map(|place| used.swap_remove(place).1)
         };
         if let Some(database) = used {
@@ -84,7 +89,7 @@ impl Ground {
             format!("TRUNCATE {tables} RESTART IDENTITY CASCADE; ALTER SEQUENCE lease_number RESTART");
         session.execute(AssertSqlSafe(empty)).await.unwrap();
         session.close().await.unwrap();
-        USED.lock().unwrap().push((self.server.port, self.database));
+        USED.lock().unwrap().push((self.server.port(), self.database));
     }
 
     /// Makes room, whoever is still in it.
@@ -92,6 +97,11 @@ impl Ground {
         let mut admin = admin(self.server).await;
         admin.execute(AssertSqlSafe(format!("DROP DATABASE {} WITH (FORCE)", self.database))).await.unwrap();
     }
+}
+
+/// The server of another major version.
+pub(crate) fn other() -> &'static Server {
+    postgres_server::other(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
 
 async fn admin(server: &Server) -> PgConnection {

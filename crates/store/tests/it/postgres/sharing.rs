@@ -6,6 +6,7 @@ use deal_model::{Side, Verdict};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use ports::{EffectKind, HoldPoint, HoldPoints};
+use postgres_server::{Programs, Server, installed};
 use secrecy::SecretString;
 use sqlx::Executor as _;
 use store::{Options, PostgresStore, postgres::Access};
@@ -13,7 +14,7 @@ use sync_engine::{
     BrakeLimit, Commit, Decided, Disposition, NewDecision, Prepared, Store, StoreError, WriteAhead,
 };
 
-use super::{Ground, Server, installed, server::Programs};
+use super::Ground;
 use crate::ground::{ahead, at, claim, claim_one, claimed_deal, ending, load, mark, opportunity, put};
 
 #[tokio::test(flavor = "multi_thread")]
