@@ -24,6 +24,7 @@ use retention::RetentionConfig;
 pub(crate) use secret::SecretRef;
 pub(crate) use span::Span;
 use store::StoreConfig;
+pub(crate) use store::StoreUrl;
 use verify::VerifyConfig;
 
 /// Everything that a person configures. `cosell init` writes one with every key explained in place.
@@ -543,11 +544,24 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Read { path: shown.clone(), reason: error.to_string() })?;
         let wrong = |reason| ConfigError::Wrong { path: shown.clone(), reason };
-        let config: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let config: Self = toml::from_str(&text).map_err(|error| wrong(told(&text, &error)))?;
         config.check().map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         Ok(Loaded { config, folder })
     }
+}
+
+/// What is wrong and where, without the line itself or a text of it: a secret may stand there by mistake.
+fn told(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message();
+    let message = match (message.find("string \""), message.rfind("\", expected")) {
+        (Some(from), Some(to)) if from < to => format!("{}a text{}", &message[..from], &message[to + 1..]),
+        _ => message.to_owned(),
+    };
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |begun| begun.chars().count()) + 1;
+    format!("line {line}, column {column}: {message}")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
+use sync_engine::Pause;
 
 use crate::admin::Admin;
 
@@ -14,6 +15,9 @@ pub(crate) async fn answer(State(admin): State<Admin>) -> (StatusCode, Json<Valu
     let proof = admin.store.proofs(1).await;
     match (counts, problems, brakes, pauses, proof) {
         (Ok(counts), Ok(problems), Ok(brakes), Ok(pauses), Ok(mut proof)) => {
+            // Who paused, and in which words, is for those who may read the store.
+            let paused = |pause: &Pause| json!({ "scope": pause.scope, "since": pause.since });
+            let pauses: Vec<Value> = pauses.iter().map(paused).collect();
             let events = admin.events.as_ref().map(crate::EventTally::counts);
             let body = json!({ "status": "up", "counts": counts, "connection_problems": problems,
                 "brakes": brakes, "pauses": pauses, "proof": proof.pop(), "events": events, "live_sources": admin.engine.live_sources(),

@@ -3,7 +3,7 @@
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::{Request, Response, uri::Scheme};
 use ports::{CallLimits, Clock, HttpService, SendBefore, TransportError};
 use tower::{service_fn, util::BoxCloneSyncService};
 
@@ -22,17 +22,22 @@ const IDLE_CONNECTIONS: usize = 32;
 /// # Errors
 /// The TLS set-up of the machine is unusable.
 pub fn outbound(clock: Arc<dyn Clock>) -> Result<HttpService, reqwest::Error> {
-    let client = reqwest::Client::builder()
+    // What is not encrypted goes to this machine alone; a proxy of the environment would make it travel.
+    let (anywhere, here) = (guarded().build()?, guarded().no_proxy().build()?);
+    Ok(BoxCloneSyncService::new(service_fn(move |request: Request<Bytes>| {
+        let encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
+        let (client, clock) = (if encrypted { &anywhere } else { &here }.clone(), Arc::clone(&clock));
+        async move { call(&client, clock.as_ref(), request).await }
+    })))
+}
+
+fn guarded() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_WITHIN)
         .pool_idle_timeout(IDLE_FOR)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .user_agent(concat!("cosell/", env!("CARGO_PKG_VERSION")))
-        .build()?;
-    Ok(BoxCloneSyncService::new(service_fn(move |request: Request<Bytes>| {
-        let (client, clock) = (client.clone(), Arc::clone(&clock));
-        async move { call(&client, clock.as_ref(), request).await }
-    })))
 }
 
 async fn call(

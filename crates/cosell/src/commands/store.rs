@@ -99,13 +99,17 @@ impl Store {
                 }
             }
             (StoreCommand::Backup { file }, Place::Server(_)) => bail!(
-                "a PostgreSQL database is backed up by PostgreSQL's own program, while the workers run\n  fix: pg_dump \
-                 --format=custom --no-owner --file={} \"$COSELL_STORE_URL\"",
+                "a PostgreSQL database is backed up by PostgreSQL's own program, while the workers run\n  fix: umask 077; \
+                 pg_dump --format=custom --no-owner --file={} service=cosell\n  The server, the user and the \
+                 password stand in your service file and password file (PGSERVICEFILE, PGPASSFILE):\n  on a \
+                 command line, other users of the machine would see them.",
                 file.display()
             ),
             (StoreCommand::Restore { file }, Place::Server(_)) => bail!(
                 "a PostgreSQL database is restored by PostgreSQL's own program, while no worker runs\n  fix: \
-                 pg_restore --clean --if-exists --no-owner --single-transaction --dbname=\"$COSELL_STORE_URL\" {}",
+                 pg_restore --clean --if-exists --no-owner --single-transaction --dbname=service=cosell {}\n  The \
+                 server, the user and the password stand in your service file and password file (PGSERVICEFILE, \
+                 PGPASSFILE):\n  on a command line, other users of the machine would see them.",
                 file.display()
             ),
         }

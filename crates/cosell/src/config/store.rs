@@ -53,6 +53,14 @@ impl StoreConfig {
 }
 
 impl StoreUrl {
+    /// Where the address is kept, if it is elsewhere.
+    pub(crate) fn place(&self) -> Option<&SecretRef> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Kept(place) => Some(place),
+        }
+    }
+
     /// The address itself.
     pub(crate) fn read(&self, folder: &Path) -> anyhow::Result<SecretString> {
         match self {

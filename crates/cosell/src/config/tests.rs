@@ -11,12 +11,38 @@ fn the_written_template_is_a_configuration() {
     assert_eq!(config.salesforce.poll_every, ten_seconds());
 }
 
+/// What a person is told of this text, by the way that every command takes.
+fn refused(text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cosell.toml");
+    std::fs::write(&path, text).unwrap();
+    Config::load(&path).unwrap_err().to_string()
+}
+
 #[test]
 fn a_secret_in_the_file_is_refused_and_not_repeated() {
-    let text = TEMPLATE.replace("env:COSELL_PC_CLIENT_SECRET", "hunter2");
-    let error = toml::from_str::<Config>(&text).unwrap_err().message().to_owned();
-    assert!(error.contains("env:NAME"), "{error}");
-    assert!(!error.contains("hunter2"), "{error}");
+    let secret = "client_secret = \"env:COSELL_PC_CLIENT_SECRET\"";
+    assert!(TEMPLATE.contains(secret));
+    for (instead, told) in [
+        ("client_secret = \"hunter2\"", "env:NAME"),
+        ("client_secret = hunter2", "line "),
+        ("client_secret = \"hunter2", "line "),
+        ("client_secert = \"hunter2\"", "client_secert"),
+        ("client_secret = { hunter2 = 1 }", "line "),
+        (
+            "client_secret = \"env:COSELL_PC_CLIENT_SECRET\"\ntenant_id = \"hunter2\"\ntenant_id = \"hunter2\"",
+            "line ",
+        ),
+        ("client_secret = \"env:COSELL_PC_CLIENT_SECRET\"\npage_size = \"hunter2\"", "line "),
+    ] {
+        let error = refused(&TEMPLATE.replace(secret, instead));
+        assert!(error.contains(told) && !error.contains("hunter2"), "{instead}: {error}");
+    }
+    let error = refused(&TEMPLATE.replace("[guard]", "[guard]\nbrake_limit = \"hunter2\""));
+    assert!(error.contains("a text, expected") && !error.contains("hunter2"), "{error}");
+    let error =
+        refused(&TEMPLATE.replace("[store]", "[store]\nurl = \"postgres://cosell:hunter2@db/cosell\""));
+    assert!(error.contains("COSELL_STORE_URL") && !error.contains("hunter2"), "{error}");
 }
 
 #[test]
@@ -44,8 +70,9 @@ fn the_warnings_of_an_expiry_are_written_in_days() {
 #[test]
 fn an_unknown_key_names_its_line() {
     let text = format!("{TEMPLATE}\n[gaurd]\nclose_grace = \"1s\"\n");
-    let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
-    assert!(error.contains("gaurd") && error.contains("line"), "{error}");
+    let error = refused(&text);
+    let line = format!("line {}, column 2", TEMPLATE.lines().count() + 2);
+    assert!(error.contains("gaurd") && error.contains(&line), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Looking after the file: bringing its schema up to date, checking it, backing it up and putting a backup back.
 
 use std::{
-    fs,
+    fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
 };
 
@@ -11,7 +11,7 @@ use sync_engine::{StoreError, StoreResult};
 use super::{
     SqliteStore,
     fault::Outcome,
-    open::{at, create_private, failed, lock, real_path},
+    open::{at, create_private_anew, failed, is_open_to_others, lock, real_path},
     schema::{self, SCHEMA},
 };
 use crate::{Looked, Options};
@@ -62,7 +62,7 @@ impl SqliteStore {
         } else {
             Looked::bad("integrity", complaints.join("; "), restore)
         };
-        Ok(vec![version, integrity, writable(path)])
+        Ok(vec![version, integrity, writable(path), private(path)])
     }
 
     /// Copies the store at `path` to the new file `to`, as it is at one instant; also while a service owns it.
@@ -77,7 +77,7 @@ impl SqliteStore {
         if !path.exists() {
             return Err(failed(path, &"there is no such file; start the service once, or correct the path"));
         }
-        create_private(to)?;
+        create_private_anew(to)?;
         let copied = at(path, || {
             let connection = look(path)?;
             schema::require(&connection)?;
@@ -119,8 +119,8 @@ impl SqliteStore {
         let _lock = lock(&path)?;
         let new = beside(&path, ".restoring");
         drop(fs::remove_file(&new));
-        create_private(&new)?;
-        let copied = fs::copy(from, &new).map_err(|error| failed(&new, &error)).and_then(|_| flushed(&new));
+        create_private_anew(&new)?;
+        let copied = poured(from, &new).map_err(|error| failed(&new, &error)).and_then(|()| flushed(&new));
         if let Err(error) = copied {
             drop(fs::remove_file(&new));
             return Err(error);
@@ -138,6 +138,12 @@ impl SqliteStore {
         fs::rename(&new, &path).map_err(|error| failed(&path, &error))?;
         Ok(kept)
     }
+}
+
+/// Copies what a file holds, and not who may read it.
+fn poured(from: &Path, into: &Path) -> std::io::Result<()> {
+    let (mut from, mut into) = (File::open(from)?, OpenOptions::new().write(true).open(into)?);
+    std::io::copy(&mut from, &mut into).map(drop)
 }
 
 /// A connection that changes nothing, whatever the file is.
@@ -162,16 +168,25 @@ fn complaints(connection: &Connection) -> Outcome<Vec<String>> {
 
 fn writable(path: &Path) -> Looked {
     let fix = format!("let the service's user write {} and its folder", path.display());
-    match fs::OpenOptions::new().append(true).open(path) {
+    match OpenOptions::new().append(true).open(path) {
         Ok(_) => Looked::good("writable", "the file may be written"),
         Err(error) => Looked::bad("writable", error.to_string(), fix),
     }
 }
 
+/// Whether the file is its owner's alone. A service that owns the file sees to it whenever it starts.
+fn private(path: &Path) -> Looked {
+    if is_open_to_others(path) {
+        let fix = format!("chmod 600 {}; if anybody could have read it, sign in anew", path.display());
+        return Looked::bad("private", "other users of this machine can read or write the file", fix);
+    }
+    Looked::good("private", "no other user of this machine can read the file")
+}
+
 /// On the disk, and how long it is.
 fn flushed(path: &Path) -> StoreResult<u64> {
     let flush = || {
-        let file = fs::OpenOptions::new().append(true).open(path)?;
+        let file = OpenOptions::new().append(true).open(path)?;
         file.sync_all()?;
         file.metadata().map(|facts| facts.len())
     };

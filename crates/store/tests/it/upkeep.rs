@@ -28,6 +28,29 @@ async fn a_backup_that_was_taken_while_the_service_ran_is_put_back_and_what_was_
     assert!(aside.deal_of(Side::Crm, &"006B".into()).await.unwrap().is_some(), "nothing is lost");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_store_is_its_owners_alone_whatever_the_backup_or_the_file_was() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let ground = Ground::new();
+    drop(ground.open());
+    let mode = || std::fs::metadata(ground.path()).unwrap().permissions().mode() & 0o777;
+    let open_to_all = |path: &std::path::Path| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    };
+    let file = ground.path().with_extension("backup");
+    SqliteStore::backup(ground.path(), &file).unwrap();
+    open_to_all(&file);
+    SqliteStore::restore(ground.path(), &file).unwrap();
+    assert_eq!(mode(), 0o600, "after a restore");
+    open_to_all(&ground.path());
+    let looked = SqliteStore::check(ground.path()).unwrap();
+    let private = looked.iter().find(|looked| looked.what == "private").unwrap();
+    assert!(!private.ok && private.fix.as_ref().unwrap().starts_with("chmod 600"), "{private:?}");
+    drop(ground.open());
+    assert_eq!(mode(), 0o600, "after a start");
+}
+
 #[test]
 fn a_backup_overwrites_nothing_and_a_damaged_one_is_not_put_back() {
     let ground = Ground::new();

@@ -5,7 +5,7 @@ use std::path::Path;
 use connectors::Finding;
 
 use crate::{
-    config::Loaded,
+    config::{Loaded, StoreUrl},
     store_place,
     wiring::{Wired, seal_key as read_seal_key},
 };
@@ -73,6 +73,7 @@ pub(super) fn seal_key(loaded: &Loaded) -> Finding {
 pub(super) fn secret_files(loaded: &Loaded) -> Finding {
     let (id, title) = ("cosell.secret_files", "Secret files");
     let (portal, crm) = (&loaded.config.partner_center, &loaded.config.salesforce);
+    let database = loaded.config.store.url.as_ref().and_then(StoreUrl::place);
     let places = [
         &loaded.config.store.seal_key,
         &portal.client_secret,
@@ -84,6 +85,7 @@ pub(super) fn secret_files(loaded: &Loaded) -> Finding {
     let open: Vec<String> = places
         .into_iter()
         .flatten()
+        .chain(database)
         .filter_map(|place| place.open_to_others(&loaded.folder))
         .map(|path| path.display().to_string())
         .collect();

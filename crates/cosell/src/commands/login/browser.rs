@@ -49,13 +49,14 @@ fn open_browser(address: &str) {
         ("xdg-open", &[])
     };
     let quiet = std::process::Stdio::null;
-    let opened = std::process::Command::new(program)
-        .args(arguments)
-        .arg(address)
-        .stdin(quiet())
-        .stdout(quiet())
-        .stderr(quiet())
-        .spawn();
+    let mut browser = std::process::Command::new(program);
+    // A browser hands its environment to whatever it starts; our secrets are none of its business.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("COSELL_") {
+            browser.env_remove(name);
+        }
+    }
+    let opened = browser.args(arguments).arg(address).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
     if let Err(error) = opened {
         tracing::debug!(%error, "no browser could be opened");
     }

@@ -98,6 +98,22 @@ fn states(connections: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn what_is_not_encrypted_goes_through_no_proxy_whatever_the_environment_says() {
+    let world = World::start();
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let tested = Command::new(COSELL)
+        .args(["connections", "--test", "--config"])
+        .arg(world.config())
+        .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, address.as_str())))
+        .output()
+        .unwrap();
+    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
+    assert!(proxy.accept().is_err(), "a secret went to a proxy in the clear");
+}
+
+#[tokio::test]
 async fn m4_a_person_signs_in_by_a_code_and_both_portal_connections_work_from_that_one_sign_in() {
     let world = nobody_signed_in();
     assert_eq!(states(&connections(&world, &[])), ["never signed in", "never signed in", "unknown"]);
