@@ -51,6 +51,8 @@ pub(crate) const CHANGES: [&str; 4] = ["copy_kept", "copy_brought_back", "mappin
 pub(crate) const WITHDRAWAL: &str = "somebody_withdraws";
 /// People go on while the product is down.
 pub(crate) const ABSENCE: &str = "absence";
+/// What comes after the last step: most of a short run's time, and nothing to what a step shows.
+pub(crate) const THE_END: &str = "the_end";
 /// The clock of the product's machine is put forward or back.
 pub(crate) const CLOCK_JUMP: &str = "clock_jump";
 
@@ -359,6 +361,9 @@ impl Course<'_> {
                 self.note_archive(eyes).await;
                 return End::Died(Place::AnyTime);
             }
+        }
+        if !self.script.leaves_in(THE_END) {
+            return End::Over;
         }
         self.fair_weather();
         let settled = self.settle(eyes).await;

@@ -5,7 +5,7 @@ use crate::{
     faults::{network::MISHAPS, troubles::TROUBLES},
     people::DEEDS,
     product::Product,
-    run::{ABSENCE, CHANGES, CLOCK_JUMP, Script, WITHDRAWAL, run},
+    run::{ABSENCE, CHANGES, CLOCK_JUMP, Script, THE_END, WITHDRAWAL, run},
 };
 
 /// Most runs that shrinking may cost ...
@@ -19,8 +19,10 @@ pub fn names() -> Vec<String> {
     let mishaps = MISHAPS.iter().map(|mishap| mishap.name());
     let troubles = TROUBLES.iter().map(|trouble| trouble.name.to_owned());
     let places = PLACES.iter().map(|place| place.name().to_owned());
-    let changes =
-        CHANGES.iter().chain([&CLOCK_JUMP, &ABSENCE, &WITHDRAWAL]).map(|change| (*change).to_owned());
+    let changes = CHANGES
+        .iter()
+        .chain([&CLOCK_JUMP, &ABSENCE, &WITHDRAWAL, &THE_END])
+        .map(|change| (*change).to_owned());
     deeds.chain(mishaps).chain(troubles).chain(places).chain(changes).collect()
 }
 

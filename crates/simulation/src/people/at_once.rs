@@ -1,7 +1,7 @@
 //! A seller and a user of the portal, both at once in one pair.
 
 use sandbox::faults::Platform;
-use serde_json::{Number, Value, json};
+use serde_json::json;
 
 use super::People;
 use crate::{
@@ -46,30 +46,20 @@ impl People {
         Ok(format!("{opportunity} and {told}"))
     }
 
-    /// They type the same, as far as both sides can hold it: the portal keeps blanks and a third decimal.
+    /// They type the same, as far as both sides can hold it: the portal keeps blanks.
     pub(super) fn both_agree(&mut self, scene: &Scene) -> Done {
         let (referral, opportunity) = self.any_pair(scene)?;
-        let (notes, amount, currency) = (self.notes(), self.amount(), self.currency());
-        let finer = format!("{amount}4");
-        for amount in [&amount, &finer] {
-            self.record.money.insert((amount.clone(), currency.to_owned()));
-        }
-        let number = |text: &str| text.parse::<Number>().map_or(Value::Null, Value::Number);
-        self.saves(
-            &opportunity,
-            &json!({ "Description": notes, "Amount": number(&amount), "CurrencyIsoCode": currency }),
-        )?;
-        let set = json!({ "/details/notes": format!("  {notes} \n"), "/details/dealValue": number(&finer),
-            "/details/currency": currency });
+        let notes = self.notes();
+        self.saves(&opportunity, &json!({ "Description": notes }))?;
+        let set = json!({ "/details/notes": format!("  {notes} \n") });
         self.world.act(PORTAL, "portal/edit", &json!({ "id": referral, "set": set }))?;
-        let needles = vec![(Field::Notes, notes.clone()), (Field::Money, amount.clone())];
         for (side, record) in [(ORG, &opportunity), (PORTAL, &referral)] {
-            self.note_typed(side, record, needles.clone());
-            for edit in self.record.edits.iter_mut().rev().take(needles.len()) {
+            self.note_typed(side, record, vec![(Field::Notes, notes.clone())]);
+            if let Some(edit) = self.record.edits.last_mut() {
                 edit.alike = true;
             }
         }
-        Ok(format!("{opportunity} and {referral} {notes}, {amount}"))
+        Ok(format!("{opportunity} and {referral} {notes}"))
     }
 
     /// Each adds a solution.
