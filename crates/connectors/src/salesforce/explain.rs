@@ -1,7 +1,8 @@
 //! What a refusal of the org means to a person: a sentence that a seller understands, and what to do next.
 //!
 //! The org's own words (a validation rule's, a flow's, a duplicate rule's) are passed on to the person who owns the
-//! data, never to a log.
+//! data, never to a log. What another opportunity is called is not: it may be one that nobody opted in, and what is told
+//! lasts, here and on the record that it is told on.
 
 use deal_model::ProblemClass;
 use salesforce::{ApiError, Meaning, RecordId, Refusal};
@@ -13,6 +14,8 @@ use super::schema::{ACCOUNT, CONTACT, CONTACT_ROLE, OPPORTUNITY};
 const MAX_TOLD: usize = 1_500;
 /// Most records that are named to choose from.
 const MAX_NAMED: usize = 5;
+/// What identifiers of opportunities begin with (salesforce reference, section 2.2), and the shorter of their lengths.
+const OPPORTUNITY_ID: (&str, usize) = ("006", 15);
 
 /// What was refused of a value, to stand behind "... was refused: ".
 pub(super) fn told(refusal: &Refusal) -> String {
@@ -24,6 +27,9 @@ pub(super) fn told(refusal: &Refusal) -> String {
         ),
         Meaning::DuplicateRule => duplicate_rule(refusal),
         Meaning::UniqueValue => match refusal.duplicate_of() {
+            Some(holder) if is_opportunity(holder.as_str()) => {
+                "Salesforce lets only one record hold it, and another opportunity holds it already".to_owned()
+            }
             Some(holder) => {
                 format!("Salesforce lets only one record hold it, and record {holder} holds it already")
             }
@@ -160,11 +166,32 @@ fn quoted(text: &str) -> String {
 }
 
 fn cut(text: &str) -> String {
-    text.trim().chars().take(MAX_TOLD).collect()
+    without_opportunities(text.trim()).chars().take(MAX_TOLD).collect()
+}
+
+fn is_opportunity(id: &str) -> bool {
+    let (prefix, shortest) = OPPORTUNITY_ID;
+    id.starts_with(prefix) && id.len() >= shortest
+}
+
+/// The text, with a word in the place of what may be an opportunity's identifier: by itself, or in an address.
+fn without_opportunities(text: &str) -> String {
+    let mut told = String::with_capacity(text.len());
+    for piece in text.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric()) {
+        let end = piece.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(piece.len());
+        let (word, behind) = piece.split_at(end);
+        match word.match_indices(OPPORTUNITY_ID.0).find(|(at, _)| is_opportunity(&word[*at..])) {
+            Some((at, _)) => told.extend([&word[..at], "(an opportunity)"]),
+            None => told.push_str(word),
+        }
+        told.push_str(behind);
+    }
+    told
 }
 
 fn named(records: &[RecordId]) -> String {
-    let some: Vec<&str> = records.iter().take(MAX_NAMED).map(RecordId::as_str).collect();
-    let more = if records.len() > MAX_NAMED { ", and more" } else { "" };
+    let some: Vec<&str> =
+        records.iter().map(RecordId::as_str).filter(|id| !is_opportunity(id)).take(MAX_NAMED).collect();
+    let more = if !some.is_empty() && records.len() > some.len() { ", and more" } else { "" };
     format!("{}{more}", some.join(", "))
 }

@@ -207,6 +207,35 @@ async fn a_row_key_that_another_opportunity_holds_is_a_persons_and_no_endless_ro
 }
 
 #[tokio::test]
+async fn no_refusal_tells_the_id_of_another_opportunity() {
+    let desk = Desk::with("account = \"create\"\n[fields.notes]\nsalesforce = \"Opportunity.acme__Notes__c\"");
+    let notes = json!({
+        "object": "Opportunity", "name": "acme__Notes__c", "label": "Notes", "length": 200, "unique": true
+    });
+    desk.knobs(&json!({"own_fields": [notes]}));
+    let id = desk.opportunity(&json!({}));
+    let private = desk.opportunity(&json!({"acme__Notes__c": "taken", "Sync_with_Partner_Center__c": false}));
+    let holder = &private[..15];
+
+    let taken = refused(&desk, &id, vec![write("notes", &[("notes", text("taken"))])]).await;
+    assert_eq!(taken.class, RetryClass::Person);
+    assert!(taken.told.contains("another opportunity holds it already"), "{}", taken.told);
+
+    let says = format!("As on {private}: https://org.example/lightning/r/Opportunity/{private}/view, ID{holder}.");
+    let rule = json!({
+        "object": "Opportunity", "field": "Amount", "condition": {"above": 1000}, "message": says
+    });
+    desk.knobs(&json!({"validation_rules": [rule]}));
+    let ruled = refused(&desk, &id, vec![money(5_000, "EUR")]).await;
+    let words = "As on (an opportunity): https://org.example/lightning/r/Opportunity/(an opportunity)/view, \
+                 ID(an opportunity).";
+    assert!(ruled.told.contains(words), "{}", ruled.told);
+    for error in [&taken, &ruled] {
+        assert!(!format!("{error:?}{error}").contains(holder), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_row_key_whose_holder_is_not_shown_is_a_persons_and_no_endless_round() {
     let desk = Desk::new();
     let (id, other) = (desk.opportunity(&json!({})), desk.opportunity(&json!({})));
