@@ -21,6 +21,7 @@ pub mod sqlite;
 mod token_seal;
 
 pub use checkup::Looked;
+mod waiting;
 pub use database::{Database, OrgFact};
 pub use options::{Options, SealKey};
 pub use postgres::PostgresStore;

@@ -1,16 +1,19 @@
 //! Deals: read whole in chunks, written whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deal_model::{Deal, DealId, Decision, RecordId, WaitingEffect};
 use jiff::Timestamp;
 use sqlx::{PgConnection, Postgres, Row as _, postgres::PgArguments, postgres::PgRow, query::Query};
 
 use super::{
-    columns::{Json, Micros, Word, text, texts},
+    columns::{Count, Json, Micros, Word, text, texts},
     fault::Outcome,
 };
-use crate::deal_columns::{DealColumns, companion_expires, companion_open, expires, remapped};
+use crate::{
+    deal_columns::{DealColumns, companion_expires, companion_open, expires, remapped},
+    waiting::put_off_as,
+};
 
 /// Deals that one statement reads.
 const CHUNK: usize = 1_000;
@@ -72,13 +75,7 @@ async fn load_chunk(sql: &mut PgConnection, ids: &[DealId]) -> Outcome<BTreeMap<
     .await?;
     for row in rows {
         if let Some(deal) = deals.get_mut(&DealId::new(row.try_get::<String, _>(0)?)) {
-            deal.waiting.push(WaitingEffect {
-                kind: row.try_get::<Word<_>, _>(1)?.0,
-                target: row.try_get(2)?,
-                since: row.try_get::<Micros, _>(3)?.0,
-                not_before: row.try_get::<Micros, _>(4)?.0,
-                withdrawn: row.try_get(5)?,
-            });
+            deal.waiting.push(waiting(&row)?);
         }
     }
 
@@ -98,6 +95,17 @@ async fn load_chunk(sql: &mut PgConnection, ids: &[DealId]) -> Outcome<BTreeMap<
         }
     }
     Ok(deals)
+}
+
+/// Something that waits, its deal before it.
+fn waiting(row: &PgRow) -> Outcome<WaitingEffect> {
+    Ok(WaitingEffect {
+        kind: row.try_get::<Word<_>, _>(1)?.0,
+        target: row.try_get(2)?,
+        since: row.try_get::<Micros, _>(3)?.0,
+        not_before: row.try_get::<Micros, _>(4)?.0,
+        withdrawn: row.try_get(5)?,
+    })
 }
 
 fn deal(row: &PgRow) -> Outcome<Deal> {
@@ -135,20 +143,28 @@ pub(super) fn record(row: &PgRow, column: usize) -> Outcome<Option<RecordId>> {
 /// Inserts a deal that must not be there yet.
 pub(super) async fn insert(sql: &mut PgConnection, deal: &Deal, now: Timestamp) -> Outcome<()> {
     bound(INSERT, deal, now)?.execute(&mut *sql).await?;
-    write_waiting(sql, deal).await
+    write_waiting(sql, &deal.id, &deal.waiting).await
 }
 
-/// Inserts a deal unless another one has its record; false if it does.
+/// Inserts deals that were born of an opportunity just now, each at its moment, unless another one has it; the opportunities
+/// of those that were inserted.
 pub(super) async fn insert_unless_linked(
     sql: &mut PgConnection,
-    deal: &Deal,
-    now: Timestamp,
-) -> Outcome<bool> {
-    let done = bound(INSERT_UNLESS_LINKED, deal, now)?.execute(sql).await?;
-    Ok(done.rows_affected() == 1)
+    newborn: &[(Deal, Timestamp)],
+) -> Outcome<BTreeSet<String>> {
+    let Some((pattern, at)) = newborn.first() else { return Ok(BTreeSet::new()) };
+    let opportunities = newborn.iter().map(|(deal, _)| deal.links.crm.as_ref().map_or("", RecordId::as_str));
+    let rows = bound(INSERT_NEWBORN, pattern, *at)?
+        .bind(texts(newborn.iter().map(|(deal, _)| deal.id.as_str())))
+        .bind(texts(opportunities))
+        .bind(newborn.iter().map(|(_, at)| Micros(*at).number()).collect::<Vec<_>>())
+        .fetch_all(sql)
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Writes a deal's row, inserted if it is new. A referral that it no longer has becomes a former link.
+/// Writes a deal's row, inserted if it is new. A referral that it no longer has becomes a former link, and
+/// what was put off since the deal was read stays put off.
 pub(super) async fn save(sql: &mut PgConnection, deal: &Deal, now: Timestamp) -> Outcome<()> {
     let id = text(deal.id.as_str());
     let before =
@@ -170,27 +186,54 @@ pub(super) async fn save(sql: &mut PgConnection, deal: &Deal, now: Timestamp) ->
         .await?;
     }
     bound(UPDATE, deal, now)?.execute(&mut *sql).await?;
-    sqlx::query("DELETE FROM waiting_effect WHERE deal = $1").bind(&id).execute(&mut *sql).await?;
-    write_waiting(sql, deal).await
+    let stored = sqlx::query(
+        "SELECT deal, kind, target, since, not_before, withdrawn FROM waiting_effect
+         WHERE deal = $1 ORDER BY place FOR UPDATE",
+    )
+    .bind(&id)
+    .fetch_all(&mut *sql)
+    .await?;
+    let stored: Vec<WaitingEffect> = stored.iter().map(waiting).collect::<Outcome<_>>()?;
+    let waiting = put_off_as(&stored, &deal.waiting);
+    if waiting == stored {
+        return Ok(());
+    }
+    // Written in their places: whoever waits to put one off finds it when this is committed.
+    write_waiting(sql, &deal.id, &waiting).await?;
+    sqlx::query("DELETE FROM waiting_effect WHERE deal = $1 AND place >= $2")
+        .bind(&id)
+        .bind(Count(waiting.len() as u64))
+        .execute(sql)
+        .await?;
+    Ok(())
 }
 
 macro_rules! insert {
-    ($otherwise:literal) => {
+    ($values:literal) => {
         concat!(
             "INSERT INTO deal (id, born, phase, crm_id, portal_id, companion, engagement, problems, base, windows,
                                life, versions, fuse, rejected, reported, companion_fields, stand_in, answered,
                                updated, companion_state, companion_open, not_added, mapped, expires,
-                               companion_expires, remapped, created)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                     $21, $22, $23, $24, $25, $26, $19)",
-            $otherwise
+                               companion_expires, remapped, created)",
+            $values
         )
     };
 }
 
-const INSERT: &str = insert!("");
+const INSERT: &str = insert!(
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+              $24, $25, $26, $19)"
+);
 
-const INSERT_UNLESS_LINKED: &str = insert!(" ON CONFLICT (crm_id) DO NOTHING");
+/// Deals that are just born differ in their names alone: the others are written as the first one is.
+const INSERT_NEWBORN: &str = insert!(
+    " SELECT coalesce(newborn.id, $1), $2, $3, coalesce(newborn.crm_id, $4), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+             $15, $16, $17, $18, coalesce(newborn.at, $19), $20, $21, $22, $23, $24, $25, $26,
+             coalesce(newborn.at, $19)
+      FROM unnest($27::text[], $28::text[], $29::bigint[]) WITH ORDINALITY AS newborn (id, crm_id, at, place)
+      ORDER BY place
+      ON CONFLICT (crm_id) DO NOTHING RETURNING crm_id"
+);
 
 const UPDATE: &str = "UPDATE deal SET born = $2, phase = $3, crm_id = $4, portal_id = $5, companion = $6,
             engagement = $7, problems = $8, base = $9, windows = $10, life = $11, versions = $12, fuse = $13,
@@ -236,13 +279,16 @@ fn bound(
         .bind(remapped(deal)))
 }
 
-async fn write_waiting(sql: &mut PgConnection, deal: &Deal) -> Outcome<()> {
-    for (place, effect) in (0_i64..).zip(&deal.waiting) {
+async fn write_waiting(sql: &mut PgConnection, deal: &DealId, waiting: &[WaitingEffect]) -> Outcome<()> {
+    for (place, effect) in (0_i64..).zip(waiting) {
         sqlx::query(
             "INSERT INTO waiting_effect (deal, place, kind, target, since, not_before, withdrawn)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (deal, place) DO UPDATE
+             SET kind = excluded.kind, target = excluded.target, since = excluded.since,
+                 not_before = excluded.not_before, withdrawn = excluded.withdrawn",
         )
-        .bind(text(deal.id.as_str()))
+        .bind(text(deal.as_str()))
         .bind(place)
         .bind(Word(effect.kind))
         .bind(text(&effect.target))

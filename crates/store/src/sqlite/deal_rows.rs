@@ -13,7 +13,10 @@ use super::{
     columns::{Json, Micros, Word, id_list},
     fault::Outcome,
 };
-use crate::deal_columns::{DealColumns, companion_open};
+use crate::{
+    deal_columns::{DealColumns, companion_open},
+    waiting::put_off_as,
+};
 
 /// Deals that one statement reads.
 const CHUNK: usize = 1_000;
@@ -53,20 +56,9 @@ fn load_chunk(sql: &Connection, ids: &[DealId]) -> Outcome<BTreeMap<DealId, Deal
         .query_map([&wanted], |row| deal(row).map(|deal| (deal.id.clone(), deal)))?
         .collect::<Result<_, _>>()?;
 
-    let mut waiting = sql.prepare_cached(
-        "SELECT deal, kind, target, since, not_before, withdrawn FROM waiting_effect
-         WHERE deal IN (SELECT value FROM json_each(?1)) ORDER BY deal, place",
-    )?;
-    let mut rows = waiting.query([&wanted])?;
-    while let Some(row) = rows.next()? {
-        if let Some(deal) = deals.get_mut(&DealId::new(row.get::<_, String>(0)?)) {
-            deal.waiting.push(WaitingEffect {
-                kind: row.get::<_, Word<_>>(1)?.0,
-                target: row.get(2)?,
-                since: row.get::<_, Micros>(3)?.0,
-                not_before: row.get::<_, Micros>(4)?.0,
-                withdrawn: row.get(5)?,
-            });
+    for (id, effect) in waiting(sql, &wanted)? {
+        if let Some(deal) = deals.get_mut(&id) {
+            deal.waiting.push(effect);
         }
     }
 
@@ -85,6 +77,25 @@ fn load_chunk(sql: &Connection, ids: &[DealId]) -> Outcome<BTreeMap<DealId, Deal
         }
     }
     Ok(deals)
+}
+
+/// What waits in these deals, each with its deal, in the deals' own order.
+fn waiting(sql: &Connection, deals: &Json<Vec<&str>>) -> Outcome<Vec<(DealId, WaitingEffect)>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT deal, kind, target, since, not_before, withdrawn FROM waiting_effect
+         WHERE deal IN (SELECT value FROM json_each(?1)) ORDER BY deal, place",
+    )?;
+    let rows = statement.query_map([deals], |row| {
+        let effect = WaitingEffect {
+            kind: row.get::<_, Word<_>>(1)?.0,
+            target: row.get(2)?,
+            since: row.get::<_, Micros>(3)?.0,
+            not_before: row.get::<_, Micros>(4)?.0,
+            withdrawn: row.get(5)?,
+        };
+        Ok((DealId::new(row.get::<_, String>(0)?), effect))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn deal(row: &Row<'_>) -> rusqlite::Result<Deal> {
@@ -130,10 +141,11 @@ pub(super) fn insert(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
                  ?22, ?23, ?19)";
     write(sql, statement, deal, now)?;
-    write_waiting(sql, deal)
+    write_waiting(sql, &deal.id, &deal.waiting)
 }
 
-/// Writes a deal's row, inserted if it is new. A referral that it no longer has becomes a former link.
+/// Writes a deal's row, inserted if it is new. A referral that it no longer has becomes a former link, and
+/// what was put off since the deal was read stays put off.
 pub(super) fn save(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<()> {
     let before: Option<Option<String>> = sql
         .prepare_cached("SELECT portal_id FROM deal WHERE id = ?1")?
@@ -159,8 +171,14 @@ pub(super) fn save(sql: &Connection, deal: &Deal, now: Timestamp) -> Outcome<()>
                 not_added = ?22, mapped = ?23
          WHERE id = ?1";
     write(sql, statement, deal, now)?;
+    let stored = waiting(sql, &id_list([deal.id.as_str()]))?;
+    let stored: Vec<WaitingEffect> = stored.into_iter().map(|(_, effect)| effect).collect();
+    let waiting = put_off_as(&stored, &deal.waiting);
+    if waiting == stored {
+        return Ok(());
+    }
     sql.prepare_cached("DELETE FROM waiting_effect WHERE deal = ?1")?.execute([deal.id.as_str()])?;
-    write_waiting(sql, deal)
+    write_waiting(sql, &deal.id, &waiting)
 }
 
 fn write(sql: &Connection, statement: &'static str, deal: &Deal, now: Timestamp) -> Outcome<()> {
@@ -193,14 +211,14 @@ fn write(sql: &Connection, statement: &'static str, deal: &Deal, now: Timestamp)
     Ok(())
 }
 
-fn write_waiting(sql: &Connection, deal: &Deal) -> Outcome<()> {
+fn write_waiting(sql: &Connection, deal: &DealId, waiting: &[WaitingEffect]) -> Outcome<()> {
     let mut statement = sql.prepare_cached(
         "INSERT INTO waiting_effect (deal, place, kind, target, since, not_before, withdrawn)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for (place, effect) in (0_i64..).zip(&deal.waiting) {
+    for (place, effect) in (0_i64..).zip(waiting) {
         statement.execute(params![
-            deal.id.as_str(),
+            deal.as_str(),
             place,
             Word(effect.kind),
             effect.target,
