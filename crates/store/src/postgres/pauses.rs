@@ -4,7 +4,8 @@ use deal_model::DealId;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use sync_engine::{
-    AuditLine, Cursor, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, StoreError, Subject, time_outside,
+    AuditLine, Cursor, Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, StoreError, Subject,
+    time_outside,
 };
 
 use super::{
@@ -210,9 +211,14 @@ pub(super) async fn is_everything(sql: &mut PgConnection) -> Outcome<bool> {
     Ok(open_one(sql, &PauseScope::All).await?.is_some())
 }
 
-/// Whether nothing may leave of this deal.
-pub(super) async fn stops(sql: &mut PgConnection, deal: &DealId) -> Outcome<bool> {
-    Ok(is_everything(sql).await? || open_one(sql, &PauseScope::Deal(deal.clone())).await?.is_some())
+/// Whether nothing may leave of this deal that was planned with these flows.
+pub(super) async fn stops(sql: &mut PgConnection, deal: &DealId, flows: &[Flow]) -> Outcome<bool> {
+    let scopes: Vec<String> = PauseScope::of(deal, flows).map(|scope| scope.to_string()).collect();
+    let open = sqlx::query("SELECT 1 FROM pause WHERE resumed IS NULL AND scope = ANY ($1) LIMIT 1")
+        .bind(texts(scopes.iter().map(String::as_str)))
+        .fetch_optional(sql)
+        .await?;
+    Ok(open.is_some())
 }
 
 /// All that is paused, oldest first.

@@ -26,7 +26,9 @@ pub(super) fn write_ahead(
         return Err(StoreError::Failed("write-ahead of a deal that was not claimed".to_owned()).into());
     }
     let cannot_be_undone = !ahead.braked.is_empty() || !ahead.intents.is_empty();
-    if cannot_be_undone && (row.generation != ahead.generation || pauses::stops(sql, &ahead.deal)?) {
+    if cannot_be_undone
+        && (row.generation != ahead.generation || pauses::stops(sql, &ahead.deal, &ahead.flows)?)
+    {
         return Ok(Prepared::Changed);
     }
     if let Some(kind) = brake::pass(sql, &ahead.deal, &ahead.braked, ahead.now, ahead.brake)? {

@@ -4,7 +4,8 @@ use deal_model::DealId;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sync_engine::{
-    AuditLine, Cursor, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, StoreError, Subject, time_outside,
+    AuditLine, Cursor, Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, StoreError, Subject,
+    time_outside,
 };
 
 use super::{
@@ -176,9 +177,14 @@ pub(super) fn is_everything(sql: &Connection) -> Outcome<bool> {
     Ok(open_one(sql, &PauseScope::All)?.is_some())
 }
 
-/// Whether nothing may leave of this deal.
-pub(super) fn stops(sql: &Connection, deal: &DealId) -> Outcome<bool> {
-    Ok(is_everything(sql)? || open_one(sql, &PauseScope::Deal(deal.clone()))?.is_some())
+/// Whether nothing may leave of this deal that was planned with these flows.
+pub(super) fn stops(sql: &Connection, deal: &DealId, flows: &[Flow]) -> Outcome<bool> {
+    for scope in PauseScope::of(deal, flows) {
+        if open_one(sql, &scope)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// All that is paused, oldest first.

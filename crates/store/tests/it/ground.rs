@@ -137,6 +137,7 @@ pub(crate) fn ahead(claim: &Claim, deal: &DealId, second: i64) -> WriteAhead {
         fence: claim.fence.clone(),
         generation: claim.generation,
         deal: deal.clone(),
+        flows: Vec::new(),
         archive: Vec::new(),
         intents: Vec::new(),
         braked: Vec::new(),

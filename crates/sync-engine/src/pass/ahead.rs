@@ -25,6 +25,7 @@ impl Engine {
                 fence: item.claim.fence.clone(),
                 generation: item.claim.generation,
                 deal: item.deal.id.clone(),
+                flows: item.round.flows.clone(),
                 archive,
                 intents: Vec::new(),
                 braked,

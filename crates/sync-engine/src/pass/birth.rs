@@ -119,6 +119,7 @@ impl Engine {
             fence: item.claim.fence.clone(),
             generation: item.claim.generation,
             deal: item.deal.id.clone(),
+            flows: item.round.flows.clone(),
             archive: Vec::new(),
             intents: vec![intent.clone()],
             braked,

@@ -28,8 +28,8 @@ use ports::{EffectKind, RetryClass};
 pub use rehearsal::Listener;
 
 use crate::{
-    AuditLine, Claim, Disposition, Engine, Hints, IntentOutcome, SideError, StoreResult, Subject, WorkLane,
-    settings::ROUNDS,
+    AuditLine, Claim, Disposition, Engine, Flow, Hints, IntentOutcome, SideError, StoreResult, Subject,
+    WorkLane, settings::ROUNDS,
 };
 
 /// One deal in a pass.
@@ -76,6 +76,8 @@ fn first_lane(lanes: impl IntoIterator<Item = ports::Lane>) -> ports::Lane {
 #[derive(Default)]
 struct Round {
     plan: Plan,
+    /// The flows that were on when it was planned.
+    flows: Vec<Flow>,
     /// How the plan's effects ended, in their order.
     ends: Vec<EffectEnd>,
     /// So many of the plan's effects may leave; those behind them are held back.
@@ -259,17 +261,23 @@ impl Engine {
         if item.ended {
             return Ok(());
         }
-        item.round.plan = self.plan_for(item);
+        self.plan(item);
         let irreversible = item.round.plan.effects.iter().any(|effect| !effect.irreversible().is_empty());
         if irreversible && item.stood_in {
             item.read = Hints { portal: true, ..Hints::default() };
             item.stood_in = false;
             self.observe(&mut [item]).await?;
             if !item.ended {
-                item.round.plan = self.plan_for(item);
+                self.plan(item);
             }
         }
         Ok(())
+    }
+
+    fn plan(&self, item: &mut Item) {
+        // Taken before: what is paused in between is planned without, and only asked about once more.
+        item.round.flows = Flow::on(&self.specs().switches);
+        item.round.plan = self.plan_for(item);
     }
 
     fn plan_for(&self, item: &Item) -> Plan {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use ports::EffectKind;
 use serde::{Deserialize, Serialize};
 
-use super::{Claim, Disposition, Fence, IndexEntry, Intent, IntentOutcome};
+use super::{Claim, Disposition, Fence, Flow, IndexEntry, Intent, IntentOutcome};
 
 /// One line of a deal's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub struct WriteAhead {
     pub generation: u64,
     /// The deal.
     pub deal: DealId,
+    /// The flows that it was planned with: none of them was paused then.
+    pub flows: Vec<Flow>,
     /// Losing values.
     pub archive: Vec<Archived>,
     /// What is about to be sent.
@@ -66,8 +68,9 @@ pub enum Prepared {
     Go,
     /// The brake holds this kind; nothing was written down.
     Braked(String),
-    /// The deal was marked, or somebody decided about it, since it was claimed; nothing was written down. Only said of
-    /// intents and of what the brake counts: these cannot be taken back, so they are planned again first.
+    /// The deal was marked, or somebody decided about it, since it was claimed, or a flow that it was planned with is
+    /// paused; nothing was written down. Only said of intents and of what the brake counts: these cannot be taken back,
+    /// so they are planned again first.
     Changed,
 }
 

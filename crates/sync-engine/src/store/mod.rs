@@ -210,7 +210,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Pauses a deal, a flow or everything, for a person. What was paused already, if it was; then nothing was written.
     /// While a deal or everything is paused, `claim` and `next_due` pass over what no pass may begin, `write_ahead` lets
-    /// nothing leave, and the time does not count for what waits. A paused deal itself is claimed, so that its seller is
+    /// nothing leave, and the time does not count for what waits. Nor does it let leave what was planned with a flow that
+    /// is paused by now. A paused deal itself is claimed, so that its seller is
     /// told. Also by a command beside the store's owner.
     async fn pause(&self, wish: &PauseWish) -> StoreResult<Option<Pause>>;
 

@@ -55,15 +55,24 @@ impl Flow {
 
     /// Switches it off.
     pub(crate) fn switch_off(self, switches: &mut Switches) {
-        let switch = match self {
+        *self.switch(switches) = false;
+    }
+
+    /// Those that are on.
+    pub(crate) fn on(switches: &Switches) -> Vec<Self> {
+        let mut switches = switches.clone();
+        Self::ALL.into_iter().filter(|flow| *flow.switch(&mut switches)).collect()
+    }
+
+    fn switch(self, switches: &mut Switches) -> &mut bool {
+        match self {
             Self::CreateReferrals => &mut switches.create_referrals,
             Self::CreateOpportunities => &mut switches.create_opportunities,
             Self::UpdateReferrals => &mut switches.update_referrals,
             Self::UpdateOpportunities => &mut switches.update_opportunities,
             Self::Solutions => &mut switches.solutions,
             Self::MicrosoftUpdates => &mut switches.companion,
-        };
-        *switch = false;
+        }
     }
 }
 
@@ -80,6 +89,12 @@ pub enum PauseScope {
 }
 
 impl PauseScope {
+    /// All that would hold what is to leave of a deal in these flows.
+    pub fn of(deal: &DealId, flows: &[Flow]) -> impl Iterator<Item = Self> {
+        let flows = flows.iter().map(|flow| Self::Flow(*flow));
+        [Self::All, Self::Deal(deal.clone())].into_iter().chain(flows)
+    }
+
     /// Whether no pass may begin on this deal. A flow stops effects, not deals.
     pub fn stops(&self, deal: &DealId) -> bool {
         match self {

@@ -2,7 +2,8 @@
 
 use deal_model::{Irreversible, WaitingEffect};
 use sync_engine::{
-    Cursor, Disposition, Flow, MOST_PAUSES, PauseScope, PauseWish, Prepared, Store, StoreError, Subject,
+    Commit, Cursor, Disposition, Flow, MOST_PAUSES, PauseScope, PauseWish, Prepared, Store, StoreError,
+    Subject, WriteAhead,
 };
 
 use super::on_every_store;
@@ -14,8 +15,10 @@ on_every_store![
     a_pause_is_kept_with_who_when_and_why_and_so_is_its_end,
     while_everything_is_paused_nothing_is_claimed_and_marks_are_kept,
     a_paused_deal_is_claimed_but_nothing_that_cannot_be_taken_back_leaves,
+    what_was_planned_before_its_flow_was_paused_does_not_leave_if_it_cannot_be_taken_back,
     pausing_and_resuming_a_deal_stand_in_its_history_and_mark_it,
     what_waits_is_put_off_by_the_time_of_a_pause_and_overlapping_ones_count_once,
+    what_was_put_off_while_a_pass_had_the_deal_stays_put_off,
     time_away_in_a_pause_counts_once,
     a_flow_and_everything_move_the_cursor_when_they_are_resumed,
     a_deal_that_is_not_there_cannot_be_paused_and_pauses_are_bounded,
@@ -96,6 +99,28 @@ async fn a_paused_deal_is_claimed_but_nothing_that_cannot_be_taken_back_leaves(s
     assert_eq!(claim_one(store, 8).await.subject, Subject::Deal(deal.id), "its seller is to be told");
 }
 
+async fn what_was_planned_before_its_flow_was_paused_does_not_leave_if_it_cannot_be_taken_back(
+    store: &dyn Store,
+) {
+    let (claimed, deal) = claimed_deal(store, "006A").await;
+    let with = |flows: &[Flow], braked: &[&str], second| WriteAhead {
+        flows: flows.to_vec(),
+        braked: braked.iter().map(|kind| (*kind).to_owned()).collect(),
+        ..ahead(&claimed, &deal.id, second)
+    };
+    let both = [Flow::UpdateReferrals, Flow::CreateReferrals];
+    pause(store, PauseScope::Flow(Flow::CreateReferrals), 1).await;
+    assert_eq!(store.write_ahead(&with(&both, &["create"], 2)).await.unwrap(), Prepared::Changed);
+    assert_eq!(
+        store.write_ahead(&with(&both[..1], &["close"], 3)).await.unwrap(),
+        Prepared::Go,
+        "planned without it"
+    );
+    assert_eq!(store.write_ahead(&with(&both, &[], 4)).await.unwrap(), Prepared::Go, "it can be taken back");
+    resume(store, PauseScope::Flow(Flow::CreateReferrals), 5).await;
+    assert_eq!(store.write_ahead(&with(&both, &["create"], 6)).await.unwrap(), Prepared::Go);
+}
+
 async fn pausing_and_resuming_a_deal_stand_in_its_history_and_mark_it(store: &dyn Store) {
     let (claimed, deal) = claimed_deal(store, "006A").await;
     store.commit(&ending(&claimed, Disposition::Done, 1)).await.unwrap();
@@ -158,6 +183,26 @@ async fn what_waits_is_put_off_by_the_time_of_a_pause_and_overlapping_ones_count
     resume(store, PauseScope::Flow(Flow::Solutions), 350).await;
     assert_eq!(leaves_at(store, &one).await, 750 + 30);
     assert_eq!(leaves_at(store, &other).await, 700 + 20);
+}
+
+async fn what_was_put_off_while_a_pass_had_the_deal_stays_put_off(store: &dyn Store) {
+    let id = waiting_deal(store, "006A").await;
+    pause(store, PauseScope::Deal(id.clone()), 100).await;
+    let claimed = claim_one(store, 100).await;
+    let read = load(store, &id).await;
+    resume(store, PauseScope::Deal(id.clone()), 200).await;
+    let ending = |claimed, deal, second| Commit {
+        deal: Some(deal),
+        ..crate::ground::ending(&claimed, Disposition::Done, second)
+    };
+    store.commit(&ending(claimed, read.clone(), 201)).await.unwrap();
+    assert_eq!(leaves_at(store, &id).await, 600 + 100, "the pass knew nothing of it");
+    // Another wish has a grace of its own, sooner or later.
+    let mut other = read;
+    other.waiting[0] =
+        WaitingEffect { target: "lost".to_owned(), not_before: at(400), ..other.waiting[0].clone() };
+    store.commit(&ending(claim_one(store, 202).await, other, 203)).await.unwrap();
+    assert_eq!(leaves_at(store, &id).await, 400);
 }
 
 async fn time_away_in_a_pause_counts_once(store: &dyn Store) {
