@@ -71,22 +71,35 @@ async fn delete(sql: &mut PgConnection, statement: &'static str, before: Micros,
     Ok(sqlx::query(statement).bind(before).bind(Count(most)).execute(sql).await?.rows_affected())
 }
 
-/// Lines of the histories that hold the oldest ones.
+/// Lines of the histories that hold the oldest ones; of a broken one, or one that begins with a younger line, none. These
+/// are passed over until others give something.
 async fn lines(sql: &mut PgConnection, before: Micros, most: u64) -> Outcome<u64> {
-    let rows = sqlx::query(
-        "SELECT DISTINCT subject FROM (SELECT subject FROM audit WHERE at < $1 ORDER BY at LIMIT $2) AS oldest
-         ORDER BY subject",
-    )
-    .bind(before)
-    .bind(Count(most))
-    .fetch_all(&mut *sql)
-    .await?;
-    let mut taken = 0;
-    for row in rows {
-        if taken >= most {
+    let (mut taken, mut gave_nothing): (u64, Vec<String>) = (0, Vec::new());
+    while taken == 0 {
+        let rows = sqlx::query(
+            "SELECT DISTINCT subject FROM (
+                 SELECT subject FROM audit WHERE at < $1 AND subject <> ALL ($3) ORDER BY at LIMIT $2) AS oldest
+             ORDER BY subject",
+        )
+        .bind(before)
+        .bind(Count(most))
+        .bind(&gave_nothing)
+        .fetch_all(&mut *sql)
+        .await?;
+        if rows.is_empty() {
             break;
         }
-        taken += history::prune(sql, row.try_get(0)?, before, most - taken).await?;
+        for row in rows {
+            if taken >= most {
+                break;
+            }
+            let subject: String = row.try_get(0)?;
+            let given = history::prune(sql, &subject, before, most - taken).await?;
+            if given == 0 {
+                gave_nothing.push(subject);
+            }
+            taken += given;
+        }
     }
     Ok(taken)
 }

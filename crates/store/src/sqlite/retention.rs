@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use sync_engine::{Pruned, Retention};
 
 use super::{
-    columns::{Count, Micros},
+    columns::{Count, Micros, id_list},
     deal_rows,
     fault::Outcome,
     history,
@@ -59,19 +59,33 @@ fn delete(sql: &Connection, statement: &'static str, before: Micros, most: u64) 
     Ok(sql.prepare_cached(statement)?.execute(params![before, Count(most)])? as u64)
 }
 
-/// Lines of the histories that hold the oldest ones.
+/// Lines of the histories that hold the oldest ones; of a broken one, or one that begins with a younger line, none. These
+/// are passed over until others give something.
 fn lines(sql: &Connection, before: Micros, most: u64) -> Outcome<u64> {
     let mut statement = sql.prepare_cached(
-        "SELECT DISTINCT subject FROM (SELECT subject FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
+        "SELECT DISTINCT subject FROM (
+             SELECT subject FROM audit WHERE at < ?1 AND subject NOT IN (SELECT value FROM json_each(?3))
+             ORDER BY at LIMIT ?2)",
     )?;
-    let subjects: Vec<String> =
-        statement.query_map(params![before, Count(most)], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let mut taken = 0;
-    for subject in subjects {
-        if taken >= most {
+    let (mut taken, mut gave_nothing) = (0, Vec::new());
+    while taken == 0 {
+        let passed_over = id_list(gave_nothing.iter().map(String::as_str));
+        let subjects: Vec<String> = statement
+            .query_map(params![before, Count(most), passed_over], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        if subjects.is_empty() {
             break;
         }
-        taken += history::prune(sql, &subject, before, most - taken)?;
+        for subject in subjects {
+            if taken >= most {
+                break;
+            }
+            let given = history::prune(sql, &subject, before, most - taken)?;
+            if given == 0 {
+                gave_nothing.push(subject);
+            }
+            taken += given;
+        }
     }
     Ok(taken)
 }

@@ -15,6 +15,7 @@ use crate::ground::{ahead, at, claim_one, claimed_deal, ending, entry, load, mar
 
 on_every_store! {
     old_lines_go_in_pages_and_the_rest_is_proved,
+    a_history_that_cannot_give_its_oldest_lines_keeps_no_other_from_it,
     old_losing_values_go,
     intents_and_decisions_that_ended_long_ago_go_and_open_ones_stay,
     former_links_and_closed_referrals_go_and_what_could_beget_a_deal_stays,
@@ -57,6 +58,23 @@ async fn old_lines_go_in_pages_and_the_rest_is_proved(store: &dyn Store) {
     let on = head(store, &deal).await;
     assert_eq!((on.length, on.pruned), (10, 9));
     assert_eq!(proved(store, &on, 9).await.1, ChainStep::Proved);
+}
+
+async fn a_history_that_cannot_give_its_oldest_lines_keeps_no_other_from_it(store: &dyn Store) {
+    // By a clock that was ahead once, the first line is younger than all that follow.
+    let (claim, stuck) = claimed_deal(store, "006A").await;
+    for second in [900, -3, -2, -1] {
+        let audit = vec![line(second, "a line")];
+        store.commit(&Commit { audit, ..ending(&claim, Disposition::Keep, second) }).await.unwrap();
+    }
+    store.commit(&ending(&claim, Disposition::Done, 4)).await.unwrap();
+    let other = with_history(store, "006B", 9).await;
+    // The oldest lines of all are those of the first.
+    assert_eq!(store.prune(&keep(100), at(109), 2).await.unwrap().lines, 2);
+    assert_eq!(head(store, &other).await.pruned, 2);
+    assert_eq!(store.prune(&keep(100), at(109), 99).await.unwrap().lines, 6);
+    assert_eq!(store.prune(&keep(100), at(109), 99).await.unwrap().lines, 0, "and that is an end");
+    assert_eq!(store.history(&stuck.id, 9).await.unwrap().len(), 4);
 }
 
 async fn old_losing_values_go(store: &dyn Store) {
