@@ -1,6 +1,6 @@
 //! What a store is opened with.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use ports::{Clock, HoldPoints, NoHolds, Rng, SystemClock, SystemRng};
 use secrecy::{ExposeSecret as _, SecretBox};
@@ -40,6 +40,8 @@ pub struct Options {
     pub seal_key: Option<SealKey>,
     /// Largest size of the database file, in bytes; `None` leaves the bound to the disk.
     pub max_bytes: Option<u64>,
+    /// How long scrubbing waits on PostgreSQL for whoever may still see what was erased.
+    pub scrub_patience: Duration,
 }
 
 impl Default for Options {
@@ -50,6 +52,7 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             seal_key: None,
             max_bytes: None,
+            scrub_patience: Duration::from_secs(30),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     columns::{Count, Micros, text},
     data_keys, deal_rows,
     fault::Outcome,
-    history, locks,
+    history, horizon, locks,
     locks::Hold,
     marks, work,
 };
@@ -243,6 +243,7 @@ impl PostgresStore {
             // Writing everything anew takes as long as it takes; on a connection of its own, which ends with it.
             connection.close_on_drop();
             sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection).await?;
+            horizon::pass(&mut connection, self.options.scrub_patience).await?;
             sqlx::raw_sql(WITH_VALUES).execute(&mut *connection).await?;
             Outcome::Ok(())
         };

@@ -20,6 +20,7 @@ mod fixed_paths;
 mod forgetting;
 mod handovers;
 mod history;
+mod horizon;
 mod intents;
 mod lead_rows;
 mod leases;

@@ -54,7 +54,7 @@ use on_every_store;
 use on_postgres;
 
 /// Every store of the contract has a key: without one no token is kept.
-fn sealed() -> store::Options {
+pub(crate) fn sealed() -> store::Options {
     let seal_key = Some(store::SealKey::new([1; store::SealKey::BYTES]));
     store::Options { seal_key, ..store::Options::default() }
 }

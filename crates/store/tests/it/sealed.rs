@@ -5,7 +5,7 @@ use deal_model::{Archived, Held, PerSide, Phase, Side, Value, Version};
 use rusqlite::Connection;
 use store::{Options, SealKey, SqliteStore};
 use sync_engine::{
-    AuditLine, ChainBreak, ChainHead, ChainStep, Commit, Disposition, Store as _, StoreError, Subject,
+    AuditLine, ChainBreak, ChainHead, ChainStep, Commit, Disposition, Store, StoreError, Subject,
     WriteAhead,
 };
 
@@ -13,7 +13,7 @@ use crate::ground::{Ground, ahead, at, claim_one, claimed_deal, ending, mark, op
 
 const TOLD: &str = "a sentence that names somebody";
 const KEPT: &str = "a value that somebody typed";
-const REMEMBERED: &str = "a value that both sides hold";
+pub(crate) const REMEMBERED: &str = "a value that both sides hold";
 
 fn sealed_with(byte: u8) -> Options {
     Options { seal_key: Some(SealKey::new([byte; SealKey::BYTES])), ..Options::default() }
@@ -37,7 +37,7 @@ fn text(text: &str) -> deal_model::GroupHeld {
 }
 
 /// A deal that was told of, lost a value, and remembers one.
-async fn full(store: &SqliteStore, crm: &str, phase: Phase) -> Subject {
+pub(crate) async fn full(store: &dyn Store, crm: &str, phase: Phase) -> Subject {
     let (claim, mut deal) = claimed_deal(store, crm).await;
     let lost = Archived {
         group: "notes".into(),

@@ -208,7 +208,8 @@ async fn a_row_key_that_another_opportunity_holds_is_a_persons_and_no_endless_ro
 
 #[tokio::test]
 async fn no_refusal_tells_the_id_of_another_opportunity() {
-    let desk = Desk::with("account = \"create\"\n[fields.notes]\nsalesforce = \"Opportunity.acme__Notes__c\"");
+    let desk =
+        Desk::with("account = \"create\"\n[fields.notes]\nsalesforce = \"Opportunity.acme__Notes__c\"");
     let notes = json!({
         "object": "Opportunity", "name": "acme__Notes__c", "label": "Notes", "length": 200, "unique": true
     });
@@ -221,7 +222,8 @@ async fn no_refusal_tells_the_id_of_another_opportunity() {
     assert_eq!(taken.class, RetryClass::Person);
     assert!(taken.told.contains("another opportunity holds it already"), "{}", taken.told);
 
-    let says = format!("As on {private}: https://org.example/lightning/r/Opportunity/{private}/view, ID{holder}.");
+    let says =
+        format!("As on {private}: https://org.example/lightning/r/Opportunity/{private}/view, ID{holder}.");
     let rule = json!({
         "object": "Opportunity", "field": "Amount", "condition": {"above": 1000}, "message": says
     });

@@ -335,3 +335,38 @@ CREATE SEQUENCE lease_number;
 CREATE TABLE cosell_schema (
     version BIGINT NOT NULL
 );
+
+-- No statistics of what a person may have typed, nor of what opens it: the server keeps samples of the rows there, and
+-- forgetting does not reach them.
+ALTER TABLE deal
+    ALTER problems SET STATISTICS 0,
+    ALTER life SET STATISTICS 0,
+    ALTER answered SET STATISTICS 0,
+    ALTER versions SET STATISTICS 0,
+    ALTER reported SET STATISTICS 0,
+    ALTER fuse SET STATISTICS 0,
+    ALTER rejected SET STATISTICS 0,
+    ALTER not_added SET STATISTICS 0,
+    ALTER mapped SET STATISTICS 0,
+    ALTER windows SET STATISTICS 0,
+    ALTER base SET STATISTICS 0,
+    ALTER companion_fields SET STATISTICS 0,
+    ALTER companion_state SET STATISTICS 0,
+    ALTER stand_in SET STATISTICS 0;
+ALTER TABLE lead ALTER memory SET STATISTICS 0;
+ALTER TABLE waiting_effect ALTER target SET STATISTICS 0;
+ALTER TABLE decision ALTER verdict SET STATISTICS 0, ALTER by SET STATISTICS 0;
+ALTER TABLE data_key ALTER wrapped SET STATISTICS 0;
+ALTER TABLE archive ALTER sealed SET STATISTICS 0;
+ALTER TABLE audit ALTER sealed SET STATISTICS 0;
+ALTER TABLE cursor ALTER position SET STATISTICS 0;
+ALTER TABLE brake_release ALTER by SET STATISTICS 0;
+ALTER TABLE token ALTER sealed SET STATISTICS 0, ALTER account SET STATISTICS 0;
+ALTER TABLE connection_problem ALTER sentence SET STATISTICS 0, ALTER next_step SET STATISTICS 0;
+ALTER TABLE connection_worked ALTER saw SET STATISTICS 0;
+ALTER TABLE pause
+    ALTER by SET STATISTICS 0,
+    ALTER why SET STATISTICS 0,
+    ALTER resumed_by SET STATISTICS 0,
+    ALTER resumed_why SET STATISTICS 0;
+ALTER TABLE proof ALTER by SET STATISTICS 0;

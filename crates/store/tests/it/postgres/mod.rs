@@ -2,6 +2,7 @@
 
 mod clocks;
 mod erased;
+mod erased;
 mod sharing;
 
 use std::{

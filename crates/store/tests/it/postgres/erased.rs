@@ -1,0 +1,110 @@
+//! What the server's own files show after forgetting.
+
+use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+
+use deal_model::Phase;
+use postgres_server::installed;
+use sqlx::{Executor as _, PgConnection, Row as _};
+use store::{Options, PostgresStore, postgres::Access};
+use sync_engine::{Store as _, StoreError, Subject};
+
+use super::Ground;
+use crate::{
+    contract::sealed,
+    ground::at,
+    sealed::{REMEMBERED, full},
+};
+
+/// Everything that the server keeps of one database, its catalogue included.
+struct Files {
+    sql: PgConnection,
+    folder: PathBuf,
+}
+
+impl Files {
+    async fn of(ground: &Ground) -> Self {
+        let mut sql = ground.session().await;
+        let place = "SELECT current_setting('data_directory') || '/base/' || oid FROM pg_database
+                     WHERE datname = current_database()";
+        let folder: String = sql.fetch_one(place).await.unwrap().get(0);
+        // Compressed, it would not be found.
+        sql.execute("ALTER TABLE deal ALTER base SET STORAGE EXTERNAL").await.unwrap();
+        Self { sql, folder: folder.into() }
+    }
+
+    /// Which of these stand in a file, once all that was written is there and all that was dropped is not.
+    async fn hold<'n>(&mut self, needles: &'n [Vec<u8>]) -> Vec<&'n [u8]> {
+        self.sql.execute("CHECKPOINT").await.unwrap();
+        // By their second bytes: all keys begin alike.
+        let mut beginning: Vec<Vec<&[u8]>> = vec![Vec::new(); 256];
+        for needle in needles {
+            beginning[usize::from(needle[1])].push(needle);
+        }
+        let mut found = BTreeSet::new();
+        for file in fs::read_dir(&self.folder).unwrap() {
+            let file = fs::read(file.unwrap().path()).unwrap();
+            for (at, second) in file.iter().skip(1).enumerate() {
+                let like = beginning[usize::from(*second)].iter();
+                found.extend(like.filter(|needle| file[at..].starts_with(needle)));
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// Every data key as it lies in the store, and a value that is remembered in the clear.
+    async fn secrets(&mut self) -> Vec<Vec<u8>> {
+        let rows = self.sql.fetch_all("SELECT wrapped FROM data_key").await.unwrap();
+        let keys = rows.iter().map(|row| row.get(0));
+        keys.chain([REMEMBERED.as_bytes().to_vec()]).collect()
+    }
+}
+
+async fn deals(store: &PostgresStore, most: usize) -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    for number in 0..most {
+        subjects.push(full(store, &format!("006{number}"), Phase::Paused).await);
+    }
+    subjects
+}
+
+#[tokio::test]
+async fn what_was_forgotten_stands_in_no_file_of_the_server_though_it_took_samples() {
+    let ground = Ground::new(installed()).await;
+    let store = ground.open_with(Access::Own, sealed()).await;
+    let mut files = Files::of(&ground).await;
+    let subjects = deals(&store, 12).await;
+    files.sql.execute("ANALYZE").await.unwrap();
+    let secrets = files.secrets().await;
+    assert_eq!((secrets.len(), files.hold(&secrets).await.len()), (13, 13), "the search finds what is there");
+    for subject in &subjects {
+        store.forget(subject, "m1", at(5)).await.unwrap();
+    }
+    store.scrub().await.unwrap();
+    assert_eq!(files.hold(&secrets).await, [] as [&[u8]; 0]);
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn whoever_still_sees_what_was_erased_is_waited_for_and_named_when_that_takes_too_long() {
+    let ground = Ground::new(installed()).await;
+    let options = Options { scrub_patience: Duration::from_millis(300), ..sealed() };
+    let store = ground.open_with(Access::Own, options).await;
+    let mut files = Files::of(&ground).await;
+    let [subject] = deals(&store, 1).await.try_into().unwrap();
+    let secrets = files.secrets().await;
+    // A table that nobody writes anew: no lock is in the way.
+    let mut onlooker = ground.session().await;
+    onlooker.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM meta").await.unwrap();
+    let process: i32 = onlooker.fetch_one("SELECT pg_backend_pid()").await.unwrap().get(0);
+    store.forget(&subject, "m1", at(5)).await.unwrap();
+    let refused = store.scrub().await;
+    let named = format!("process {process} ");
+    assert!(
+        matches!(&refused, Err(StoreError::Failed(why)) if why.contains(&named) && why.contains("fix:")),
+        "{refused:?}"
+    );
+    onlooker.execute("COMMIT").await.unwrap();
+    store.scrub().await.unwrap();
+    assert_eq!(files.hold(&secrets).await, [] as [&[u8]; 0]);
+    ground.end().await;
+}
