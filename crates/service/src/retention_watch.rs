@@ -80,8 +80,14 @@ mod tests {
         let mark = Mark { target, hints: Hints::ALL, lane: WorkLane::Now, due: now, heard: now };
         store.mark(&[mark], &[], &[], None).await.unwrap();
         let lease_until = now + SignedDuration::from_mins(1);
-        let request =
-            ClaimRequest { owner: "worker".to_owned(), now, lease_until, most: 1, most_of_backlog: 1 };
+        let request = ClaimRequest {
+            owner: "worker".to_owned(),
+            now,
+            lease_until,
+            most: 1,
+            most_of_backlog: 1,
+            rules: None,
+        };
         let claim = store.claim(&request).await.unwrap().remove(0);
         let deal = store.deal_of(Side::Crm, &id).await.unwrap().unwrap();
         let mut deal = store.deals(&[deal]).await.unwrap().remove(0);

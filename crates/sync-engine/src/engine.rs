@@ -17,6 +17,7 @@ use crate::{
     StoreError, StoreResult, Target, WorkLane,
     live::Live,
     met::Met,
+    rules::Entered,
     settings::{SOURCE_TRIES, WAITING_BIRTHS},
     sources::Reader,
     stop::Stop,
@@ -57,8 +58,10 @@ pub struct Engine {
     unborn: Mutex<BTreeSet<DealId>>,
     /// The compiled mapping, less what the portal was seen to refuse.
     pub(crate) specs: Mutex<Arc<Specs>>,
-    /// What the store remembers of that has been taken.
-    pub(crate) recalled: tokio::sync::OnceCell<()>,
+    /// By what rules it works, once it began.
+    pub(crate) entered: Mutex<Option<Arc<Entered>>>,
+    /// Another worker works by other rules.
+    superseded: Notify,
     /// Companions are to be looked at, all of them.
     pub(crate) sweep: Notify,
     /// How far the portal's clock is ahead of ours, as its newest answer told.
@@ -103,7 +106,8 @@ impl Engine {
             polled: Mutex::default(),
             unborn: Mutex::default(),
             specs: Mutex::new(specs),
-            recalled: tokio::sync::OnceCell::new(),
+            entered: Mutex::default(),
+            superseded: Notify::new(),
             sweep: Notify::new(),
             portal_ahead: Mutex::default(),
             live: Live::default(),
@@ -153,15 +157,21 @@ impl Engine {
     /// Serves until `stop` is told: workers, source readers and the heartbeat. Returns when all of them have ended; a
     /// pass that is under way is finished first.
     ///
+    /// # Errors
+    /// [`StoreError::OtherRules`] once another worker has begun with other rules; whatever fails at the beginning.
+    ///
     /// # Panics
     /// With the panic of a loop that met a mistake of the program, after all others have ended in order.
     pub async fn run(self: &Arc<Self>, stop: &Notify) -> StoreResult<()> {
         let stopped = Arc::new(Stop::default());
         let mut tasks = tokio::task::JoinSet::new();
         let away = self.parts.store.start(&self.parts.settings.owner, self.now()).await?;
+        // Before anything that takes its time: the next start must not take it for an absence.
+        let (engine, beats) = (Arc::clone(self), Arc::clone(&stopped));
+        tasks.spawn(async move { engine.heartbeat(&beats).await });
+        self.enter().await?;
         self.forget_fixed().await?;
-        self.notice_new_admission().await?;
-        self.notice_new_rules().await?;
+        self.look_by_rules().await?;
         self.forget_silences().await?;
         tracing::info!(away = %away, "service begins");
         for _ in 0..self.parts.settings.workers.max(1) {
@@ -180,13 +190,18 @@ impl Engine {
         tasks.spawn(async move { engine.replay(&told).await });
         let (engine, told) = (Arc::clone(self), Arc::clone(&stopped));
         tasks.spawn(async move { engine.prove_daily(&told).await });
-        let (engine, beats) = (Arc::clone(self), Arc::clone(&stopped));
-        tasks.spawn(async move { engine.heartbeat(&beats).await });
+        let (engine, told) = (Arc::clone(self), Arc::clone(&stopped));
+        tasks.spawn(async move { engine.attend(&told).await });
         let (engine, told) = (Arc::clone(self), Arc::clone(&stopped));
         tasks.spawn(async move { engine.hear_news(&told).await });
+        let mut superseded = false;
         let bug = tokio::select! {
             biased;
             () = stop.notified() => None,
+            () = self.superseded.notified() => {
+                superseded = true;
+                None
+            }
             // No loop ends before it is told to: this one met a mistake of the program.
             Some(ended) = tasks.join_next() => ended.err(),
         };
@@ -195,6 +210,7 @@ impl Engine {
         match bug.map(tokio::task::JoinError::try_into_panic) {
             // A service with a dead loop would look alive. It ends instead, is started again, and loses nothing.
             Some(Ok(panic)) => std::panic::resume_unwind(panic),
+            _ if superseded => Err(StoreError::OtherRules),
             _ => Ok(()),
         }
     }
@@ -203,9 +219,9 @@ impl Engine {
     /// later time (a grace, a back-off beyond `patience`) is left for later.
     pub async fn run_until_idle(self: &Arc<Self>, patience: Duration) -> StoreResult<()> {
         self.parts.store.start(&self.parts.settings.owner, self.now()).await?;
+        self.enter().await?;
         self.forget_fixed().await?;
-        self.notice_new_admission().await?;
-        self.notice_new_rules().await?;
+        self.look_by_rules().await?;
         // What waits for news never comes to an end; polls find all that is there now.
         let mut readers: Vec<Reader> =
             self.readers().into_iter().filter(|reader| !reader.is_live()).collect();
@@ -270,7 +286,16 @@ impl Engine {
             if let Err(error) = self.parts.store.heartbeat(self.now()).await {
                 tracing::warn!(%error, "heartbeat failed");
             }
-            if let Err(error) = self.notice_released().await {
+            stopped.or(self.parts.clock.sleep(self.parts.settings.heartbeat)).await;
+        }
+    }
+
+    /// Attends to what people let go of beside the service, and to what a changed mapping left different.
+    async fn attend(&self, stopped: &Stop) {
+        while !stopped.told() {
+            if let Err(error) = self.notice_wishes().await
+                && !self.is_superseded(&error)
+            {
                 tracing::warn!(%error, "what people let go of could not be read");
             }
             if let Err(error) = self.tell_of_remapped().await {
@@ -278,6 +303,15 @@ impl Engine {
             }
             stopped.or(self.parts.clock.sleep(self.parts.settings.heartbeat)).await;
         }
+    }
+
+    /// Whether this is said because another worker works by other rules; then the service ends.
+    pub(crate) fn is_superseded(&self, error: &StoreError) -> bool {
+        let superseded = matches!(error, StoreError::OtherRules);
+        if superseded {
+            self.superseded.notify_one();
+        }
+        superseded
     }
 
     /// Wakes a worker as soon as another process has marked something.
@@ -296,6 +330,7 @@ impl Engine {
         while !stopped.told() {
             let wait = match self.work_off_until(stopped).await {
                 Ok(wait) => wait,
+                Err(error) if self.is_superseded(&error) => STORE_AWAY,
                 Err(error) => {
                     tracing::error!(%error, "the store failed; trying again");
                     STORE_AWAY
@@ -345,6 +380,7 @@ impl Engine {
             lease_until: self.in_(self.parts.settings.lease),
             most: self.parts.settings.batch,
             most_of_backlog: self.parts.settings.first_load_batch,
+            rules: self.own_rules(),
         };
         self.parts.store.claim(&request).await
     }

@@ -3,47 +3,37 @@
 
 use std::sync::Arc;
 
-use deal_model::{GroupId, Specs};
+use deal_model::{GroupId, GroupSpec, Specs};
+use ports::Rng;
 
-use crate::{ConnectionProblem, Engine, FixedPath, StoreResult, rules::forgotten_rules};
+use crate::{ConnectionProblem, Engine, FixedPath, StoreResult, rules::wish_to_look};
 
 /// How the key of a connection's problem begins when it is about such a place.
 const FIXED: &str = "fixed.";
 
 impl Engine {
-    /// The compiled mapping, less what this portal does not take. Before [`Engine::recall_fixed`], the mapping itself.
+    /// The compiled mapping, less what this portal does not take as [`Engine::recall_fixed`] last found it.
     pub(crate) fn specs(&self) -> Arc<Specs> {
         Arc::clone(&self.specs.lock().expect("no code panics while holding this lock"))
     }
 
-    /// Takes what the store remembers, once in the engine's life. What was learned under another mapping is forgotten.
+    /// Takes what the store remembers now: another worker may have learned of a place, and a person may have let go of one.
+    /// What was learned under another mapping does not count.
     pub(crate) async fn recall_fixed(&self) -> StoreResult<()> {
-        self.recalled
-            .get_or_try_init(|| async {
-                for fixed in self.parts.store.fixed_paths().await? {
-                    if fixed.mapping == self.parts.mapping {
-                        self.fix(&fixed.group);
-                    }
-                }
-                Ok(())
-            })
-            .await
-            .copied()
-    }
-
-    /// Takes what the store remembers now, and nothing else; what that is.
-    pub(crate) async fn fix_anew(&self) -> StoreResult<Vec<FixedPath>> {
-        let known = self.parts.store.fixed_paths().await?;
-        {
-            let mut specs = self.specs.lock().expect("no code panics while holding this lock");
-            // What is paused stays so.
-            let switches = specs.switches.clone();
-            *specs = Arc::new(Specs { switches, ..Specs::clone(&self.parts.specs) });
+        let mut known = self.parts.store.fixed_paths().await?;
+        known.retain(|fixed| fixed.mapping == self.parts.mapping);
+        let is_fixed = |spec: &GroupSpec| known.iter().any(|fixed| fixed.group == spec.id);
+        let mut specs = self.specs.lock().expect("no code panics while holding this lock");
+        let own = &self.parts.specs.groups;
+        if specs.groups.iter().zip(own).all(|(spec, own)| spec.fixed == (own.fixed || is_fixed(spec))) {
+            return Ok(());
         }
-        for fixed in known.iter().filter(|fixed| fixed.mapping == self.parts.mapping) {
-            self.fix(&fixed.group);
-        }
-        Ok(known)
+        // What is paused stays so.
+        let switches = specs.switches.clone();
+        let mut changed = Specs { switches, ..Specs::clone(&self.parts.specs) };
+        changed.groups.iter_mut().filter(|spec| is_fixed(spec)).for_each(fix);
+        *specs = Arc::new(changed);
+        Ok(())
     }
 
     /// Forgets, for good, what was learned under another mapping: the places are tried again. Only the store's owner
@@ -51,7 +41,7 @@ impl Engine {
     pub(crate) async fn forget_fixed(&self) -> StoreResult<()> {
         for fixed in self.parts.store.fixed_paths().await? {
             if fixed.mapping != self.parts.mapping {
-                free_path(self.parts.store.as_ref(), &fixed.path).await?;
+                free_path(self.parts.store.as_ref(), &fixed.path, &*self.parts.rng).await?;
             }
         }
         Ok(())
@@ -85,17 +75,20 @@ impl Engine {
     fn fix(&self, group: &GroupId) {
         let mut specs = self.specs.lock().expect("no code panics while holding this lock");
         let mut changed = Specs::clone(&specs);
-        for spec in changed.groups.iter_mut().filter(|spec| spec.id == *group) {
-            spec.to.portal.update = false;
-            spec.fixed = true;
-        }
+        changed.groups.iter_mut().filter(|spec| spec.id == *group).for_each(fix);
         *specs = Arc::new(changed);
     }
+}
+
+/// Nothing is written there any more but at creation.
+fn fix(spec: &mut GroupSpec) {
+    spec.to.portal.update = false;
+    spec.fixed = true;
 }
 
 /// A person asks for another try of what the portal refused at `path`; whether anything was known of it. A running service
 /// hears of it, and the next start does: every deal is looked at, for what waits there raises no event. Also beside the
 /// store's owner.
-pub async fn free_path(store: &dyn crate::Store, path: &str) -> StoreResult<bool> {
-    store.free_path(path, &format!("{FIXED}{path}"), &forgotten_rules()).await
+pub async fn free_path(store: &dyn crate::Store, path: &str, ids: &dyn Rng) -> StoreResult<bool> {
+    store.free_path(path, &format!("{FIXED}{path}"), &wish_to_look(ids)).await
 }

@@ -49,7 +49,7 @@ pub use side::{
 pub use store::{
     ArchivedRow, AuditLine, BrakeHold, BrakeLimit, ChainBreak, ChainHead, ChainPlace, ChainStep, Claim,
     ClaimRequest, Commit, ConnectionProblem, ConnectionWorked, Counts, Cursor, DealSummary, Decided,
-    DecisionEnd, DecisionRow, Disposition, Fence, FixedPath, Flow, Forgotten, Hints, HistoryTotals,
+    DecisionEnd, DecisionRow, Disposition, Entry, Fence, FixedPath, Flow, Forgotten, Hints, HistoryTotals,
     IndexEntry, Intent, IntentOutcome, KEPT_PROOFS, KeptProof, MOST_PAUSES, Mark, Mentions, NAMED_DEALS,
     NamedDeal, NewDecision, Pause, PauseScope, PauseWish, Prepared, Pruned, Resumed, Retention, Store,
     StoreError, StoreResult, Subject, Target, WorkLane, WriteAhead, time_outside,

@@ -220,6 +220,7 @@ impl Engine {
     pub(crate) async fn listen(&self, reader: &mut Reader) {
         let rest = match self.listen_turn(reader).await {
             Ok(rest) => rest,
+            Err(error) if self.is_superseded(&error) => STORE_AWAY,
             Err(error) => {
                 tracing::error!(source = reader.source.name, %error, "the store failed; listening again later");
                 STORE_AWAY
@@ -235,8 +236,7 @@ impl Engine {
         let (name, store) = (reader.source.name, &self.parts.store);
         let until = self.in_(self.parts.settings.lease);
         let lease = format!("reader.{name}");
-        let owner = &self.parts.settings.owner;
-        let Some(fence) = store.lease(&lease, owner, self.now(), until).await? else {
+        let Some(fence) = self.reader_lease(&lease, until).await? else {
             return Ok(LEASE_AWAY);
         };
         let position = store.cursor(name).await?;

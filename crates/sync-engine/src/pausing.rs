@@ -1,8 +1,9 @@
 //! What operators paused, as the loop goes by it: a paused flow is a switch that is off, and what is resumed is looked at.
 
 use deal_model::{DealId, Specs};
+use ports::Rng;
 
-use crate::{Engine, Pause, PauseScope, PauseWish, Store, StoreResult, rules::forgotten_rules};
+use crate::{Engine, Pause, PauseScope, PauseWish, Store, StoreResult, rules::wish_to_look};
 
 impl Engine {
     /// Takes what is paused now: flows into the switches, and the rest for the caller.
@@ -31,6 +32,6 @@ pub(crate) fn pause_of<'a>(pauses: &'a [Pause], deal: &DealId) -> Option<&'a Pau
 
 /// A person resumes what was paused; what it was, if it was. After a flow, or everything, a running service looks at every
 /// deal, and the next start does. Also beside the store's owner.
-pub async fn resume(store: &dyn Store, wish: &PauseWish) -> StoreResult<Option<Pause>> {
-    store.resume(wish, &forgotten_rules()).await
+pub async fn resume(store: &dyn Store, wish: &PauseWish, ids: &dyn Rng) -> StoreResult<Option<Pause>> {
+    store.resume(wish, &wish_to_look(ids)).await
 }

@@ -214,7 +214,7 @@ impl Engine {
             let until = self.in_(self.parts.settings.lease);
             let owner = &self.parts.settings.owner;
             let lease = format!("replay.{source}");
-            let Some(fence) = self.parts.store.lease(&lease, owner, self.now(), until).await? else {
+            let Some(fence) = self.reader_lease(&lease, until).await? else {
                 return Ok(Turn::OVER);
             };
             let bounds = scope(ports::Lane::Background, until);

@@ -109,6 +109,7 @@ impl Engine {
                 Ok(_) if reader.failed > 0 => self.back_off(reader.failed),
                 Ok(_) if reader.behind => Duration::ZERO,
                 Ok(_) => pace,
+                Err(error) if self.is_superseded(&error) => pace,
                 Err(error) => {
                     tracing::error!(source = reader.source.name, %error, "the store failed; reading again later");
                     pace
@@ -136,7 +137,7 @@ impl Engine {
             let name = reader.source.name;
             let lease = format!("reader.{name}");
             let store = &self.parts.store;
-            let Some(fence) = store.lease(&lease, &self.parts.settings.owner, began, until).await? else {
+            let Some(fence) = self.reader_lease(&lease, until).await? else {
                 self.note_poll_of_another(name).await?;
                 return Ok(heard);
             };

@@ -104,7 +104,7 @@ impl Pausing {
                 told_of_pause(&scope, before.as_ref(), format)
             }
             Wish::Resume => {
-                let ended = sync_engine::resume(store.as_ref(), &asked).await?;
+                let ended = sync_engine::resume(store.as_ref(), &asked, &ports::SystemRng).await?;
                 told_of_resumption(&*store, &scope, ended.as_ref(), format).await
             }
         }

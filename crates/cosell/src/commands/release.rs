@@ -56,7 +56,7 @@ impl Release {
         let store = open_store(&loaded, Access::Look)?;
         let by = self.by.unwrap_or_else(super::person);
         let released = if kind.starts_with('/') {
-            sync_engine::free_path(store.as_ref(), &kind).await?
+            sync_engine::free_path(store.as_ref(), &kind, &ports::SystemRng).await?
         } else {
             store.release_brake(&kind, &by, jiff::Timestamp::now()).await?
         };

@@ -175,7 +175,16 @@ impl PostgresStore {
                 return Ok(Vec::new());
             }
             work::wake(&mut connection, request.now).await?;
-            work::claim(&mut connection, request, share).await
+            let claims = work::claim(&mut connection, request, share).await?;
+            if let Some(own) = request.rules.as_ref().filter(|_| !claims.is_empty())
+                && !rules::stand(&mut connection, own).await?
+            {
+                // Asked afterwards: whoever begins with other rules later marks these rows once more, and a mark that
+                // comes after its claim outlasts it.
+                work::give_back(&mut connection, &claims).await?;
+                return Err(fault::Fault::from(StoreError::OtherRules));
+            }
+            Ok(claims)
         };
         let claims = attempt.await.map_err(StoreError::from);
         if claims.as_ref().map_or(true, Vec::is_empty) {

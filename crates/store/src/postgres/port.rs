@@ -5,15 +5,15 @@ use deal_model::{Deal, DealId, Fingerprint, RecordId, Side};
 use jiff::{SignedDuration, Timestamp};
 use sync_engine::{
     ArchivedRow, AuditLine, BrakeHold, ChainHead, ChainPlace, ChainStep, Claim, ClaimRequest, Commit,
-    ConnectionProblem, ConnectionWorked, Counts, Cursor, DealSummary, Decided, DecisionRow, Fence, FixedPath,
-    Forgotten, HistoryTotals, IndexEntry, Intent, KeptProof, LeadMemory, Mark, Mentions, NewDecision, Pause,
-    PauseWish, Prepared, Pruned, Retention, Store, StoreResult, Subject, WriteAhead,
+    ConnectionProblem, ConnectionWorked, Counts, Cursor, DealSummary, Decided, DecisionRow, Entry, Fence,
+    FixedPath, Forgotten, HistoryTotals, IndexEntry, Intent, KeptProof, LeadMemory, Mark, Mentions,
+    NewDecision, Pause, PauseWish, Prepared, Pruned, Retention, Store, StoreResult, Subject, WriteAhead,
 };
 
 use super::{
     PostgresStore, archive, brake, commit, connections, data_keys, deal_rows, decisions, fixed_paths,
     forgetting, handovers, history, intents, lead_rows, leases, lifetime, links, look, marks, overview,
-    pauses, proofs, read, referrals, retention, seats::Seat, work, write, write_beside,
+    pauses, proofs, read, referrals, retention, rules, seats::Seat, work, write, write_beside,
 };
 use crate::ledger::name_of;
 
@@ -29,6 +29,10 @@ impl Store for PostgresStore {
 
     async fn heartbeat(&self, now: Timestamp) -> StoreResult<()> {
         write!(self, sql => lifetime::heartbeat(sql, now))
+    }
+
+    async fn enter(&self, entry: &Entry) -> StoreResult<()> {
+        write!(self, sql => rules::enter(sql, entry))
     }
 
     async fn lease(
@@ -64,6 +68,10 @@ impl Store for PostgresStore {
 
     async fn cursor(&self, source: &str) -> StoreResult<Option<String>> {
         look!(self, sql => marks::cursor(sql, source))
+    }
+
+    async fn replace_cursor(&self, from: Option<&str>, to: &Cursor) -> StoreResult<bool> {
+        write!(self, sql => rules::replace(sql, from, to))
     }
 
     async fn claim(&self, request: &ClaimRequest) -> StoreResult<Vec<Claim>> {
@@ -219,10 +227,11 @@ impl Store for PostgresStore {
         &self,
         deal: &DealId,
         side: Side,
+        to: &DealId,
         line: &AuditLine,
         now: Timestamp,
     ) -> StoreResult<bool> {
-        write!(self, sql => handovers::give_up(sql, self.master(), deal, side, line, now))
+        write!(self, sql => handovers::give_up(sql, self.master(), deal, side, to, line, now))
     }
 
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>> {

@@ -107,6 +107,21 @@ pub(super) async fn claim(sql: &mut PgConnection, request: &ClaimRequest, share:
     Ok(claims.into_iter().map(|(_, claim)| claim).collect())
 }
 
+/// Leaves claimed rows to others, as they were.
+pub(super) async fn give_back(sql: &mut PgConnection, claims: &[Claim]) -> Outcome<()> {
+    let numbers = claims.iter().map(|claim| Count(claim.fence.number).number());
+    let numbers: Vec<i64> = numbers.collect::<Result<_, _>>()?;
+    sqlx::query(
+        "UPDATE work SET state = 'waiting', wake = due, lease_owner = NULL, lease_number = NULL, lease_until = NULL,
+             due_since = NULL, heard_since = NULL
+         WHERE lease_number = ANY ($1)",
+    )
+    .bind(numbers)
+    .execute(&mut *sql)
+    .await?;
+    news::tell(sql).await
+}
+
 fn claimed(row: &PgRow, request: &ClaimRequest) -> Outcome<(Timestamp, Claim)> {
     let (kind, id): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let number = row.try_get::<Count, _>(10)?.0;

@@ -5,15 +5,15 @@ use deal_model::{Deal, DealId, Fingerprint, RecordId, Side};
 use jiff::{SignedDuration, Timestamp};
 use sync_engine::{
     ArchivedRow, AuditLine, BrakeHold, ChainHead, ChainPlace, ChainStep, Claim, ClaimRequest, Commit,
-    ConnectionProblem, ConnectionWorked, Counts, Cursor, DealSummary, Decided, DecisionRow, Fence, FixedPath,
-    Forgotten, HistoryTotals, IndexEntry, Intent, KeptProof, LeadMemory, Mark, Mentions, NewDecision, Pause,
-    PauseWish, Prepared, Pruned, Retention, Store, StoreResult, Subject, WriteAhead,
+    ConnectionProblem, ConnectionWorked, Counts, Cursor, DealSummary, Decided, DecisionRow, Entry, Fence,
+    FixedPath, Forgotten, HistoryTotals, IndexEntry, Intent, KeptProof, LeadMemory, Mark, Mentions,
+    NewDecision, Pause, PauseWish, Prepared, Pruned, Retention, Store, StoreResult, Subject, WriteAhead,
 };
 
 use super::{
     SqliteStore, archive, brake, commit, connections, data_keys, deal_rows, decisions, fixed_paths,
     forgetting, handovers, history, intents, lead_rows, leases, lifetime, links, marks, overview, pauses,
-    proofs, referrals, retention, work,
+    proofs, referrals, retention, rules, work,
 };
 use crate::ledger::name_of;
 
@@ -29,6 +29,10 @@ impl Store for SqliteStore {
 
     async fn heartbeat(&self, now: Timestamp) -> StoreResult<()> {
         self.write(|sql| lifetime::heartbeat(sql, now))
+    }
+
+    async fn enter(&self, entry: &Entry) -> StoreResult<()> {
+        self.write(|sql| rules::enter(sql, entry))
     }
 
     async fn lease(
@@ -57,6 +61,10 @@ impl Store for SqliteStore {
 
     async fn cursor(&self, source: &str) -> StoreResult<Option<String>> {
         self.read(|sql| marks::cursor(sql, source))
+    }
+
+    async fn replace_cursor(&self, from: Option<&str>, to: &Cursor) -> StoreResult<bool> {
+        self.write(|sql| rules::replace(sql, from, to))
     }
 
     async fn claim(&self, request: &ClaimRequest) -> StoreResult<Vec<Claim>> {
@@ -208,10 +216,11 @@ impl Store for SqliteStore {
         &self,
         deal: &DealId,
         side: Side,
+        to: &DealId,
         line: &AuditLine,
         now: Timestamp,
     ) -> StoreResult<bool> {
-        self.write(|sql| handovers::give_up(sql, self.master(), deal, side, line, now))
+        self.write(|sql| handovers::give_up(sql, self.master(), deal, side, to, line, now))
     }
 
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>> {

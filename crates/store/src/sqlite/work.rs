@@ -9,7 +9,7 @@ use sync_engine::{Claim, ClaimRequest, Disposition, Fence, Hints, StoreError, Su
 use super::{
     columns::{Count, Micros, Word},
     fault::Outcome,
-    leases, lifetime, pauses,
+    leases, lifetime, pauses, rules,
 };
 
 /// One place in this many belongs to the background lane.
@@ -46,6 +46,11 @@ pub(super) fn claim(sql: &Connection, request: &ClaimRequest) -> Outcome<Vec<Cla
     if now.is_empty() && background.is_empty() {
         // Nothing was changed, so an idle look costs no write to the disk.
         return Ok(Vec::new());
+    }
+    if let Some(own) = &request.rules
+        && !rules::stand(sql, own)?
+    {
+        return Err(StoreError::OtherRules.into());
     }
     let reserved = background_share(sql, most)?.min(background.len());
     now.truncate(most - reserved);
@@ -179,9 +184,7 @@ pub(super) fn held(sql: &Connection, fence: &Fence) -> Outcome<HeldRow> {
     };
     let row: Option<(String, String, Count)> = sql
         .prepare_cached(&format!("SELECT kind, id, generation FROM work WHERE {holds}"))?
-        .query_row(params![Count(fence.number), whose], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
+        .query_row(params![Count(fence.number), whose], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let (kind, id, generation) = row.ok_or_else(|| leases::lost(fence))?;
     Ok(HeldRow { subject: subject(&kind, id)?, generation: generation.0 })

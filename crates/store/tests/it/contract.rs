@@ -14,6 +14,7 @@ mod proofs;
 mod retention;
 mod rows;
 mod tokens;
+mod rules;
 mod work;
 
 /// Runs each case of a topic on a fresh store of every implementation.

@@ -92,7 +92,7 @@ pub(crate) async fn claim_backlog(
     most_of_backlog: usize,
 ) -> Vec<Claim> {
     let (owner, now, lease_until) = (owner.to_owned(), at(second), at(second + 60));
-    store.claim(&ClaimRequest { owner, now, lease_until, most, most_of_backlog }).await.unwrap()
+    store.claim(&ClaimRequest { owner, now, lease_until, most, most_of_backlog, rules: None }).await.unwrap()
 }
 
 /// Claims the one row that is due.

@@ -32,7 +32,9 @@ pub use fixed::FixedPath;
 pub use overview::{ArchivedRow, BrakeHold, ConnectionProblem, ConnectionWorked, Counts, DealSummary};
 pub use pauses::{Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, time_outside};
 pub use proofs::{KEPT_PROOFS, KeptProof, NAMED_DEALS, NamedDeal};
-pub use work::{Claim, ClaimRequest, Cursor, Disposition, Fence, Hints, Mark, Subject, Target, WorkLane};
+pub use work::{
+    Claim, ClaimRequest, Cursor, Disposition, Entry, Fence, Hints, Mark, Subject, Target, WorkLane,
+};
 
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +58,7 @@ pub enum StoreError {
     #[error("another process has the store {0} open; stop it first, or use another store file")]
     InUse(String),
     /// The schema is newer or older than this program knows.
-    #[error("the store's schema is version {found}, this program knows {known}; {next_step}")]
+    #[error("the store's schema is version {found}, this program knows {known}\n  fix: {next_step}")]
     Schema {
         /// The store's.
         found: u32,
@@ -74,6 +76,12 @@ pub enum StoreError {
     /// The database's server does not answer, or stopped in the middle: the same may succeed a little later.
     #[error("the store's server does not answer: {0}")]
     Away(String),
+    /// Another worker began with other rules: this one has no work any more.
+    #[error(
+        "another worker began with another configuration or mapping on this store, and this one ends: all workers of a \
+         store go by the same\n  fix: start this one again with the configuration and the mapping of the others"
+    )]
+    OtherRules,
     /// A row does not parse: a damaged or foreign file.
     #[error("the store holds a row that does not parse: {0}")]
     Damaged(String),
@@ -94,6 +102,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Says that the service is alive, so that the time it was away can be told.
     async fn heartbeat(&self, now: Timestamp) -> StoreResult<()>;
+
+    /// Begins to work by these rules, from now on alone: if others were in force, the leases of all readers (`reader.*`, `replay.*`)
+    /// are taken away, so that nothing is committed of what was read by them. If others were let in, the lists that were
+    /// read are to be read as it says.
+    async fn enter(&self, entry: &Entry) -> StoreResult<()>;
 
     /// Takes or renews a named lease (a source's reader, an account key). `None` while another owner holds it.
     async fn lease(
@@ -120,7 +133,13 @@ pub trait Store: Send + Sync + 'static {
     /// The position of a source.
     async fn cursor(&self, source: &str) -> StoreResult<Option<String>>;
 
+    /// Moves a cursor if it still stands at `from`; whether it did.
+    async fn replace_cursor(&self, from: Option<&str>, to: &Cursor) -> StoreResult<bool>;
+
     /// Leases due work, oldest first within a lane.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherRules`] if there was work, and other rules are in force than those of the request.
     async fn claim(&self, request: &ClaimRequest) -> StoreResult<Vec<Claim>>;
 
     /// Waits until another process has marked something. It may be missed, or told for nothing: whoever waits looks by
@@ -244,10 +263,17 @@ pub trait Store: Send + Sync + 'static {
     /// many. Also by a command beside the store's owner.
     async fn hurry(&self, now: Timestamp, most: usize) -> StoreResult<usize>;
 
-    /// Takes the record of `side` from a deal that has no other half and nothing under way, so that another deal can have
-    /// it; the line is its history's last. False, and nothing is changed, if it is not so, or a pass has the deal.
-    async fn give_up(&self, deal: &DealId, side: Side, line: &AuditLine, now: Timestamp)
-    -> StoreResult<bool>;
+    /// Takes the record of `side` from a deal that has no other half and nothing under way, so that the deal `to` can have
+    /// it; the line is its history's last. It remembers nothing more, and is forgotten with `to`. False, and nothing is
+    /// changed, if it is not so, or a pass has the deal.
+    async fn give_up(
+        &self,
+        deal: &DealId,
+        side: Side,
+        to: &DealId,
+        line: &AuditLine,
+        now: Timestamp,
+    ) -> StoreResult<bool>;
 
     /// Deals after `after`, by id, at most `most`.
     async fn list(&self, after: Option<&DealId>, most: usize) -> StoreResult<Vec<DealSummary>>;

@@ -99,6 +99,17 @@ pub struct Cursor {
     pub position: String,
 }
 
+/// What a worker goes by, told to the store when it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its rules: their name, and what tells them from others.
+    pub rules: Cursor,
+    /// By what it lets records in, in the same way.
+    pub admission: Cursor,
+    /// Where its lists are to stand if others were let in before. One that was never read stays so.
+    pub lists: Vec<Cursor>,
+}
+
 /// Proof of a lease: the number grows each time the lease changes hands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fence {
@@ -154,6 +165,8 @@ pub struct ClaimRequest {
     pub most: usize,
     /// Most rows of both lanes when the *background* lane has them, if that is more: a first load goes in few calls.
     pub most_of_backlog: usize,
+    /// The worker's rules, as it entered them. If others are in force by now, nothing is leased. `None` asks for none.
+    pub rules: Option<Cursor>,
 }
 
 /// What becomes of the work row at a commit.

@@ -60,8 +60,14 @@ async fn a_birth_whose_lease_was_lost_posts_nothing_and_reports_nothing() {
         let until = now + SignedDuration::from_secs(90);
         let owner = "somebody else".to_owned();
         futures::executor::block_on(store.start(&owner, now)).unwrap();
-        let request =
-            sync_engine::ClaimRequest { owner, now, lease_until: until, most: 10, most_of_backlog: 0 };
+        let request = sync_engine::ClaimRequest {
+            owner,
+            now,
+            lease_until: until,
+            most: 10,
+            most_of_backlog: 0,
+            rules: None,
+        };
         assert_eq!(futures::executor::block_on(store.claim(&request)).unwrap().len(), 1);
     });
     world.hear("006").await;

@@ -18,5 +18,6 @@ mod relinking;
 mod replaying;
 mod reports;
 mod retrying;
+mod rules;
 mod sources;
 mod world;

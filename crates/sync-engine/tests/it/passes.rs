@@ -146,6 +146,7 @@ async fn a_worker_that_lost_its_lease_commits_nothing_and_starts_no_request() {
             lease_until: now + jiff::SignedDuration::from_secs(90),
             most: 10,
             most_of_backlog: 10,
+            rules: None,
         };
         assert_eq!(futures::executor::block_on(store.claim(&request)).unwrap().len(), 1);
     });

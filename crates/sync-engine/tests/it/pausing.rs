@@ -1,7 +1,7 @@
 //! What an operator pauses: nothing leaves, nothing is forgotten, and what waits does not age.
 
 use deal_model::Life;
-use ports::Clock as _;
+use ports::{Clock as _, SystemRng};
 use sync_engine::{Flow, PauseScope, PauseWish, Standing, Store as _};
 
 use crate::{platform::ACTIVE, world::World};
@@ -21,7 +21,9 @@ async fn pause(world: &World, scope: PauseScope) {
 }
 
 async fn resume(world: &World, scope: PauseScope) {
-    assert!(sync_engine::resume(world.store.as_ref(), &wish(world, scope)).await.unwrap().is_some());
+    assert!(
+        sync_engine::resume(world.store.as_ref(), &wish(world, scope), &SystemRng).await.unwrap().is_some()
+    );
 }
 
 /// Both sides of the linked deal are edited, and heard of.
@@ -116,6 +118,27 @@ async fn a_pause_between_the_plan_and_the_sending_stops_what_cannot_be_taken_bac
     world.settle(60).await;
     assert_eq!(world.portal.life("ref1"), ACTIVE);
     assert_eq!(world.deal("006").await.waiting.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flow_that_is_paused_while_a_batch_is_under_way_creates_nothing_more() {
+    let world = World::new();
+    world.crm.put("007", &[("name", "Another"), ("notes", "")]);
+    world.hear("006").await;
+    world.hear("007").await;
+    let scope = PauseScope::Flow(Flow::CreateReferrals);
+    let (store, paused) = (std::sync::Arc::clone(&world.store), wish(&world, scope.clone()));
+    // Both are planned in one batch; the one is sent before the other is written down.
+    world.portal.before(crate::platform::Call::Create, move |_| {
+        futures::executor::block_on(store.pause(&paused)).unwrap();
+    });
+    world.settle(120).await;
+    let born = |deal: deal_model::Deal| deal.links.portal.is_some();
+    let both = [born(world.deal("006").await), born(world.deal("007").await)];
+    assert_eq!(both.iter().filter(|born| **born).count(), 1, "the one that was on its way");
+    resume(&world, scope).await;
+    world.settle(120).await;
+    assert!(born(world.deal("006").await) && born(world.deal("007").await));
 }
 
 #[tokio::test(start_paused = true)]

@@ -78,7 +78,7 @@ pub(crate) fn latch(id: &str, kind: Irreversible) -> GroupSpec {
 }
 
 pub(crate) struct World {
-    _folder: TempDir,
+    folder: TempDir,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) crm: Arc<Platform>,
     pub(crate) portal: Arc<Platform>,
@@ -102,7 +102,7 @@ impl World {
         let settings = EngineSettings::default();
         let store = open(&folder);
         let engine = engine(&store, &crm, &portal, &specs, &clock, &settings);
-        Self { _folder: folder, clock, crm, portal, specs, settings, store, engine }
+        Self { folder, clock, crm, portal, specs, settings, store, engine }
     }
 
     /// The same, with its referral `ref1`, both at rest.
@@ -117,6 +117,11 @@ impl World {
         assert_eq!(self.deal("006").await.links.portal, Some("ref1".into()));
         self.forget_calls();
         self
+    }
+
+    /// The store's file, beside its owner: to let statements fail, and to damage rows.
+    pub(crate) fn file(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("cosell.db")).unwrap()
     }
 
     pub(crate) fn forget_calls(&self) {
