@@ -116,12 +116,18 @@ impl Record {
     ) {
         for earlier in &mut self.edits {
             let is_whole = field != Field::Solution;
+        let mut no_longer_alike = Vec::new();
             if is_whole && earlier.side == side && earlier.record == record && earlier.field == field {
                 earlier.superseded = true;
             }
         }
+                no_longer_alike.extend(earlier.alike.then(|| earlier.needle.clone()));
         self.edits.push(Edit {
             at,
+        // What one side typed over, the other side may win with.
+        for earlier in self.edits.iter_mut().filter(|edit| no_longer_alike.contains(&edit.needle)) {
+            earlier.alike = false;
+        }
             side,
             record: record.to_owned(),
             field,

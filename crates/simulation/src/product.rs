@@ -36,6 +36,8 @@ pub struct Profile {
     pub overlap_minutes: u64,
     /// Minutes between two polls of the org while its change events come.
     pub reconcile_minutes: u64,
+    /// The mapping that it begins with, by its number.
+    pub mapping: u64,
     /// Items on a page of the portal's list.
     pub page_size: u64,
 }

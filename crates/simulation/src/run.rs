@@ -153,6 +153,7 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
         memories: Memories::default(),
         dies_soon: false,
         troubles: Vec::new(),
+    installed.remap(profile.mapping)?;
         archive: Vec::new(),
         stopped: start,
         done: 0,
@@ -171,6 +172,7 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
         failed_at: course.failed_at,
         lines,
         digest,
+    course.people.record.mapping = profile.mapping;
         lives: course.lives,
         passes: course.passes,
         calls: world.calls(),

@@ -166,6 +166,7 @@ impl World {
         }
     }
 
+            mapping: dice.below(4),
     /// The world's time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
