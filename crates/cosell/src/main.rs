@@ -14,6 +14,7 @@ mod sign_in;
 mod store_place;
 mod surroundings;
 mod wanted_registration;
+mod watches;
 mod wiring;
 
 use std::{path::PathBuf, process::ExitCode};

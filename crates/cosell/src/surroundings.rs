@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use ports::{Clock, HoldPoints, HttpService, Rng, SystemClock, SystemRng};
 use salesforce::events::EventWire;
 use service::outbound;
+use store::postgres::CommonClock;
 
 use crate::holds::holds_from_environment;
 
@@ -14,6 +15,8 @@ use crate::holds::holds_from_environment;
 pub(crate) struct Surroundings {
     /// Time.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The same clock, if it can follow the one of a server that many processes share.
+    pub(crate) common: Option<Arc<CommonClock>>,
     /// Chance.
     pub(crate) rng: Arc<dyn Rng>,
     /// Where a test may stop the program.
@@ -30,9 +33,10 @@ impl Surroundings {
     /// # Errors
     /// The TLS set-up of the machine is unusable.
     pub(crate) fn real() -> anyhow::Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let common = CommonClock::new(Arc::new(SystemClock));
+        let clock: Arc<dyn Clock> = Arc::clone(&common) as _;
         let http = outbound(Arc::clone(&clock)).context("cannot set up TLS")?;
         let holds = holds_from_environment();
-        Ok(Self { clock, rng: Arc::new(SystemRng), holds, http, events: None })
+        Ok(Self { clock, common: Some(common), rng: Arc::new(SystemRng), holds, http, events: None })
     }
 }

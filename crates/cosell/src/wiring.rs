@@ -50,6 +50,8 @@ pub(crate) struct Wired {
     pub(crate) http: HttpService,
     pub(crate) tally: CallTally,
     pub(crate) budget: SharedBudget,
+    /// The name of this process among those that share the store.
+    pub(crate) owner: String,
     pub(crate) loaded: Loaded,
 }
 
@@ -148,9 +150,17 @@ fn wire_over(
 ) -> anyhow::Result<Wired> {
     let config = &loaded.config;
     let store = open_store_in(&loaded, access, &surroundings)?;
-    let Surroundings { clock, rng, holds, http, events } = surroundings;
+    if let Some(common) = &surroundings.common {
+        at_once(store.tell_time(common))?;
+    }
+    let Surroundings { clock, rng, holds, http, events, .. } = surroundings;
+    let owner = owner(config);
     let tally = CallTally::default();
-    let budget = budget(config, access, &clock, &store);
+    let mut budget = budget(config, access, &clock, &store);
+    // One process has the whole allowance; several are lent parts of it.
+    if access == Access::Own && config.store.url.is_some() {
+        budget = budget.lent_by(Arc::clone(&store) as Arc<dyn BudgetBook>, owner.clone());
+    }
 
     let portal_http = counted(http.clone(), Platform::PartnerCenter, tally.clone());
     let tokens = Arc::new(partner_center::TokenSource::new(
@@ -190,10 +200,11 @@ fn wire_over(
         clock: Arc::clone(&clock),
         rng,
         holds,
-        settings: engine_settings(config)?,
+        settings: engine_settings(config, &owner)?,
     });
     Ok(Wired {
         engine,
+        owner,
         store,
         salesforce: salesforce_client,
         partner_center: portal_client,
@@ -462,7 +473,7 @@ fn owner(config: &Config) -> String {
     if config.store.url.is_some() { format!("{process}-{}", SystemRng.guid()) } else { process }
 }
 
-fn engine_settings(config: &Config) -> anyhow::Result<EngineSettings> {
+fn engine_settings(config: &Config, owner: &str) -> anyhow::Result<EngineSettings> {
     let (engine, portal) = (&config.engine, &config.partner_center);
     let least = engine.deadline.0 + sync_engine::BIRTH_MARGIN + Duration::from_secs(1);
     if engine.lease.0 < least {
@@ -472,7 +483,7 @@ fn engine_settings(config: &Config) -> anyhow::Result<EngineSettings> {
         );
     }
     Ok(EngineSettings {
-        owner: owner(config),
+        owner: owner.to_owned(),
         workers: engine.workers,
         batch: engine.batch,
         first_load_batch: engine.first_load_batch,

@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::lending::{Borrowing, Loan, ServerPause};
+
 /// The two platforms whose allowances are spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Platform {
@@ -38,6 +40,18 @@ pub enum Lane {
     Background,
     /// Audit lines: the first to be refused.
     Report,
+}
+
+impl Lane {
+    /// The name used in stores.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Guard => "guard",
+            Self::Now => "now",
+            Self::Background => "background",
+            Self::Report => "report",
+        }
+    }
 }
 
 /// What the server said about its own allowance, in one answer.
@@ -138,20 +152,32 @@ pub trait Budget: Send + Sync + 'static {
 #[error("what servers said of their budgets: {0}")]
 pub struct BudgetBookError(pub String);
 
-/// Where pauses and allowances that servers told last longer than a process, and reach the others that share them.
+/// Where pauses and allowances that servers told last longer than a process, and reach the others that share them; and
+/// who lends them the calls of an allowance.
 #[async_trait]
 pub trait BudgetBook: Send + Sync + 'static {
     /// Every pause that is known, over or not.
-    async fn server_pauses(&self) -> Result<Vec<(Platform, Timestamp)>, BudgetBookError>;
+    async fn server_pauses(&self) -> Result<Vec<(Platform, ServerPause)>, BudgetBookError>;
 
     /// Keeps a pause, unless a longer one is known.
-    async fn keep_pause(&self, platform: Platform, until: Timestamp) -> Result<(), BudgetBookError>;
+    async fn keep_pause(&self, platform: Platform, pause: ServerPause) -> Result<(), BudgetBookError>;
 
     /// What each server last said of its allowance, however long ago.
     async fn usages(&self) -> Result<Vec<(Platform, Usage)>, BudgetBookError>;
 
-    /// Keeps what a server says of its allowance, in the place of what it said before.
-    async fn keep_usage(&self, platform: Platform, usage: Usage) -> Result<(), BudgetBookError>;
+    /// Keeps what a server said of its allowance to this process, which heard it at `heard`; the newest counts, by the
+    /// server's own date.
+    async fn keep_usage(
+        &self,
+        platform: Platform,
+        usage: Usage,
+        heard: Timestamp,
+    ) -> Result<(), BudgetBookError>;
+
+    /// Lends calls of an allowance for [`BLOCK_LASTS`](crate::BLOCK_LASTS). What the server has counted, what is lent to
+    /// all, and what was begun and is not counted yet, is together never more than the lane's part; but for single calls
+    /// that find out whether more is free.
+    async fn borrow(&self, wish: &Borrowing) -> Result<Loan, BudgetBookError>;
 }
 
 /// Grants everything: for tests of a client alone.

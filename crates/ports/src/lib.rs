@@ -6,6 +6,7 @@
 mod budget;
 mod clock;
 mod hold;
+mod lending;
 mod retry;
 mod rng;
 mod token;
@@ -16,6 +17,7 @@ pub use budget::{
 };
 pub use clock::{Clock, SystemClock};
 pub use hold::{EffectKind, HoldPoint, HoldPoints, NoHolds};
+pub use lending::{BLOCK_LASTS, BLOCK_SERVES, Borrowing, Loan, ServerPause};
 pub use retry::RetryClass;
 pub use rng::{Rng, SystemRng};
 pub use token::{MemoryTokenStore, StoredToken, TokenFacts, TokenLease, TokenStore, TokenStoreError};

@@ -17,6 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const CLEAR_BELOW: u64 = 2;
 
 /// The watch over the allowance of one service.
+#[derive(Clone)]
 pub struct AllowanceWatch {
     /// What knows.
     pub budget: SharedBudget,

@@ -83,6 +83,7 @@ impl SignInTimes {
 }
 
 /// The watch over the connections of one service.
+#[derive(Clone)]
 pub struct ConnectionWatch {
     /// The sign-in of Partner Center.
     pub tokens: Arc<TokenSource>,
@@ -103,21 +104,8 @@ impl ConnectionWatch {
     pub async fn run(self) -> Infallible {
         let mut next_try = self.clock.now();
         loop {
-            match self.tokens.adopt_new_sign_in().await {
-                Ok(true) => {
-                    tracing::info!(
-                        "somebody signed in to Partner Center; the new sign-in is used from now on"
-                    );
-                    next_try = self.clock.now();
-                }
-                Ok(false) => {}
-                Err(error) => tracing::error!(%error, "the sign-in could not be looked at"),
-            }
-            for probe in &self.probes {
-                if probe.adopts_new_sign_in().await {
-                    tracing::info!(connection = probe.key(), "somebody signed in anew");
-                    next_try = self.clock.now();
-                }
+            if self.adopt().await {
+                next_try = self.clock.now();
             }
             if self.clock.now() >= next_try {
                 let calm = self.look().await.unwrap_or_else(|error| {
@@ -140,6 +128,45 @@ impl ConnectionWatch {
                 () = self.trouble() => next_try = self.clock.now(),
             }
         }
+    }
+
+    /// What is left to a process while another one watches: it takes up new sign-ins, and tells what it was refused
+    /// itself.
+    pub async fn follow(self) -> Infallible {
+        loop {
+            self.adopt().await;
+            tokio::select! {
+                biased;
+                () = self.clock.sleep(LOOK_EVERY) => continue,
+                () = self.tokens.trouble() => {}
+                () = self.trouble() => {}
+            }
+            if let Err(error) = self.look().await {
+                tracing::error!(%error, "the connections' state could not be kept");
+            }
+        }
+    }
+
+    /// Takes up what somebody signed in meanwhile; whether anybody did.
+    async fn adopt(&self) -> bool {
+        let mut adopted = match self.tokens.adopt_new_sign_in().await {
+            Ok(true) => {
+                tracing::info!("somebody signed in to Partner Center; the new sign-in is used from now on");
+                true
+            }
+            Ok(false) => false,
+            Err(error) => {
+                tracing::error!(%error, "the sign-in could not be looked at");
+                false
+            }
+        };
+        for probe in &self.probes {
+            if probe.adopts_new_sign_in().await {
+                tracing::info!(connection = probe.key(), "somebody signed in anew");
+                adopted = true;
+            }
+        }
+        adopted
     }
 
     /// Waits for the first trouble of any connection; never over if there is none to wait for.

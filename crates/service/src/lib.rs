@@ -6,6 +6,7 @@ mod allowance_watch;
 mod answer;
 mod budget;
 mod connections;
+mod elected;
 mod event_tally;
 mod gate;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use connections::{
     SALESFORCE_CERTIFICATE_PROBLEM, SALESFORCE_CONNECTION, SalesforceProbe, Seen, SignInTimes,
     WEBHOOKS_CONNECTION, WebhooksProbe, seen_of_portal, seen_of_salesforce,
 };
+pub use elected::Seat;
 pub use event_tally::{EventCounts, EventTally};
 pub use listen::serve;
 pub use outbound::outbound;

@@ -16,6 +16,7 @@ pub const WEBHOOK_PROBLEM: &str = "partner_center.webhook";
 const LOOK_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// The watch of one service.
+#[derive(Clone)]
 pub struct RegistrationWatch {
     /// Reads the registration.
     pub client: Client,

@@ -16,6 +16,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const MOST_PAGES: usize = 5_000;
 
 /// The watch over the age of what one store keeps.
+#[derive(Clone)]
 pub struct RetentionWatch {
     /// What holds it.
     pub store: Arc<dyn Store>,

@@ -1,9 +1,13 @@
 //! What the program asks of a store besides the engine's port, whichever kind it is.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ports::{BudgetBook, Platform, TokenStore};
 use sync_engine::{Store, StoreResult};
+
+use crate::postgres::CommonClock;
 
 /// One thing that was found out about the org.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,14 @@ pub trait Database: Store + TokenStore + BudgetBook {
     /// # Errors
     /// [`sync_engine::StoreError::Foreign`] if it belongs to another tenant.
     async fn require_tenant(&self, tenant_id: &str) -> StoreResult<()>;
+
+    /// Lets `clock` follow the store's own clock, if it has one that many processes share.
+    ///
+    /// # Errors
+    /// If it does not tell the time.
+    async fn tell_time(&self, _clock: &Arc<CommonClock>) -> StoreResult<()> {
+        Ok(())
+    }
 
     /// The Salesforce org that the store is bound to, if it is bound yet.
     async fn bound_org(&self) -> StoreResult<Option<String>>;

@@ -13,6 +13,7 @@ mod database;
 mod deal_columns;
 mod erasing;
 mod ledger;
+mod lending;
 mod mention;
 mod options;
 pub mod postgres;

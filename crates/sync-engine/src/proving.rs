@@ -19,8 +19,8 @@ pub const PROOF_PROBLEM: &str = "verify.proof";
 /// The cursor that remembers how far the service's proof has come.
 const PROGRESS: &str = "engine.proof";
 
-/// The lease under which one process of several makes it.
-const LEASE: &str = "engine.proof";
+/// The seat of the one process of several that makes it; another goes on as soon as it is gone.
+const LEASE: &str = "watch.proof";
 
 /// How long a lease of it lasts: a page and its second looks, with room to wait for the budget.
 const LEASE_FOR: Duration = Duration::from_mins(10);

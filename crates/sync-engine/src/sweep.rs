@@ -13,6 +13,9 @@ use crate::{Cursor, Engine, Hints, Mark, StoreResult, Target, WorkLane, pass::CO
 /// The cursor of the rounds: the last deal that was looked at.
 const SWEPT: &str = "portal.companion_sweep";
 
+/// The seat of the process that looks for all.
+const SEAT: &str = "watch.companions";
+
 /// The least wait between two rounds.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -52,7 +55,15 @@ impl Engine {
     }
 
     async fn sweep_if(&self, asked: bool, due: bool) -> StoreResult<bool> {
-        if asked || due && self.needs_sweeps().await? { self.sweep_round().await } else { Ok(true) }
+        let sweeps = asked || due && self.needs_sweeps().await? && self.sweeps_for_all().await?;
+        if sweeps { self.sweep_round().await } else { Ok(true) }
+    }
+
+    /// Of several processes one looks by itself; what was asked for, each does that was asked.
+    async fn sweeps_for_all(&self) -> StoreResult<bool> {
+        let settings = &self.parts.settings;
+        let until = self.in_(settings.companion_sweep_every.saturating_add(settings.lease));
+        Ok(self.parts.store.lease(SEAT, &settings.owner, self.now(), until).await?.is_some())
     }
 
     /// Whether nothing else tells of companions: no list has shown one yet.

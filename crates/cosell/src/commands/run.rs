@@ -6,19 +6,15 @@ use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use connectors::salesforce::Salesforce;
 use ports::{Clock, Lane};
-use service::{
-    Admin, AllowanceWatch, ConnectionWatch, Receiver, RegistrationWatch, RetentionWatch, SalesforceHealth,
-    SharedBudget, serve,
-};
+use service::{Admin, Receiver, SalesforceHealth, SharedBudget, serve};
 use store::Database;
 use sync_engine::{CallScope, Store};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
+pub(super) use crate::watches::watch_over;
 use crate::{
     config::{Config, Loaded},
     org_facts,
-    salesforce_login::certificate_ends,
-    wanted_registration::wanted,
     wiring::{Access, Unbound, Wired, wire},
 };
 
@@ -27,8 +23,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How soon an org that grants a session, and then does not answer, is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-/// How often a worker takes in what the platforms told the others.
-const HEAR_OF_OTHERS_EVERY: Duration = Duration::from_secs(2);
+/// After so many looks in vain a process that may not be the one that watches tries by itself.
+const TRIES_WITHOUT_WATCH: u32 = 30;
+
+/// How often a worker tells the others what the platforms told it, and takes in what they told them.
+const EXCHANGE_EVERY: Duration = Duration::from_secs(2);
 
 /// What a process does for the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -97,7 +96,7 @@ async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
         watch_over(&wired, &mut servers)?;
     }
     if wired.loaded.config.store.url.is_some() {
-        servers.spawn(hear_of_budgets(
+        servers.spawn(exchange_budgets(
             wired.budget.clone(),
             Arc::clone(&wired.store),
             Arc::clone(&wired.clock),
@@ -123,65 +122,18 @@ async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Takes in, for as long as it serves, what the platforms told the other workers.
-async fn hear_of_budgets(
+/// Tells and takes in, for as long as it serves, what the platforms told the workers.
+async fn exchange_budgets(
     budget: SharedBudget,
     store: Arc<dyn Database>,
     clock: Arc<dyn Clock>,
 ) -> Infallible {
     loop {
-        clock.sleep(HEAR_OF_OTHERS_EVERY).await;
-        if let Err(error) = budget.hear_of_others(store.as_ref()).await {
+        clock.sleep(EXCHANGE_EVERY).await;
+        if let Err(error) = budget.exchange_with(store.as_ref()).await {
             tracing::warn!(%error, "what the platforms told the other workers is not known");
         }
     }
-}
-
-/// Starts the watches over the registration, the connections, the org's daily calls, and the age of what is kept.
-pub(super) fn watch_over(wired: &Wired, servers: &mut JoinSet<Infallible>) -> anyhow::Result<()> {
-    let config = &wired.loaded.config;
-    if let Some(webhook) = &config.webhook {
-        if let Some(wanted) = wanted(config)? {
-            let watch = RegistrationWatch {
-                client: wired.partner_center.clone(),
-                store: Arc::clone(&wired.store) as _,
-                clock: Arc::clone(&wired.clock),
-                wanted,
-                check_every: webhook.check_every.0,
-            };
-            servers.spawn(watch.run());
-        } else {
-            tracing::info!("set [webhook] public_url to have the registration watched");
-        }
-    }
-    servers.spawn(
-        ConnectionWatch {
-            tokens: Arc::clone(&wired.tokens),
-            store: Arc::clone(&wired.store) as _,
-            clock: Arc::clone(&wired.clock),
-            probes: wired.probes(),
-            times: config.connections.times(),
-            salesforce_certificate_ends: certificate_ends(&wired.loaded)?,
-        }
-        .run(),
-    );
-    servers.spawn(
-        AllowanceWatch {
-            budget: wired.budget.clone(),
-            store: Arc::clone(&wired.store) as _,
-            clock: Arc::clone(&wired.clock),
-        }
-        .run(),
-    );
-    servers.spawn(
-        RetentionWatch {
-            store: Arc::clone(&wired.store) as _,
-            clock: Arc::clone(&wired.clock),
-            keep: config.retention.keep(),
-        }
-        .run(),
-    );
-    Ok(())
 }
 
 /// Keeps every deal in step until told to stop; if there was `trouble` with Salesforce, from when it lets Cosell in.
@@ -215,8 +167,12 @@ async fn is_let_in(wired: &Wired, mut trouble: salesforce::Error, stop: &Notify)
                 // It has a session, and the org did not answer all the same: it is not asked again at once.
                 wired.clock.sleep(ASK_AGAIN_AFTER).await;
             }
-            while wired.salesforce.standing().is_none() {
+            // Where another process watches, nobody here tries in between.
+            let alone = wired.loaded.config.store.url.is_none();
+            let mut looks = TRIES_WITHOUT_WATCH;
+            while wired.salesforce.standing().is_none() && (alone || looks > 0) {
                 wired.clock.sleep(LOOK_EVERY).await;
+                looks -= u32::from(!alone);
             }
         };
         tokio::select! {

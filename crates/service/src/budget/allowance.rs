@@ -90,8 +90,10 @@ impl Allowance {
     /// Takes note of what the server counted; whether that is worth keeping. Answers may overtake each other; its own
     /// date says which is newer.
     pub(super) fn observe(&mut self, usage: Usage, now: Timestamp) -> bool {
-        let is_older =
-            |known: &Known| usage.at < known.usage.at && now.duration_since(known.told) < MOST_OVERTAKEN;
+        let is_older = |known: &Known| {
+            (usage.at, usage.used) < (known.usage.at, known.usage.used)
+                && now.duration_since(known.told) < MOST_OVERTAKEN
+        };
         if usage.allowed == 0 || self.known.as_ref().is_some_and(is_older) {
             return false;
         }

@@ -140,6 +140,11 @@ impl Concurrency {
         true
     }
 
+    /// A pause holds that another process was asked for.
+    pub(super) fn paused(&mut self) {
+        self.probing = true;
+    }
+
     fn shrink(&mut self, now: Timestamp) {
         let height = f64::from(self.in_flight).clamp(1.0, self.limit.max(1.0));
         self.ceiling = Some((height, now));

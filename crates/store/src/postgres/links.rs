@@ -26,14 +26,6 @@ pub(super) async fn deal_of_half(
     one(sql, statement, record).await
 }
 
-/// The deal of a referral whose opportunity is being created, or was created and is not committed yet.
-pub(super) async fn deal_awaiting_its_opportunity(
-    sql: &mut PgConnection,
-    referral: &RecordId,
-) -> Outcome<Option<DealId>> {
-    one(sql, "SELECT id FROM deal WHERE portal_id = $1 AND crm_id IS NULL", referral).await
-}
-
 /// The deal that has the referral as its companion.
 pub(super) async fn deal_of_companion(sql: &mut PgConnection, record: &RecordId) -> Outcome<Option<DealId>> {
     one(sql, "SELECT id FROM deal WHERE companion = $1 ORDER BY created, id LIMIT 1", record).await

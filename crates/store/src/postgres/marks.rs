@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use deal_model::{Deal, DealId, RecordId, Side};
 use jiff::Timestamp;
 use ports::Rng;
 use sqlx::{PgConnection, Row as _};
@@ -10,11 +9,10 @@ use sync_engine::{Cursor, Fence, Hints, IndexEntry, Mark, Subject, Target, WorkL
 
 use super::{
     columns::{Micros, Word, text},
-    deal_rows,
     fault::Outcome,
-    leases, links, locks,
+    leases, locks,
     locks::Hold,
-    news, referrals, work,
+    news, referrals, targets, work,
 };
 
 pub(super) async fn mark(
@@ -31,26 +29,17 @@ pub(super) async fn mark(
     if let Some(fence) = fence {
         leases::check(sql, fence).await?;
     }
-    // Before the marks: the index may know the engagement of a referral whose event did not name it. In one order
-    // everywhere, so that two who learn of the same referrals do not wait for each other.
-    let mut index: Vec<&IndexEntry> = index.iter().collect();
-    index.sort_by(|one, other| one.referral.cmp(&other.referral));
-    for entry in index {
-        referrals::learn(sql, entry).await?;
-    }
-    // Deals are begotten in one order too.
+    // Before the marks: the index may know the engagement of a referral whose event did not name it.
+    referrals::learn_all(sql, index).await?;
+    // In one order everywhere, so that two who beget the same deals do not wait for each other.
     let mut marks: Vec<&Mark> = marks.iter().collect();
-    marks.sort_by_key(|mark| named(&mark.target));
+    marks.sort_by(|one, other| named(&one.target).cmp(named(&other.target)));
     let mut traces = 0;
     let mut wishes: BTreeMap<Subject, Wish> = BTreeMap::new();
-    for mark in marks {
-        if let Some((subject, hints)) = resolve(sql, ids, mark).await?
-            && !is_forgotten(sql, &subject).await?
-        {
-            let wish = Wish { hints, lane: mark.lane, due: mark.due, heard: mark.heard };
-            wishes.entry(subject).and_modify(|earlier| earlier.add(&wish)).or_insert(wish);
-            traces += 1;
-        }
+    for (subject, hints, mark) in targets::subjects(sql, ids, &marks).await? {
+        let wish = Wish { hints, lane: mark.lane, due: mark.due, heard: mark.heard };
+        wishes.entry(subject).and_modify(|earlier| earlier.add(&wish)).or_insert(wish);
+        traces += 1;
     }
     put_all(sql, &wishes).await?;
     move_cursors(sql, cursors).await?;
@@ -58,32 +47,35 @@ pub(super) async fn mark(
 }
 
 /// The identifier that a target names.
-fn named(target: &Target) -> String {
+fn named(target: &Target) -> &str {
     match target {
-        Target::Deal(id) => id.as_str().to_owned(),
-        Target::Opportunity { id, .. } | Target::Referral { id, .. } => id.as_str().to_owned(),
+        Target::Deal(id) => id.as_str(),
+        Target::Opportunity { id, .. } | Target::Referral { id, .. } => id.as_str(),
     }
 }
 
 pub(super) async fn move_cursor(sql: &mut PgConnection, cursor: &Cursor) -> Outcome<()> {
-    sqlx::query(
-        "INSERT INTO cursor (source, position) VALUES ($1, $2)
-         ON CONFLICT (source) DO UPDATE SET position = excluded.position",
-    )
-    .bind(text(&cursor.source))
-    .bind(text(&cursor.position))
-    .execute(sql)
-    .await?;
-    Ok(())
+    move_cursors(sql, std::slice::from_ref(cursor)).await
 }
 
 pub(super) async fn move_cursors(sql: &mut PgConnection, cursors: &[Cursor]) -> Outcome<()> {
-    // In one order everywhere, so that two who move the same do not wait for each other.
-    let mut cursors: Vec<&Cursor> = cursors.iter().collect();
-    cursors.sort_by(|one, other| one.source.cmp(&other.source));
-    for cursor in cursors {
-        move_cursor(sql, cursor).await?;
+    if cursors.is_empty() {
+        return Ok(());
     }
+    // The last word on a source counts. In one order everywhere, so that two who move the same do not wait for each other.
+    let moved: BTreeMap<_, _> =
+        cursors.iter().map(|cursor| (text(&cursor.source), text(&cursor.position))).collect();
+    let (sources, positions): (Vec<_>, Vec<_>) = moved.into_iter().unzip();
+    sqlx::query(
+        "INSERT INTO cursor (source, position)
+         SELECT source, position FROM unnest($1::text[], $2::text[]) WITH ORDINALITY
+              AS moved (source, position, place) ORDER BY place
+         ON CONFLICT (source) DO UPDATE SET position = excluded.position",
+    )
+    .bind(sources)
+    .bind(positions)
+    .execute(sql)
+    .await?;
     Ok(())
 }
 
@@ -116,84 +108,6 @@ impl Wish {
         self.due = self.due.min(other.due);
         self.heard = self.heard.min(other.heard);
     }
-}
-
-/// Whether the subject was closed and forgotten: reading it again would bring back what was erased.
-async fn is_forgotten(sql: &mut PgConnection, subject: &Subject) -> Outcome<bool> {
-    match subject {
-        Subject::Deal(id) => Ok(deal_rows::forgotten(sql, id).await?.is_some()),
-        Subject::Referral(_) => Ok(false),
-    }
-}
-
-/// The work row that a mark is about; `None` leaves no trace.
-async fn resolve(sql: &mut PgConnection, ids: &dyn Rng, mark: &Mark) -> Outcome<Option<(Subject, Hints)>> {
-    let hints = mark.hints;
-    Ok(match &mark.target {
-        Target::Deal(id) => deal_rows::exists(sql, id).await?.then(|| (Subject::Deal(id.clone()), hints)),
-        Target::Opportunity { id, birth, claims } => match links::deal_of_half(sql, Side::Crm, id).await? {
-            Some(deal) => Some((Subject::Deal(deal), hints)),
-            None if *birth => {
-                let deal = match claims {
-                    Some(referral) => links::deal_awaiting_its_opportunity(sql, referral).await?,
-                    None => None,
-                };
-                let deal = match deal {
-                    Some(deal) => deal,
-                    None => beget(sql, ids, id, mark.heard).await?,
-                };
-                Some((Subject::Deal(deal), hints))
-            }
-            None => None,
-        },
-        Target::Referral { id, engagement, birth } => {
-            if let Some(deal) = links::deal_of_half(sql, Side::Portal, id).await? {
-                Some((Subject::Deal(deal), hints))
-            } else if let Some(deal) = deal_of_other(sql, id, engagement.as_ref()).await? {
-                // What may have changed is the companion, not the deal's own referral.
-                Some((Subject::Deal(deal), Hints { portal: false, companion: true, ..hints }))
-            } else {
-                birth.then(|| (Subject::Referral(id.clone()), hints))
-            }
-        }
-    })
-}
-
-async fn deal_of_other(
-    sql: &mut PgConnection,
-    referral: &RecordId,
-    engagement: Option<&RecordId>,
-) -> Outcome<Option<DealId>> {
-    if let Some(deal) = links::deal_of_companion(sql, referral).await? {
-        return Ok(Some(deal));
-    }
-    let known = referrals::known(sql, referral).await?;
-    if known.as_ref().is_some_and(|entry| entry.ours) {
-        // A second referral of our own in the engagement is no companion: whether a deal begins with it is decided
-        // by who looks at it.
-        return Ok(None);
-    }
-    let engagement = engagement.cloned().or(known.and_then(|entry| entry.engagement));
-    match engagement {
-        Some(engagement) => links::deal_of_engagement(sql, &engagement).await,
-        None => Ok(None),
-    }
-}
-
-/// Begets the deal of an opportunity. Of two who hear of it at once, the second finds what the first begot.
-async fn beget(
-    sql: &mut PgConnection,
-    ids: &dyn Rng,
-    opportunity: &RecordId,
-    heard: Timestamp,
-) -> Outcome<DealId> {
-    let deal = Deal::born(DealId::new(ids.guid()), Side::Crm, opportunity.clone());
-    if !deal_rows::insert_unless_linked(sql, &deal, heard).await?
-        && let Some(first) = links::deal_of_half(sql, Side::Crm, opportunity).await?
-    {
-        return Ok(first);
-    }
-    Ok(deal.id)
 }
 
 /// Adds a wish to the subject's work row, or makes the row, and wakes who waits.

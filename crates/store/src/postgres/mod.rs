@@ -9,6 +9,7 @@
 mod archive;
 mod brake;
 mod budget;
+mod clock;
 mod columns;
 mod commit;
 mod connections;
@@ -39,6 +40,7 @@ mod referrals;
 mod retention;
 mod schema;
 mod seats;
+mod targets;
 mod tokens;
 mod upkeep;
 mod work;
@@ -52,6 +54,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 use sync_engine::{Claim, ClaimRequest, StoreError, StoreResult};
 
 use crate::{Options, SealKey};
+pub use clock::CommonClock;
 use fault::Outcome;
 use news::Listening;
 pub use open::Access;

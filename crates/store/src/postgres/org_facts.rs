@@ -1,11 +1,13 @@
 //! What the program asks besides the port: whose store it is, and what was found out about the org.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::{PgConnection, Row as _};
 use sync_engine::StoreResult;
 
 use super::{
-    PostgresStore,
+    CommonClock, PostgresStore,
     columns::{Micros, text},
     fault::Outcome,
     lifetime, look, write_beside,
@@ -16,6 +18,10 @@ use crate::{Database, OrgFact};
 impl Database for PostgresStore {
     async fn require_tenant(&self, tenant_id: &str) -> StoreResult<()> {
         look!(self, sql => lifetime::require_tenant(sql, tenant_id))
+    }
+
+    async fn tell_time(&self, clock: &Arc<CommonClock>) -> StoreResult<()> {
+        self.follow(clock).await
     }
 
     async fn bound_org(&self) -> StoreResult<Option<String>> {

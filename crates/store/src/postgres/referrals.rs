@@ -1,34 +1,76 @@
 //! The births' index: every referral that was heard of, without a value that a person typed.
 
+use std::collections::BTreeMap;
+
 use deal_model::{Fingerprint, RecordId};
+use jiff::Timestamp;
 use sqlx::{PgConnection, Row as _};
 use sync_engine::IndexEntry;
 
 use super::{
-    columns::{Micros, text},
+    columns::{Micros, text, texts},
     deal_rows,
     fault::Outcome,
 };
 
+/// Entries that one statement keeps.
+const CHUNK: usize = 1_000;
+
 /// Keeps the entry, unless a newer one is known.
 pub(super) async fn learn(sql: &mut PgConnection, entry: &IndexEntry) -> Outcome<()> {
+    learn_all(sql, std::slice::from_ref(entry)).await
+}
+
+/// The same of many, in one statement for each thousand.
+pub(super) async fn learn_all(sql: &mut PgConnection, entries: &[IndexEntry]) -> Outcome<()> {
+    // Of several words about one referral the newest. In one order everywhere, so that two who learn of the same
+    // referrals do not wait for each other.
+    let mut newest: BTreeMap<&RecordId, &IndexEntry> = BTreeMap::new();
+    for entry in entries {
+        let known = newest.entry(&entry.referral).or_insert(entry);
+        if entry.updated >= known.updated {
+            *known = entry;
+        }
+    }
+    let newest: Vec<&IndexEntry> = newest.into_values().collect();
+    for chunk in newest.chunks(CHUNK) {
+        learn_chunk(sql, chunk).await?;
+    }
+    Ok(())
+}
+
+async fn learn_chunk(sql: &mut PgConnection, entries: &[&IndexEntry]) -> Outcome<()> {
+    let each = |of: fn(&IndexEntry) -> bool| entries.iter().map(|entry| of(entry)).collect::<Vec<_>>();
+    let moments = |of: fn(&IndexEntry) -> Timestamp| {
+        entries.iter().map(|entry| Micros(of(entry)).number()).collect::<Vec<_>>()
+    };
+    let engagements: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.engagement.as_ref().map(|engagement| text(engagement.as_str())))
+        .collect();
+    let externals: Vec<_> =
+        entries.iter().map(|entry| entry.external.as_ref().map(|external| text(&external.0))).collect();
     sqlx::query(
         "INSERT INTO referral_index (referral, engagement, ours, external, open, created, updated, companion)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         SELECT referral, engagement, ours, external, open, created, updated, companion
+         FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[],
+                     $8::boolean[]) WITH ORDINALITY
+              AS heard (referral, engagement, ours, external, open, created, updated, companion, place)
+         ORDER BY place
          ON CONFLICT (referral) DO UPDATE SET
              engagement = excluded.engagement, ours = excluded.ours, external = excluded.external,
              open = excluded.open, created = excluded.created, updated = excluded.updated,
              companion = excluded.companion
          WHERE excluded.updated >= referral_index.updated",
     )
-    .bind(text(entry.referral.as_str()))
-    .bind(entry.engagement.as_ref().map(|engagement| text(engagement.as_str())))
-    .bind(entry.ours)
-    .bind(entry.external.as_ref().map(|external| text(&external.0)))
-    .bind(entry.open)
-    .bind(Micros(entry.created))
-    .bind(Micros(entry.updated))
-    .bind(entry.companion)
+    .bind(texts(entries.iter().map(|entry| entry.referral.as_str())))
+    .bind(engagements)
+    .bind(each(|entry| entry.ours))
+    .bind(externals)
+    .bind(each(|entry| entry.open))
+    .bind(moments(|entry| entry.created))
+    .bind(moments(|entry| entry.updated))
+    .bind(each(|entry| entry.companion))
     .execute(sql)
     .await?;
     Ok(())
@@ -73,16 +115,4 @@ async fn entries(sql: &mut PgConnection, statement: &'static str, value: &str) -
             })
         })
         .collect()
-}
-
-/// What the index knows of a referral.
-pub(super) async fn known(sql: &mut PgConnection, referral: &RecordId) -> Outcome<Option<IndexEntry>> {
-    let found = entries(
-        sql,
-        "SELECT referral, engagement, ours, external, open, created, updated, companion FROM referral_index
-         WHERE referral = $1",
-        referral.as_str(),
-    )
-    .await?;
-    Ok(found.into_iter().next())
 }

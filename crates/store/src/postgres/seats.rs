@@ -1,9 +1,10 @@
-//! Seats of readers: one worker reads a source, and another takes its seat as soon as its connection is gone.
+//! Seats of readers and watches: one worker reads a source or looks at something for all, and another takes its seat as
+//! soon as its connection is gone.
 //!
-//! Two things tell who reads. The row of the lease is the truth, and fences what is committed. A lock of a session of the
+//! Two things tell who has a seat. The row of the lease is the truth, and fences what is committed. A lock of a session of the
 //! server tells sooner than the row's time that its holder is gone, because the server ends the lock with the
-//! connection. Only readers' leases are taken over in this way: reading twice costs a few calls, and the fence keeps a
-//! reader that lost its connection alone from committing. Leases under which something is sent end by time.
+//! connection. Only these leases are taken over in this way: reading or looking twice costs a few calls, and the fence
+//! keeps a reader that lost its connection alone from committing. Leases under which something is sent end by time.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +13,15 @@ use tokio::sync::Mutex;
 
 use super::fault::Outcome;
 
-/// How the names of readers' leases begin.
-const READER: &str = "reader";
+/// How the names of the leases begin that have a seat.
+const SEATED: [&str; 2] = ["reader.", "watch."];
 
 /// What a try for a seat found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seat {
     /// It was free: whoever the lease's row names is gone.
     Vacant,
-    /// This process has it already, or it is no reader's lease: the row says who holds it.
+    /// This process has it already, or the lease has no seat: the row says who holds it.
     AsTheRowSays,
 }
 
@@ -43,7 +44,7 @@ impl Seats {
 
     /// Tries for the seat of the lease `name`.
     pub(super) async fn take(&self, name: &str) -> Outcome<Seat> {
-        if !name.starts_with(READER) {
+        if !SEATED.iter().any(|kind| name.starts_with(kind)) {
             return Ok(Seat::AsTheRowSays);
         }
         let mut taken = self.taken.lock().await;

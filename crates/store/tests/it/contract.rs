@@ -8,6 +8,7 @@ mod forgetting;
 mod handovers;
 mod histories;
 mod leases;
+mod lending;
 mod marks;
 mod pauses;
 mod proofs;

@@ -130,7 +130,7 @@ impl Installation {
 
     fn start(&self, outside: Outside) -> anyhow::Result<Life> {
         let Outside { clock, rng, holds, http, events } = outside;
-        let surroundings = Surroundings { clock, rng, holds, http, events: Some(events) };
+        let surroundings = Surroundings { clock, common: None, rng, holds, http, events: Some(events) };
         let wired = wire_in(Config::load(&self.path("cosell.toml"))?, surroundings)?;
         let receiver = wired.verifier()?.map(|verifier| {
             Receiver::new(verifier, Arc::clone(&wired.engine), Arc::clone(&wired.clock)).routes()

@@ -241,11 +241,24 @@ CREATE TABLE brake_release (
 
 -- What the platforms said about their own allowances.
 CREATE TABLE budget (
-    platform     TEXT COLLATE "C" PRIMARY KEY,
-    used         BIGINT,
-    allowed      BIGINT,
-    told_at      BIGINT, -- the answer's own date
-    paused_until BIGINT  -- only grows
+    platform      TEXT COLLATE "C" PRIMARY KEY,
+    used          BIGINT,
+    allowed       BIGINT,
+    told_at       BIGINT, -- the answer's own date
+    heard_at      BIGINT, -- when it came
+    sounded_at    BIGINT, -- when a call last went to find out whether more is free
+    paused_until  BIGINT, -- only grows
+    counted_until BIGINT  -- the end of the last pause that was asked for because the server counts
+);
+
+-- Calls of an allowance that a process may begin, or has begun and the server has not been heard to count.
+CREATE TABLE loan (
+    platform TEXT COLLATE "C" NOT NULL,
+    borrower TEXT COLLATE "C" NOT NULL,
+    lane     TEXT COLLATE "C" NOT NULL,
+    calls    BIGINT NOT NULL,
+    ends     BIGINT NOT NULL,
+    PRIMARY KEY (platform, borrower, lane)
 );
 
 -- Refresh tokens, sealed: 12 bytes of nonce, then the AES-256-GCM text with its tag.

@@ -19,6 +19,7 @@ CREATE TABLE deal (
     updated          INTEGER NOT NULL,         -- when it was last committed
     rested           INTEGER,                  -- since when it is paused, or null
     forgotten        INTEGER,                  -- finished, and its values were erased then: it is never read again
+    absorbed_by      TEXT,                     -- the deal that it gave its record to, and is forgotten with
     companion_open   INTEGER NOT NULL,         -- the companion is known, and something may still be heard of it
     companion_state  TEXT NOT NULL,            -- where the companion stood when last read, or null
     problems         TEXT NOT NULL,            -- [problem]: why it cannot go on without a person
@@ -37,6 +38,7 @@ CREATE TABLE deal (
     stand_in         TEXT NOT NULL             -- the referral as last read, or null
 ) STRICT;
 CREATE INDEX deal_by_companion ON deal (companion) WHERE companion IS NOT NULL;
+CREATE INDEX deal_by_absorber ON deal (absorbed_by) WHERE absorbed_by IS NOT NULL;
 CREATE INDEX deal_by_engagement ON deal (engagement) WHERE engagement IS NOT NULL;
 -- For looking at the companions that may still answer, round after round.
 CREATE INDEX deal_by_open_companion ON deal (id) WHERE companion_open = 1;
@@ -239,11 +241,24 @@ CREATE TABLE brake_release (
 
 -- What the platforms said about their own allowances.
 CREATE TABLE budget (
-    platform     TEXT PRIMARY KEY,
-    used         INTEGER,
-    allowed      INTEGER,
-    told_at      INTEGER,                      -- the answer's own date
-    paused_until INTEGER                       -- only grows
+    platform      TEXT PRIMARY KEY,
+    used          INTEGER,
+    allowed       INTEGER,
+    told_at       INTEGER, -- the answer's own date
+    heard_at      INTEGER, -- when it came
+    sounded_at    INTEGER, -- when a call last went to find out whether more is free
+    paused_until  INTEGER, -- only grows
+    counted_until INTEGER  -- the end of the last pause that was asked for because the server counts
+) STRICT, WITHOUT ROWID;
+
+-- Calls of an allowance that a process may begin, or has begun and the server has not been heard to count.
+CREATE TABLE loan (
+    platform TEXT NOT NULL,
+    borrower TEXT NOT NULL,
+    lane     TEXT NOT NULL,
+    calls    INTEGER NOT NULL,
+    ends     INTEGER NOT NULL,
+    PRIMARY KEY (platform, borrower, lane)
 ) STRICT, WITHOUT ROWID;
 
 -- Refresh tokens, sealed: 12 bytes of nonce, then the AES-256-GCM text with its tag.

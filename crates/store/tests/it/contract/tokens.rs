@@ -1,7 +1,7 @@
-//! Tokens, allowances and facts about the org: what the program keeps besides the engine's state.
+//! Tokens and facts about the org: what the program keeps besides the engine's state.
 
 use jiff::Timestamp;
-use ports::{Platform, TokenStore, Usage};
+use ports::TokenStore;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{Database, OrgFact};
 
@@ -12,8 +12,6 @@ on_every_store![
     only_the_successor_of_the_present_version_is_stored,
     a_sign_in_replaces_whatever_stood_there_and_a_rotation_leaves_it_dated,
     the_right_to_spend_a_token_is_one_owners_until_it_ends,
-    a_pause_that_a_server_asked_for_only_grows,
-    what_a_server_said_of_its_allowance_is_kept,
     the_newer_look_at_the_org_counts,
 ];
 
@@ -69,25 +67,6 @@ async fn the_right_to_spend_a_token_is_one_owners_until_it_ends(store: &dyn Data
     assert_eq!(tokens.lease("portal", "c", at(61), at(99)).await.unwrap(), None, "it was not a's to end");
     tokens.end_lease(&second).await.unwrap();
     tokens.lease("portal", "c", at(61), at(99)).await.unwrap().expect("it was given back");
-}
-
-async fn a_pause_that_a_server_asked_for_only_grows(store: &dyn Database) {
-    assert_eq!(store.server_pauses().await.unwrap(), []);
-    store.keep_pause(Platform::PartnerCenter, at(200)).await.unwrap();
-    store.keep_pause(Platform::PartnerCenter, at(100)).await.unwrap();
-    assert_eq!(store.server_pauses().await.unwrap(), [(Platform::PartnerCenter, at(200))]);
-    store.keep_pause(Platform::Salesforce, at(50)).await.unwrap();
-    assert_eq!(store.server_pauses().await.unwrap().len(), 2);
-}
-
-async fn what_a_server_said_of_its_allowance_is_kept(store: &dyn Database) {
-    let usage = |used, second| Usage { used, allowed: 100_000, at: at(second) };
-    store.keep_pause(Platform::Salesforce, at(900)).await.unwrap();
-    assert_eq!(store.usages().await.unwrap(), [], "a pause alone says nothing of an allowance");
-    store.keep_usage(Platform::Salesforce, usage(80_000, 0)).await.unwrap();
-    store.keep_usage(Platform::Salesforce, usage(79_000, 100)).await.unwrap();
-    assert_eq!(store.usages().await.unwrap(), [(Platform::Salesforce, usage(79_000, 100))]);
-    assert_eq!(store.server_pauses().await.unwrap().len(), 1, "and the pause stands");
 }
 
 fn fact(value: &str, at: Timestamp) -> OrgFact {

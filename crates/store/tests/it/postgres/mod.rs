@@ -2,7 +2,7 @@
 
 mod clocks;
 mod erased;
-mod erased;
+mod pages;
 mod sharing;
 
 use std::{
