@@ -8,7 +8,7 @@ use deal_model::{
 };
 use serde::Serialize;
 
-use crate::{CallScope, Difference, Engine, Preview, SideError, StoreResult, Stranger, Wanted};
+use crate::{CallScope, Difference, Engine, Intent, Preview, SideError, StoreResult, Stranger, Wanted};
 
 /// What came of asking whether a deal may go on with other records.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct RelinkPreview {
     pub differences: Vec<Difference>,
     /// A deal that has only the new record, and gives it up.
     pub absorbs: Option<(DealId, Side)>,
+    /// What this deal began to create and does not know the end of: it may be there beside the records named here.
+    pub doubts: Vec<Intent>,
 }
 
 fn refused(sentence: impl Into<String>, next_step: &str) -> Relinking {
@@ -137,7 +139,10 @@ impl Engine {
                 "Name one that is new or active; a closed one never opens again.",
             ));
         }
-        Ok(Relinking::Possible(Box::new(self.relinked(deal, to, *crm, *portal, absorbs))))
+        let mut found = self.relinked(deal, to, *crm, *portal);
+        found.absorbs = absorbs;
+        found.doubts = self.parts.store.open_intents(&deal.id).await?;
+        Ok(Relinking::Possible(Box::new(found)))
     }
 
     /// Whether another deal has the record: `Ok(None)` if none has, the deal if it has no other half, else why not.
@@ -173,7 +178,6 @@ impl Engine {
         to: PerSide<RecordId>,
         crm: Observation,
         portal: Observation,
-        absorbs: Option<(DealId, Side)>,
     ) -> RelinkPreview {
         let from = records_of(&deal.links);
         let facts = portal.portal();
@@ -212,6 +216,6 @@ impl Engine {
         });
         let preview = Preview { deal, crm, portal, plan, unread: None, pause: None };
         let differences = self.prove(&preview).differences;
-        RelinkPreview { from, to, shown, preview, differences, absorbs }
+        RelinkPreview { from, to, shown, preview, differences, absorbs: None, doubts: Vec::new() }
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     CallScope, Cursor, Engine, Hints, Mark, Pace, SideError, StoreResult, WorkLane,
     engine::scope,
-    settings::{PAGES_A_TURN, REMEMBERED_KEYS},
+    settings::{PAGES_A_TURN, PREVIEW_PAGES, REMEMBERED_KEYS},
     sources::record,
     stop::Stop,
 };
@@ -75,6 +75,8 @@ pub struct ReplayPreview {
     pub listed: u64,
     /// How many records these are of; a lower bound from 100,000 on.
     pub records: u64,
+    /// Whether there are more: it stopped where a preview does.
+    pub more: bool,
 }
 
 /// What a turn came to.
@@ -133,18 +135,18 @@ impl Engine {
         Ok(replays)
     }
 
-    /// Reads what a replay would read, and marks nothing.
+    /// Reads what a replay would read, a bounded number of pages of it, and marks nothing.
     pub async fn preview_replay(
         &self,
         side: Side,
         source: &'static str,
         since: Timestamp,
     ) -> Result<ReplayPreview, SideError> {
-        let mut preview = ReplayPreview { source, side, listed: 0, records: 0 };
+        let mut preview = ReplayPreview { source, side, listed: 0, records: 0, more: false };
         let mut records: HashSet<RecordId> = HashSet::new();
         let mut position = self.side(side).position_at(source, since);
         let bounds = CallScope { lane: ports::Lane::Background, send_before: None };
-        loop {
+        for _ in 0..PREVIEW_PAGES {
             let page = self.side(side).changes(source, position.as_deref(), bounds).await?;
             preview.listed += page.seen.len() as u64;
             for id in page.seen.iter().filter_map(record) {
@@ -152,13 +154,15 @@ impl Engine {
                     records.insert(id.clone());
                 }
             }
+            preview.records = records.len() as u64;
             let stuck = position.as_deref() == Some(page.position.as_str());
+            preview.more = page.more;
             if !page.more || stuck {
-                preview.records = records.len() as u64;
-                return Ok(preview);
+                break;
             }
             position = Some(page.position);
         }
+        Ok(preview)
     }
 
     /// Carries out what is asked for, until told to stop. A source that cannot be read is tried less and less often.
@@ -212,7 +216,6 @@ impl Engine {
                 return Ok(Turn::OVER);
             }
             let until = self.in_(self.parts.settings.lease);
-            let owner = &self.parts.settings.owner;
             let lease = format!("replay.{source}");
             let Some(fence) = self.reader_lease(&lease, until).await? else {
                 return Ok(Turn::OVER);

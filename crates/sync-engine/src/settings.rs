@@ -26,6 +26,9 @@ pub const REMEMBERED_KEYS: usize = 100_000;
 /// Most pages that one turn of a source reads before it lets others at the store.
 pub const PAGES_A_TURN: usize = 50;
 
+/// Most pages of a source that the preview of a replay reads: it costs calls, and a person waits for it.
+pub(crate) const PREVIEW_PAGES: usize = 200;
+
 /// Most leads that a person is told of at once because the CRM refuses them.
 pub(crate) const LEADS_TOLD: usize = 20;
 

@@ -4,6 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 use deal_model::{GroupDecision, PerSide, RecordId, Side, Verdict};
+use ports::EffectKind;
 use serde_json::json;
 use sync_engine::{RelinkPreview, Relinking};
 
@@ -115,7 +116,7 @@ fn show(
         let absorbs = found.absorbs.as_ref().map(|(half, _)| half);
         return output::json(&json!({
             "deal": deal, "from": found.from, "to": found.to, "stages": found.shown, "plan": plan,
-            "differences": found.differences, "absorbs": absorbs, "command": command,
+            "differences": found.differences, "absorbs": absorbs, "doubts": found.doubts, "command": command,
         }));
     }
     for (side, label) in [(Side::Crm, "opportunity"), (Side::Portal, "referral")] {
@@ -127,6 +128,10 @@ fn show(
     }
     if let Some((half, _)) = &found.absorbs {
         output::labelled("", &format!("deal {half} has it and nothing else: it gives it up"));
+    }
+    for doubt in &found.doubts {
+        output::labelled("in doubt", doubted(doubt.kind));
+        output::labelled("", &format!("It was sent at {:.0}; {WAIT}", doubt.made));
     }
     for difference in &found.differences {
         let decision = plan.decisions.iter().find(|(group, _)| *group == difference.field);
@@ -144,6 +149,23 @@ fn show(
     output::line("Nothing was decided. To relink:");
     output::command(2, &command);
     Ok(())
+}
+
+/// What a person does about what is in doubt.
+const WAIT: &str = "the service finds out by itself within minutes. Wait for that, or look there.";
+
+/// What began, and what it means if it came to its end.
+fn doubted(kind: EffectKind) -> &'static str {
+    match kind {
+        EffectKind::Create => {
+            "This deal began to create a referral. If there is one, it stays in Partner Center beside the one named here."
+        }
+        EffectKind::CreateCompanion => "This deal began to ask Microsoft for help. It may have been asked.",
+        EffectKind::Patch => "This deal began to change its referral. It may have been changed.",
+        EffectKind::CrmWrite => {
+            "This deal began to create an opportunity. If there is one, it stays in Salesforce beside the one named here."
+        }
+    }
 }
 
 fn words((_, decision): &(deal_model::GroupId, GroupDecision)) -> &'static str {

@@ -150,8 +150,9 @@ async fn preview(
     }
     output::line(format!("Since {since:.0}, these would be looked at:"));
     for preview in previews {
+        let more = if preview.more { ", and more" } else { "" };
         output::line(format!(
-            "  {:22} {} changes of {} records",
+            "  {:22} {} changes of {} records{more}",
             preview.source, preview.listed, preview.records
         ));
     }
