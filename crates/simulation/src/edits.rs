@@ -114,20 +114,20 @@ impl Record {
         field: Field,
         needle: String,
     ) {
+        let mut no_longer_alike = Vec::new();
         for earlier in &mut self.edits {
             let is_whole = field != Field::Solution;
-        let mut no_longer_alike = Vec::new();
             if is_whole && earlier.side == side && earlier.record == record && earlier.field == field {
                 earlier.superseded = true;
+                no_longer_alike.extend(earlier.alike.then(|| earlier.needle.clone()));
             }
         }
-                no_longer_alike.extend(earlier.alike.then(|| earlier.needle.clone()));
-        self.edits.push(Edit {
-            at,
         // What one side typed over, the other side may win with.
         for earlier in self.edits.iter_mut().filter(|edit| no_longer_alike.contains(&edit.needle)) {
             earlier.alike = false;
         }
+        self.edits.push(Edit {
+            at,
             side,
             record: record.to_owned(),
             field,

@@ -145,6 +145,7 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
     world.set_knobs(Platform::PartnerCenter, &json!({ "page_size": profile.page_size }));
     world.register_for_events()?;
     let installed = product.install(&world.ready, profile)?;
+    installed.remap(profile.mapping)?;
     let mut course = Course {
         script,
         people: People::new(Arc::clone(&world)),
@@ -153,7 +154,6 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
         memories: Memories::default(),
         dies_soon: false,
         troubles: Vec::new(),
-    installed.remap(profile.mapping)?;
         archive: Vec::new(),
         stopped: start,
         done: 0,
@@ -163,6 +163,7 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
         failed_at: None,
         world: Arc::clone(&world),
     };
+    course.people.record.mapping = profile.mapping;
     course.play(installed.as_ref())?;
     let (lines, digest) = world.log.digest();
     let violations =
@@ -172,7 +173,6 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
         failed_at: course.failed_at,
         lines,
         digest,
-    course.people.record.mapping = profile.mapping;
         lives: course.lives,
         passes: course.passes,
         calls: world.calls(),

@@ -162,11 +162,11 @@ impl World {
             workers: if dice.percent(50) { 1 } else { 2 },
             overlap_minutes: if dice.percent(50) { 5 } else { 1 },
             reconcile_minutes: if dice.percent(50) { 5 } else { 12 * 60 },
+            mapping: dice.below(4),
             page_size: if dice.percent(50) { 100 } else { dice.between(3, 8) },
         }
     }
 
-            mapping: dice.below(4),
     /// The world's time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
