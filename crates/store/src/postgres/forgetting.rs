@@ -24,7 +24,42 @@ use crate::{
 const WITH_VALUES: &str =
     "VACUUM (FULL) deal, waiting_effect, decision, archive, audit, data_key, lead, connection_problem";
 
+/// Forgets a subject, and the deals that gave it their records.
 pub(super) async fn forget(
+    sql: &mut PgConnection,
+    master: Option<&SealKey>,
+    subject: &Subject,
+    mapping: &str,
+    now: Timestamp,
+) -> Outcome<Forgotten> {
+    // Nobody relinks meanwhile, and nothing that gave its record away has work: none of them is waited for.
+    locks::links(sql, Hold::Alone).await?;
+    let absorbed = match subject {
+        Subject::Deal(id) => absorbed_by(sql, id).await?,
+        Subject::Referral(_) => Vec::new(),
+    };
+    let mut forgotten = forget_one(sql, master, subject, mapping, now).await?;
+    for deal in absorbed {
+        forgotten.add(&forget_one(sql, master, &Subject::Deal(deal), mapping, now).await?);
+    }
+    Ok(forgotten)
+}
+
+/// The deals that gave their records to this one, or to one of them.
+async fn absorbed_by(sql: &mut PgConnection, deal: &DealId) -> Outcome<Vec<DealId>> {
+    let rows = sqlx::query(
+        "WITH RECURSIVE taken (id) AS (
+             SELECT id FROM deal WHERE absorbed_by = $1
+             UNION SELECT deal.id FROM deal JOIN taken ON deal.absorbed_by = taken.id)
+         SELECT id FROM taken ORDER BY id",
+    )
+    .bind(text(deal.as_str()))
+    .fetch_all(sql)
+    .await?;
+    rows.iter().map(|row| Ok(DealId::new(row.try_get::<String, _>(0)?))).collect()
+}
+
+async fn forget_one(
     sql: &mut PgConnection,
     master: Option<&SealKey>,
     subject: &Subject,

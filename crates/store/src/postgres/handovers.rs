@@ -13,15 +13,16 @@ use super::{
     locks::Hold,
     work,
 };
-use crate::SealKey;
+use crate::{SealKey, erasing};
 
-/// Takes the record of `side` from a deal that has no other half, has nothing under way and is in nobody's pass. False:
-/// it is not so.
+/// Takes the record of `side` from a deal that has no other half, has nothing under way and is in nobody's pass, for the
+/// deal `to`. False: it is not so.
 pub(super) async fn give_up(
     sql: &mut PgConnection,
     master: Option<&SealKey>,
     deal: &DealId,
     side: Side,
+    to: &DealId,
     line: &AuditLine,
     now: Timestamp,
 ) -> Outcome<bool> {
@@ -49,9 +50,14 @@ pub(super) async fn give_up(
         Side::Portal => row.links.portal = None,
     }
     row.phase = Phase::Finished;
-    row.problems.clear();
-    row.waiting.clear();
+    // What it remembers is the other deal's to know now.
+    erasing::empty(&mut row);
     deal_rows::save(sql, &row, now).await?;
+    sqlx::query("UPDATE deal SET absorbed_by = $2 WHERE id = $1")
+        .bind(text(deal.as_str()))
+        .bind(text(to.as_str()))
+        .execute(&mut *sql)
+        .await?;
     history::write_line(sql, master, &subject, line).await?;
     work::take_away(sql, &subject).await?;
     Ok(true)

@@ -18,7 +18,36 @@ use crate::{
     mention::{Address, Sight},
 };
 
+/// Forgets a subject, and the deals that gave it their records.
 pub(super) fn forget(
+    sql: &Connection,
+    master: Option<&SealKey>,
+    subject: &Subject,
+    mapping: &str,
+    now: Timestamp,
+) -> Outcome<Forgotten> {
+    let mut forgotten = forget_one(sql, master, subject, mapping, now)?;
+    if let Subject::Deal(id) = subject {
+        for absorbed in absorbed_by(sql, id)? {
+            forgotten.add(&forget_one(sql, master, &Subject::Deal(absorbed), mapping, now)?);
+        }
+    }
+    Ok(forgotten)
+}
+
+/// The deals that gave their records to this one, or to one of them.
+fn absorbed_by(sql: &Connection, deal: &DealId) -> Outcome<Vec<DealId>> {
+    let mut statement = sql.prepare_cached(
+        "WITH RECURSIVE taken (id) AS (
+             SELECT id FROM deal WHERE absorbed_by = ?1
+             UNION SELECT deal.id FROM deal JOIN taken ON deal.absorbed_by = taken.id)
+         SELECT id FROM taken ORDER BY id",
+    )?;
+    let rows = statement.query_map([deal.as_str()], |row| Ok(DealId::new(row.get::<_, String>(0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn forget_one(
     sql: &Connection,
     master: Option<&SealKey>,
     subject: &Subject,

@@ -6,15 +6,16 @@ use rusqlite::{Connection, params};
 use sync_engine::{AuditLine, Subject};
 
 use super::{columns::Micros, deal_rows, fault::Outcome, history};
-use crate::SealKey;
+use crate::{SealKey, erasing};
 
-/// Takes the record of `side` from a deal that has no other half, has nothing under way and is in nobody's pass. False:
-/// it is not so.
+/// Takes the record of `side` from a deal that has no other half, has nothing under way and is in nobody's pass, for the
+/// deal `to`. False: it is not so.
 pub(super) fn give_up(
     sql: &Connection,
     master: Option<&SealKey>,
     deal: &DealId,
     side: Side,
+    to: &DealId,
     line: &AuditLine,
     now: Timestamp,
 ) -> Outcome<bool> {
@@ -33,9 +34,11 @@ pub(super) fn give_up(
         Side::Portal => row.links.portal = None,
     }
     row.phase = Phase::Finished;
-    row.problems.clear();
-    row.waiting.clear();
+    // What it remembers is the other deal's to know now.
+    erasing::empty(&mut row);
     deal_rows::save(sql, &row, now)?;
+    sql.prepare_cached("UPDATE deal SET absorbed_by = ?2 WHERE id = ?1")?
+        .execute([deal.as_str(), to.as_str()])?;
     history::write_line(sql, master, &Subject::Deal(deal.clone()), line)?;
     sql.prepare_cached("DELETE FROM work WHERE kind = 'deal' AND id = ?1")?.execute([deal.as_str()])?;
     Ok(true)

@@ -59,7 +59,7 @@ impl Engine {
                 "gave up",
                 &format!("Gave its {record} to deal {}: {} relinked it.", item.deal.id, decision.by),
             );
-            if !self.parts.store.give_up(&half, side, &line, self.now()).await? {
+            if !self.parts.store.give_up(&half, side, &item.deal.id, &line, self.now()).await? {
                 // It is in a pass just now, or was linked since: looked at again soon.
                 return self.retry(item, None).await;
             }

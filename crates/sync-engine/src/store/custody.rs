@@ -88,6 +88,15 @@ pub struct Forgotten {
     pub in_step: bool,
 }
 
+impl Forgotten {
+    /// Counts what went with it.
+    pub fn add(&mut self, more: &Self) {
+        self.lines += more.lines;
+        self.archived += more.archived;
+        self.decisions += more.decisions;
+    }
+}
+
 /// A page of the search for an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mentions {

@@ -19,6 +19,7 @@ CREATE TABLE deal (
     updated           BIGINT NOT NULL,         -- when it was last committed
     rested            BIGINT,                  -- since when it is paused, or null
     forgotten         BIGINT,                  -- finished, and its values were erased then: it is never read again
+    absorbed_by       TEXT COLLATE "C",        -- the deal that it gave its record to, and is forgotten with
     companion_open    BOOLEAN NOT NULL,        -- the companion is known, and something may still be heard of it
     expires           BIGINT,                  -- when the referral expires that nobody of ours answered
     companion_expires BIGINT,                  -- when Microsoft's referral expires that Microsoft did not answer
@@ -40,6 +41,7 @@ CREATE TABLE deal (
     stand_in          TEXT NOT NULL            -- the referral as last read, or null
 );
 CREATE INDEX deal_by_companion ON deal (companion) WHERE companion IS NOT NULL;
+CREATE INDEX deal_by_absorber ON deal (absorbed_by) WHERE absorbed_by IS NOT NULL;
 CREATE INDEX deal_by_engagement ON deal (engagement) WHERE engagement IS NOT NULL;
 -- For looking at the companions that may still answer, round after round.
 CREATE INDEX deal_by_open_companion ON deal (id) WHERE companion_open;
