@@ -6,10 +6,10 @@ use anyhow::anyhow;
 use futures::FutureExt as _;
 use ports::{Clock, HoldPoints, Rng};
 use secrecy::SecretString;
-use store::{Database, Options, PostgresStore, SqliteStore, postgres};
+use store::{Database, Options, PostgresStore, SealKey, SqliteStore, postgres};
 
 use crate::{
-    config::Loaded,
+    config::{Loaded, SecretRef},
     wiring::{Access, seal_key},
 };
 
@@ -44,6 +44,16 @@ pub(crate) fn shown(loaded: &Loaded) -> String {
     }
 }
 
+/// The seal key, which also opens what the one before it sealed.
+fn sealing(loaded: &Loaded) -> anyhow::Result<Option<SealKey>> {
+    let read = |place: &SecretRef| seal_key(place, &loaded.folder);
+    let Some(present) = loaded.config.store.seal_key.as_ref().map(read).transpose()? else { return Ok(None) };
+    Ok(Some(match loaded.config.store.former_seal_key.as_ref().map(read).transpose()? {
+        Some(former) => present.after(former),
+        None => present,
+    }))
+}
+
 pub(crate) fn open(
     loaded: &Loaded,
     access: Access,
@@ -51,7 +61,7 @@ pub(crate) fn open(
     ids: Arc<dyn Rng>,
     holds: Arc<dyn HoldPoints>,
 ) -> anyhow::Result<Arc<dyn Database>> {
-    let key = || loaded.config.store.seal_key.as_ref().map(|key| seal_key(key, &loaded.folder)).transpose();
+    let key = || sealing(loaded);
     let options = match access {
         // Lists need no key. What does says so itself.
         Access::Read => Options { seal_key: key().unwrap_or_default(), ..Options::default() },

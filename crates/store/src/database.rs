@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ports::{BudgetBook, Platform, TokenStore};
+use serde::Serialize;
 use sync_engine::{Store, StoreResult};
 
 use crate::postgres::CommonClock;
@@ -18,6 +19,35 @@ pub struct OrgFact {
     pub value: String,
     /// When it was last looked at.
     pub at: Timestamp,
+}
+
+/// A place outside of deals where operators' words and names stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Remark {
+    /// `table.column`.
+    pub place: &'static str,
+    /// Different texts there that name what was searched for.
+    pub texts: u64,
+}
+
+/// A data key's place, for going on behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPlace {
+    pub(crate) subject: String,
+    pub(crate) number: u64,
+}
+
+/// What a page of sealing anew came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resealed {
+    /// How many were looked at.
+    pub looked: u64,
+    /// How many of them are sealed anew.
+    pub sealed: u64,
+    /// Tokens that no key opens.
+    pub unreadable: u64,
+    /// Where the next page begins; `None` at the end.
+    pub last: Option<KeyPlace>,
 }
 
 /// A store with everything that the program keeps.
@@ -45,6 +75,20 @@ pub trait Database: Store + TokenStore + BudgetBook {
 
     /// Keeps what was found out; the newer look counts. Also by a command beside the store's owner.
     async fn keep_org_facts(&self, facts: &[OrgFact]) -> StoreResult<()>;
+
+    /// Seals data keys after `after` under the present seal key, at most `most`, if a former one or none sealed them. Also by
+    /// a command beside the store's owner. What stands on another page opens as before: it can be broken off anywhere.
+    ///
+    /// # Errors
+    /// [`sync_engine::StoreError::Failed`] if there is no seal key, or none opens one of them.
+    async fn reseal_keys(&self, after: Option<&KeyPlace>, most: usize) -> StoreResult<Resealed>;
+
+    /// Seals all tokens under the present seal key.
+    async fn reseal_tokens(&self) -> StoreResult<Resealed>;
+
+    /// Where operators' own words and names (pauses, decisions, sign-ins, problems of connections) name an e-mail address;
+    /// with `erase` they name it no more. Also by a command beside the store's owner.
+    async fn remarks(&self, address: &str, erase: bool) -> StoreResult<Vec<Remark>>;
 }
 
 /// A platform that this program does not know has no calls that could be held back.

@@ -16,14 +16,16 @@ mod ledger;
 mod lending;
 mod mention;
 mod options;
+mod pausing;
 pub mod postgres;
+mod remarks;
 mod sealing;
 pub mod sqlite;
 mod token_seal;
+mod waiting;
 
 pub use checkup::Looked;
-mod waiting;
-pub use database::{Database, OrgFact};
+pub use database::{Database, KeyPlace, OrgFact, Remark, Resealed};
 pub use options::{Options, SealKey};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

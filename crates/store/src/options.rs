@@ -5,8 +5,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use ports::{Clock, HoldPoints, NoHolds, Rng, SystemClock, SystemRng};
 use secrecy::{ExposeSecret as _, SecretBox};
 
-/// The key that seals tokens at rest: 256 bits, from the operator's own secret store.
-pub struct SealKey(SecretBox<[u8; SealKey::BYTES]>);
+/// The key that seals tokens and data keys at rest: 256 bits, from the operator's own secret store; with those that did so
+/// before it, which open and seal nothing new.
+pub struct SealKey {
+    present: SecretBox<[u8; SealKey::BYTES]>,
+    former: Vec<SecretBox<[u8; SealKey::BYTES]>>,
+}
 
 impl SealKey {
     /// Length of a key, in bytes.
@@ -14,11 +18,24 @@ impl SealKey {
 
     /// Takes the key's bytes.
     pub fn new(bytes: [u8; Self::BYTES]) -> Self {
-        Self(SecretBox::new(Box::new(bytes)))
+        Self { present: SecretBox::new(Box::new(bytes)), former: Vec::new() }
     }
 
+    /// The same key, after `former`: until everything is sealed anew, what either sealed is opened.
+    pub fn after(mut self, former: Self) -> Self {
+        self.former.push(former.present);
+        self.former.extend(former.former);
+        self
+    }
+
+    /// What seals.
     pub(crate) fn expose(&self) -> &[u8; Self::BYTES] {
-        self.0.expose_secret()
+        self.present.expose_secret()
+    }
+
+    /// What opens besides.
+    pub(crate) fn former(&self) -> impl Iterator<Item = &[u8; Self::BYTES]> {
+        self.former.iter().map(SecretBox::expose_secret)
     }
 }
 

@@ -35,6 +35,12 @@ pub(crate) fn open(key: &[u8; SealKey::BYTES], place: &[u8], sealed: &[u8]) -> O
     Some(text)
 }
 
+/// Opens what the seal key, or one before it, sealed.
+pub(crate) fn open_under(master: &SealKey, place: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    let mut keys = [master.expose()].into_iter().chain(master.former());
+    keys.find_map(|key| open(key, place, sealed))
+}
+
 /// The key of one deal's values.
 pub(crate) struct DataKey(SecretBox<[u8; SealKey::BYTES]>);
 
@@ -82,6 +88,21 @@ impl DataKey {
         Ok([&[kind], body.as_slice()].concat())
     }
 
+    /// How a key that lies in the store is to lie there, if it is not sealed by the present seal key.
+    pub(crate) fn wrapped_anew(
+        master: &SealKey,
+        subject: &str,
+        number: u64,
+        wrapped: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some((&SEALED, body)) = wrapped.split_first()
+            && open(master.expose(), &key_place(subject, number), body).is_some()
+        {
+            return Ok(None);
+        }
+        Self::unwrapped(Some(master), subject, number, wrapped)?.wrap(Some(master), subject, number).map(Some)
+    }
+
     /// Takes a key as [`DataKey::wrap`] laid it down.
     pub(crate) fn unwrapped(
         master: Option<&SealKey>,
@@ -92,7 +113,7 @@ impl DataKey {
         let body = match (wrapped.split_first(), master) {
             (Some((&CLEAR, body)), _) => body.to_vec(),
             (Some((&SEALED, _)), None) => return Err(StoreError::Failed(NO_KEY.to_owned())),
-            (Some((&SEALED, body)), Some(master)) => open(master.expose(), &key_place(subject, number), body)
+            (Some((&SEALED, body)), Some(master)) => open_under(master, &key_place(subject, number), body)
                 .ok_or_else(|| StoreError::Failed(WRONG_KEY.to_owned()))?,
             _ => return Err(StoreError::Damaged("data_key.wrapped: unknown kind".to_owned())),
         };
@@ -109,6 +130,11 @@ const WRONG_KEY: &str = "histories and kept values do not open with this seal ke
 
 fn key_place(subject: &str, number: u64) -> Vec<u8> {
     format!("cosell data key {number} of {subject}").into_bytes()
+}
+
+/// Nothing is sealed anew without a key to do it with.
+pub(crate) fn no_key() -> StoreError {
+    StoreError::Failed(NO_KEY.to_owned())
 }
 
 fn no_random() -> StoreError {
@@ -159,6 +185,24 @@ mod tests {
         assert!(open(Some(&master(1)), "deal d2", 1).is_err());
         assert!(open(Some(&master(1)), "deal d1", 2).is_err());
         assert!(matches!(open(None, "deal d1", 1), Err(StoreError::Failed(why)) if why.contains("fix:")));
+    }
+
+    #[test]
+    fn a_former_seal_key_opens_and_the_present_one_seals_anew() {
+        let key = DataKey::draw().unwrap();
+        let both = || master(2).after(master(1));
+        for old in [key.wrap(Some(&master(1)), "deal d1", 1).unwrap(), key.wrap(None, "deal d1", 1).unwrap()]
+        {
+            DataKey::unwrapped(Some(&both()), "deal d1", 1, &old).unwrap();
+            let anew =
+                DataKey::wrapped_anew(&both(), "deal d1", 1, &old).unwrap().expect("it is not sealed so");
+            assert_eq!(DataKey::wrapped_anew(&both(), "deal d1", 1, &anew).unwrap(), None);
+            let same = DataKey::unwrapped(Some(&master(2)), "deal d1", 1, &anew).unwrap();
+            assert_eq!(same.open(PLACE, &key.seal(PLACE, b"a value").unwrap()).unwrap(), b"a value");
+            assert!(DataKey::unwrapped(Some(&master(1)), "deal d1", 1, &anew).is_err());
+        }
+        let other = key.wrap(Some(&master(3)), "deal d1", 1).unwrap();
+        assert!(DataKey::wrapped_anew(&both(), "deal d1", 1, &other).is_err(), "neither opens it");
     }
 
     #[test]

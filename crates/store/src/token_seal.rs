@@ -33,6 +33,24 @@ pub(crate) fn seal(key: &SealKey, name: &str, version: u64, secret: &SecretStrin
 }
 
 pub(crate) fn open(key: &SealKey, name: &str, version: u64, sealed: &[u8]) -> Option<SecretString> {
-    let text = sealing::open(key.expose(), &bound_to(name, version), sealed)?;
+    let text = sealing::open_under(key, &bound_to(name, version), sealed)?;
     String::from_utf8(text).ok().map(SecretString::from)
+}
+
+/// What becomes of a sealed token when the seal key was changed.
+pub(crate) enum Anew {
+    /// The present key sealed it.
+    Present,
+    /// This is to stand in its place.
+    Sealed(Vec<u8>),
+    /// No key opens it: a person signs in again.
+    Unreadable,
+}
+
+pub(crate) fn anew(key: &SealKey, name: &str, version: u64, sealed: &[u8]) -> Anew {
+    if sealing::open(key.expose(), &bound_to(name, version), sealed).is_some() {
+        return Anew::Present;
+    }
+    let anew = open(key, name, version, sealed).and_then(|secret| seal(key, name, version, &secret));
+    anew.map_or(Anew::Unreadable, Anew::Sealed)
 }

@@ -8,6 +8,7 @@ use deal_model::Phase;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
+use store::Remark;
 use sync_engine::{Forgotten, Store, StoreResult, Subject};
 
 use super::{PAGE, find_deal};
@@ -28,9 +29,11 @@ const UNSCRUBBED: &str = "all of it is erased and can be read by nobody, but pie
 /// History and kept values become unreadable for ever; that there were any, and
 /// when, stays provable. What a deal that is paused or closed remembers of both
 /// sides is erased too. A deal that is kept in step goes on knowing what both
-/// sides hold now, because both hold it: take it away there first. What
-/// Salesforce and Partner Center hold is theirs, and is not touched. The whole
-/// store is written anew. Works beside the service, which waits meanwhile.
+/// sides hold now, because both hold it: take it away there first. The reasons
+/// that were given for a deal's pauses go with it, and an address also from the
+/// words and names of operators. What Salesforce and Partner Center hold is
+/// theirs, and is not touched. The whole store is written anew. Works beside the
+/// service, which waits meanwhile.
 #[derive(Debug, Args)]
 pub(crate) struct Forget {
     /// A deal, an opportunity, a referral, or an e-mail address.
@@ -74,7 +77,13 @@ impl Forget {
             }
             rows.push(row);
         }
-        if self.yes && !rows.is_empty() {
+        // Operators' own words and names stand outside of deals.
+        let remarks = match address {
+            Some(address) => store.remarks(address, self.yes).await?,
+            None => Vec::new(),
+        };
+        let found = !rows.is_empty() || !remarks.is_empty();
+        if self.yes && found {
             store.scrub().await.context(UNSCRUBBED)?;
         }
         // Whoever wrote meanwhile may have brought the address back.
@@ -84,24 +93,28 @@ impl Forget {
             }
             _ => Vec::new(),
         };
-        self.tell(&rows, &left, format)?;
-        let done = self.yes || rows.is_empty();
+        self.tell(&rows, &remarks, &left, format)?;
+        let done = self.yes || !found;
         Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn tell(&self, rows: &[Row], left: &[Subject], format: Format) -> anyhow::Result<()> {
+    fn tell(&self, rows: &[Row], remarks: &[Remark], left: &[Subject], format: Format) -> anyhow::Result<()> {
         if format == Format::Json {
             return output::json(&json!({
-                "erased": self.yes, "subjects": rows, "still_named_by": left,
+                "erased": self.yes, "subjects": rows, "remarks": remarks, "still_named_by": left,
                 "not_ours": ["Salesforce", "Partner Center"],
             }));
         }
-        if rows.is_empty() {
+        if rows.is_empty() && remarks.is_empty() {
             output::line("Nothing that is kept names it.");
             return Ok(());
         }
         for row in rows {
             tell_row(row);
+        }
+        for Remark { place, texts } in remarks {
+            let how_many = if *texts == 1 { "1 text".to_owned() } else { format!("{texts} texts") };
+            output::labelled("operators' words", &format!("{how_many} in {place}"));
         }
         if !self.yes {
             output::line("Nothing was erased. To erase it for ever:");
@@ -136,7 +149,10 @@ fn tell_row(row: &Row) {
     output::labelled("opportunity", &id(row.opportunity.as_ref()));
     output::labelled("referral", &id(row.referral.as_ref()));
     if row.doubtful {
-        output::labelled("maybe", "what stands there may be another, longer address; `forget` takes it for this one");
+        output::labelled(
+            "maybe",
+            "what stands there may be another, longer address; `forget` takes it for this one",
+        );
     }
     if let Some(erased) = &row.forgotten {
         let what = format!(

@@ -8,12 +8,13 @@ use std::{
 use anyhow::bail;
 use clap::Subcommand;
 use serde_json::json as object;
-use store::{Looked, PostgresStore, SqliteStore, postgres, sqlite};
+use store::{Database, Looked, PostgresStore, Resealed, SqliteStore, postgres, sqlite};
 
 use crate::{
-    config::Config,
+    config::{Config, Loaded},
     output::{Format, json, line},
     store_place::{Place, shown},
+    wiring::{Access, open_store},
 };
 
 /// Brings the store up to date, checks it, backs it up, or puts a backup back.
@@ -32,6 +33,13 @@ enum StoreCommand {
     /// Changes nothing; also while the service runs. Exit status 0 only if
     /// nothing is wrong.
     Check,
+    /// Seals everything anew under the present seal key, so that the former one is
+    /// needed no more.
+    ///
+    /// Also while the service runs, once every worker was started with both keys.
+    /// If it is broken off, give it again. Backups from before still need the
+    /// former key.
+    Reseal,
     /// Copies the store to a new file, as it is at one instant.
     ///
     /// Also while the service runs. Keep the seal key apart from it: whoever has
@@ -77,6 +85,10 @@ impl Store {
                 };
                 return told(&name, &looked, format);
             }
+            (StoreCommand::Reseal, _) => {
+                let told = resealed(open_store(&loaded, Access::Look)?.as_ref()).await?;
+                tell_resealed(&name, &loaded, &told, format)?;
+            }
             (StoreCommand::Backup { file }, Place::File(path)) => {
                 let bytes = SqliteStore::backup(path, &file)?;
                 let shown = file.display().to_string();
@@ -115,6 +127,41 @@ impl Store {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Data keys that are sealed anew in one transaction.
+const RESEALED_AT_ONCE: usize = 500;
+
+/// Seals everything anew; the sums.
+async fn resealed(store: &dyn Database) -> anyhow::Result<Resealed> {
+    let mut sum = store.reseal_tokens().await?;
+    loop {
+        let page = store.reseal_keys(sum.last.as_ref(), RESEALED_AT_ONCE).await?;
+        sum.looked += page.looked;
+        sum.sealed += page.sealed;
+        if page.last.is_none() {
+            return Ok(sum);
+        }
+        sum.last = page.last;
+    }
+}
+
+fn tell_resealed(name: &str, loaded: &Loaded, told: &Resealed, format: Format) -> anyhow::Result<()> {
+    let Resealed { looked, sealed, unreadable, .. } = told;
+    if format == Format::Json {
+        return json(
+            &object!({ "store": name, "looked": looked, "resealed": sealed, "unreadable": unreadable }),
+        );
+    }
+    line(format!("{name}: {sealed} of {looked} keys and sign-ins were sealed anew"));
+    if *unreadable > 0 {
+        line(format!("{unreadable} sign-ins open with neither key: cosell login"));
+    }
+    if loaded.config.store.former_seal_key.is_some() {
+        line("Next: take former_seal_key out of [store], and start the service again.");
+        line("Backups from before need the former key as long as you keep them.");
+    }
+    Ok(())
 }
 
 fn told(name: &str, looked: &[Looked], format: Format) -> anyhow::Result<ExitCode> {

@@ -23,6 +23,8 @@ pub(crate) struct StoreConfig {
     pub(crate) url: Option<StoreUrl>,
     /// The key that seals tokens, histories and kept values at rest: 32 bytes in base64.
     pub(crate) seal_key: Option<SecretRef>,
+    /// The key before it, until `cosell store reseal` has sealed everything anew.
+    pub(crate) former_seal_key: Option<SecretRef>,
 }
 
 /// The address of a PostgreSQL database: itself, without a password, or where it is kept.
@@ -41,6 +43,13 @@ impl StoreConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
+        if self.former_seal_key.is_some() && self.seal_key.is_none() {
+            return Err(
+                "[store]: there is a former_seal_key and no seal_key that came after it\n  fix: seal_key = \
+                        \"env:COSELL_SEAL_KEY\", with the new key in that variable"
+                    .to_owned(),
+            );
+        }
         match (&self.path, &self.url) {
             (Some(_), Some(_)) => Err(
                 "[store]: both path and url are set, and the state is in one place\n  fix: keep path for one process \
@@ -123,6 +132,7 @@ mod tests {
         );
         assert!(read("url = 'env:COSELL_STORE_URL'").unwrap().url.is_some());
         assert!(read("path = 'a.db'\nurl = 'env:X'").unwrap_err().contains("fix: keep path"));
+        assert!(read("former_seal_key = 'file:old.key'").unwrap_err().contains("fix: seal_key"));
         assert!(read("url = 'mysql://x'").unwrap_err().contains("env:NAME"));
     }
 

@@ -3,11 +3,11 @@
 use deal_model::{DealId, Phase};
 use jiff::Timestamp;
 use sqlx::{PgConnection, Row as _};
-use sync_engine::{Forgotten, Mentions, StoreError, StoreResult, Subject};
+use sync_engine::{Forgotten, Mentions, PauseScope, StoreError, StoreResult, Subject};
 
 use super::{
     PostgresStore, archive,
-    columns::{Count, Micros, text},
+    columns::{Count, Micros, Word, text},
     data_keys, deal_rows,
     fault::Outcome,
     history, horizon, locks,
@@ -15,14 +15,15 @@ use super::{
     marks, work,
 };
 use crate::{
-    SealKey, erasing,
+    Remark, SealKey, erasing,
     ledger::{Keyring, line_place, name_of, subject_of, value_place},
     mention::{Address, Sight},
+    remarks::PLACES,
 };
 
 /// The tables whose rows hold, or held, what a person may have typed.
-const WITH_VALUES: &str =
-    "VACUUM (FULL) deal, waiting_effect, decision, archive, audit, data_key, lead, connection_problem";
+const WITH_VALUES: &str = "VACUUM (FULL) deal, waiting_effect, decision, archive, audit, data_key, lead, connection_problem, \
+     connection_worked, pause, proof, brake_release, cursor, token";
 
 /// Forgets a subject, and the deals that gave it their records.
 pub(super) async fn forget(
@@ -68,6 +69,7 @@ async fn forget_one(
 ) -> Outcome<Forgotten> {
     // No mark that was resolved before may come after.
     locks::links(sql, Hold::Alone).await?;
+    locks::pauses(sql).await?;
     work::hold(sql, subject).await?;
     let name = name_of(subject);
     locks::ledger(sql, &name).await?;
@@ -105,10 +107,16 @@ async fn forget_one(
         };
         forgotten.decisions =
             sqlx::query(decisions).bind(text(id.as_str())).execute(&mut *sql).await?.rows_affected();
+        // A pause goes on without its reason, which is in a person's own words.
+        sqlx::query("UPDATE pause SET why = NULL, resumed_why = NULL WHERE scope = $1")
+            .bind(Word(PauseScope::Deal(id.clone())))
+            .execute(&mut *sql)
+            .await?;
         if !forgotten.in_step {
             // Whoever works on it has read what is forgotten here, and must not write it down again.
             work::take_away(sql, subject).await?;
             erasing::empty(&mut deal);
+            lead_rows::forget(sql, deal.links.portal.as_ref()).await?;
             let finished = deal.phase == Phase::Finished;
             deal_rows::save(sql, &deal, now).await?;
             if finished {
@@ -121,6 +129,9 @@ async fn forget_one(
                 marks::put(sql, subject, marks::Wish::at_once(now)).await?;
             }
         }
+    }
+    if let Subject::Referral(referral) = subject {
+        lead_rows::forget(sql, Some(referral)).await?;
     }
     let line = erasing::line(forgotten.in_step, mapping, now);
     history::write_line(sql, master, subject, &line).await?;
@@ -266,6 +277,30 @@ async fn history_names(
         seen = seen.max(text.and_then(|text| address.seen_in(&text)));
     }
     Ok(seen)
+}
+
+/// Where operators' words and names outside of deals name the address; erased, if that is wanted.
+pub(super) async fn remarks(sql: &mut PgConnection, address: &Address, erase: bool) -> Outcome<Vec<Remark>> {
+    if erase {
+        locks::pauses(sql).await?;
+    }
+    let mut found = Vec::new();
+    for place in &PLACES {
+        let rows = sqlx::query(place.read).fetch_all(&mut *sql).await?;
+        let texts: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        let named: Vec<_> =
+            texts.iter().filter_map(|text| Some((text, place.without(text, address)?))).collect();
+        if erase {
+            for (now, without) in &named {
+                let without = without.as_deref().map(text);
+                sqlx::query(place.replace).bind(without).bind(text(now)).execute(&mut *sql).await?;
+            }
+        }
+        if !named.is_empty() {
+            found.push(Remark { place: place.name, texts: named.len() as u64 });
+        }
+    }
+    Ok(found)
 }
 
 impl PostgresStore {

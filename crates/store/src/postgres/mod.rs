@@ -37,6 +37,7 @@ mod pauses;
 mod port;
 mod proofs;
 mod referrals;
+mod resealing;
 mod retention;
 mod schema;
 mod seats;

@@ -10,9 +10,9 @@ use super::{
     CommonClock, PostgresStore,
     columns::{Micros, text},
     fault::Outcome,
-    lifetime, look, write_beside,
+    forgetting, lifetime, look, read, resealing, write_beside,
 };
-use crate::{Database, OrgFact};
+use crate::{Database, KeyPlace, OrgFact, Remark, Resealed, mention::Address, sealing::no_key};
 
 #[async_trait]
 impl Database for PostgresStore {
@@ -37,6 +37,25 @@ impl Database for PostgresStore {
         let mut facts: Vec<&OrgFact> = facts.iter().collect();
         facts.sort_by(|one, other| one.name.cmp(&other.name));
         write_beside!(self, sql => keep(sql, &facts))
+    }
+
+    async fn reseal_keys(&self, after: Option<&KeyPlace>, most: usize) -> StoreResult<Resealed> {
+        let master = self.master().ok_or_else(no_key)?;
+        write_beside!(self, sql => resealing::keys(sql, master, after, most))
+    }
+
+    async fn reseal_tokens(&self) -> StoreResult<Resealed> {
+        let master = self.master().ok_or_else(no_key)?;
+        write_beside!(self, sql => resealing::tokens(sql, master))
+    }
+
+    async fn remarks(&self, address: &str, erase: bool) -> StoreResult<Vec<Remark>> {
+        let address = Address::new(address);
+        if erase {
+            write_beside!(self, sql => forgetting::remarks(sql, &address, true))
+        } else {
+            read!(self, sql => forgetting::remarks(sql, &address, false))
+        }
     }
 }
 

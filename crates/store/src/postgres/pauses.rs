@@ -4,7 +4,7 @@ use deal_model::DealId;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use sync_engine::{
-    AuditLine, Cursor, Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, StoreError, Subject,
+    Cursor, Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, StoreError, Subject,
     time_outside,
 };
 
@@ -14,7 +14,7 @@ use super::{
     fault::Outcome,
     history, locks, marks,
 };
-use crate::SealKey;
+use crate::{SealKey, pausing};
 
 /// A query of pauses.
 macro_rules! pauses {
@@ -90,16 +90,7 @@ async fn tell(sql: &mut PgConnection, master: Option<&SealKey>, wish: &PauseWish
             StoreError::Failed(format!("there is no deal {deal}; `cosell deals list` names them")).into()
         );
     }
-    let line = AuditLine {
-        at: wish.now,
-        what: did.to_owned(),
-        side: None,
-        groups: Vec::new(),
-        sentence: wish.sentence(did),
-        took_ms: None,
-        mapping: wish.mapping.clone(),
-        erased: None,
-    };
+    let line = pausing::line(wish, did);
     let subject = Subject::Deal(deal.clone());
     marks::put(sql, &subject, marks::Wish::at_once(wish.now)).await?;
     history::write_line(sql, master, &subject, &line).await
@@ -107,31 +98,23 @@ async fn tell(sql: &mut PgConnection, master: Option<&SealKey>, wish: &PauseWish
 
 /// Puts off what waited while nothing but the ended pause held it; what another pause holds on to is its own to count.
 async fn put_off(sql: &mut PgConnection, ended: &Pause, now: Timestamp) -> Outcome<()> {
-    let others = open(sql).await?;
-    let others_of =
-        |deal: &DealId| others.iter().filter(|pause| pause.scope.stops(deal)).cloned().collect::<Vec<_>>();
-    match &ended.scope {
-        PauseScope::Flow(_) => Ok(()),
-        PauseScope::Deal(deal) => put_off_one(sql, deal, &others_of(deal), ended.since, now).await,
-        PauseScope::All => {
-            let mut apart = Vec::new();
-            for pause in &others {
-                let PauseScope::Deal(deal) = &pause.scope else { continue };
-                put_off_one(sql, deal, &others_of(deal), ended.since, now).await?;
-                apart.push(deal.as_str());
-            }
-            sqlx::query(
-                "UPDATE waiting_effect SET not_before = not_before + greatest(0, $2 - greatest($1, since))
-                 WHERE deal <> ALL ($3)",
-            )
-            .bind(Micros(ended.since))
-            .bind(Micros(now))
-            .bind(texts(apart))
-            .execute(sql)
-            .await?;
-            Ok(())
-        }
+    let open = open(sql).await?;
+    let apart = pausing::counted_apart(ended, &open);
+    for (deal, others) in &apart {
+        put_off_one(sql, deal, others, ended.since, now).await?;
     }
+    if ended.scope == PauseScope::All {
+        sqlx::query(
+            "UPDATE waiting_effect SET not_before = not_before + greatest(0, $2 - greatest($1, since))
+             WHERE deal <> ALL ($3)",
+        )
+        .bind(Micros(ended.since))
+        .bind(Micros(now))
+        .bind(texts(apart.iter().map(|(deal, _)| deal.as_str())))
+        .execute(sql)
+        .await?;
+    }
+    Ok(())
 }
 
 async fn put_off_one(

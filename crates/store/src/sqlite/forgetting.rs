@@ -3,19 +3,20 @@
 use deal_model::{DealId, Phase};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use sync_engine::{Forgotten, Mentions, StoreError, StoreResult, Subject};
+use sync_engine::{Forgotten, Mentions, PauseScope, StoreError, StoreResult, Subject};
 
 use super::{
     SqliteStore, archive,
-    columns::{Count, Micros},
+    columns::{Count, Micros, Word},
     data_keys, deal_rows,
     fault::Outcome,
-    history, marks, work,
+    history, lead_rows, marks, work,
 };
 use crate::{
-    SealKey, erasing,
+    Remark, SealKey, erasing,
     ledger::{Keyring, line_place, name_of, subject_of, value_place},
     mention::{Address, Sight},
+    remarks::PLACES,
 };
 
 /// Forgets a subject, and the deals that gave it their records.
@@ -85,10 +86,14 @@ fn forget_one(
             "DELETE FROM decision WHERE deal = ?1"
         };
         forgotten.decisions = sql.prepare_cached(decisions)?.execute([id.as_str()])? as u64;
+        // A pause goes on without its reason, which is in a person's own words.
+        sql.prepare_cached("UPDATE pause SET why = NULL, resumed_why = NULL WHERE scope = ?1")?
+            .execute([Word(PauseScope::Deal(id.clone()))])?;
         if !forgotten.in_step {
             // Whoever works on it has read what is forgotten here, and must not write it down again.
             work::take_away(sql, subject)?;
             erasing::empty(&mut deal);
+            lead_rows::forget(sql, deal.links.portal.as_ref())?;
             let finished = deal.phase == Phase::Finished;
             deal_rows::save(sql, &deal, now)?;
             if finished {
@@ -98,6 +103,9 @@ fn forget_one(
                 marks::put(sql, subject, &marks::Wish::at_once(now))?;
             }
         }
+    }
+    if let Subject::Referral(referral) = subject {
+        lead_rows::forget(sql, Some(referral))?;
     }
     let line = erasing::line(forgotten.in_step, mapping, now);
     history::write_line(sql, master, subject, &line)?;
@@ -226,6 +234,27 @@ fn history_names(sql: &Connection, keys: &Keyring, name: &str, address: &Address
         seen = seen.max(text.and_then(|text| address.seen_in(&text)));
     }
     Ok(seen)
+}
+
+/// Where operators' words and names outside of deals name the address; erased, if that is wanted.
+pub(super) fn remarks(sql: &Connection, address: &Address, erase: bool) -> Outcome<Vec<Remark>> {
+    let mut found = Vec::new();
+    for place in &PLACES {
+        let texts: Vec<String> =
+            sql.prepare(place.read)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let named: Vec<_> =
+            texts.iter().filter_map(|text| Some((text, place.without(text, address)?))).collect();
+        if erase {
+            let mut replace = sql.prepare(place.replace)?;
+            for (text, without) in &named {
+                replace.execute(params![without, text])?;
+            }
+        }
+        if !named.is_empty() {
+            found.push(Remark { place: place.name, texts: named.len() as u64 });
+        }
+    }
+    Ok(found)
 }
 
 impl SqliteStore {

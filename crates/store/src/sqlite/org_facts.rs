@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use rusqlite::params;
 use sync_engine::StoreResult;
 
-use super::{SqliteStore, columns::Micros, lifetime};
-use crate::{Database, OrgFact};
+use super::{SqliteStore, columns::Micros, forgetting, lifetime, resealing};
+use crate::{Database, KeyPlace, OrgFact, Remark, Resealed, mention::Address, sealing::no_key};
 
 #[async_trait]
 impl Database for SqliteStore {
@@ -39,5 +39,24 @@ impl Database for SqliteStore {
             }
             Ok(())
         })
+    }
+
+    async fn reseal_keys(&self, after: Option<&KeyPlace>, most: usize) -> StoreResult<Resealed> {
+        let master = self.master().ok_or_else(no_key)?;
+        self.write_beside(|sql| resealing::keys(sql, master, after, most))
+    }
+
+    async fn reseal_tokens(&self) -> StoreResult<Resealed> {
+        let master = self.master().ok_or_else(no_key)?;
+        self.write_beside(|sql| resealing::tokens(sql, master))
+    }
+
+    async fn remarks(&self, address: &str, erase: bool) -> StoreResult<Vec<Remark>> {
+        let address = Address::new(address);
+        if erase {
+            self.write_beside(|sql| forgetting::remarks(sql, &address, true))
+        } else {
+            self.read(|sql| forgetting::remarks(sql, &address, false))
+        }
     }
 }

@@ -4,7 +4,7 @@ use deal_model::DealId;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sync_engine::{
-    AuditLine, Cursor, Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, StoreError, Subject,
+    Cursor, Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, StoreError, Subject,
     time_outside,
 };
 
@@ -14,7 +14,7 @@ use super::{
     fault::Outcome,
     history, marks,
 };
-use crate::SealKey;
+use crate::{SealKey, pausing};
 
 const COLUMNS: &str = "scope, by, why, since, resumed, resumed_by, resumed_why";
 
@@ -64,16 +64,7 @@ fn tell(sql: &Connection, master: Option<&SealKey>, wish: &PauseWish, did: &str)
             StoreError::Failed(format!("there is no deal {deal}; `cosell deals list` names them")).into()
         );
     }
-    let line = AuditLine {
-        at: wish.now,
-        what: did.to_owned(),
-        side: None,
-        groups: Vec::new(),
-        sentence: wish.sentence(did),
-        took_ms: None,
-        mapping: wish.mapping.clone(),
-        erased: None,
-    };
+    let line = pausing::line(wish, did);
     let subject = Subject::Deal(deal.clone());
     history::write_line(sql, master, &subject, &line)?;
     marks::put(sql, &subject, &marks::Wish::at_once(wish.now))
@@ -81,36 +72,20 @@ fn tell(sql: &Connection, master: Option<&SealKey>, wish: &PauseWish, did: &str)
 
 /// Puts off what waited while nothing but the ended pause held it; what another pause holds on to is its own to count.
 fn put_off(sql: &Connection, ended: &Pause, now: Timestamp) -> Outcome<()> {
-    let others = open(sql)?;
-    let others_of = |deal: Option<&DealId>| {
-        let stops = |pause: &&Pause| match deal {
-            Some(deal) => pause.scope.stops(deal),
-            None => pause.scope == PauseScope::All,
-        };
-        others.iter().filter(stops).cloned().collect::<Vec<_>>()
-    };
-    match &ended.scope {
-        PauseScope::Flow(_) => Ok(()),
-        PauseScope::Deal(deal) => put_off_one(sql, deal, &others_of(Some(deal)), ended.since, now),
-        PauseScope::All => {
-            let mut apart = Vec::new();
-            for pause in &others {
-                let PauseScope::Deal(deal) = &pause.scope else { continue };
-                put_off_one(sql, deal, &others_of(Some(deal)), ended.since, now)?;
-                apart.push(deal.as_str());
-            }
-            sql.prepare_cached(
-                "UPDATE waiting_effect SET not_before = not_before + max(0, ?2 - max(?1, since))
-                 WHERE deal NOT IN (SELECT value FROM json_each(?3))",
-            )?
-            .execute(params![
-                Micros(ended.since),
-                Micros(now),
-                super::columns::id_list(apart)
-            ])?;
-            Ok(())
-        }
+    let open = open(sql)?;
+    let apart = pausing::counted_apart(ended, &open);
+    for (deal, others) in &apart {
+        put_off_one(sql, deal, others, ended.since, now)?;
     }
+    if ended.scope == PauseScope::All {
+        let apart = apart.iter().map(|(deal, _)| deal.as_str());
+        sql.prepare_cached(
+            "UPDATE waiting_effect SET not_before = not_before + max(0, ?2 - max(?1, since))
+             WHERE deal NOT IN (SELECT value FROM json_each(?3))",
+        )?
+        .execute(params![Micros(ended.since), Micros(now), super::columns::id_list(apart)])?;
+    }
+    Ok(())
 }
 
 fn put_off_one(

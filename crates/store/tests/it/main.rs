@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed, and shows it")]
 
+mod columns;
 mod contract;
 mod file;
 mod ground;
 mod model;
 mod postgres;
+mod resealed;
 mod sealed;
 mod tokens;
 mod upkeep;

@@ -63,6 +63,9 @@ pub(super) fn seal_key(loaded: &Loaded) -> Finding {
             "Set [store] seal_key to 32 random bytes in base64: openssl rand -base64 32",
         ),
         Some(place) => match read_seal_key(place, &loaded.folder) {
+            Ok(_) if loaded.config.store.former_seal_key.is_some() => {
+                Finding::pass(id, title, "32 bytes, and a former one: cosell store reseal makes it needless")
+            }
             Ok(_) => Finding::pass(id, title, "32 bytes"),
             Err(error) => broken(id, title, &error),
         },
@@ -76,6 +79,7 @@ pub(super) fn secret_files(loaded: &Loaded) -> Finding {
     let database = loaded.config.store.url.as_ref().and_then(StoreUrl::place);
     let places = [
         &loaded.config.store.seal_key,
+        &loaded.config.store.former_seal_key,
         &portal.client_secret,
         &portal.client_key,
         &portal.refresh_token,

@@ -3,7 +3,11 @@
 use deal_model::{
     Archived, Deal, DealId, Held, Memory, Phase, Problem, ProblemClass, Side, Value, Verdict, Version,
 };
-use sync_engine::{ChainStep, Commit, Disposition, NewDecision, Store, StoreError, Subject, WriteAhead};
+use store::{Database, Remark};
+use sync_engine::{
+    ChainStep, Commit, Cursor, Disposition, NewDecision, PauseScope, PauseWish, Store, StoreError, Subject,
+    WriteAhead,
+};
 
 use super::{
     histories::{head, line, proved},
@@ -25,9 +29,12 @@ on_every_store! {
     the_search_for_an_address_goes_on_from_page_to_page,
     an_address_in_free_text_is_found_whatever_stands_around_it,
     a_deal_that_is_not_there_cannot_be_forgotten,
+    the_reasons_of_a_deals_pauses_are_forgotten_with_it,
+    operators_words_and_names_are_found_by_an_address_and_taken_out,
 }
 
 const ADDRESS: &str = "jo.kunde@northwind.example";
+const OPERATOR: &str = "ann@fabrikam.example";
 
 fn lost(text: &str) -> Archived {
     Archived {
@@ -270,4 +277,61 @@ async fn a_deal_that_is_not_there_cannot_be_forgotten(store: &dyn Store) {
     let refused = store.forget(&Subject::Deal("none".into()), "m1", at(1)).await;
     assert!(matches!(&refused, Err(StoreError::Failed(why)) if why.contains("no deal none")), "{refused:?}");
     assert_eq!(store.history_totals().await.unwrap().lines, 0, "nothing was written");
+}
+
+fn because(scope: PauseScope, second: i64) -> PauseWish {
+    PauseWish {
+        scope,
+        by: OPERATOR.to_owned(),
+        why: Some(format!("{ADDRESS} asked for it")),
+        mapping: "m1".to_owned(),
+        now: at(second),
+    }
+}
+
+async fn the_reasons_of_a_deals_pauses_are_forgotten_with_it(store: &dyn Store) {
+    let then = Cursor { source: "rules".to_owned(), position: "again".to_owned() };
+    let id = full(store, "006A", Phase::Live, "nobody").await;
+    let other = full(store, "006B", Phase::Live, "nobody").await;
+    for deal in [&id, &other] {
+        store.pause(&because(PauseScope::Deal(deal.clone()), 2)).await.unwrap();
+    }
+    store.resume(&because(PauseScope::Deal(id.clone()), 3), &then).await.unwrap();
+    store.pause(&because(PauseScope::Deal(id.clone()), 4)).await.unwrap();
+    forget(store, &id, 5).await;
+    let [of_other, open] = store.pauses().await.unwrap().try_into().unwrap();
+    assert_eq!((open.scope, open.why), (PauseScope::Deal(id), None), "it goes on, without its reason");
+    assert!(of_other.why.is_some(), "another deal's stays");
+    let [ended] = store
+        .pause_history(9)
+        .await
+        .unwrap()
+        .into_iter()
+        .filter(|past| past.resumed.is_some())
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
+    assert_eq!((ended.why, ended.resumed.unwrap().why), (None, None));
+}
+
+async fn operators_words_and_names_are_found_by_an_address_and_taken_out(store: &dyn Database) {
+    store.pause(&because(PauseScope::All, 1)).await.unwrap();
+    store.sign_in("partner center", "a token".to_owned().into(), Some(OPERATOR.to_owned())).await.unwrap();
+    let asked = serde_json::json!({ "id": "w1", "by": OPERATOR }).to_string();
+    store.ask(&[Cursor { source: "crm.replay_asked".to_owned(), position: asked }]).await.unwrap();
+    let places = |found: Vec<Remark>| found.into_iter().map(|found| found.place).collect::<Vec<_>>();
+
+    assert_eq!(places(store.remarks(&ADDRESS.to_uppercase(), false).await.unwrap()), ["pause.why"]);
+    assert!(store.pauses().await.unwrap()[0].why.is_some(), "looking erases nothing");
+    assert_eq!(places(store.remarks(ADDRESS, true).await.unwrap()), ["pause.why"]);
+    assert_eq!(store.pauses().await.unwrap()[0].why, None);
+    assert_eq!(store.remarks(ADDRESS, false).await.unwrap(), []);
+
+    let named = ["pause.by", "cursor.position", "token.account"];
+    assert_eq!(places(store.remarks(OPERATOR, true).await.unwrap()), named);
+    assert_eq!(store.pauses().await.unwrap()[0].by, "(forgotten)");
+    assert_eq!(store.facts("partner center").await.unwrap().unwrap().account, None);
+    let wish = store.cursor("crm.replay_asked").await.unwrap().unwrap();
+    assert!(wish.contains("\"id\":\"w1\"") && !wish.contains("ann"), "{wish}");
+    assert_eq!(store.remarks(OPERATOR, false).await.unwrap(), []);
 }
