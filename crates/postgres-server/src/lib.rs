@@ -182,6 +182,11 @@ impl Server {
         self.is_gone();
     }
 
+    /// Whether it takes connections.
+    pub fn is_up(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+
     /// Runs it again.
     pub fn run_again(&self) {
         let before = self.times_ready();
@@ -201,7 +206,7 @@ impl Server {
 
     fn is_gone(&self) {
         let end = Instant::now() + PATIENCE;
-        while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+        while self.is_up() {
             assert!(Instant::now() < end, "the server does not stop");
             thread::sleep(Duration::from_millis(10));
         }

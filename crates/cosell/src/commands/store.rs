@@ -12,7 +12,7 @@ use store::{Database, Looked, PostgresStore, Resealed, SqliteStore, postgres, sq
 
 use crate::{
     config::{Config, Loaded},
-    output::{Format, json, line},
+    output::{Format, aligned, json, line},
     store_place::{Place, shown},
     wiring::{Access, open_store},
 };
@@ -53,7 +53,8 @@ enum StoreCommand {
     ///
     /// What was there is kept beside it. What was sent since the backup is found
     /// again before anything is sent: a referral or an opportunity that is there
-    /// already is linked, not made a second time.
+    /// already is not made a second time. A pair that was whole already is shown
+    /// as a problem of its link, and cosell relink takes it.
     Restore {
         /// The backup.
         file: PathBuf,
@@ -171,9 +172,9 @@ fn told(name: &str, looked: &[Looked], format: Format) -> anyhow::Result<ExitCod
     } else {
         line(name);
         for Looked { what, ok, saw, fix } in looked {
-            line(format!("  {:4}  {what}: {saw}", if *ok { "pass" } else { "FAIL" }));
+            aligned(if *ok { "  pass" } else { "  FAIL" }, 8, &format!("{what}: {saw}"));
             if let Some(fix) = fix {
-                line(format!("        fix: {fix}"));
+                aligned("        fix:", 13, fix);
             }
         }
     }

@@ -39,8 +39,8 @@ impl From<crate::columns::Unwritable> for Fault {
 impl Fault {
     /// Whether the server ended the transaction for another one's sake: the same, begun again, may succeed.
     pub(super) fn yielded(&self) -> bool {
-        // A serialization failure, or a deadlock of which this was the victim.
-        matches!(self, Self::Sql(error) if matches!(code(error).as_deref(), Some("40001" | "40P01")))
+        // A serialization failure, a deadlock of which this was the victim, or a lock that was not had in time.
+        matches!(self, Self::Sql(error) if matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03")))
     }
 }
 
@@ -82,7 +82,11 @@ fn classify(error: &sqlx::Error) -> StoreError {
             "no encrypted connection: {reason}\n  fix: give the certificate of the server's authority, \
              sslrootcert=FILE in [store] url, or correct the host's name"
         )),
-        sqlx::Error::PoolTimedOut => StoreError::Away("no connection within the time allowed".to_owned()),
+        sqlx::Error::PoolTimedOut => StoreError::Away(
+            "no connection within the time allowed\n  fix: see that it runs and has connections left, and that \
+             [store] url names its host and port"
+                .to_owned(),
+        ),
         // The connection broke, or never was: what was sent may or may not have been done.
         _ => StoreError::Away(error.to_string()),
     }
@@ -97,7 +101,8 @@ fn told(error: &dyn DatabaseError) -> StoreError {
             StoreError::Failed(format!("{said}; it is open for reading only, or the server is a standby"))
         }
         "42501" => StoreError::Failed(format!(
-            "{said}\n  fix: let the user of [store] url own the schema: GRANT CREATE, USAGE ON SCHEMA public"
+            "{said}\n  fix: let the user of [store] url own the schema and all of its tables, or GRANT CREATE, USAGE \
+             ON SCHEMA public and GRANT ALL ON ALL TABLES, SEQUENCES IN SCHEMA public"
         )),
         "28000" | "28P01" => StoreError::Failed(format!(
             "{said}\n  fix: correct the user or the password in [store] url, or the server's pg_hba.conf"

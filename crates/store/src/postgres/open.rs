@@ -57,8 +57,8 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`StoreError::Away`] while the server cannot be reached, [`StoreError::Schema`] if the schema is newer, or older
-    /// and not to be changed, [`StoreError::Damaged`] if the database is another program's, [`StoreError::Failed`] for
-    /// an address that is none. No error and no log shows the password.
+    /// and not to be changed, [`StoreError::Failed`] if the database is another program's or the address is none.
+    /// No error and no log shows the password.
     pub async fn open(url: &SecretString, access: Access, options: Options) -> StoreResult<Self> {
         let address = address(url, access)?;
         let pool = PgPoolOptions::new()

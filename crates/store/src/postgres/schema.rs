@@ -27,8 +27,8 @@ pub(super) async fn migrate(pool: &PgPool) -> Outcome<()> {
     let mut transaction = pool.begin().await?;
     locks::schema(&mut transaction).await?;
     let found = version(&mut transaction).await?;
-    if found == 0 {
-        refuse_foreign(&mut transaction).await?;
+    if found == 0 && is_foreign(&mut transaction).await? {
+        return Err(foreign());
     }
     for (number, migration) in (1_u32..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
         sqlx::raw_sql(migration).execute(&mut *transaction).await?;
@@ -69,20 +69,20 @@ pub(super) async fn version(sql: &mut PgConnection) -> Outcome<u32> {
     Ok(found)
 }
 
-async fn refuse_foreign(sql: &mut PgConnection) -> Outcome<()> {
+/// Whether there are tables, and none of them is ours.
+pub(super) async fn is_foreign(sql: &mut PgConnection) -> Outcome<bool> {
     let row = sqlx::query(
         "SELECT EXISTS (SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
                         WHERE nspname = current_schema() AND relkind IN ('r', 'p', 'v', 'm', 'S'))",
     )
     .fetch_one(sql)
     .await?;
-    if row.try_get::<bool, _>(0)? { Err(foreign()) } else { Ok(()) }
+    Ok(row.try_get(0)?)
 }
 
+/// What to do about another program's tables.
+pub(super) const OWN_DATABASE: &str = "let [store] url name an empty database of Cosell's own";
+
 fn foreign() -> Fault {
-    StoreError::Damaged(
-        "the database's schema holds tables of another program; name an empty database of Cosell's own"
-            .to_owned(),
-    )
-    .into()
+    StoreError::Failed(format!("the database holds tables of another program\n  fix: {OWN_DATABASE}")).into()
 }

@@ -27,6 +27,9 @@ impl PostgresStore {
         let sql = &mut *connection;
         let mut looked = vec![server(sql).await?];
         let version = match schema::version(sql).await.map_err(StoreError::from) {
+            Ok(0) if schema::is_foreign(sql).await? => {
+                Looked::bad("schema", "tables of another program", schema::OWN_DATABASE)
+            }
             Ok(SCHEMA) => Looked::good("schema", format!("version {SCHEMA}")),
             Ok(found) => Looked::bad(
                 "schema",

@@ -124,6 +124,8 @@ pub(super) struct Disturbances<'w> {
     pub(super) world: &'w World,
     pub(super) dice: Dice,
     pub(super) tally: Tally,
+    /// How often a process ended by itself, and was started again.
+    pub(super) ended: usize,
     /// Takes events in.
     pub(super) web: Process,
     pub(super) workers: Vec<Process>,
@@ -158,7 +160,7 @@ impl Disturbances<'_> {
             Kind::FullDisk => {
                 self.world.server_troubles.fill_disk(true);
                 tokio::time::sleep(2 * short).await;
-                self.world.server_troubles.fill_disk(false);
+                self.world.make_room().await;
             }
             Kind::ClockAhead => self.with_clock(chosen, SignedDuration::from_mins(minutes), short).await,
             Kind::ClockBehind => self.with_clock(chosen, SignedDuration::from_mins(-minutes), short).await,
@@ -176,7 +178,7 @@ impl Disturbances<'_> {
     /// Whoever ended by itself is started again.
     pub(super) fn supervise(&mut self) {
         for process in self.workers.iter_mut().chain([&mut self.web]) {
-            process.supervise();
+            self.ended += usize::from(process.supervise());
         }
     }
 

@@ -74,7 +74,7 @@ impl Process {
 
     /// Sends it a signal.
     pub(super) fn signal(&self, signal: &str) {
-        let pid = self.child.as_ref().expect("it runs").id().to_string();
+        let pid = self.id().to_string();
         assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
     }
 
@@ -88,9 +88,15 @@ impl Process {
         ended
     }
 
-    /// Whether it runs.
-    pub(super) fn runs(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    /// Its number among the system's processes, while it runs.
+    pub(super) fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// Demands that it runs still.
+    pub(super) fn must_run(&mut self) {
+        let ended = self.child.as_mut().expect("it was started").try_wait().unwrap();
+        assert!(ended.is_none(), "{} ended by itself: {ended:?}\n{}", self.name, self.log_tail());
     }
 
     /// Everything that it has logged since it was started last.

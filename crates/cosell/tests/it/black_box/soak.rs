@@ -44,7 +44,7 @@ async fn whatever_comes_over_three_workers_no_acknowledged_edit_is_lost_and_noth
     world.listen_for_events().await;
     let (web, workers) = (world.process("web", "web").await, world.workers(WORKERS).await);
     let dice = Dice::new(seed, "disturbances");
-    let mut chaos = Disturbances { world: &world, dice, tally: Tally::default(), web, workers };
+    let mut chaos = Disturbances { world: &world, dice, tally: Tally::default(), ended: 0, web, workers };
     chaos.web.start();
     world.until_healthy(&chaos.web).await;
     chaos.workers.iter_mut().for_each(Process::start);
@@ -69,6 +69,7 @@ async fn whatever_comes_over_three_workers_no_acknowledged_edit_is_lost_and_noth
             let at = usize::try_from(chaos.dice.below(left.len() as u64)).expect("a short list");
             kinds.push(left.remove(at));
         }
+        println!("round {rounds}: {kinds:?}");
         let edits = people.record().taken();
         let round = Instant::now();
         let is_end = Cell::new(false);
@@ -86,15 +87,17 @@ async fn whatever_comes_over_three_workers_no_acknowledged_edit_is_lost_and_noth
         let calm = judge::in_step(&world, &people, &chaos.web, &mut doings).await;
         judge::judge(&world, &people, &mut doings).await;
         println!(
-            "round {rounds}: {kinds:?} in {disturbed:.1?}; {} edits; in step after {calm:.1?}",
+            "round {rounds}: {disturbed:.1?}, {} edits, in step after {calm:.1?}",
             people.record().taken() - edits
         );
     }
     println!(
-        "{rounds} rounds, {} deals, {} acknowledged edits, {} changes at the portal\n{}",
+        "{rounds} rounds, {} deals, {} acknowledged edits, {} changes at the portal, {} processes that ended by \
+         themselves\n{}",
         people.deals().len(),
         people.record().taken(),
         doings.count(),
+        chaos.ended,
         chaos.tally.table()
     );
     if rounds * A_ROUND >= Kind::all().len() {

@@ -3,7 +3,8 @@
 //
 // COSELL_TROUBLES names a file of two 64-bit numbers in the machine's own order, which is looked at with every call:
 // how many milliseconds the wall clock is ahead, and whether the disk is full. The monotonic clock stays as it is, as it
-// does when a real clock is set. On a full disk files keep the room they have: what would make one longer fails.
+// does when a real clock is set. On a full disk files keep the room they have: what would make one longer fails. What
+// a process says on its standard streams goes to another disk.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +64,7 @@ time_t time(time_t *at) {
 
 static int no_room(int file, off_t end) {
     struct stat seen;
-    if (!troubles || !troubles[1] || fstat(file, &seen) || !S_ISREG(seen.st_mode) || end <= seen.st_size) return 0;
+    if (file <= STDERR_FILENO || !troubles || !troubles[1] || fstat(file, &seen) || !S_ISREG(seen.st_mode) || end <= seen.st_size) return 0;
     errno = ENOSPC;
     return 1;
 }

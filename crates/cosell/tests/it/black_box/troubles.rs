@@ -102,9 +102,10 @@ mod tests {
         let troubles = Troubles::none();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file").display().to_string();
-        let longer = format!("dd if=/dev/zero of={file} bs=100 count=1 seek=1 conv=notrunc");
-        let over = format!("dd if=/dev/zero of={file} bs=100 count=1 conv=notrunc");
-        assert!(sh(&troubles, &over).0);
+        fs::write(&file, [0; 100]).unwrap();
+        // One fills the last block up, the other stays in the file's present length.
+        let longer = format!("shred --iterations=1 {file}");
+        let over = format!("shred --iterations=1 --exact {file}");
         troubles.fill_disk(true);
         assert!(!sh(&troubles, &longer).0);
         assert!(sh(&troubles, &over).0);

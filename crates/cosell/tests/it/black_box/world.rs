@@ -1,6 +1,6 @@
 //! The world of these tests: both platforms, a database server, and the program's processes, with a door between each two.
 
-use std::{fs, net::TcpListener, ops::Deref, path::PathBuf};
+use std::{fs, net::TcpListener, ops::Deref, time::Duration};
 
 use postgres_server::{Programs, Server, Setup};
 use reqwest::Method;
@@ -100,6 +100,15 @@ impl World {
         );
     }
 
+    /// A pair that is in step, made by the worker that runs; opportunity and referral.
+    pub(super) async fn pair(&self, name: &str, help: bool) -> (String, String) {
+        let opportunity = self.new_opportunity(name, 10_000).await;
+        self.opt_in(&opportunity, help).await;
+        let referral = self.referral_of(&opportunity).await;
+        self.until_opportunity(&opportunity, "Co_sell_Status__c", Value::is_string).await;
+        (opportunity, referral)
+    }
+
     /// A process with this role, not started; a web role tells its health.
     pub(super) async fn process(&self, name: &str, role: &'static str) -> Process {
         let door = Door::to(([127, 0, 0, 1], self.server.port()).into()).await;
@@ -124,6 +133,15 @@ impl World {
         workers
     }
 
+    /// Makes room on the server's disk. A server that ended because there was none is run again, as a person would.
+    pub(super) async fn make_room(&self) {
+        self.server_troubles.fill_disk(false);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if !self.server.is_up() {
+            tokio::task::block_in_place(|| self.server.run_again());
+        }
+    }
+
     /// A session beside the program's own, for what only the database knows.
     pub(super) async fn session(&self) -> PgConnection {
         PgConnection::connect(self.server.url(DATABASE).expose_secret()).await.unwrap()
@@ -143,11 +161,6 @@ impl World {
             (health["status"] == "up").then_some(())
         })
         .await;
-    }
-
-    /// Where a process's files are.
-    pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.folder().join(name)
     }
 
     /// Partner Center's log of what it was asked.
