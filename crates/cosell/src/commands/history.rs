@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path, process::ExitCode}
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sync_engine::{ChainBreak, ChainHead, ChainStep, Store, StoreResult};
@@ -39,8 +40,10 @@ enum HistoryCommand {
     /// erased by `cosell forget` is proved all the same. A line that was
     /// changed, added or taken out is told with its place. Whoever can write
     /// the store can make a whole chain anew: against that, keep the heads
-    /// elsewhere (--heads), and prove against them later (--against). Exit
-    /// status 1 if anything is broken. Works beside the service.
+    /// elsewhere (--heads), and prove against them later (--against). Lines go
+    /// when `[retention] history` lets them go; a kept head whose lines are gone
+    /// sooner is broken too. Exit status 1 if anything is broken. Works beside the
+    /// service.
     Verify {
         /// Prints the head of each chain as a line of JSON, to be kept elsewhere,
         /// and proves nothing.
@@ -56,12 +59,14 @@ impl History {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
         let HistoryCommand::Verify { heads, against } = self.command;
         let loaded = Config::load(config)?;
-        let kept = against.as_deref().map(read_heads).transpose()?.unwrap_or_default();
+        let kept = against.as_deref().map(read_heads).transpose()?;
         let store = open_store(&loaded, Access::Read)?;
         if heads {
             return print_heads(store.as_ref()).await;
         }
-        let tally = prove(store.as_ref(), kept, format).await?;
+        // What was written after this must still be there.
+        let since = Timestamp::now().checked_sub(loaded.config.retention.keep().history)?;
+        let tally = prove(store.as_ref(), kept, since, format).await?;
         tally.tell(format)
     }
 }
@@ -72,6 +77,10 @@ struct KeptHead {
     subject: String,
     length: u64,
     link: String,
+    /// Lines that their time had taken.
+    pruned: u64,
+    /// When it was read.
+    at: Timestamp,
 }
 
 fn hex(link: &[u8; 32]) -> String {
@@ -82,11 +91,13 @@ fn hex(link: &[u8; 32]) -> String {
 }
 
 async fn print_heads(store: &dyn Store) -> anyhow::Result<ExitCode> {
+    let at = Timestamp::now();
     let mut last: Option<String> = None;
     loop {
         let page = store.chains(last.as_deref(), PAGE).await?;
-        for ChainHead { subject, length, link, .. } in &page {
-            output::json(&KeptHead { subject: subject.clone(), length: *length, link: hex(link) })?;
+        for ChainHead { subject, length, link, pruned, .. } in &page {
+            let (subject, link) = (subject.clone(), hex(link));
+            output::json(&KeptHead { subject, length: *length, link, pruned: *pruned, at })?;
         }
         let Some(end) = page.into_iter().next_back() else { return Ok(ExitCode::SUCCESS) };
         last = Some(end.subject);
@@ -129,8 +140,12 @@ struct Tally {
     named: Vec<Broken>,
     /// Lines that stand in no chain, or less than none.
     stray: i128,
+    /// Heads that were kept, if there are any to compare with.
+    kept: Option<usize>,
     /// Kept heads that were compared.
     compared: usize,
+    /// Kept heads whose lines their time has taken since.
+    let_go: usize,
 }
 
 impl Tally {
@@ -150,17 +165,18 @@ impl Tally {
         if format == Format::Json {
             output::json(&json!({
                 "histories": self.histories, "proved": whole, "lines": self.lines, "broken": self.broken,
-                "first": self.named, "stray_lines": self.stray, "compared": self.compared,
+                "first": self.named, "stray_lines": self.stray,
+                "compared": self.compared, "let_go": self.let_go,
             }))?;
         } else {
             output::line(format!(
                 "{whole} of {} histories are as they were written, {} lines",
                 self.histories, self.lines
             ));
-            if self.compared > 0 {
+            if let Some(kept) = self.kept {
                 output::line(format!(
-                    "{} of them were compared with the heads that were kept",
-                    self.compared
+                    "{} of {kept} kept heads were compared; of {} all lines were let go since, in their time",
+                    self.compared, self.let_go
                 ));
             }
             for Broken { subject, at } in &self.named {
@@ -184,10 +200,12 @@ impl Tally {
 
 async fn prove(
     store: &dyn Store,
-    mut kept: BTreeMap<String, KeptHead>,
+    kept: Option<BTreeMap<String, KeptHead>>,
+    since: Timestamp,
     format: Format,
 ) -> anyhow::Result<Tally> {
-    let mut tally = Tally::default();
+    let mut tally = Tally { kept: kept.as_ref().map(BTreeMap::len), ..Tally::default() };
+    let mut kept = kept.unwrap_or_default();
     let mut last: Option<String> = None;
     loop {
         let page = store.chains(last.as_deref(), PAGE).await?;
@@ -196,13 +214,21 @@ async fn prove(
         }
         for head in page {
             tally.histories += 1;
-            tally.lines += head.length - head.pruned;
+            tally.lines += head.length.saturating_sub(head.pruned);
             let earlier = kept.remove(&head.subject);
             let before = last.replace(head.subject.clone());
-            if let Some(at) = prove_one(store, head.clone(), before.as_deref()).await? {
-                tally.broke(&head.subject, at);
-            } else if let Some(at) = compare(store, &head, earlier, before.as_deref(), &mut tally).await? {
-                tally.broke(&head.subject, at);
+            if head.pruned > head.length {
+                let what = "is said to have been let go, and never was".to_owned();
+                tally.broke(&head.subject, ChainBreak { line: head.pruned, what });
+                continue;
+            }
+            match prove_one(store, head.clone(), before.as_deref()).await? {
+                Proof::Broken(at) => tally.broke(&head.subject, at),
+                Proof::Whole | Proof::Gone => {
+                    if let Some(earlier) = earlier {
+                        compare(store, &head, &earlier, before.as_deref(), since, &mut tally).await?;
+                    }
+                }
             }
             if format == Format::Text && tally.histories.is_multiple_of(TOLD_EVERY) {
                 output::line(format!("{} histories so far", tally.histories));
@@ -217,48 +243,73 @@ async fn prove(
     Ok(tally)
 }
 
-/// Proves that the chain contains the head that was kept, if it was not let go since.
+/// Proves that the chain contains the head that was kept. Whatever was written after `since` must be there.
 async fn compare(
     store: &dyn Store,
     head: &ChainHead,
-    earlier: Option<KeptHead>,
+    earlier: &KeptHead,
     before: Option<&str>,
+    since: Timestamp,
     tally: &mut Tally,
-) -> StoreResult<Option<ChainBreak>> {
-    let Some(earlier) = earlier.filter(|earlier| earlier.length > head.pruned) else { return Ok(None) };
-    tally.compared += 1;
-    let mut link = [0; 32];
-    for (at, byte) in link.iter_mut().enumerate() {
-        let two = earlier.link.get(2 * at..2 * at + 2);
+) -> StoreResult<()> {
+    let KeptHead { subject, length, link, pruned, at } = earlier;
+    if head.pruned < *pruned {
+        let what = "is there again, though its time had taken it".to_owned();
+        tally.broke(subject, ChainBreak { line: head.pruned + 1, what });
+        return Ok(());
+    }
+    let mut kept = [0; 32];
+    for (at, byte) in kept.iter_mut().enumerate() {
+        let two = link.get(2 * at..2 * at + 2);
         *byte = two.and_then(|two| u8::from_str_radix(two, 16).ok()).unwrap_or_default();
     }
-    prove_one(store, ChainHead { length: earlier.length, link, ..head.clone() }, before).await
+    let earlier = ChainHead { length: *length, link: kept, ..head.clone() };
+    match prove_one(store, earlier, before).await? {
+        Proof::Whole => tally.compared += 1,
+        // Lines that came after the head are gone as well, and none of them is older than the head.
+        Proof::Gone if *at < since => tally.let_go += 1,
+        Proof::Gone => {
+            let what =
+                "is gone, which was written after the kept head and is not as old as [retention] history";
+            tally.broke(subject, ChainBreak { line: length + 1, what: what.to_owned() });
+        }
+        Proof::Broken(at) => {
+            tally.compared += 1;
+            tally.broke(subject, at);
+        }
+    }
+    Ok(())
+}
+
+/// What the walk along one chain came to.
+enum Proof {
+    /// Its lines lead to the head.
+    Whole,
+    /// All of them, and later ones, were let go.
+    Gone,
+    /// It is not as it was written.
+    Broken(ChainBreak),
 }
 
 /// Walks along one chain to its head. `before` is the subject before it, to find it again.
-async fn prove_one(
-    store: &dyn Store,
-    mut head: ChainHead,
-    before: Option<&str>,
-) -> StoreResult<Option<ChainBreak>> {
+async fn prove_one(store: &dyn Store, mut head: ChainHead, before: Option<&str>) -> StoreResult<Proof> {
     for _ in 0..TRIES {
+        if head.pruned > head.length {
+            return Ok(Proof::Gone);
+        }
         let mut place = head.beginning();
         loop {
             match store.prove_chain(&head, &place, LINES).await? {
                 ChainStep::Further(next) => place = next,
-                ChainStep::Proved => return Ok(None),
-                ChainStep::Broken(at) => return Ok(Some(at)),
+                ChainStep::Proved => return Ok(Proof::Whole),
+                ChainStep::Broken(at) => return Ok(Proof::Broken(at)),
                 ChainStep::Moved => break,
             }
         }
         let Some(moved) = store.chains(before, 1).await?.into_iter().next() else { break };
-        if moved.pruned >= head.length {
-            // All that was to be proved is gone, and the anchor stands for it.
-            return Ok(None);
-        }
         (head.pruned, head.anchor) = (moved.pruned, moved.anchor);
     }
-    Ok(Some(ChainBreak {
+    Ok(Proof::Broken(ChainBreak {
         line: head.pruned + 1,
         what: "was let go again and again while it was proved".to_owned(),
     }))

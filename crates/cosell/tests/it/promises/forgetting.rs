@@ -143,7 +143,7 @@ async fn heads_that_were_kept_elsewhere_are_proved_later_and_a_strange_one_is_to
     let proved = against(&file);
     assert!(proved.status.success(), "{}", text(&proved));
     assert!(text(&proved).contains("1 of 1 histories are as they were written"), "{}", text(&proved));
-    assert!(text(&proved).contains("1 of them were compared"), "{}", text(&proved));
+    assert!(text(&proved).contains("1 of 1 kept heads were compared"), "{}", text(&proved));
 
     let mut head: Value = serde_json::from_str(heads.trim()).unwrap();
     head["link"] = json!("00".repeat(32));
@@ -160,4 +160,42 @@ async fn heads_that_were_kept_elsewhere_are_proved_later_and_a_strange_one_is_to
     assert!(text(&against(&file)).contains("deal gone: line 1 is missing, with all of its history"));
     fs::write(&file, "no head").unwrap();
     assert!(text(&against(&file)).contains("fix: use what `cosell history verify --heads` printed"));
+}
+
+#[tokio::test]
+async fn a_history_that_was_cut_off_is_told_from_one_that_its_time_has_taken() {
+    let stage = Stage::set().await;
+    stage.pair("Gamma", 3_000, false).await;
+    stage.both_judges_agree(1).await;
+    let heads = String::from_utf8(stage.cosell(&["history", "verify", "--heads"]).stdout).unwrap();
+    let file = stage.folder().join("heads.jsonl");
+    fs::write(&file, &heads).unwrap();
+    let verify = |more: &[&str]| stage.cosell(&[&["history", "verify"], more].concat());
+    let against = ["--against", file.to_str().unwrap()];
+
+    // By itself such a chain looks as if its time had taken all of it.
+    let store = rusqlite::Connection::open(stage.folder().join("cosell.sqlite3")).unwrap();
+    let cut = "DELETE FROM audit; UPDATE chain SET pruned = length + 5, anchor = zeroblob(32);
+               UPDATE chain SET length = pruned, link = anchor";
+    store.execute_batch(cut).unwrap();
+    assert!(verify(&[]).status.success());
+    let found_out = verify(&against);
+    let told = text(&found_out);
+    assert!(!found_out.status.success() && told.contains("0 of 1 kept heads were compared"), "{told}");
+    assert!(told.contains("is gone") && told.contains("[retention]"), "{told}");
+
+    // A head that is older than the time may have gone with it, which is counted.
+    let mut head: Value = serde_json::from_str(heads.trim()).unwrap();
+    head["at"] = json!("2020-01-01T00:00:00Z");
+    fs::write(&file, head.to_string()).unwrap();
+    let old = verify(&against);
+    assert!(old.status.success() && text(&old).contains("of 1 all lines were let go"), "{}", text(&old));
+    head["pruned"] = json!(99_999);
+    fs::write(&file, head.to_string()).unwrap();
+    assert!(text(&verify(&against)).contains("is there again"), "an old copy that was put back");
+
+    store.execute_batch("UPDATE chain SET length = 1").unwrap();
+    let more = verify(&[]);
+    let told = text(&more).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!more.status.success() && told.contains("let go, and never was"), "{told}");
 }
