@@ -23,16 +23,24 @@ pub(crate) struct RetentionConfig {
     history: Span,
     /// Losing values.
     archive: Span,
-    /// Decisions and creations that ended, former links, closed referrals.
+    /// Decisions, creations, pauses and held brakes that ended, former links, closed referrals and leads.
     ended: Span,
     /// What both sides shared of a paused deal.
     paused: Span,
+    /// What both sides shared of a closed deal.
+    closed: Span,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
         let two_years = Span::days(730);
-        Self { history: two_years, archive: two_years, ended: two_years, paused: Span::days(90) }
+        Self {
+            history: two_years,
+            archive: two_years,
+            ended: two_years,
+            paused: Span::days(90),
+            closed: two_years,
+        }
     }
 }
 
@@ -43,6 +51,7 @@ impl RetentionConfig {
             ("archive", self.archive, LEAST_DAYS),
             ("ended", self.ended, LEAST_DAYS),
             ("paused", self.paused, LEAST_DAYS_PAUSED),
+            ("closed", self.closed, LEAST_DAYS),
         ];
         for (key, span, least) in spans {
             let bounds = Span::days(least).0..=Span::days(MOST_DAYS).0;
@@ -64,6 +73,7 @@ impl RetentionConfig {
             archive: signed(self.archive),
             ended: signed(self.ended),
             paused: signed(self.paused),
+            closed: signed(self.closed),
         }
     }
 }
@@ -86,8 +96,13 @@ mod tests {
         let keep = read("").unwrap();
         let days = |days: i64| SignedDuration::from_hours(24 * days);
         let two_years = days(730);
-        let expected =
-            Retention { history: two_years, archive: two_years, ended: two_years, paused: days(90) };
+        let expected = Retention {
+            history: two_years,
+            archive: two_years,
+            ended: two_years,
+            paused: days(90),
+            closed: two_years,
+        };
         assert_eq!(keep, expected);
         assert_eq!(read("paused = \"1d\"").unwrap().paused, days(1));
     }

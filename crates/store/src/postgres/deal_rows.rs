@@ -238,7 +238,7 @@ const INSERT_NEWBORN: &str = insert!(
 const UPDATE: &str = "UPDATE deal SET born = $2, phase = $3, crm_id = $4, portal_id = $5, companion = $6,
             engagement = $7, problems = $8, base = $9, windows = $10, life = $11, versions = $12, fuse = $13,
             rejected = $14, reported = $15, companion_fields = $16, stand_in = $17, answered = $18, updated = $19,
-            rested = CASE $3 WHEN 'paused' THEN coalesce(rested, $19) END, companion_state = $20, companion_open = $21, not_added = $22, mapped = $23, expires = $24,
+            rested = CASE $3 WHEN 'live' THEN NULL WHEN phase THEN coalesce(rested, $19) ELSE $19 END, companion_state = $20, companion_open = $21, not_added = $22, mapped = $23, expires = $24,
             companion_expires = $25, remapped = $26
      WHERE id = $1";
 

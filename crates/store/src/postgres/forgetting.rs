@@ -10,7 +10,7 @@ use super::{
     columns::{Count, Micros, Word, text},
     data_keys, deal_rows,
     fault::Outcome,
-    history, horizon, locks,
+    history, horizon, lead_rows, locks,
     locks::Hold,
     marks, work,
 };
@@ -116,6 +116,7 @@ async fn forget_one(
             // Whoever works on it has read what is forgotten here, and must not write it down again.
             work::take_away(sql, subject).await?;
             erasing::empty(&mut deal);
+            lead_rows::forget(sql, deal.links.portal.as_ref()).await?;
             let finished = deal.phase == Phase::Finished;
             deal_rows::save(sql, &deal, now).await?;
             if finished {
@@ -128,6 +129,9 @@ async fn forget_one(
                 marks::put(sql, subject, marks::Wish::at_once(now)).await?;
             }
         }
+    }
+    if let Subject::Referral(referral) = subject {
+        lead_rows::forget(sql, Some(referral)).await?;
     }
     let line = erasing::line(forgotten.in_step, mapping, now);
     history::write_line(sql, master, subject, &line).await?;

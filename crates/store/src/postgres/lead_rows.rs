@@ -36,3 +36,10 @@ pub(super) async fn keep(
     .await?;
     Ok(())
 }
+
+/// Lets go of what is kept of a referral, if it was a lead.
+pub(super) async fn forget(sql: &mut PgConnection, referral: Option<&RecordId>) -> Outcome<()> {
+    let Some(referral) = referral else { return Ok(()) };
+    sqlx::query("DELETE FROM lead WHERE referral = $1").bind(text(referral.as_str())).execute(sql).await?;
+    Ok(())
+}

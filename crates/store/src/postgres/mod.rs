@@ -39,6 +39,7 @@ mod proofs;
 mod referrals;
 mod resealing;
 mod retention;
+mod rules;
 mod schema;
 mod seats;
 mod targets;

@@ -3,13 +3,13 @@
 use deal_model::DealId;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{PgConnection, Row as _};
-use sync_engine::{Pruned, Retention};
+use sync_engine::{Pruned, Retention, Subject};
 
 use super::{
     columns::{Count, Micros, text},
     deal_rows,
     fault::Outcome,
-    history,
+    history, lead_rows, locks, work,
 };
 use crate::erasing;
 
@@ -33,6 +33,7 @@ pub(super) async fn prune(
            AND NOT EXISTS (SELECT 1 FROM referral_index WHERE referral = portal_id AND open)
          LIMIT $2 FOR UPDATE SKIP LOCKED)";
     // The order of what follows is that of the locks: deals, then histories.
+    let closed = closed(sql, before(now, keep.closed), now, most).await?;
     let paused = paused(sql, before(now, keep.paused), now, most).await?;
     let archived = delete(
         sql,
@@ -57,10 +58,71 @@ pub(super) async fn prune(
         most,
     )
     .await?;
+    let pauses = delete(
+        sql,
+        "DELETE FROM pause WHERE id IN (SELECT id FROM pause WHERE resumed < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        ended,
+        most,
+    )
+    .await?;
+    let releases = delete(
+        sql,
+        "DELETE FROM brake_release WHERE id IN (
+             SELECT id FROM brake_release WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        ended,
+        most,
+    )
+    .await?;
     let former = delete(sql, former_links, ended, most).await?;
-    let closed = delete(sql, closed_referrals, ended, most).await?;
+    // Leads by what is known of their referrals, and so before these.
+    let leads = delete(
+        sql,
+        "DELETE FROM lead WHERE referral IN (
+             SELECT lead.referral FROM lead JOIN referral_index ON referral_index.referral = lead.referral
+             WHERE NOT open AND updated < $1 LIMIT $2 FOR UPDATE OF lead SKIP LOCKED)",
+        ended,
+        most,
+    )
+    .await?;
+    let known = delete(sql, closed_referrals, ended, most).await?;
     let lines = lines(sql, before(now, keep.history), most).await?;
-    Ok(Pruned { lines, archived, ended: intents + decisions, referrals: former + closed, paused })
+    let keys = keys(sql, before(now, keep.history), most).await?;
+    let ended = intents + decisions + pauses + releases;
+    Ok(Pruned { lines, archived, ended, referrals: former + leads + known, paused, closed, keys })
+}
+
+/// Old keys that sealed nothing of what is still there. A chain whose lines are all gone keeps its head, which is the
+/// anchor of whatever comes after.
+async fn keys(sql: &mut PgConnection, before: Micros, most: u64) -> Outcome<u64> {
+    let rows = sqlx::query(
+        "SELECT subject, number FROM data_key
+         WHERE coalesce(destroyed, made) < $1
+           AND NOT EXISTS (SELECT 1 FROM audit WHERE audit.subject = data_key.subject AND audit.key = data_key.number)
+           AND NOT EXISTS (SELECT 1 FROM archive
+                           WHERE archive.deal = substr(data_key.subject, 6) AND archive.key = data_key.number)
+         ORDER BY subject, number LIMIT $2",
+    )
+    .bind(before)
+    .bind(Count(most))
+    .fetch_all(&mut *sql)
+    .await?;
+    let mut taken = 0;
+    for row in rows {
+        let (subject, number) = (row.try_get::<String, _>(0)?, row.try_get::<Count, _>(1)?);
+        // Whoever seals something under it just now holds this until that is there.
+        locks::ledger(sql, &subject).await?;
+        taken += sqlx::query(
+            "DELETE FROM data_key WHERE subject = $1 AND number = $2
+               AND NOT EXISTS (SELECT 1 FROM audit WHERE audit.subject = $1 AND audit.key = $2)
+               AND NOT EXISTS (SELECT 1 FROM archive WHERE archive.deal = substr($1, 6) AND archive.key = $2)",
+        )
+        .bind(text(&subject))
+        .bind(number)
+        .execute(&mut *sql)
+        .await?
+        .rows_affected();
+    }
+    Ok(taken)
 }
 
 fn before(now: Timestamp, kept: SignedDuration) -> Micros {
@@ -128,4 +190,44 @@ async fn paused(sql: &mut PgConnection, before: Micros, now: Timestamp, most: u6
             .await?;
     }
     Ok(ids.len() as u64)
+}
+
+/// What both sides shared of deals that are closed for long. They are never read again. One that is worked on just now
+/// waits for the next turn.
+async fn closed(sql: &mut PgConnection, before: Micros, now: Timestamp, most: u64) -> Outcome<u64> {
+    let rows = sqlx::query(
+        "SELECT id FROM deal
+         WHERE phase = 'finished' AND forgotten IS NULL AND rested < $1
+           AND NOT EXISTS (SELECT 1 FROM work WHERE kind = 'deal' AND work.id = deal.id AND lease_number IS NOT NULL)
+         ORDER BY id LIMIT $2",
+    )
+    .bind(before)
+    .bind(Count(most))
+    .fetch_all(&mut *sql)
+    .await?;
+    let mut free = Vec::new();
+    for row in rows {
+        let id = DealId::new(row.try_get::<String, _>(0)?);
+        // Somebody may have begun with it just now, or may from here on not.
+        if !work::is_leased(sql, &Subject::Deal(id.clone())).await? {
+            free.push(id);
+        }
+    }
+    for id in &free {
+        deal_rows::hold(sql, id).await?;
+    }
+    for mut deal in deal_rows::load(sql, &free).await? {
+        work::take_away(sql, &Subject::Deal(deal.id.clone())).await?;
+        erasing::empty(&mut deal);
+        deal_rows::save(sql, &deal, now).await?;
+        let id = text(deal.id.as_str());
+        sqlx::query("DELETE FROM decision WHERE deal = $1").bind(&id).execute(&mut *sql).await?;
+        lead_rows::forget(sql, deal.links.portal.as_ref()).await?;
+        sqlx::query("UPDATE deal SET forgotten = $2, companion_open = false WHERE id = $1")
+            .bind(&id)
+            .bind(Micros(now))
+            .execute(&mut *sql)
+            .await?;
+    }
+    Ok(free.len() as u64)
 }

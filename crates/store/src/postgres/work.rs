@@ -203,6 +203,17 @@ pub(super) async fn hold(sql: &mut PgConnection, subject: &Subject) -> Outcome<(
     Ok(())
 }
 
+/// Keeps a subject's row, if it has one, as it is until the transaction ends. Whether somebody works on it.
+pub(super) async fn is_leased(sql: &mut PgConnection, subject: &Subject) -> Outcome<bool> {
+    let (kind, id) = key(subject);
+    let row = sqlx::query("SELECT lease_number IS NOT NULL FROM work WHERE kind = $1 AND id = $2 FOR UPDATE")
+        .bind(kind)
+        .bind(text(id))
+        .fetch_optional(sql)
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+}
+
 /// A work row that the holder of a fence still holds.
 pub(super) struct HeldRow {
     pub(super) subject: Subject,

@@ -10,7 +10,7 @@ use super::{
     columns::{Count, Micros, Word},
     data_keys, deal_rows,
     fault::Outcome,
-    history, marks, work,
+    history, lead_rows, marks, work,
 };
 use crate::{
     Remark, SealKey, erasing,
@@ -93,6 +93,7 @@ fn forget_one(
             // Whoever works on it has read what is forgotten here, and must not write it down again.
             work::take_away(sql, subject)?;
             erasing::empty(&mut deal);
+            lead_rows::forget(sql, deal.links.portal.as_ref())?;
             let finished = deal.phase == Phase::Finished;
             deal_rows::save(sql, &deal, now)?;
             if finished {
@@ -102,6 +103,9 @@ fn forget_one(
                 marks::put(sql, subject, &marks::Wish::at_once(now))?;
             }
         }
+    }
+    if let Subject::Referral(referral) = subject {
+        lead_rows::forget(sql, Some(referral))?;
     }
     let line = erasing::line(forgotten.in_step, mapping, now);
     history::write_line(sql, master, subject, &line)?;

@@ -24,3 +24,10 @@ pub(super) fn keep(sql: &Connection, fence: &Fence, referral: &RecordId, memory:
     .execute(params![referral.as_str(), Json(memory)])?;
     Ok(())
 }
+
+/// Lets go of what is kept of a referral, if it was a lead.
+pub(super) fn forget(sql: &Connection, referral: Option<&RecordId>) -> Outcome<()> {
+    let Some(referral) = referral else { return Ok(()) };
+    sql.prepare_cached("DELETE FROM lead WHERE referral = ?1")?.execute([referral.as_str()])?;
+    Ok(())
+}

@@ -14,8 +14,8 @@ mod pauses;
 mod proofs;
 mod retention;
 mod rows;
-mod tokens;
 mod rules;
+mod tokens;
 mod work;
 
 /// Runs each case of a topic on a fresh store of every implementation.

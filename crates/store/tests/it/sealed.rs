@@ -5,8 +5,7 @@ use deal_model::{Archived, Held, PerSide, Phase, Side, Value, Version};
 use rusqlite::Connection;
 use store::{Options, SealKey, SqliteStore};
 use sync_engine::{
-    AuditLine, ChainBreak, ChainHead, ChainStep, Commit, Disposition, Store, StoreError, Subject,
-    WriteAhead,
+    AuditLine, ChainBreak, ChainHead, ChainStep, Commit, Disposition, Store, StoreError, Subject, WriteAhead,
 };
 
 use crate::ground::{Ground, ahead, at, claim_one, claimed_deal, ending, mark, opportunity, put};

@@ -17,7 +17,7 @@ CREATE TABLE deal (
     phase             TEXT NOT NULL CHECK (phase IN ('live', 'paused', 'finished')),
     created           BIGINT NOT NULL,
     updated           BIGINT NOT NULL,         -- when it was last committed
-    rested            BIGINT,                  -- since when it is paused, or null
+    rested            BIGINT,                  -- since when it is paused or finished, or null
     forgotten         BIGINT,                  -- finished, and its values were erased then: it is never read again
     absorbed_by       TEXT COLLATE "C",        -- the deal that it gave its record to, and is forgotten with
     companion_open    BOOLEAN NOT NULL,        -- the companion is known, and something may still be heard of it
@@ -48,6 +48,8 @@ CREATE INDEX deal_by_open_companion ON deal (id) WHERE companion_open;
 -- For counting without reading the rows.
 CREATE INDEX deal_paired ON deal (id) WHERE crm_id IS NOT NULL AND portal_id IS NOT NULL;
 CREATE INDEX deal_resting ON deal (phase) WHERE phase <> 'live';
+-- For letting go of what resting deals remember.
+CREATE INDEX deal_by_rest ON deal (phase, rested) WHERE phase <> 'live' AND forgotten IS NULL;
 CREATE INDEX deal_troubled ON deal (id) WHERE problems <> '[]';
 CREATE INDEX deal_remapped ON deal (id) WHERE remapped;
 

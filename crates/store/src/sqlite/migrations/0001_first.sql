@@ -17,7 +17,7 @@ CREATE TABLE deal (
     phase            TEXT NOT NULL CHECK (phase IN ('live', 'paused', 'finished')),
     created          INTEGER NOT NULL,
     updated          INTEGER NOT NULL,         -- when it was last committed
-    rested           INTEGER,                  -- since when it is paused, or null
+    rested           INTEGER,                  -- since when it is paused or finished, or null
     forgotten        INTEGER,                  -- finished, and its values were erased then: it is never read again
     absorbed_by      TEXT,                     -- the deal that it gave its record to, and is forgotten with
     companion_open   INTEGER NOT NULL,         -- the companion is known, and something may still be heard of it
@@ -45,6 +45,8 @@ CREATE INDEX deal_by_open_companion ON deal (id) WHERE companion_open = 1;
 -- For counting without reading the rows.
 CREATE INDEX deal_paired ON deal (id) WHERE crm_id IS NOT NULL AND portal_id IS NOT NULL;
 CREATE INDEX deal_resting ON deal (phase) WHERE phase <> 'live';
+-- For letting go of what resting deals remember.
+CREATE INDEX deal_by_rest ON deal (phase, rested) WHERE phase <> 'live' AND forgotten IS NULL;
 CREATE INDEX deal_troubled ON deal (id) WHERE problems <> '[]';
 CREATE INDEX deal_remapped ON deal (id)
     WHERE mapped ->> '$.differs' <> '{}' OR mapped ->> '$.life_differs' IS NOT NULL;

@@ -4,7 +4,8 @@ use deal_model::{Archived, GroupHeld, Memory, Phase, Side, Verdict, Version};
 use jiff::SignedDuration;
 use ports::EffectKind;
 use sync_engine::{
-    ChainStep, Commit, Disposition, Intent, IntentOutcome, NewDecision, Pruned, Retention, Store, WriteAhead,
+    ChainStep, Commit, Cursor, Disposition, Intent, IntentOutcome, LeadMemory, NewDecision, PauseScope,
+    PauseWish, Pruned, Retention, Store, Subject, WriteAhead,
 };
 
 use super::{
@@ -21,13 +22,17 @@ on_every_store! {
     former_links_and_closed_referrals_go_and_what_could_beget_a_deal_stays,
     what_a_long_paused_deal_shared_goes_and_a_younger_pause_keeps_it,
     a_deal_that_was_resumed_in_time_forgets_nothing,
+    what_a_long_closed_deal_shared_goes_and_it_is_never_read_again,
+    pauses_that_ended_long_ago_go_and_open_ones_stay,
+    a_lead_goes_with_what_is_known_of_its_closed_referral,
     nothing_young_goes,
+    a_key_that_seals_nothing_any_more_goes_and_the_chain_is_anchored_all_the_same,
 }
 
 /// Keeps everything for so many seconds, but what is for ever.
 fn keep(seconds: i64) -> Retention {
     let span = SignedDuration::from_secs(seconds);
-    Retention { history: span, archive: span, ended: span, paused: span }
+    Retention { history: span, archive: span, ended: span, paused: span, closed: span }
 }
 
 async fn old_lines_go_in_pages_and_the_rest_is_proved(store: &dyn Store) {
@@ -193,8 +198,88 @@ async fn a_deal_that_was_resumed_in_time_forgets_nothing(store: &dyn Store) {
     assert_ne!(load(store, &deal.id).await.memory, Memory::default());
 }
 
+async fn what_a_long_closed_deal_shared_goes_and_it_is_never_read_again(store: &dyn Store) {
+    let (claim, deal) = claimed_deal(store, "006A").await;
+    store.commit(&ending(&claim, Disposition::Done, 1)).await.unwrap();
+    // A pause that it had before does not count.
+    phased(store, &deal.id, Phase::Paused, 5).await;
+    phased(store, &deal.id, Phase::Finished, 10).await;
+    phased(store, &deal.id, Phase::Finished, 50).await;
+    store.decide(&decision(&deal.id, 60)).await.unwrap();
+    assert_eq!(store.prune(&keep(100), at(110), 9).await.unwrap().closed, 0);
+    let at_work = claim_one(store, 111).await;
+    assert_eq!(store.prune(&keep(100), at(111), 9).await.unwrap().closed, 0, "somebody works on it");
+    store.commit(&ending(&at_work, Disposition::Done, 111)).await.unwrap();
+    assert_eq!(store.prune(&keep(100), at(111), 9).await.unwrap().closed, 1);
+    let after = load(store, &deal.id).await;
+    assert_eq!((after.memory, after.phase, after.links), (Memory::default(), Phase::Finished, deal.links));
+    assert_eq!(store.decisions(&deal.id, 9).await.unwrap(), []);
+    let again = mark(sync_engine::Target::Deal(deal.id.clone()), 200);
+    assert_eq!(put(store, &[again]).await, 0, "a mark leaves no trace");
+    assert_eq!(store.prune(&keep(100), at(500), 9).await.unwrap(), Pruned::default(), "once is enough");
+}
+
+async fn pauses_that_ended_long_ago_go_and_open_ones_stay(store: &dyn Store) {
+    let wish = |second| PauseWish {
+        scope: PauseScope::All,
+        by: "ada".to_owned(),
+        why: Some("a reason".to_owned()),
+        mapping: "m1".to_owned(),
+        now: at(second),
+    };
+    let then = Cursor { source: "rules".to_owned(), position: "again".to_owned() };
+    store.pause(&wish(1)).await.unwrap();
+    store.resume(&wish(5), &then).await.unwrap();
+    store.pause(&wish(6)).await.unwrap();
+    assert_eq!(store.prune(&keep(100), at(105), 9).await.unwrap().ended, 0);
+    assert_eq!(store.prune(&keep(100), at(106), 9).await.unwrap().ended, 1);
+    let [left] = store.pause_history(9).await.unwrap().try_into().unwrap();
+    assert_eq!((left.since, left.resumed), (at(6), None));
+}
+
+async fn a_lead_goes_with_what_is_known_of_its_closed_referral(store: &dyn Store) {
+    for (referral, open) in [("closed", false), ("open", true)] {
+        put(store, &[mark(crate::ground::referral(referral, true), 0)]).await;
+        let claim = claim_one(store, 0).await;
+        store.keep_lead(&claim.fence, &referral.into(), &LeadMemory::default()).await.unwrap();
+        let index = vec![sync_engine::IndexEntry { open, ..entry(referral, 1) }];
+        store.commit(&Commit { index, ..ending(&claim, Disposition::Done, 1) }).await.unwrap();
+    }
+    assert_eq!(store.prune(&keep(10), at(11), 9).await.unwrap().referrals, 0);
+    assert_eq!(store.prune(&keep(10), at(12), 9).await.unwrap().referrals, 2, "the lead and its referral");
+    assert_eq!(store.lead(&"closed".into()).await.unwrap(), None);
+    assert!(store.lead(&"open".into()).await.unwrap().is_some());
+    store.forget(&Subject::Referral("open".into()), "m1", at(13)).await.unwrap();
+    assert_eq!(store.lead(&"open".into()).await.unwrap(), None, "it is forgotten with its history");
+}
+
 async fn nothing_young_goes(store: &dyn Store) {
     let deal = with_history(store, "006A", 3).await;
     assert!(store.prune(&keep(100), at(50), 99).await.unwrap().is_empty());
     assert_eq!(store.history(&deal, 9).await.unwrap().len(), 3);
+}
+
+async fn a_key_that_seals_nothing_any_more_goes_and_the_chain_is_anchored_all_the_same(store: &dyn Store) {
+    let deal = with_history(store, "006A", 3).await;
+    let young = with_history(store, "006B", 3).await;
+    // Its first key is destroyed, and a second one is drawn for the line that says so.
+    store.forget(&Subject::Deal(deal.clone()), "m1", at(500)).await.unwrap();
+    store.forget(&Subject::Deal(young.clone()), "m1", at(2_000)).await.unwrap();
+    let first = store.prune(&keep(100), at(590), 99).await.unwrap();
+    assert_eq!((first.lines, first.keys), (6, 0), "a key that was destroyed lately is told of");
+    assert_eq!(store.prune(&keep(100), at(1_900), 99).await.unwrap().keys, 2, "both keys of the first deal");
+    assert_eq!(store.forgotten(&young).await.unwrap(), Some(at(2_000)));
+    assert!(store.prune(&keep(100), at(1_900), 99).await.unwrap().is_empty());
+
+    for deal in [&deal, &young] {
+        let head = head(store, deal).await;
+        assert_eq!(proved(store, &head, 9).await.1, ChainStep::Proved);
+    }
+    // What comes after is sealed under a key of its own, and its chain goes on from the anchor.
+    store.forget(&Subject::Deal(deal.clone()), "m1", at(3_000)).await.unwrap();
+    let lines = store.history(&deal, 9).await.unwrap();
+    assert!(lines.len() == 1 && lines[0].sentence.contains("erased"), "{lines:?}");
+    let on = head(store, &deal).await;
+    assert_eq!((on.length, on.pruned), (5, 4));
+    assert_eq!(proved(store, &on, 9).await.1, ChainStep::Proved);
 }
