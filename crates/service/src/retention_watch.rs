@@ -57,8 +57,8 @@ pub async fn let_go(store: &dyn Store, keep: &Retention, now: Timestamp) -> Stor
     if pruned.is_empty() {
         return Ok(true);
     }
-    let Pruned { lines, archived, ended, referrals, paused } = pruned;
-    tracing::info!(lines, archived, ended, referrals, paused, "let go of what is older than it is kept");
+    let Pruned { lines, archived, ended, referrals, paused, closed, keys } = pruned;
+    tracing::info!(lines, archived, ended, referrals, paused, closed, keys, "let go of what is older than it is kept");
     Ok(false)
 }
 
@@ -126,7 +126,7 @@ mod tests {
         let clock = HandClock::new();
         let deal = told(store.as_ref(), clock.now()).await;
         let day = SignedDuration::from_hours(24);
-        let keep = Retention { history: day, archive: day, ended: day, paused: day };
+        let keep = Retention { history: day, archive: day, ended: day, paused: day, closed: day };
         let watch = RetentionWatch { store: Arc::clone(&store) as _, clock: Arc::clone(&clock) as _, keep };
         watch.look().await.unwrap();
         assert_eq!(store.history(&deal.id, 2 * LINES).await.unwrap().len(), LINES, "it is young");

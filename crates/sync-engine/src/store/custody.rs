@@ -117,10 +117,12 @@ pub struct Retention {
     pub history: SignedDuration,
     /// Losing values.
     pub archive: SignedDuration,
-    /// Intents and decisions that ended, former links, and what is known of closed referrals.
+    /// Intents, decisions, pauses and held brakes that ended, former links, and what is known of closed referrals.
     pub ended: SignedDuration,
     /// What both sides shared of a deal that is paused (sync rules, section 6).
     pub paused: SignedDuration,
+    /// What both sides shared of a deal that is closed.
+    pub closed: SignedDuration,
 }
 
 /// What a page of letting go took.
@@ -130,12 +132,16 @@ pub struct Pruned {
     pub lines: u64,
     /// Losing values.
     pub archived: u64,
-    /// Intents and decisions that ended.
+    /// Intents, decisions, pauses and held brakes that ended.
     pub ended: u64,
-    /// Former links, and closed referrals.
+    /// Former links, closed referrals, and leads that came to nothing more.
     pub referrals: u64,
     /// Paused deals whose values were let go.
     pub paused: u64,
+    /// Closed deals whose values were let go.
+    pub closed: u64,
+    /// Keys, destroyed or not, under which nothing is sealed any more.
+    pub keys: u64,
 }
 
 impl Pruned {
