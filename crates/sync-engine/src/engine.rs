@@ -173,6 +173,7 @@ impl Engine {
         self.forget_fixed().await?;
         self.look_by_rules().await?;
         self.forget_silences().await?;
+        self.forget_unreadable().await?;
         tracing::info!(away = %away, "service begins");
         for _ in 0..self.parts.settings.workers.max(1) {
             let (engine, stopped) = (Arc::clone(self), Arc::clone(&stopped));

@@ -10,16 +10,23 @@ use crate::{
 };
 
 impl Engine {
+    /// Sends what is planned for the opportunities of these deals. A deal for which the store fails is tried again.
     pub(super) async fn apply_crm(&self, items: &mut [&mut Item]) -> StoreResult<()> {
+        let mut first = Ok(());
         let mut changes = Vec::new();
         let mut senders = Vec::new();
         for (at, item) in items.iter_mut().enumerate() {
-            let Some(change) = self.crm_change(item).await? else { continue };
-            changes.push(change);
-            senders.push(at);
+            match self.crm_change(item).await {
+                Ok(Some(change)) => {
+                    changes.push(change);
+                    senders.push(at);
+                }
+                Ok(None) => {}
+                Err(error) => self.failed_for(item, error, &mut first),
+            }
         }
         let Some(until) = senders.iter().map(|at| items[*at].claim.lease_until).min() else {
-            return Ok(());
+            return first;
         };
         let lane = if changes.iter().all(is_report) {
             ports::Lane::Report
@@ -42,7 +49,7 @@ impl Engine {
                 self.crm_answered(&mut *items[at], change, answer, scope).await;
             }
         }
-        Ok(())
+        first
     }
 
     /// The change of one opportunity: what is planned, and the report where it is due.

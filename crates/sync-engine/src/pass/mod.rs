@@ -2,6 +2,7 @@
 
 mod ahead;
 mod apply;
+mod batch;
 mod birth;
 mod conversion;
 mod crm;
@@ -19,6 +20,7 @@ mod resting;
 mod stranger;
 mod tell;
 
+use batch::keep_first;
 pub(crate) use conversion::{Conversion, Elsewhere, tell_of_second};
 use deal_model::{Deal, Effect, EffectEnd, Observation, PerSide, Plan, PlanInput, Side, Sight, Specs, plan};
 use futures::{FutureExt as _, StreamExt as _, stream};
@@ -28,7 +30,7 @@ use ports::{EffectKind, RetryClass};
 pub use rehearsal::Listener;
 
 use crate::{
-    AuditLine, Claim, Disposition, Engine, Flow, Hints, IntentOutcome, SideError, StoreResult, Subject,
+    AuditLine, Claim, Disposition, Engine, Flow, Hints, IntentOutcome, Pause, SideError, StoreResult, Subject,
     WorkLane, settings::ROUNDS,
 };
 
@@ -171,24 +173,25 @@ impl Engine {
         let mut met = stream::iter(strangers)
             .map(|(record, claim)| self.meet(claim, record))
             .buffer_unordered(self.parts.settings.portal_concurrency);
+        let mut first = Ok(());
         while let Some(result) = met.next().await {
-            result?;
+            // Their calls are on their way: none is dropped for another's sake.
+            keep_first(&mut first, result);
         }
         if wanted.is_empty() {
-            return Ok(());
+            return first;
         }
-        let specs = self.specs();
-        let ids: Vec<_> = wanted.iter().map(|(id, _)| id.clone()).collect();
-        let mut deals = self.parts.store.deals(&ids).await?;
-        let mut items = Vec::new();
-        for (id, claim) in wanted {
-            match deals.iter().position(|deal| deal.id == id) {
-                Some(at) => items.push(Item::new(claim, deals.swap_remove(at), &specs)),
-                None => self.forget_work(claim).await?,
-            }
+        let mut items = self.load(wanted).await?;
+        let worked = self.rounds(&mut items, &pauses).await;
+        if worked.is_err() {
+            self.abandon(&mut items).await;
         }
-        self.rest_paused(&mut items, &pauses).await?;
-        self.relink_asked(&mut items).await?;
+        first.and(worked)
+    }
+
+    async fn rounds(&self, items: &mut [Item], pauses: &[Pause]) -> StoreResult<()> {
+        self.rest_paused(items, pauses).await?;
+        self.relink_asked(items).await?;
         for _ in 0..ROUNDS {
             let mut open: Vec<&mut Item> = items.iter_mut().filter(|item| !item.ended).collect();
             if open.is_empty() {
@@ -230,18 +233,23 @@ impl Engine {
         for item in ready {
             sending.push(self.send_portal_effects(item).boxed());
         }
+        // From here on things happen on the other side: whatever fails for one deal, what became of the others is kept.
+        let mut first = Ok(());
         let mut ready = Vec::new();
         let mut running = stream::iter(sending).buffer_unordered(self.parts.settings.portal_concurrency);
-        while let Some(item) = running.next().await {
-            ready.push(item?);
+        while let Some((item, sent)) = running.next().await {
+            if let Err(error) = sent {
+                self.failed_for(item, error, &mut first);
+            }
+            ready.push(item);
         }
         drop(running);
-        self.bear_opportunities(&mut ready).await?;
-        self.apply_crm(&mut ready).await?;
+        keep_first(&mut first, self.bear_opportunities(&mut ready).await);
+        keep_first(&mut first, self.apply_crm(&mut ready).await);
         for item in ready {
-            self.close_round(item).await?;
+            keep_first(&mut first, self.close_round(item).await);
         }
-        Ok(())
+        first
     }
 
     /// Whether the lease is over: then no request is started any more (ARCHITECTURE.md, invariant 5).
@@ -249,9 +257,9 @@ impl Engine {
         self.now() >= item.claim.lease_until
     }
 
-    async fn send_portal_effects<'i>(&self, item: &'i mut Item) -> StoreResult<&'i mut Item> {
-        self.apply_portal(item).await?;
-        Ok(item)
+    async fn send_portal_effects<'i>(&self, item: &'i mut Item) -> (&'i mut Item, StoreResult<()>) {
+        let sent = self.apply_portal(item).await;
+        (item, sent)
     }
 
     /// Plans; reads the portal by id first if an irreversible effect would leave from a stand-in.

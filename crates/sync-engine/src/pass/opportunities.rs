@@ -26,14 +26,18 @@ struct Birth {
 }
 
 impl Engine {
-    /// Makes the opportunities that the plans of these deals ask for.
+    /// Makes the opportunities that the plans of these deals ask for. A deal for which the store fails is tried again.
     pub(super) async fn bear_opportunities(&self, items: &mut [&mut Item]) -> StoreResult<()> {
+        let mut first = Ok(());
         let mut births = Vec::new();
         for (at, item) in items.iter_mut().enumerate() {
-            births.extend(self.expected(at, item).await?);
+            match self.expected(at, item).await {
+                Ok(birth) => births.extend(birth),
+                Err(error) => self.failed_for(item, error, &mut first),
+            }
         }
         let Some(until) = births.iter().map(|birth: &Birth| items[birth.at].claim.lease_until).min() else {
-            return Ok(());
+            return first;
         };
         let is_urgent = births.iter().any(|birth| items[birth.at].claim.lane == WorkLane::Now);
         let lane = if is_urgent { ports::Lane::Now } else { ports::Lane::Background };
@@ -70,9 +74,12 @@ impl Engine {
         }
         for (birth, answer) in births.into_iter().zip(answers) {
             let (at, slot) = (birth.at, birth.slot);
-            items[at].round.ends[slot] = self.opportunity_born(items[at], birth, answer).await?;
+            match self.opportunity_born(items[at], birth, answer).await {
+                Ok(end) => items[at].round.ends[slot] = end,
+                Err(error) => self.failed_for(items[at], error, &mut first),
+            }
         }
-        Ok(())
+        first
     }
 
     /// One answer for each, whatever the side says.

@@ -20,4 +20,5 @@ mod reports;
 mod retrying;
 mod rules;
 mod sources;
+mod store_fails;
 mod world;
