@@ -167,13 +167,7 @@ async fn the_oracle_and_verify_name_the_same_planted_differences() {
         .collect();
     let output = world.cosell(&["verify", "--format", "json"]);
     let verified: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let mut named = BTreeSet::new();
-    for finding in verified["findings"].as_array().unwrap() {
-        for difference in finding["differences"].as_array().unwrap() {
-            let opportunity = deals[finding["deal"].as_str().unwrap()].clone();
-            named.insert((opportunity, difference["field"].as_str().unwrap().to_owned()));
-        }
-    }
+    let named = named_by(&verified, &deals);
     let mapped: BTreeSet<(String, String)> = plants
         .iter()
         .zip(&pairs)
@@ -192,6 +186,36 @@ async fn the_oracle_and_verify_name_the_same_planted_differences() {
     assert_eq!(count("equal"), UNTOUCHED as u64, "{counts:?}");
     assert_eq!(output.status.success(), count("different") + count("unread") == 0, "{counts:?}");
     assert_eq!(count("unread"), 0, "{counts:?}");
+
+    // The proof over all deals says the same, and what is kept of it adds up and holds no value.
+    let output = world.cosell(&["verify", "--all", "--format", "json"]);
+    let proved: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(named_by(&proved, &deals), mapped, "the whole proof names what the oracle names: {proved:#}");
+    assert_eq!(
+        (&proved["proof"]["counts"], &proved["proof"]["deals"]),
+        (&verified["counts"], &verified["deals"])
+    );
+    assert_eq!(proved["findings_left_out"], 0);
+    assert_eq!(output.status.success(), count("different") == 0, "{counts:?}");
+    let last = world.cosell_json(&["verify", "--last"]).pop().unwrap();
+    for member in ["counts", "deals", "first", "mapping"] {
+        assert_eq!(last["proof"][member], proved["proof"][member], "{member} of what is kept");
+    }
+    let first = last["proof"]["first"].as_array().unwrap();
+    assert_eq!(first.len(), plants.len(), "each that is not equal is named: {last:#}");
+    assert!(!last.to_string().contains("Wants"), "a kept proof holds no value: {last}");
+}
+
+/// The opportunities and fields that a verification names.
+fn named_by(verified: &Value, deals: &BTreeMap<String, String>) -> BTreeSet<(String, String)> {
+    let mut named = BTreeSet::new();
+    for finding in verified["findings"].as_array().unwrap() {
+        for difference in finding["differences"].as_array().unwrap() {
+            let opportunity = deals[finding["deal"].as_str().unwrap()].clone();
+            named.insert((opportunity, difference["field"].as_str().unwrap().to_owned()));
+        }
+    }
+    named
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use crate::{
 const EACH: usize = 3;
 
 /// Microsoft has invited so many times, before anybody listened; the referrals' ids.
-async fn invited(world: &World, count: usize) -> Vec<String> {
+pub(super) async fn invited(world: &World, count: usize) -> Vec<String> {
     let mut referrals = Vec::new();
     for number in 0..count {
         let mut invited = invitation(&format!("Deal {number}"));
@@ -34,7 +34,7 @@ async fn rows(world: &World, object: &str) -> Vec<Value> {
     world.state(Platform::Salesforce).await[object].as_array().unwrap().clone()
 }
 
-async fn filled(world: &World, count: usize) {
+pub(super) async fn filled(world: &World, count: usize) {
     until("the org is filled", || async { (rows(world, "Opportunity").await.len() >= count).then_some(()) })
         .await;
 }

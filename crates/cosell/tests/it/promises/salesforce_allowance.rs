@@ -14,7 +14,7 @@ const OTHERS: u64 = 400;
 const OBSERVED: Duration = Duration::from_secs(6);
 
 /// Lets the org allow so many calls that what was used is `percent` of them.
-async fn used_to(world: &World, percent: u64) {
+pub(super) async fn used_to(world: &World, percent: u64) {
     let client = reqwest::Client::new();
     let answer =
         client.get(world.salesforce("sobjects")).bearer_auth(world.seller_token()).send().await.unwrap();
