@@ -17,6 +17,7 @@ mod foreign_client;
 mod forgeries;
 mod kills;
 mod planted;
+mod planted_bugs;
 mod privacy;
 mod promises;
 mod rows;

@@ -36,6 +36,13 @@ pub(crate) struct Simulate {
     /// Names of what is left out, as a failing run prints them.
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     without: Vec<String>,
+    /// Lets also happen what is seldom: leads, other partners' invitations,
+    /// mistyped identifiers, rows that are held, rules, pauses, decisions.
+    #[arg(long)]
+    seldom: bool,
+    /// Names of what alone may happen: all else is left out.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...", conflicts_with = "without")]
+    only: Vec<String>,
     /// Fails also if a kind of fault, crash, deed or decision was never met by
     /// any of the seeds.
     #[arg(long)]
@@ -92,7 +99,7 @@ impl Simulate {
 
     fn play(self, format: Format) -> anyhow::Result<ExitCode> {
         let known = simulation::shrink::names();
-        if let Some(unknown) = self.without.iter().find(|name| !known.contains(name)) {
+        if let Some(unknown) = self.without.iter().chain(&self.only).find(|name| !known.contains(name)) {
             bail!("nothing is called {unknown}\n  fix: leave out one of {}", known.join(", "));
         }
         self.plant.arm();
@@ -135,6 +142,14 @@ impl Simulate {
         }
         let holds = sum.failed.is_empty() && sum.missing.is_empty();
         Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// What is left out of all that is known.
+    fn left_out(&self, known: &[String]) -> Vec<String> {
+        if self.only.is_empty() {
+            return self.without.clone();
+        }
+        known.iter().filter(|name| !self.only.contains(name)).cloned().collect()
     }
 
     /// The command line that fails again.
