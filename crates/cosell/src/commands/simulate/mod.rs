@@ -36,10 +36,6 @@ pub(crate) struct Simulate {
     /// Names of what is left out, as a failing run prints them.
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     without: Vec<String>,
-    /// Lets also happen what is seldom: leads, other partners' invitations,
-    /// mistyped identifiers, rows that are held, rules, pauses, decisions.
-    #[arg(long)]
-    seldom: bool,
     /// Names of what alone may happen: all else is left out.
     #[arg(long, value_delimiter = ',', value_name = "NAME,...", conflicts_with = "without")]
     only: Vec<String>,
@@ -109,7 +105,7 @@ impl Simulate {
                 seed,
                 steps: self.steps,
                 mode: if self.mode == Proof::Safety { Mode::Safety } else { Mode::Liveness },
-                without: self.without.clone(),
+                without: self.left_out(&known),
                 whole_log: self.log.is_some(),
             };
             let outcome =
