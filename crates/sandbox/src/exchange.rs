@@ -47,6 +47,13 @@ pub trait Machine: Send + Sync + 'static {
         Value::Null
     }
 
+    /// How often a record was written up to `now`: while it stays the same, so does [`state`](Machine::state), but for
+    /// what knobs leave out of it.
+    fn written(&self, now: Timestamp) -> u64 {
+        let _ = now;
+        0
+    }
+
     /// The present setting of every knob, as one JSON object. `GET /_sandbox/knobs`.
     fn knobs(&self) -> Value {
         Value::Object(serde_json::Map::new())

@@ -1,9 +1,11 @@
 //! What a person would see on both platforms just now, from their raw records.
 
+use std::sync::Arc;
+
 use sandbox::exchange::Machine as _;
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{LOCK, World};
 
 /// The stage in which received referrals wait.
 pub(crate) const ON_HOLD: &str = "Co-sell: to answer";
@@ -17,9 +19,19 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// As it is now.
-    pub fn of(world: &World) -> Self {
-        Self { org: world.org.state(world.now()), portal: world.portal.state(world.now()) }
+    /// As it is now. Looking is free as long as nothing was written.
+    pub fn of(world: &World) -> Arc<Self> {
+        let now = world.now();
+        let written = (world.org.written(now), world.portal.written(now));
+        let mut last = world.scene.lock().expect(LOCK);
+        match &*last {
+            Some((then, scene)) if *then == written => Arc::clone(scene),
+            _ => {
+                let scene = Arc::new(Self { org: world.org.state(now), portal: world.portal.state(now) });
+                *last = Some((written, Arc::clone(&scene)));
+                scene
+            }
+        }
     }
 
     /// Opportunities that nobody deleted.

@@ -101,6 +101,7 @@ pub(super) struct Book {
     expiries: BTreeSet<(Timestamp, usize)>,
     last: Timestamp,
     revision: u32,
+    written: u64,
     /// When new invitations expire.
     pub(super) expiry: Expiry,
 }
@@ -115,8 +116,14 @@ impl Book {
             expiries: BTreeSet::new(),
             last: Timestamp::UNIX_EPOCH,
             revision,
+            written: 0,
             expiry: Expiry { days: 14, at_midnight: true },
         }
+    }
+
+    /// How often a referral was written.
+    pub(super) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Where the referral with this id is.
@@ -226,6 +233,7 @@ impl Book {
             document.insert("closedDateTime".to_owned(), now);
         }
         self.revision = self.revision.wrapping_add(1);
+        self.written += 1;
         let seconds = u32::try_from(at.as_second()).unwrap_or(u32::MAX);
         // Inner quotes included, as the service gives it (reference, section 3.1).
         let tag = format!("\"{:08x}-0000-0100-0000-{seconds:08x}0000\"", self.revision);

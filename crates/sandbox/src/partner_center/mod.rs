@@ -148,6 +148,12 @@ impl Machine for PartnerCenter {
         json!({ "organizationId": state.identity.organization_id, "referrals": referrals })
     }
 
+    fn written(&self, now: Timestamp) -> u64 {
+        let mut state = self.lock();
+        state.tick(now);
+        state.book.written()
+    }
+
     fn knobs(&self) -> Value {
         serde_json::to_value(&self.lock().knobs).unwrap_or_default()
     }

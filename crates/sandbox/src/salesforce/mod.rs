@@ -159,6 +159,10 @@ impl Machine for Salesforce {
         self.open(now).org.dump()
     }
 
+    fn written(&self, now: Timestamp) -> u64 {
+        self.open(now).org.tables.written
+    }
+
     fn knobs(&self) -> Value {
         serde_json::to_value(&self.lock().org.knobs).unwrap_or_default()
     }

@@ -86,6 +86,8 @@ pub(crate) struct Tables {
     /// Who makes the steps that come now.
     pub(crate) signed: Option<Arc<Signature>>,
     committed: Vec<Transaction>,
+    /// How often a row was written, taken back or forgotten.
+    pub(crate) written: u64,
 }
 
 impl Tables {
@@ -141,6 +143,7 @@ impl Tables {
         self.cuts.retain(|cut| *cut <= mark);
         while self.journal.len() > mark {
             let Some(Undo::Slot { object, id, before, .. }) = self.journal.pop() else { break };
+            self.written += 1;
             let Some(table) = self.by_object.get_mut(object) else { continue };
             if let Some(slot) = table.slots.remove(&id) {
                 table.unlist(&slot.current);
@@ -217,6 +220,7 @@ impl Tables {
     /// Stores a row, new or changed, at the instant `now`.
     pub(crate) fn put(&mut self, object: usize, row: Row, now: Timestamp, visible_from: Option<Timestamp>) {
         let Some(table) = self.by_object.get_mut(object) else { return };
+        self.written += 1;
         let id = row.id;
         let before = table.slots.get(&id).cloned();
         let mut slot = match &before {
@@ -256,6 +260,7 @@ impl Tables {
             table.unlist(row);
             table.slots.remove(&row.id);
         }
+        self.written += gone.len() as u64;
         gone.len()
     }
 

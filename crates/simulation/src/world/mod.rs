@@ -33,6 +33,7 @@ use crate::{
     judge::Violation,
     log::Log,
     product::{Eyes, Profile},
+    scene::Scene,
     time::{MachineClock, WorldClock},
     world::flight::Afloat,
 };
@@ -108,6 +109,8 @@ pub struct World {
     acknowledged: Mutex<BTreeSet<String>>,
     /// What must never be and was seen outside the steps.
     found: Mutex<Vec<Violation>>,
+    /// The newest picture of both platforms, and how much had been written on each then.
+    pub(crate) scene: Mutex<Option<((u64, u64), Arc<Scene>)>>,
 }
 
 impl World {
@@ -148,6 +151,7 @@ impl World {
             eyes: Mutex::default(),
             acknowledged: Mutex::default(),
             found: Mutex::default(),
+            scene: Mutex::default(),
         })
     }
 
