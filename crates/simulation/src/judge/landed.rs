@@ -5,6 +5,9 @@ use serde_json::Value;
 use super::privacy::contains;
 use crate::{scene::list, world::Seen};
 
+/// What sellers type into an opportunity.
+const TYPED: [&str; 3] = ["Amount", "CloseDate", "Description"];
+
 /// Whether `needle` stands in what the platform took of a write.
 pub(super) fn landed(one: &Seen, needle: &str) -> bool {
     if one.status >= 300 || !contains(&one.body, needle) {
@@ -21,7 +24,21 @@ pub(super) fn landed(one: &Seen, needle: &str) -> bool {
         let answer = list(&answered["compositeResponse"]).iter().find(of_part);
         answer.and_then(|answer| answer["httpStatusCode"].as_u64()).is_some_and(|status| status < 300)
     };
-    parts.iter().any(|part| part["body"].to_string().contains(needle) && taken(part))
+    parts.iter().any(|part| told(part).contains(needle) && taken(part))
+}
+
+/// What a part writes, less the report: that tells of values, and a value told is not a value written.
+fn told(part: &Value) -> String {
+    let is_opportunity = part["url"].as_str().is_some_and(|url| url.contains("/sobjects/Opportunity/"));
+    if !is_opportunity || part["method"] != "PATCH" {
+        return part["body"].to_string();
+    }
+    TYPED
+        .iter()
+        .filter_map(|name| part["body"].get(*name))
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -53,5 +70,16 @@ mod tests {
         assert!(!landed(&seen, "30017.44"));
         assert!(landed(&seen, "30034.22"));
         assert!(!landed(&Seen { status: 500, ..seen }, "30034.22"));
+    }
+
+    #[test]
+    fn what_a_report_tells_of_a_value_is_no_value_written() {
+        let part = |body: Value| {
+            told(
+                &json!({ "method": "PATCH", "url": "/services/data/v66.0/sobjects/Opportunity/006", "body": body }),
+            )
+        };
+        assert!(part(json!({ "Amount": 30034.22, "Audit__c": "x" })).contains("30034.22"));
+        assert!(!part(json!({ "Audit__c": "the referral holds 30034.22" })).contains("30034.22"));
     }
 }
