@@ -83,6 +83,9 @@ pub trait Database: Store + TokenStore + BudgetBook {
     /// [`sync_engine::StoreError::Failed`] if there is no seal key, or none opens one of them.
     async fn reseal_keys(&self, after: Option<&KeyPlace>, most: usize) -> StoreResult<Resealed>;
 
+    /// How many data keys lie in the clear, because there was no seal key when they were drawn.
+    async fn keys_in_clear(&self) -> StoreResult<u64>;
+
     /// Seals all tokens under the present seal key.
     async fn reseal_tokens(&self) -> StoreResult<Resealed>;
 

@@ -11,6 +11,7 @@ use store::Database;
 use sync_engine::{CallScope, Store};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
+use super::store::seal_what_lies_in_the_clear;
 pub(super) use crate::watches::watch_over;
 use crate::{
     config::{Config, Loaded},
@@ -64,6 +65,9 @@ impl Run {
 
 async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
     let wired = wire(loaded, Access::Own)?;
+    if let Err(error) = seal_what_lies_in_the_clear(wired.store.as_ref(), &wired.loaded).await {
+        tracing::warn!(%error, "what was kept before there was a seal key is not sealed yet: cosell store reseal");
+    }
     let stop = Arc::new(Notify::new());
     let told = Arc::clone(&stop);
     tokio::spawn(async move {

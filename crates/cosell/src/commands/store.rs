@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::json as object;
 use store::{Database, Looked, PostgresStore, Resealed, SqliteStore, postgres, sqlite};
@@ -36,7 +36,8 @@ enum StoreCommand {
     /// Seals everything anew under the present seal key, so that the former one is
     /// needed no more.
     ///
-    /// Also while the service runs, once every worker was started with both keys.
+    /// The whole store is written anew, so that nothing of what lay there before is
+    /// left. Also while the service runs, once every worker was started with both keys.
     /// If it is broken off, give it again. Backups from before still need the
     /// former key.
     Reseal,
@@ -130,11 +131,32 @@ impl Store {
     }
 }
 
+/// What is true when only the last step failed.
+const UNSCRUBBED: &str = "everything is sealed anew, but pieces of what lay there before may linger in free pages of the \
+                          store\n  fix: cosell store reseal, again";
 /// Data keys that are sealed anew in one transaction.
 const RESEALED_AT_ONCE: usize = 500;
 
-/// Seals everything anew; the sums.
+/// Seals everything anew, and leaves nothing of what lay there before; the sums.
 async fn resealed(store: &dyn Database) -> anyhow::Result<Resealed> {
+    let sum = sealed_anew(store).await?;
+    store.scrub().await.context(UNSCRUBBED)?;
+    Ok(sum)
+}
+
+/// A seal key that came later seals what was drawn before it. Not while there is a former one too: then other workers may
+/// not have the present one yet.
+pub(crate) async fn seal_what_lies_in_the_clear(store: &dyn Database, loaded: &Loaded) -> anyhow::Result<()> {
+    let keys = &loaded.config.store;
+    if keys.seal_key.is_none() || keys.former_seal_key.is_some() || store.keys_in_clear().await? == 0 {
+        return Ok(());
+    }
+    let told = resealed(store).await?;
+    tracing::info!(keys = told.sealed, "what was kept in the clear is sealed now");
+    Ok(())
+}
+
+async fn sealed_anew(store: &dyn Database) -> anyhow::Result<Resealed> {
     let mut sum = store.reseal_tokens().await?;
     loop {
         let page = store.reseal_keys(sum.last.as_ref(), RESEALED_AT_ONCE).await?;
@@ -179,4 +201,32 @@ fn told(name: &str, looked: &[Looked], format: Format) -> anyhow::Result<ExitCod
         }
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{Options, SealKey};
+    use sync_engine::{Store as _, Subject};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn sealing_anew_leaves_no_key_of_before_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cosell.sqlite3");
+        let before = SqliteStore::open(&path, Options::default()).unwrap();
+        // Its line of history is sealed under a key of its own.
+        before.forget(&Subject::Referral("r1".into()), "m1", jiff::Timestamp::now()).await.unwrap();
+        drop(before);
+        let raw = rusqlite::Connection::open(&path).unwrap();
+        let open: Vec<u8> = raw.query_row("SELECT wrapped FROM data_key", [], |row| row.get(0)).unwrap();
+        drop(raw);
+        let seal_key = Some(SealKey::new([1; SealKey::BYTES]));
+        let store = SqliteStore::open(&path, Options { seal_key, ..Options::default() }).unwrap();
+        assert_eq!(resealed(&store).await.unwrap().sealed, 1);
+        drop(store);
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let files: Vec<Vec<u8>> = files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+        assert!(files.iter().all(|file| !file.windows(32).any(|window| window == &open[1..33])));
+    }
 }

@@ -44,6 +44,10 @@ impl Database for PostgresStore {
         write_beside!(self, sql => resealing::keys(sql, master, after, most))
     }
 
+    async fn keys_in_clear(&self) -> StoreResult<u64> {
+        look!(self, sql => resealing::in_clear(sql))
+    }
+
     async fn reseal_tokens(&self) -> StoreResult<Resealed> {
         let master = self.master().ok_or_else(no_key)?;
         write_beside!(self, sql => resealing::tokens(sql, master))

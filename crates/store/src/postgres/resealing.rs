@@ -57,6 +57,12 @@ pub(super) async fn keys(
     Ok(told)
 }
 
+/// Keys that nothing seals.
+pub(super) async fn in_clear(sql: &mut PgConnection) -> Outcome<u64> {
+    let count = "SELECT count(*) FROM data_key WHERE substr(wrapped, 1, 1) = '\\x00'::bytea";
+    Ok(sqlx::query(count).fetch_one(sql).await?.try_get::<Count, _>(0)?.0)
+}
+
 /// Tokens are few: all of them at once.
 pub(super) async fn tokens(sql: &mut PgConnection, master: &SealKey) -> Outcome<Resealed> {
     let rows = sqlx::query("SELECT name, sealed, version FROM token ORDER BY name FOR UPDATE")

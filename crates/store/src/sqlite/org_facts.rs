@@ -46,6 +46,10 @@ impl Database for SqliteStore {
         self.write_beside(|sql| resealing::keys(sql, master, after, most))
     }
 
+    async fn keys_in_clear(&self) -> StoreResult<u64> {
+        self.read(|sql| resealing::in_clear(sql))
+    }
+
     async fn reseal_tokens(&self) -> StoreResult<Resealed> {
         let master = self.master().ok_or_else(no_key)?;
         self.write_beside(|sql| resealing::tokens(sql, master))

@@ -37,6 +37,12 @@ pub(super) fn keys(
     Ok(told)
 }
 
+/// Keys that nothing seals.
+pub(super) fn in_clear(sql: &Connection) -> Outcome<u64> {
+    let count = "SELECT count(*) FROM data_key WHERE substr(wrapped, 1, 1) = x'00'";
+    Ok(sql.prepare_cached(count)?.query_row([], |row| row.get::<_, Count>(0))?.0)
+}
+
 /// Tokens are few: all of them at once.
 pub(super) fn tokens(sql: &Connection, master: &SealKey) -> Outcome<Resealed> {
     let rows: Vec<(String, Vec<u8>, Count)> = sql

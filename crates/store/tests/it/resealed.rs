@@ -140,3 +140,32 @@ async fn a_database_is_sealed_anew_and_breaking_off_loses_nothing() {
     store.close().await;
     ground.give_back().await;
 }
+
+/// Drawn without a seal key, and there is one now.
+async fn is_sealed_at_last(store: &dyn Database) {
+    assert_eq!(store.keys_in_clear().await.unwrap(), 1);
+    assert_eq!(store.reseal_keys(None, 9).await.unwrap().sealed, 1);
+    assert_eq!(store.keys_in_clear().await.unwrap(), 0);
+    store.scrub().await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_from_before_there_was_a_seal_key_are_counted_and_sealed_and_leave_nothing_behind() {
+    let ground = Ground::new();
+    full(&ground.open(), "006A", Phase::Live).await;
+    let raw = rusqlite::Connection::open(ground.path()).unwrap();
+    let open: Vec<u8> = raw.query_row("SELECT wrapped FROM data_key", [], |row| row.get(0)).unwrap();
+    drop(raw);
+    assert!(ground.contains(&open[1..]), "the search finds what is there");
+    is_sealed_at_last(&ground.open_with(with(key(1)))).await;
+    assert!(!ground.contains(&open[1..]));
+
+    let ground = postgres::Ground::new(postgres::installed()).await;
+    let store = ground.open().await;
+    full(&store, "006A", Phase::Live).await;
+    store.close().await;
+    let store = ground.open_with(Access::Own, with(key(1))).await;
+    is_sealed_at_last(&store).await;
+    store.close().await;
+    ground.give_back().await;
+}

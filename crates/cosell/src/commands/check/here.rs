@@ -72,6 +72,23 @@ pub(super) fn seal_key(loaded: &Loaded) -> Finding {
     }
 }
 
+/// Whether what was drawn before there was a seal key still lies open.
+pub(super) async fn in_the_clear(wired: &Wired) -> Option<Finding> {
+    let (id, title) = ("cosell.in_the_clear", "Kept in the clear");
+    match wired.store.keys_in_clear().await {
+        Ok(0) => None,
+        Ok(keys) => Some(Finding::fail(
+            id,
+            title,
+            format!(
+                "{keys} deals' keys are from before there was a seal key: it does not protect what they seal"
+            ),
+            "cosell store reseal",
+        )),
+        Err(error) => Some(broken(id, title, &error.into())),
+    }
+}
+
 /// Whether the files that hold secrets are for this program's user alone.
 pub(super) fn secret_files(loaded: &Loaded) -> Finding {
     let (id, title) = ("cosell.secret_files", "Secret files");

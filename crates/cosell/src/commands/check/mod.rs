@@ -70,6 +70,7 @@ impl Check {
             }
         };
         findings.push(here::store(&wired, is_first));
+        findings.extend(here::in_the_clear(&wired).await);
         findings.push(here::public_address(&wired));
         findings.extend(org::look(&wired, self.write_probe).await);
         findings.extend(portal::look(&wired).await);
