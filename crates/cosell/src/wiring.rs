@@ -14,7 +14,7 @@ use mapping::Mapping;
 use partner_center::webhook::{Verifier, VerifierConfig};
 use ports::{BudgetBook, Clock, HttpService, Platform, Rng as _, SystemClock, SystemRng};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
 use service::{
     BudgetSettings, CallTally, ConcurrencySettings, Probe, ReferralsProbe, SALESFORCE_CONNECTION,
     SalesforceProbe, Seen, SharedBudget, WebhooksProbe, counted, seen_of_salesforce,
@@ -94,11 +94,12 @@ pub(crate) fn seal_key(place: &SecretRef, folder: &Path) -> anyhow::Result<SealK
     let text = place.read(folder)?;
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(text.expose_secret().trim())
+        .map(Zeroizing::new)
         .map_err(|_| anyhow!("the seal key {place:?} is not base64\n  fix: openssl rand -base64 32"))?;
-    let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
+    let bytes: &[u8; SealKey::BYTES] = bytes.as_slice().try_into().map_err(|_| {
         anyhow!("the seal key {place:?} does not have 32 bytes\n  fix: openssl rand -base64 32")
     })?;
-    Ok(SealKey::new(bytes))
+    Ok(SealKey::new(*bytes))
 }
 
 /// Opens the store beside a service that may run; makes it first if there is none.

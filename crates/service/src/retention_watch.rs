@@ -58,7 +58,16 @@ pub async fn let_go(store: &dyn Store, keep: &Retention, now: Timestamp) -> Stor
         return Ok(true);
     }
     let Pruned { lines, archived, ended, referrals, paused, closed, keys } = pruned;
-    tracing::info!(lines, archived, ended, referrals, paused, closed, keys, "let go of what is older than it is kept");
+    tracing::info!(
+        lines,
+        archived,
+        ended,
+        referrals,
+        paused,
+        closed,
+        keys,
+        "let go of what is older than it is kept"
+    );
     Ok(false)
 }
 

@@ -9,7 +9,7 @@ use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
     rand,
 };
-use secrecy::{ExposeSecret as _, SecretBox};
+use secrecy::{ExposeSecret as _, SecretBox, zeroize::Zeroizing};
 use sync_engine::StoreError;
 
 use crate::SealKey;
@@ -17,11 +17,11 @@ use crate::SealKey;
 /// Seals `text` for `place`. `None` if the operating system gives no random bytes.
 pub(crate) fn seal(key: &[u8; SealKey::BYTES], place: &[u8], text: &[u8]) -> Option<Vec<u8>> {
     let key = RandomizedNonceKey::new(&AES_256_GCM, key).ok()?;
-    let mut text = text.to_vec();
-    let nonce = key.seal_in_place_append_tag(Aad::from(place), &mut text).ok()?;
-    let mut sealed = nonce.as_ref().to_vec();
-    sealed.append(&mut text);
-    Some(sealed)
+    // With room for the tag: growing would leave a copy of the text behind.
+    let mut sealed = Vec::with_capacity(text.len() + AES_256_GCM.tag_len());
+    sealed.extend_from_slice(text);
+    let nonce = key.seal_in_place_append_tag(Aad::from(place), &mut sealed).ok()?;
+    Some([nonce.as_ref(), sealed.as_slice()].concat())
 }
 
 /// Opens what [`seal`] made. `None` if it was sealed with another key, for another place, or changed since.
@@ -110,16 +110,17 @@ impl DataKey {
         number: u64,
         wrapped: &[u8],
     ) -> Result<Self, StoreError> {
-        let body = match (wrapped.split_first(), master) {
+        let body = Zeroizing::new(match (wrapped.split_first(), master) {
             (Some((&CLEAR, body)), _) => body.to_vec(),
             (Some((&SEALED, _)), None) => return Err(StoreError::Failed(NO_KEY.to_owned())),
             (Some((&SEALED, body)), Some(master)) => open_under(master, &key_place(subject, number), body)
                 .ok_or_else(|| StoreError::Failed(WRONG_KEY.to_owned()))?,
             _ => return Err(StoreError::Damaged("data_key.wrapped: unknown kind".to_owned())),
-        };
-        let bytes = <[u8; SealKey::BYTES]>::try_from(body.as_slice())
-            .map_err(|_| StoreError::Damaged("data_key.wrapped: not 256 bits".to_owned()))?;
-        Ok(Self(SecretBox::new(Box::new(bytes))))
+        });
+        if body.len() != SealKey::BYTES {
+            return Err(StoreError::Damaged("data_key.wrapped: not 256 bits".to_owned()));
+        }
+        Ok(Self(SecretBox::init_with_mut(|key: &mut [u8; SealKey::BYTES]| key.copy_from_slice(&body))))
     }
 }
 

@@ -13,9 +13,10 @@ use sync_engine::{Forgotten, Store, StoreResult, Subject};
 
 use super::{PAGE, find_deal};
 use crate::{
-    config::Config,
+    config::{Config, Loaded},
     mapping_files::load_mapping,
     output::{self, Format},
+    store_place::Place,
     wiring::{Access, open_store},
 };
 
@@ -93,20 +94,29 @@ impl Forget {
             }
             _ => Vec::new(),
         };
-        self.tell(&rows, &remarks, &left, format)?;
+        self.tell(&rows, &remarks, &left, &set_aside(&loaded)?, format)?;
         let done = self.yes || !found;
         Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn tell(&self, rows: &[Row], remarks: &[Remark], left: &[Subject], format: Format) -> anyhow::Result<()> {
+    fn tell(
+        &self,
+        rows: &[Row],
+        remarks: &[Remark],
+        left: &[Subject],
+        copies: &[String],
+        format: Format,
+    ) -> anyhow::Result<()> {
         if format == Format::Json {
             return output::json(&json!({
                 "erased": self.yes, "subjects": rows, "remarks": remarks, "still_named_by": left,
+                "copies": copies,
                 "not_ours": ["Salesforce", "Partner Center"],
             }));
         }
         if rows.is_empty() && remarks.is_empty() {
             output::line("Nothing that is kept names it.");
+            tell_copies(copies);
             return Ok(());
         }
         for row in rows {
@@ -127,12 +137,36 @@ impl Forget {
                 &format!("{} holds the address, because both sides do", name(subject)),
             );
         }
+        tell_copies(copies);
         output::indented(
             0,
             "Salesforce, Partner Center and Microsoft keep their own records: what is to be forgotten there is \
              deleted there. Backups of the store keep what they hold until you delete them.",
         );
         Ok(())
+    }
+}
+
+/// Whole stores that restoring a backup set aside beside the present one: nothing is forgotten there.
+fn set_aside(loaded: &Loaded) -> anyhow::Result<Vec<String>> {
+    let Place::File(path) = Place::of(loaded)? else { return Ok(Vec::new()) };
+    let (Some(folder), Some(file)) = (path.parent(), path.file_name()) else { return Ok(Vec::new()) };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let beginning = format!("{}.before-restore-", file.to_string_lossy());
+    let mut copies: Vec<String> = std::fs::read_dir(folder)
+        .with_context(|| format!("cannot look for copies of the store in {}", folder.display()))?
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .filter(|name| name.starts_with(&beginning))
+        .collect();
+    copies.sort();
+    Ok(copies)
+}
+
+fn tell_copies(copies: &[String]) {
+    for copy in copies {
+        let what =
+            format!("{copy} was set aside by a restore, and all that was ever kept stands there: delete it");
+        output::labelled("copy", &what);
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use secrecy::SecretString;
+use secrecy::{SecretString, zeroize::Zeroizing};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::ConfigError;
@@ -73,7 +73,7 @@ impl SecretRef {
 
     /// The secret. Relative paths start at `beside`, the configuration's folder.
     pub(crate) fn read(&self, beside: &Path) -> Result<SecretString, ConfigError> {
-        let text = match &self.0 {
+        let text = Zeroizing::new(match &self.0 {
             Place::Env(name) => std::env::var(name).map_err(|_| ConfigError::Secret {
                 place: format!("{self:?}"),
                 reason: format!("the environment variable {name} is not set"),
@@ -81,7 +81,7 @@ impl SecretRef {
             Place::File(path) => std::fs::read_to_string(beside.join(path)).map_err(|error| {
                 ConfigError::Secret { place: format!("{self:?}"), reason: error.to_string() }
             })?,
-        };
+        });
         if text.trim().is_empty() {
             return Err(ConfigError::Secret {
                 place: format!("{self:?}"),

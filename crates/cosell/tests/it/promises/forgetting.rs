@@ -113,8 +113,10 @@ async fn an_address_is_forgotten_wherever_it_stands_and_deals_in_step_are_named(
     // Taken away there, it is forgotten here; or without more ado when the deal rests too.
     stage.seller_edits(&live, json!({ "Sync_with_Partner_Center__c": false })).await;
     stage.until_deal(&live, "the pause", |deal| deal["deal"]["phase"] == "paused").await;
+    fs::write(stage.folder().join("cosell.sqlite3.before-restore-1"), "a whole store").unwrap();
     let told = stage.cosell_json(&["forget", JO, "--yes"]).pop().unwrap();
     assert_eq!(told["still_named_by"], json!([]), "{told:#}");
+    assert_eq!(told["copies"], json!(["cosell.sqlite3.before-restore-1"]), "it holds all of it: {told:#}");
     assert_eq!(in_files(stage.folder(), JO), []);
     let nothing = stage.cosell(&["forget", JO, "--yes"]);
     assert!(nothing.status.success() && text(&nothing).contains("Nothing that is kept names it"));

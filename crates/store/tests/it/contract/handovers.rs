@@ -30,7 +30,10 @@ async fn a_deal_with_one_half_gives_it_up_and_another_may_take_it(store: &dyn St
     store.commit(&ending(&claimed, Disposition::Done, 1)).await.unwrap();
     let (other, mut deal) = claimed_deal(store, "006B").await;
     put(store, &[mark(opportunity("006A", false), 2)]).await;
-    assert!(!store.give_up(&half.id, Side::Portal, &deal.id, &line(), at(5)).await.unwrap(), "it has none there");
+    assert!(
+        !store.give_up(&half.id, Side::Portal, &deal.id, &line(), at(5)).await.unwrap(),
+        "it has none there"
+    );
     assert!(store.give_up(&half.id, Side::Crm, &deal.id, &line(), at(5)).await.unwrap());
     assert!(!store.give_up(&half.id, Side::Crm, &deal.id, &line(), at(5)).await.unwrap(), "once");
     let left = load(store, &half.id).await;
@@ -82,12 +85,18 @@ async fn a_deal_that_gave_its_record_up_remembers_nothing_and_is_forgotten_with_
 
 async fn a_deal_that_is_linked_or_in_a_pass_keeps_its_record(store: &dyn Store) {
     let (claimed, mut deal) = claimed_deal(store, "006A").await;
-    assert!(!store.give_up(&deal.id, Side::Crm, &"other".into(), &line(), at(5)).await.unwrap(), "a pass has it");
+    assert!(
+        !store.give_up(&deal.id, Side::Crm, &"other".into(), &line(), at(5)).await.unwrap(),
+        "a pass has it"
+    );
     deal.links.portal = Some("r1".into());
     let commit = Commit { deal: Some(deal.clone()), ..ending(&claimed, Disposition::Done, 6) };
     store.commit(&commit).await.unwrap();
     for side in Side::BOTH {
-        assert!(!store.give_up(&deal.id, side, &"other".into(), &line(), at(7)).await.unwrap(), "it has two halves");
+        assert!(
+            !store.give_up(&deal.id, side, &"other".into(), &line(), at(7)).await.unwrap(),
+            "it has two halves"
+        );
     }
     assert_eq!(load(store, &deal.id).await.links, deal.links);
     assert_eq!(store.history(&deal.id, 9).await.unwrap(), []);

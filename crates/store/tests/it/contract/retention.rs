@@ -216,7 +216,7 @@ async fn what_a_long_closed_deal_shared_goes_and_it_is_never_read_again(store: &
     assert_eq!(store.decisions(&deal.id, 9).await.unwrap(), []);
     let again = mark(sync_engine::Target::Deal(deal.id.clone()), 200);
     assert_eq!(put(store, &[again]).await, 0, "a mark leaves no trace");
-    assert_eq!(store.prune(&keep(100), at(500), 9).await.unwrap(), Pruned::default(), "once is enough");
+    assert_eq!(store.prune(&keep(100), at(500), 9).await.unwrap().closed, 0, "once is enough");
 }
 
 async fn pauses_that_ended_long_ago_go_and_open_ones_stay(store: &dyn Store) {
