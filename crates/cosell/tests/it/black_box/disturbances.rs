@@ -224,7 +224,7 @@ impl Disturbances<'_> {
             Failure::Silence if link == Link::Database => held(Way::Silent, LONGER_THAN_A_LEASE).await,
             Failure::Silence => held(Way::Silent, 2 * short).await,
             Failure::Slow => {
-                held(Way::Slow(Duration::from_millis(self.dice.between(20, 300))), 2 * short).await
+                held(Way::Slow(Duration::from_millis(self.dice.between(20, 300))), 2 * short).await;
             }
             Failure::Shut => held(Way::Shut, short).await,
         }

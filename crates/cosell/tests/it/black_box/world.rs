@@ -1,6 +1,12 @@
 //! The world of these tests: both platforms, a database server, and the program's processes, with a door between each two.
 
-use std::{fs, net::TcpListener, ops::Deref, time::Duration};
+use std::{
+    fs,
+    net::TcpListener,
+    ops::{Deref, Range},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use postgres_server::{Programs, Server, Setup};
 use reqwest::Method;
@@ -37,9 +43,23 @@ impl Deref for World {
     }
 }
 
+/// Ports below those that the system gives away by itself, to connections too: what is free here stays so until it is
+/// taken.
+const PORTS: Range<u16> = 20_000..32_000;
+
 fn free_port() -> u16 {
-    // Free now; nobody else on this machine asks for a port by number in the moment until it is taken.
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static DRAWN: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(PORTS.end - PORTS.start);
+    // Test programs that run beside this one begin elsewhere.
+    let first = std::process::id().wrapping_mul(101);
+    let ports = std::iter::repeat_with(|| {
+        let drawn = first.wrapping_add(DRAWN.fetch_add(1, Ordering::Relaxed)) % count;
+        PORTS.start + u16::try_from(drawn).expect("it is below the number of ports")
+    });
+    let mut free = ports
+        .take(usize::from(PORTS.end - PORTS.start))
+        .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.next().expect("a port is free")
 }
 
 impl World {
