@@ -42,6 +42,7 @@ mod retention;
 mod rules;
 mod schema;
 mod seats;
+mod silence;
 mod targets;
 mod tokens;
 mod upkeep;
@@ -52,16 +53,18 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::PgPool;
 use sync_engine::{Claim, ClaimRequest, StoreError, StoreResult};
 
 use crate::{Options, SealKey};
 pub use clock::CommonClock;
-use fault::Outcome;
 use news::Listening;
 pub use open::Access;
 pub use schema::SCHEMA;
 use seats::Seats;
+
+/// How a transaction begins that reads one unchanging picture of the store.
+const PICTURE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Tries of a transaction that the server ends for another one's sake.
 const TRIES: u32 = 5;
@@ -79,15 +82,17 @@ pub struct PostgresStore {
 
 /// Runs `$work` in one transaction; again if the server ended it for another one's sake.
 macro_rules! in_transaction {
-    ($store:expr, $begin:ident, $sql:ident => $work:expr) => {{
+    ($store:expr, $begin:expr, $sql:ident => $work:expr) => {{
         let mut tries = 0;
         loop {
             let attempt = async {
-                let mut transaction = $store.$begin().await?;
-                let $sql = &mut *transaction;
-                let answer = $work.await?;
-                transaction.commit().await?;
-                $crate::postgres::fault::Outcome::Ok(answer)
+                $crate::postgres::silence::on_connection!($store.pool, connection => {
+                    let mut transaction = sqlx::Connection::begin_with(connection, $begin).await?;
+                    let $sql = &mut *transaction;
+                    let answer = $work.await?;
+                    transaction.commit().await?;
+                    $crate::postgres::fault::Outcome::Ok(answer)
+                })
             };
             tries += 1;
             match attempt.await {
@@ -102,7 +107,7 @@ macro_rules! in_transaction {
 macro_rules! write {
     ($store:expr, $sql:ident => $work:expr) => {
         match $store.may_write() {
-            Ok(()) => $crate::postgres::in_transaction!($store, begin, $sql => $work),
+            Ok(()) => $crate::postgres::in_transaction!($store, "BEGIN", $sql => $work),
             Err(error) => Err(error),
         }
     };
@@ -112,7 +117,7 @@ macro_rules! write {
 macro_rules! write_beside {
     ($store:expr, $sql:ident => $work:expr) => {
         match $store.may_write_beside() {
-            Ok(()) => $crate::postgres::in_transaction!($store, begin, $sql => $work),
+            Ok(()) => $crate::postgres::in_transaction!($store, "BEGIN", $sql => $work),
             Err(error) => Err(error),
         }
     };
@@ -121,7 +126,7 @@ macro_rules! write_beside {
 /// Runs `$work` on one unchanging picture of the store.
 macro_rules! read {
     ($store:expr, $sql:ident => $work:expr) => {
-        $crate::postgres::in_transaction!($store, begin_picture, $sql => $work)
+        $crate::postgres::in_transaction!($store, $crate::postgres::PICTURE, $sql => $work)
     };
 }
 
@@ -129,9 +134,10 @@ macro_rules! read {
 macro_rules! look {
     ($store:expr, $sql:ident => $work:expr) => {{
         let look = async {
-            let mut connection = $store.pool.acquire().await?;
-            let $sql = &mut *connection;
-            $work.await
+            $crate::postgres::silence::on_connection!($store.pool, connection => {
+                let $sql = connection;
+                $work.await
+            })
         };
         look.await.map_err(sync_engine::StoreError::from)
     }};
@@ -140,14 +146,6 @@ macro_rules! look {
 use {in_transaction, look, read, write, write_beside};
 
 impl PostgresStore {
-    async fn begin(&self) -> Outcome<Transaction<'static, Postgres>> {
-        Ok(self.pool.begin().await?)
-    }
-
-    async fn begin_picture(&self) -> Outcome<Transaction<'static, Postgres>> {
-        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
-    }
-
     /// The operator's key, if this process was given it.
     fn master(&self) -> Option<&SealKey> {
         self.options.seal_key.as_ref()
@@ -175,21 +173,22 @@ impl PostgresStore {
         let before = self.offered.fetch_add(most as u64, Ordering::Relaxed);
         let share = work::background_share(before, most);
         let attempt = async {
-            let mut connection = self.pool.acquire().await?;
-            if pauses::is_everything(&mut connection).await? {
-                return Ok(Vec::new());
-            }
-            work::wake(&mut connection, request.now).await?;
-            let claims = work::claim(&mut connection, request, share).await?;
-            if let Some(own) = request.rules.as_ref().filter(|_| !claims.is_empty())
-                && !rules::stand(&mut connection, own).await?
-            {
-                // Asked afterwards: whoever begins with other rules later marks these rows once more, and a mark that
-                // comes after its claim outlasts it.
-                work::give_back(&mut connection, &claims).await?;
-                return Err(fault::Fault::from(StoreError::OtherRules));
-            }
-            Ok(claims)
+            silence::on_connection!(self.pool, connection => {
+                if pauses::is_everything(connection).await? {
+                    return Ok(Vec::new());
+                }
+                work::wake(connection, request.now).await?;
+                let claims = work::claim(connection, request, share).await?;
+                if let Some(own) = request.rules.as_ref().filter(|_| !claims.is_empty())
+                    && !rules::stand(connection, own).await?
+                {
+                    // Asked afterwards: whoever begins with other rules later marks these rows once more, and a mark that
+                    // comes after its claim outlasts it.
+                    work::give_back(connection, &claims).await?;
+                    return Err(fault::Fault::from(StoreError::OtherRules));
+                }
+                Ok(claims)
+            })
         };
         let claims = attempt.await.map_err(StoreError::from);
         if claims.as_ref().map_or(true, Vec::is_empty) {

@@ -6,15 +6,18 @@
 //! connection. Only these leases are taken over in this way: reading or looking twice costs a few calls, and the fence
 //! keeps a reader that lost its connection alone from committing. Leases under which something is sent end by time.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
-use super::fault::Outcome;
+use super::{fault::Outcome, silence};
 
 /// How the names of the leases begin that have a seat.
 const SEATED: [&str; 2] = ["reader.", "watch."];
+
+/// How long the server is waited for. All readers of this process wait meanwhile.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a try for a seat found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,15 @@ impl Seats {
             return Ok(Seat::AsTheRowSays);
         }
         let mut taken = self.taken.lock().await;
+        let tried = timeout(PATIENCE, self.try_to_take(&mut taken, name)).await;
+        tried.unwrap_or_else(|_| {
+            // Its seats are gone with it, or will be.
+            *taken = Taken::default();
+            Err(silence::silent())
+        })
+    }
+
+    async fn try_to_take(&self, taken: &mut Taken, name: &str) -> Outcome<Seat> {
         // A connection that died meanwhile took all seats with it.
         let alive = match &mut taken.connection {
             Some(connection) => connection.ping().await.is_ok(),
@@ -74,13 +86,19 @@ impl Seats {
     /// Gives the seat up, so that whoever holds the lease may sit down.
     pub(super) async fn leave(&self, name: &str) -> Outcome<()> {
         let mut taken = self.taken.lock().await;
+        let taken = &mut *taken;
         if taken.names.remove(name)
             && let Some(connection) = &mut taken.connection
         {
-            sqlx::query("SELECT pg_advisory_unlock(hashtextextended('cosell seat ' || $1, 0))")
+            let left = sqlx::query("SELECT pg_advisory_unlock(hashtextextended('cosell seat ' || $1, 0))")
                 .bind(name)
-                .execute(connection)
-                .await?;
+                .execute(connection);
+            if let Ok(left) = timeout(PATIENCE, left).await {
+                left?;
+            } else {
+                *taken = Taken::default();
+                return Err(silence::silent());
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ mod clocks;
 mod erased;
 mod pages;
 mod sharing;
+mod silence;
 
 use std::{
     path::Path,
