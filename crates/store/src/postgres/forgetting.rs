@@ -70,6 +70,10 @@ async fn forget_one(
     // No mark that was resolved before may come after.
     locks::links(sql, Hold::Alone).await?;
     locks::pauses(sql).await?;
+    if let Subject::Deal(id) = subject {
+        // Nor a decision that was let through before.
+        locks::deciding(sql, id).await?;
+    }
     work::hold(sql, subject).await?;
     let name = name_of(subject);
     locks::ledger(sql, &name).await?;

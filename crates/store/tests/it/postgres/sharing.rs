@@ -159,6 +159,32 @@ async fn of_two_who_decide_one_matter_at_once_one_is_told_of_the_other() {
     ground.end().await;
 }
 
+#[tokio::test]
+async fn forgetting_waits_for_a_decision_that_was_let_through_before() {
+    let ground = Ground::new(installed()).await;
+    let store = Arc::new(ground.open_with(Access::Own, crate::contract::sealed()).await);
+    let (claim, deal) = claimed_deal(store.as_ref(), "006A").await;
+    store.commit(&ending(&claim, Disposition::Done, 1)).await.unwrap();
+    let mut deciding = ground.session().await;
+    let lock =
+        format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('cosell decision {}', 0))", deal.id);
+    deciding.execute(sqlx::AssertSqlSafe(lock)).await.unwrap();
+    let forgetting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.forget(&sync_engine::Subject::Deal(deal.id), "1", at(2)).await }
+    });
+    let waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let mut server = ground.session().await;
+    while server.fetch_optional(waits).await.unwrap().is_none() {
+        assert!(!forgetting.is_finished(), "it waited for nobody");
+        tokio::task::yield_now().await;
+    }
+    deciding.execute("COMMIT").await.unwrap();
+    forgetting.await.unwrap().unwrap();
+    ground.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_brake_counts_over_all_workers() {
     let ground = Ground::new(installed()).await;
