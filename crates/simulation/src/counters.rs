@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use crate::{
     crashes::PLACES,
-    faults::{network::MISHAPS, troubles::TROUBLES},
-    people::DEEDS,
-    run::{ABSENCE, CHANGES, CLOCK_JUMP, WITHDRAWAL},
+    faults::{
+        network::MISHAPS,
+        troubles::{self, TROUBLES},
+    },
+    people::{self, DEEDS},
+    run::{ABSENCE, CHANGES, CLOCK_JUMP, DECISIONS},
 };
 
 /// Rows of the merge table, as the product names them.
@@ -68,19 +71,22 @@ impl Counters {
 
 /// What must have happened at least once in a set of runs that is to prove anything, and did not.
 pub fn missing(counts: &BTreeMap<String, u64>) -> Vec<String> {
-    let deeds = DEEDS.iter().map(|(_, deed)| format!("deed.{}", deed.name()));
+    let deeds = DEEDS.iter().map(|(_, deed)| deed).chain(&people::SELDOM);
+    let deeds = deeds.map(|deed| format!("deed.{}", deed.name()));
     let mishaps = MISHAPS.iter().map(|mishap| format!("fault.{}", mishap.name()));
-    let troubles = TROUBLES.iter().map(|trouble| format!("fault.{}", trouble.name));
+    let troubles = TROUBLES.iter().chain(troubles::SELDOM);
+    let troubles = troubles.map(|trouble| format!("fault.{}", trouble.name));
+    let decisions = DECISIONS.iter().map(|decision| format!("deed.{decision}"));
     let others = [
         format!("fault.{CLOCK_JUMP}"),
         "fault.arrives_after_its_sender_is_gone".to_owned(),
-        format!("deed.{WITHDRAWAL}"),
         format!("crash.{ABSENCE}"),
     ];
     let places = PLACES.iter().map(|place| format!("crash.{}", place.name()));
     let changes = CHANGES.iter().map(|change| format!("change.{change}"));
     let merges = MERGES.iter().map(|row| format!("merge.{row}"));
     let lives = LIVES.iter().map(|row| format!("life.{row}"));
-    let all = deeds.chain(mishaps).chain(troubles).chain(others).chain(places).chain(changes);
+    let all =
+        deeds.chain(decisions).chain(mishaps).chain(troubles).chain(others).chain(places).chain(changes);
     all.chain(merges).chain(lives).filter(|name| counts.get(name).is_none_or(|times| *times == 0)).collect()
 }

@@ -19,6 +19,11 @@ pub enum Field {
 }
 
 impl Field {
+    /// Whether it is one of several rows.
+    pub(crate) fn is_row(self) -> bool {
+        self == Self::Solution
+    }
+
     /// The product's name of it.
     pub(crate) fn group(self) -> &'static str {
         match self {
@@ -86,6 +91,8 @@ pub struct Record {
     /// Waiting effects that a person took back: the opportunity, what it was to come to, and when. A seller's next move
     /// is another wish.
     pub withdrawn: BTreeMap<String, (String, Timestamp)>,
+    /// Opportunities of which a waiting effect was sent before its time.
+    pub sent_now: BTreeSet<String>,
     /// Opportunities that carry a referral's identifier, and since when.
     pub linked: BTreeMap<String, Timestamp>,
     /// The customer's mapping, by its number, ...
@@ -102,6 +109,8 @@ pub struct Record {
     pub reverting: bool,
     /// How many things people did.
     pub deeds: u64,
+    /// Judges speak too that have not been tried on enough seeds yet.
+    pub strict: bool,
 }
 
 impl Record {

@@ -111,6 +111,9 @@ pub trait Eyes: Send + Sync {
     /// Which rows of its tables this life has met, and how often.
     fn rows(&self) -> BTreeMap<String, u64>;
 
+    /// Takes what the product has written into its log.
+    fn said(&self) -> Vec<u8>;
+
     /// Every deal.
     async fn deals(&self) -> Vec<DealSeen>;
 
@@ -122,6 +125,15 @@ pub trait Eyes: Send + Sync {
 
     /// A person takes a waiting effect back, the `pick`-th of all: its opportunity, and what it was to come to.
     async fn withdraw(&self, pick: u64) -> Option<(String, String)>;
+
+    /// A person sends a waiting effect before its time, the `pick`-th of all: its opportunity, and what it comes to.
+    async fn send_now(&self, pick: u64) -> Option<(String, String)>;
+
+    /// An operator pauses a deal or everything; if something is paused, resumes it all. Says which.
+    async fn pause(&self, pick: u64) -> String;
+
+    /// An operator resumes all that was paused.
+    async fn resume(&self);
 
     /// Whether an event is kept that was answered with success: that the referral was changed at `changed`.
     async fn keeps(&self, referral: &str, changed: Option<Timestamp>) -> bool;
@@ -149,6 +161,13 @@ pub struct DealSeen {
     pub base: String,
     /// The stamps of the newest versions of the referral and of the opportunity that it has seen.
     pub read: [Option<Timestamp>; 2],
+}
+
+impl DealSeen {
+    /// Whether a problem says why nothing is done about this group: one of its own, or one of the whole deal.
+    pub(crate) fn says_why(&self, group: &str) -> bool {
+        self.problems.iter().any(|(field, _)| field.as_deref().is_none_or(|field| field == group))
+    }
 }
 
 /// A value that lost, and why.

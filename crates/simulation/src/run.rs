@@ -17,11 +17,11 @@ use crate::{
     dice::Dice,
     faults::{
         network::{MISHAPS, Mishap},
-        troubles::{TROUBLES, Trouble},
+        troubles::{self, TROUBLES, Trouble},
     },
     judge::{self, Guard, Memories, Violation},
     log::Log,
-    people::{DEEDS, Deed, People},
+    people::{self, DEEDS, Deed, People},
     product::{Eyes, Installed, Life, Lost, Outside, Product},
     scene::Scene,
     world::{World, bus::Bus, courier, transport::network},
@@ -48,7 +48,15 @@ const LONG: Duration = Duration::from_mins(5);
 /// What can happen to an installation between two lives.
 pub(crate) const CHANGES: [&str; 4] = ["copy_kept", "copy_brought_back", "mapping_changed", "positions_lost"];
 /// A person takes a waiting effect back.
-pub(crate) const WITHDRAWAL: &str = "somebody_withdraws";
+const WITHDRAWAL: &str = "somebody_withdraws";
+/// A person sends a waiting effect before its time.
+const SENDING: &str = "somebody_sends_now";
+/// An operator pauses a deal or everything, or resumes.
+const PAUSING: &str = "operator_pauses";
+/// What people decide on the product.
+pub(crate) const DECISIONS: [&str; 3] = [WITHDRAWAL, SENDING, PAUSING];
+/// In how many of 100 steps something happens besides that is seldom.
+const SELDOM: u64 = 5;
 /// People go on while the product is down.
 pub(crate) const ABSENCE: &str = "absence";
 /// What comes after the last step: most of a short run's time, and nothing to what a step shows.
@@ -77,6 +85,9 @@ pub struct Script {
     pub mode: Mode,
     /// Names of deeds, mishaps, troubles, places to die and changes that are left out.
     pub without: Vec<String>,
+    /// Whether also happens what is seldom, and the youngest judges speak. Runs without it are the same as if there were
+    /// none of it.
+    pub seldom: bool,
     /// Whether every line of the log is kept.
     pub whole_log: bool,
 }
@@ -93,6 +104,9 @@ impl Script {
             Mode::Liveness => "liveness",
         };
         let mut line = format!("cosell simulate --seed {} --steps {} --mode {mode}", self.seed, self.steps);
+        if self.seldom {
+            line.push_str(" --seldom");
+        }
         if !self.without.is_empty() {
             line.push_str(" --without ");
             line.push_str(&self.without.join(","));
@@ -150,6 +164,7 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
         script,
         people: People::new(Arc::clone(&world)),
         dice: Dice::new(script.seed, "course"),
+        seldom: Dice::new(script.seed, "seldom"),
         guard: Guard::new(profile.brake_limit),
         memories: Memories::default(),
         dies_soon: false,
@@ -164,6 +179,7 @@ pub fn run(script: &Script, product: &dyn Product) -> Result<Outcome, String> {
         world: Arc::clone(&world),
     };
     course.people.record.mapping = profile.mapping;
+    course.people.record.strict = script.seldom;
     course.play(installed.as_ref())?;
     let (lines, digest) = world.log.digest();
     let violations =
@@ -205,6 +221,8 @@ struct Course<'a> {
     world: Arc<World>,
     people: People,
     dice: Dice,
+    /// Chance of what is seldom: leaving it out changes no other draw.
+    seldom: Dice,
     guard: Guard,
     memories: Memories,
     /// The next life is not to be long.
@@ -346,6 +364,9 @@ impl Course<'_> {
             self.done += 1;
             self.world.drift();
             let died = self.step(eyes).await;
+            if self.script.seldom && self.seldom.percent(SELDOM) {
+                self.something_seldom(eyes).await;
+            }
             self.judge_step();
             self.judge_memory(eyes).await;
             self.stopped = self.world.now();
@@ -368,6 +389,7 @@ impl Course<'_> {
             return End::Over;
         }
         self.fair_weather();
+        eyes.resume().await;
         let settled = self.settle(eyes).await;
         if self.violations.is_empty() {
             self.note_archive(eyes).await;
@@ -379,6 +401,7 @@ impl Course<'_> {
     /// Nothing goes wrong for a while, and nobody does anything: whatever was due must be done.
     async fn fair_spell(&mut self, eyes: &dyn Eyes) {
         self.fair_weather();
+        eyes.resume().await;
         tokio::time::sleep(FAIR).await;
         self.judge_step();
         let due = eyes.due().await;
@@ -415,6 +438,35 @@ impl Course<'_> {
             _ => self.look_at_brakes(eyes).await,
         }
         false
+    }
+
+    /// Something happens besides that is seldom.
+    async fn something_seldom(&mut self, eyes: &dyn Eyes) {
+        let deeds = people::SELDOM.iter().map(|deed| (Some(*deed), None, deed.name()));
+        let troubles = troubles::SELDOM.iter().map(|trouble| (None, Some(trouble), trouble.name));
+        let decisions = [SENDING, PAUSING].into_iter().map(|name| (None, None, name));
+        let all: Vec<_> = deeds.chain(troubles).chain(decisions).collect();
+        let Some((deed, trouble, name)) = self.seldom.pick(&all).copied() else { return };
+        let pick = self.seldom.draw();
+        if !self.script.leaves_in(name) {
+            return;
+        }
+        match (deed, trouble) {
+            (Some(deed), _) => self.people.act(deed),
+            (None, Some(trouble)) => self.begin(trouble, 5 + pick % trouble.longest),
+            (None, None) if name == SENDING => {
+                if let Some((opportunity, target)) = eyes.send_now(pick).await {
+                    self.world.counters.note(format!("deed.{SENDING}"));
+                    self.world.say(&format!("{SENDING}: {opportunity} is to be {target} at once"));
+                    self.people.record.sent_now.insert(opportunity);
+                }
+            }
+            (None, None) => {
+                let did = eyes.pause(pick).await;
+                self.world.counters.note(format!("deed.{PAUSING}"));
+                self.world.say(&format!("{PAUSING}: {did}"));
+            }
+        }
     }
 
     /// A person takes a waiting effect back.
@@ -466,7 +518,16 @@ impl Course<'_> {
             .filter(|trouble| !self.troubles.iter().any(|lasting| lasting.trouble.meets(trouble)))
             .collect();
         let Some(trouble) = self.dice.pick(&may).copied() else { return };
-        let lasts = i64::try_from(self.dice.between(5, trouble.longest)).unwrap_or(60);
+        let lasts = self.dice.between(5, trouble.longest);
+        self.begin(trouble, lasts);
+    }
+
+    /// A trouble begins for so many seconds, unless one that turns the same knob is on.
+    fn begin(&mut self, trouble: &'static Trouble, seconds: u64) {
+        if self.troubles.iter().any(|lasting| lasting.trouble.meets(trouble)) {
+            return;
+        }
+        let lasts = i64::try_from(seconds).unwrap_or(60);
         let until = self.world.now().saturating_add(SignedDuration::from_secs(lasts));
         trouble.begin(&self.world, &self.dice);
         if trouble.name.starts_with("automation") {
@@ -555,6 +616,10 @@ impl Course<'_> {
     /// Looks whether what deals remember can be so.
     async fn judge_memory(&mut self, eyes: &dyn Eyes) {
         if self.violations.is_empty() {
+            let said = eyes.said();
+            if self.people.record.strict {
+                self.violations.extend(judge::judge_log(&said));
+            }
             let deals = eyes.deals().await;
             self.violations.extend(judge::of_memory(&self.people.record, &mut self.memories, &deals));
         }
@@ -566,6 +631,7 @@ impl Course<'_> {
         for lasting in std::mem::take(&mut self.troubles) {
             lasting.trouble.end(&self.world);
         }
+        self.world.set_knobs(Platform::Salesforce, &json!({ "locked_rows": [] }));
         self.world.weather.turn(0, Vec::new());
         self.world.machine_clock.set_ahead(SignedDuration::ZERO);
         self.world.crashes.revive();

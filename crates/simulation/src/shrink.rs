@@ -2,10 +2,13 @@
 
 use crate::{
     crashes::PLACES,
-    faults::{network::MISHAPS, troubles::TROUBLES},
-    people::DEEDS,
+    faults::{
+        network::MISHAPS,
+        troubles::{self, TROUBLES},
+    },
+    people::{self, DEEDS},
     product::Product,
-    run::{ABSENCE, CHANGES, CLOCK_JUMP, Script, THE_END, WITHDRAWAL, run},
+    run::{ABSENCE, CHANGES, CLOCK_JUMP, DECISIONS, Script, THE_END, run},
 };
 
 /// Most runs that shrinking may cost ...
@@ -15,13 +18,15 @@ const MOST_WORK: u64 = 25;
 
 /// Everything that can be left out, by name.
 pub fn names() -> Vec<String> {
-    let deeds = DEEDS.iter().map(|(_, deed)| deed.name().to_owned());
+    let deeds = DEEDS.iter().map(|(_, deed)| deed).chain(&people::SELDOM);
+    let deeds = deeds.map(|deed| deed.name().to_owned());
     let mishaps = MISHAPS.iter().map(|mishap| mishap.name());
-    let troubles = TROUBLES.iter().map(|trouble| trouble.name.to_owned());
+    let troubles = TROUBLES.iter().chain(troubles::SELDOM).map(|trouble| trouble.name.to_owned());
     let places = PLACES.iter().map(|place| place.name().to_owned());
     let changes = CHANGES
         .iter()
-        .chain([&CLOCK_JUMP, &ABSENCE, &WITHDRAWAL, &THE_END])
+        .chain(&DECISIONS)
+        .chain([&CLOCK_JUMP, &ABSENCE, &THE_END])
         .map(|change| (*change).to_owned());
     deeds.chain(mishaps).chain(troubles).chain(places).chain(changes).collect()
 }

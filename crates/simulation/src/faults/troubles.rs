@@ -283,6 +283,27 @@ pub(crate) const TROUBLES: &[Trouble] = &[
     },
 ];
 
+/// Troubles that come besides, seldom.
+pub(crate) const SELDOM: &[Trouble] = &[
+    Trouble {
+        name: "events_signed_with_an_expired_certificate",
+        platform: PORTAL,
+        on: |_| json!({ "webhook_signer": "expired" }),
+        off: || json!({ "webhook_signer": "genuine" }),
+        longest: 120,
+    },
+    Trouble {
+        name: "validation_rule",
+        platform: ORG,
+        on: |dice| {
+            json!({ "validation_rules": [{ "object": "Opportunity", "field": "Amount",
+                "condition": { "above": 30_000 + dice.between(0, 5_000) }, "message": "Too much for us." }] })
+        },
+        off: || json!({ "validation_rules": [] }),
+        longest: 120,
+    },
+];
+
 fn automation(dice: &Dice, field: &str, kind: &str, argument: Value) -> Value {
     let when =
         if dice.percent(50) { json!("before_save") } else { json!({ "after_ms": dice.between(100, 5_000) }) };
@@ -336,7 +357,7 @@ mod tests {
         let (portal, org) =
             (PartnerCenter::new(std::sync::Arc::clone(&chance), now), Salesforce::new(&chance));
         let dice = Dice::new(1, "troubles");
-        for trouble in TROUBLES {
+        for trouble in TROUBLES.iter().chain(SELDOM) {
             let machine: &dyn Machine = if trouble.platform == PORTAL { &portal } else { &org };
             let before = machine.knobs();
             machine.set_knobs(&(trouble.on)(&dice), now).unwrap();

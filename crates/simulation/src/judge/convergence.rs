@@ -22,7 +22,8 @@ pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen]) -> Vec<V
         let unanswered = scene.referral(&difference.referral).is_some_and(|own| own["status"] == "New");
         if unanswered
             || flown
-            || deal.is_some_and(told)
+            || deal
+                .is_some_and(|deal| if record.strict { explains(deal, difference.field) } else { told(deal) })
             || record.clones.iter().any(|clone| same(clone, &difference.opportunity))
         {
             continue;
@@ -34,12 +35,28 @@ pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen]) -> Vec<V
         let deal = deals.iter().find(|deal| is(&deal.opportunity) || is(&deal.referral));
         // One that was closed before it had a referral gets none by itself (sync rules, section 4).
         let late = scene.opportunities().any(|row| row["Id"] == alone.as_str() && row["IsClosed"] == true);
-        if late || deal.is_some_and(told) {
+        // Nobody has switched leads on.
+        let lead = scene
+            .referral(alone)
+            .is_some_and(|referral| referral["direction"] == "Incoming" && referral["type"] == "Independent");
+        if late || lead || deal.is_some_and(told) {
             continue;
         }
         found.push(Violation::new("convergence", format!("{alone} is alone, and no problem says why")));
     }
     found
+}
+
+/// Whether what is said of the deal fits a difference in this field, by the oracle's name.
+fn explains(deal: &DealSeen, field: &str) -> bool {
+    let group = match field {
+        "amount" | "currency" => "money",
+        "closing_date" | "notes" | "solutions" => field,
+        "solution_name" | "solution_quantity" => "solutions",
+        _ => return !deal.problems.is_empty() || deal.waiting > 0 || deal.phase != "live",
+    };
+    // What waits for its time holds no edit back.
+    deal.phase != "live" || deal.says_why(group)
 }
 
 /// Whether an opportunity is opted in.

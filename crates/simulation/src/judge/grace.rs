@@ -41,7 +41,8 @@ fn moved(world: &World, scene: &Scene, record: &Record, one: &Seen) -> Vec<Viola
             record.wished.get(&(opportunity.to_owned(), *wish)).map(Vec::as_slice).unwrap_or_default();
         times.iter().any(|at| one.at.duration_since(*at) >= LEAST)
     };
-    if !world.profile().short_graces && !wishes.iter().any(is_old) {
+    let waits = !world.profile().short_graces && !record.sent_now.contains(opportunity);
+    if waits && !wishes.iter().any(is_old) {
         let what = format!("{referral} was closed by {body} at {}, before its time", one.at);
         found.push(Violation::new("grace", what));
     }

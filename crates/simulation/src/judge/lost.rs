@@ -47,7 +47,8 @@ fn lost(
     }
     // Nobody shares it: it never was, or is not any more.
     let deal = deals.iter().find(of)?;
-    if deal.phase != "live" || !deal.problems.is_empty() {
+    let told = if record.strict { deal.says_why(edit.field.group()) } else { !deal.problems.is_empty() };
+    if deal.phase != "live" || told {
         return None;
     }
     let opportunity = deal.opportunity.as_deref().and_then(|id| {

@@ -3,8 +3,10 @@
 
 mod base;
 mod cleared;
+mod closed;
 mod convergence;
 mod duplicates;
+mod echo;
 mod grace;
 mod guard;
 mod invention;
@@ -18,6 +20,7 @@ mod quiet;
 pub(crate) use base::hear;
 pub(crate) use guard::Guard;
 pub(crate) use memory::Memories;
+pub(crate) use privacy::judge_log;
 pub(crate) use quiet::writes;
 
 use crate::{
@@ -55,6 +58,9 @@ pub(crate) fn after_a_step(
     found.extend(duplicates::judge(scene, record));
     found.extend(grace::judge(world, scene, record, seen));
     found.extend(cleared::judge(record, seen));
+    if record.strict {
+        found.extend(closed::judge(seen));
+    }
     found.extend(guard.judge(world, scene, record, seen));
     found.extend(privacy::judge_requests(record, seen));
     found.extend(invention::judge(scene, record));

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use sandbox::{exchange::Kind, faults::Platform};
 
-use super::{Violation, landed::landed, lost};
+use super::{Violation, echo, landed::landed, lost};
 use crate::{
     edits::{Edit, Field, Record},
     scene::{Scene, text},
@@ -58,6 +58,7 @@ pub(super) fn judge(scene: &Scene, record: &mut Record, seen: &[Seen]) -> Vec<Vi
     for one in seen {
         if matches!(one.kind, Kind::Patch | Kind::CrmWrite) && one.status < 300 {
             found.extend(written(scene, record, one));
+            found.extend(echo::judge(scene, record, one));
         }
         lost::note_arrivals(record, std::slice::from_ref(one));
     }

@@ -1,4 +1,4 @@
-//! Nothing of an opportunity that nobody opted in is sent or stored.
+//! Nothing of an opportunity that nobody opted in is sent or stored, and nothing personal of any is logged.
 
 use super::Violation;
 use crate::{edits::Record, world::Seen};
@@ -13,6 +13,25 @@ pub(super) fn judge_requests(record: &Record, seen: &[Seen]) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// How every customer's, every person's and every note's text of this world begins or ends.
+const PERSONAL: [&str; 9] = [
+    "@customer.example",
+    "@invited.example",
+    "Kunde0",
+    "Frei0",
+    "Hafenstr. ",
+    "Customer 0",
+    "Invited customer",
+    " of the customer",
+    "SECRET",
+];
+
+/// What the product has written into its log.
+pub(crate) fn judge_log(said: &[u8]) -> Vec<Violation> {
+    let personal = PERSONAL.iter().filter(|text| contains(said, text));
+    personal.map(|text| Violation::new("privacy", format!("the log tells of {text:?}"))).collect()
 }
 
 pub(super) fn judge_files(record: &Record, stored: &[Vec<u8>]) -> Vec<Violation> {
@@ -45,6 +64,12 @@ mod tests {
             assert_eq!(contains(bytes.as_bytes(), "SECRET1"), there, "{bytes}");
         }
         assert!(!contains(b"anything", ""), "nothing is no word");
+    }
+
+    #[test]
+    fn a_person_in_the_log_is_seen() {
+        assert!(judge_log(b"INFO deal=4b1c a referral was created").is_empty());
+        assert_eq!(judge_log(b"INFO deal=4b1c jo00012@customer.example is new").len(), 1);
     }
 
     #[test]

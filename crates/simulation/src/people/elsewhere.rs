@@ -11,7 +11,7 @@ const PORTAL: Platform = Platform::PartnerCenter;
 type Done = Result<String, String>;
 
 impl People {
-    fn referral(&mut self) -> Value {
+    pub(super) fn referral(&mut self) -> Value {
         self.typed += 1;
         let number = self.typed;
         let (amount, currency, date) = (self.amount(), self.currency(), self.date());

@@ -4,6 +4,7 @@
 mod at_once;
 mod desk;
 mod elsewhere;
+mod seldom;
 mod sellers;
 
 use std::sync::Arc;
@@ -59,6 +60,14 @@ pub enum Deed {
     MicrosoftActs,
     /// A referral of somebody else appears.
     OtherPartnerAppears,
+    /// A lead comes.
+    LeadComes,
+    /// Another partner invites.
+    PartnerInvites,
+    /// A seller mistypes the identifier of a linked opportunity.
+    SellerAltersIdentifier,
+    /// Somebody else holds a row for a while.
+    RowIsHeld,
 }
 
 /// All of them, with how often they happen.
@@ -84,6 +93,10 @@ pub(crate) const DEEDS: [(u64, Deed); 19] = [
     (1, Deed::OtherPartnerAppears),
 ];
 
+/// What happens besides, seldom.
+pub(crate) const SELDOM: [Deed; 4] =
+    [Deed::LeadComes, Deed::PartnerInvites, Deed::SellerAltersIdentifier, Deed::RowIsHeld];
+
 impl Deed {
     /// Its name in counters, in the log and on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -107,6 +120,10 @@ impl Deed {
             Self::MicrosoftInvites => "microsoft_invites",
             Self::MicrosoftActs => "microsoft_acts",
             Self::OtherPartnerAppears => "other_partner_appears",
+            Self::LeadComes => "lead_comes",
+            Self::PartnerInvites => "partner_invites",
+            Self::SellerAltersIdentifier => "seller_alters_identifier",
+            Self::RowIsHeld => "row_is_held",
         }
     }
 }
@@ -163,6 +180,10 @@ impl People {
             Deed::MicrosoftInvites => self.microsoft_invites(),
             Deed::MicrosoftActs => self.microsoft_acts(&scene),
             Deed::OtherPartnerAppears => self.other_partner_appears(&scene),
+            Deed::LeadComes => self.lead_comes(),
+            Deed::PartnerInvites => self.partner_invites(),
+            Deed::SellerAltersIdentifier => self.seller_alters_identifier(&scene),
+            Deed::RowIsHeld => self.row_is_held(&scene),
         };
         match done {
             Ok(what) => {

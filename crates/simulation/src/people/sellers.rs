@@ -35,7 +35,11 @@ impl People {
     }
 
     /// An opportunity that is opted in, of which somebody has one.
-    fn any_opportunity(&self, scene: &Scene, fit: impl Fn(&Value) -> bool) -> Result<Value, String> {
+    pub(super) fn any_opportunity(
+        &self,
+        scene: &Scene,
+        fit: impl Fn(&Value) -> bool,
+    ) -> Result<Value, String> {
         let of: Vec<&Value> = scene.opportunities().filter(|row| fit(row)).collect();
         self.dice.pick(&of).map(|row| (*row).clone()).ok_or_else(|| "there is none".to_owned())
     }

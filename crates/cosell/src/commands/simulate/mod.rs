@@ -1,5 +1,6 @@
 //! `cosell simulate`: this very program in a seeded world of people, faults and crashes.
 
+mod overheard;
 mod plant;
 mod product;
 
@@ -36,6 +37,11 @@ pub(crate) struct Simulate {
     /// Names of what is left out, as a failing run prints them.
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     without: Vec<String>,
+    /// Lets also happen what is seldom: leads, other partners' invitations,
+    /// mistyped identifiers, rows that are held, rules, pauses, decisions. More
+    /// judges speak: those that have not been tried on enough seeds yet.
+    #[arg(long)]
+    seldom: bool,
     /// Names of what alone may happen: all else is left out.
     #[arg(long, value_delimiter = ',', value_name = "NAME,...", conflicts_with = "without")]
     only: Vec<String>,
@@ -99,6 +105,7 @@ impl Simulate {
             bail!("nothing is called {unknown}\n  fix: leave out one of {}", known.join(", "));
         }
         self.plant.arm();
+        let _log = overheard::listen();
         let mut sum = Sum::default();
         for seed in self.seed..=self.seed.saturating_add(self.more) {
             let script = Script {
@@ -106,6 +113,7 @@ impl Simulate {
                 steps: self.steps,
                 mode: if self.mode == Proof::Safety { Mode::Safety } else { Mode::Liveness },
                 without: self.left_out(&known),
+                seldom: self.seldom,
                 whole_log: self.log.is_some(),
             };
             let outcome =

@@ -13,13 +13,13 @@ use std::{
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use deal_model::{Phase, RecordId, Verdict};
+use deal_model::{Irreversible, Phase, RecordId, Verdict};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use sandbox::serve::Ready;
 use service::Receiver;
 use simulation::{DealSeen, Eyes, Installed, Life, Lost, Outside, Product, Profile};
-use sync_engine::{Cursor, Decided, Engine, NewDecision, Side, Store};
+use sync_engine::{Cursor, Decided, Engine, NewDecision, PauseScope, PauseWish, Side, Store};
 use tokio::{sync::Notify, task::JoinSet};
 
 use super::super::{
@@ -27,6 +27,7 @@ use super::super::{
     run::{synchronise, watch_over},
     sandbox::printed,
 };
+use super::overheard;
 use crate::{
     config::Config,
     surroundings::Surroundings,
@@ -130,6 +131,7 @@ impl Installation {
 
     fn start(&self, outside: Outside) -> anyhow::Result<Life> {
         let Outside { clock, rng, holds, http, events } = outside;
+        let ids = Arc::clone(&rng);
         let surroundings = Surroundings { clock, common: None, rng, holds, http, events: Some(events) };
         let wired = wire_in(Config::load(&self.path("cosell.toml"))?, surroundings)?;
         let receiver = wired.verifier()?.map(|verifier| {
@@ -139,6 +141,7 @@ impl Installation {
             engine: Arc::clone(&wired.engine),
             store: Arc::clone(&wired.store) as Arc<dyn Store>,
             clock: Arc::clone(&wired.clock),
+            rng: ids,
             mapping: wired.mapping.version().to_owned(),
         });
         let lost = self.lost.swap(false, Ordering::Relaxed);
@@ -225,6 +228,7 @@ struct OwnEyes {
     engine: Arc<Engine>,
     store: Arc<dyn Store>,
     clock: Arc<dyn ports::Clock>,
+    rng: Arc<dyn ports::Rng>,
     mapping: String,
 }
 
@@ -295,28 +299,36 @@ impl Eyes for OwnEyes {
         held.len()
     }
 
+    fn said(&self) -> Vec<u8> {
+        overheard::take()
+    }
+
     async fn withdraw(&self, pick: u64) -> Option<(String, String)> {
-        let ids = all_deals(self.store.as_ref()).await.ok()?;
-        let deals = self.store.deals(&ids).await.ok()?;
-        let waiting: Vec<_> = deals
-            .iter()
-            .flat_map(|deal| deal.waiting.iter().map(move |effect| (deal, effect)))
-            .filter(|(_, effect)| !effect.withdrawn)
-            .collect();
-        let at = pick.checked_rem(waiting.len() as u64)?;
-        let (deal, effect) = waiting.get(usize::try_from(at).ok()?)?;
-        let decision = NewDecision {
-            deal: deal.id.clone(),
-            verdict: Verdict::Withdraw { kind: effect.kind, target: effect.target.clone() },
-            by: "somebody".to_owned(),
-            sentence: format!("Not to be {}.", effect.target),
-            mapping: self.mapping.clone(),
-            instead_of: None,
-            now: self.clock.now(),
-        };
-        match self.store.decide(&decision).await {
-            Ok(Decided::Taken(_)) => Some((deal.links.crm.as_ref()?.to_string(), effect.target.clone())),
-            _ => None,
+        self.decide_on_waiting(pick, |kind, target| Verdict::Withdraw { kind, target }).await
+    }
+
+    async fn send_now(&self, pick: u64) -> Option<(String, String)> {
+        self.decide_on_waiting(pick, |kind, target| Verdict::SendNow { kind, target }).await
+    }
+
+    async fn pause(&self, pick: u64) -> String {
+        let paused = self.store.pauses().await.unwrap_or_default();
+        if !paused.is_empty() {
+            self.resume().await;
+            return format!("resumes {}", paused.len());
+        }
+        let ids = all_deals(self.store.as_ref()).await.unwrap_or_default();
+        let at =
+            usize::try_from(pick.checked_rem(ids.len() as u64 + 1).unwrap_or_default()).unwrap_or_default();
+        let scope = ids.get(at).map_or(PauseScope::All, |id| PauseScope::Deal(id.clone()));
+        let done = self.store.pause(&self.wish(scope.clone())).await;
+        format!("{scope:?}{}", if done.is_ok() { "" } else { ", in vain" })
+    }
+
+    async fn resume(&self) {
+        for pause in self.store.pauses().await.unwrap_or_default() {
+            let _ =
+                sync_engine::resume(self.store.as_ref(), &self.wish(pause.scope), self.rng.as_ref()).await;
         }
     }
 
@@ -338,5 +350,42 @@ impl Eyes for OwnEyes {
 
     async fn due(&self) -> u64 {
         self.store.counts(self.clock.now()).await.map_or(0, |counts| counts.due)
+    }
+}
+
+impl OwnEyes {
+    fn wish(&self, scope: PauseScope) -> PauseWish {
+        let (by, mapping) = ("somebody".to_owned(), self.mapping.clone());
+        PauseWish { scope, by, why: None, mapping, now: self.clock.now() }
+    }
+
+    /// A person decides on the `pick`-th of all effects that wait.
+    async fn decide_on_waiting(
+        &self,
+        pick: u64,
+        verdict: impl Fn(Irreversible, String) -> Verdict,
+    ) -> Option<(String, String)> {
+        let ids = all_deals(self.store.as_ref()).await.ok()?;
+        let deals = self.store.deals(&ids).await.ok()?;
+        let waiting: Vec<_> = deals
+            .iter()
+            .flat_map(|deal| deal.waiting.iter().map(move |effect| (deal, effect)))
+            .filter(|(_, effect)| !effect.withdrawn)
+            .collect();
+        let at = pick.checked_rem(waiting.len() as u64)?;
+        let (deal, effect) = waiting.get(usize::try_from(at).ok()?)?;
+        let decision = NewDecision {
+            deal: deal.id.clone(),
+            verdict: verdict(effect.kind, effect.target.clone()),
+            by: "somebody".to_owned(),
+            sentence: format!("About {}.", effect.target),
+            mapping: self.mapping.clone(),
+            instead_of: None,
+            now: self.clock.now(),
+        };
+        match self.store.decide(&decision).await {
+            Ok(Decided::Taken(_)) => Some((deal.links.crm.as_ref()?.to_string(), effect.target.clone())),
+            _ => None,
+        }
     }
 }

@@ -1,0 +1,45 @@
+//! What the simulated program writes into its log: kept, so that what must not stand there can be looked for.
+
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+};
+
+use tracing::{level_filters::LevelFilter, subscriber::DefaultGuard};
+
+/// Text since somebody last looked. One for the process: runs come one after the other, in one thread.
+static SAID: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// A log of the thread's own.
+struct Overheard;
+
+impl io::Write for Overheard {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        SAID.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// From now on, and as long as the guard lives, what this thread logs is kept instead of shown. Somebody who set
+/// `RUST_LOG` wants to see it, and does.
+pub(super) fn listen() -> Option<DefaultGuard> {
+    if std::env::var_os("RUST_LOG").is_some() {
+        return None;
+    }
+    let log = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::INFO)
+        .with_ansi(false)
+        .without_time()
+        .with_writer(|| Overheard)
+        .finish();
+    Some(tracing::subscriber::set_default(log))
+}
+
+/// Takes what was logged since.
+pub(super) fn take() -> Vec<u8> {
+    std::mem::take(&mut *SAID.lock().unwrap_or_else(PoisonError::into_inner))
+}
