@@ -38,10 +38,6 @@ const GAPS: &[(Bug, &str)] = &[
     ),
     (Bug::AbsentReadAsEmpty, "needs a hidden field under the one mapping that carries emptiness across"),
     (Bug::MicrosoftPostedAgain, "needs a lost answer to the second POST and a look after its settling time"),
-    (
-        Bug::AcceptAndCloseUnguarded,
-        "seen by the judge of graces in the whole world; a short run is not kept yet",
-    ),
     (Bug::OverflowIgnored, "needs an overflow that no poll covers up"),
     (Bug::SecondPageSkipped, "needs more changes within the overlap than a page holds, and lost events"),
     (Bug::DroppedForItsOrigin, "needs a flow that is later than the read after our write, and rare polls"),
