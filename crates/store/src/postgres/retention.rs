@@ -208,7 +208,8 @@ async fn closed(sql: &mut PgConnection, before: Micros, now: Timestamp, most: u6
     let mut free = Vec::new();
     for row in rows {
         let id = DealId::new(row.try_get::<String, _>(0)?);
-        // Somebody may have begun with it just now, or may from here on not.
+        // Somebody may have decided on it or begun with it just now, or may from here on not.
+        locks::deciding(sql, &id).await?;
         if !work::is_leased(sql, &Subject::Deal(id.clone())).await? {
             free.push(id);
         }

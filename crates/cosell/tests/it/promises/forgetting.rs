@@ -197,7 +197,5 @@ async fn a_history_that_was_cut_off_is_told_from_one_that_its_time_has_taken() {
     assert!(text(&verify(&against)).contains("is there again"), "an old copy that was put back");
 
     store.execute_batch("UPDATE chain SET length = 1").unwrap();
-    let more = verify(&[]);
-    let told = text(&more).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(!more.status.success() && told.contains("let go, and never was"), "{told}");
+    assert!(!verify(&[]).status.success(), "more than there was cannot be let go");
 }
