@@ -68,7 +68,10 @@ pub(crate) const PLACES: [Place; 13] = [
 
 impl Place {
     /// What is to stand there instead, if `text` names the address: a text, or nothing.
-    #[allow(clippy::option_option, reason = "outside: whether anything changes; inside: what a nullable column holds")]
+    #[allow(
+        clippy::option_option,
+        reason = "outside: whether anything changes; inside: what a nullable column holds"
+    )]
     pub(crate) fn without(&self, text: &str, address: &Address) -> Option<Option<String>> {
         if !address.is_in(text) {
             return None;
