@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ports::{Borrowing, BudgetBook, BudgetBookError, Loan, Platform, ServerPause, Usage};
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
     PostgresStore,
@@ -102,20 +102,14 @@ async fn keep_usage(
 
 /// The account of a platform; until the transaction ends nobody else writes it, or lends of it.
 async fn account(sql: &mut PgConnection, platform: Platform) -> Outcome<Account> {
-    let known =
-        "SELECT used, allowed, told_at, heard_at, sounded_at FROM budget WHERE platform = $1 FOR UPDATE";
-    let known = sqlx::query(known).bind(platform.name());
-    let row = match known.fetch_optional(&mut *sql).await? {
-        Some(row) => row,
-        None => {
-            sqlx::query("INSERT INTO budget (platform) VALUES ($1) ON CONFLICT (platform) DO NOTHING")
-                .bind(platform.name())
-                .execute(&mut *sql)
-                .await?;
-            let known = "SELECT used, allowed, told_at, heard_at, sounded_at FROM budget
-                         WHERE platform = $1 FOR UPDATE";
-            sqlx::query(known).bind(platform.name()).fetch_one(sql).await?
-        }
+    let row = if let Some(row) = known(sql, platform).await? {
+        row
+    } else {
+        sqlx::query("INSERT INTO budget (platform) VALUES ($1) ON CONFLICT (platform) DO NOTHING")
+            .bind(platform.name())
+            .execute(&mut *sql)
+            .await?;
+        known(sql, platform).await?.ok_or(sqlx::Error::RowNotFound)?
     };
     let moment = |column| Outcome::Ok(row.try_get::<Option<Micros>, _>(column)?.map(|moment| moment.0));
     let number = |column| Outcome::Ok(row.try_get::<Option<Count>, _>(column)?.map(|count| count.0));
@@ -125,6 +119,12 @@ async fn account(sql: &mut PgConnection, platform: Platform) -> Outcome<Account>
         heard: moment(3)?,
         sounded: moment(4)?,
     })
+}
+
+async fn known(sql: &mut PgConnection, platform: Platform) -> Outcome<Option<PgRow>> {
+    let known =
+        "SELECT used, allowed, told_at, heard_at, sounded_at FROM budget WHERE platform = $1 FOR UPDATE";
+    Ok(sqlx::query(known).bind(platform.name()).fetch_optional(sql).await?)
 }
 
 async fn keep(sql: &mut PgConnection, platform: Platform, account: &Account) -> Outcome<()> {

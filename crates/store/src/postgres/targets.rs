@@ -39,8 +39,9 @@ macro_rules! deals_by {
 const BY_ID: &str = deals_by!("id", "");
 const BY_OPPORTUNITY: &str = deals_by!("crm_id", "");
 const BY_REFERRAL: &str = deals_by!("portal_id", "");
-const BY_COMPANION: &str = deals_by!("companion", "");
-const BY_ENGAGEMENT: &str = deals_by!("engagement", "");
+/// Their indexes leave out what has none, and a plan for any keys must be sure to find what it wants there.
+const BY_COMPANION: &str = deals_by!("companion", " AND companion IS NOT NULL");
+const BY_ENGAGEMENT: &str = deals_by!("engagement", " AND engagement IS NOT NULL");
 /// Deals of a referral whose opportunity is being created, or was created and is not committed yet.
 const AWAITING: &str = deals_by!("portal_id", " AND crm_id IS NULL");
 
