@@ -29,7 +29,9 @@ pub(super) fn judge(record: &Record, deals: &[DealSeen]) -> Vec<Violation> {
         };
         // A date that a flow moved may be the one that somebody types next.
         let ours = record.edits.iter().filter(ours).filter(|edit| {
-            !(edit.told && edit.told_across) && !(record.automated && edit.field == Field::Closing)
+            let everywhere = edit.told && edit.told_across;
+            let moved_here = record.automated && edit.field == Field::Closing;
+            !(everywhere || moved_here)
         });
         let mut halves = None;
         for edit in ours {

@@ -24,8 +24,8 @@ pub(super) fn judge(record: &Record, seen: &[Seen]) -> Vec<Violation> {
                 .iter()
                 .any(|op| AT_PORTAL.iter().any(|path| op["path"] == *path) && is_empty(&op["value"])),
             Kind::CrmWrite => list(&body["compositeRequest"]).iter().any(|part| {
-                let set = |name: &&str| part["body"].get(name).is_some_and(is_empty);
-                part["method"] == "PATCH" && IN_ORG.iter().any(|name| set(&name))
+                part["method"] == "PATCH"
+                    && IN_ORG.iter().any(|name| part["body"].get(*name).is_some_and(is_empty))
             }),
             _ => false,
         }

@@ -110,8 +110,11 @@ pub struct World {
     /// What must never be and was seen outside the steps.
     found: Mutex<Vec<Violation>>,
     /// The newest picture of both platforms, and how much had been written on each then.
-    pub(crate) scene: Mutex<Option<((u64, u64), Arc<Scene>)>>,
+    pub(crate) scene: Mutex<Option<(Writes, Arc<Scene>)>>,
 }
+
+/// How much was written at the portal and in the org.
+type Writes = (u64, u64);
 
 impl World {
     /// An empty world of `seed` at `start`.

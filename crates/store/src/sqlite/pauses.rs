@@ -4,8 +4,7 @@ use deal_model::DealId;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sync_engine::{
-    Cursor, Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, StoreError, Subject,
-    time_outside,
+    Cursor, Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, StoreError, Subject, time_outside,
 };
 
 use super::{

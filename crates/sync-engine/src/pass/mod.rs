@@ -30,8 +30,8 @@ use ports::{EffectKind, RetryClass};
 pub use rehearsal::Listener;
 
 use crate::{
-    AuditLine, Claim, Disposition, Engine, Flow, Hints, IntentOutcome, Pause, SideError, StoreResult, Subject,
-    WorkLane, settings::ROUNDS,
+    AuditLine, Claim, Disposition, Engine, Flow, Hints, IntentOutcome, Pause, SideError, StoreResult,
+    Subject, WorkLane, settings::ROUNDS,
 };
 
 /// One deal in a pass.

@@ -20,7 +20,7 @@ async fn a_worker_ends_when_another_begins_with_other_rules_and_what_it_was_read
     let script = async {
         world.clock.sleep(Duration::from_secs(80)).await;
         // The old worker's next list is long under way when the new one begins.
-        world.portal.fault(Call::List, Fault::Slow(Duration::from_secs(60)));
+        world.portal.fault(Call::List, Fault::Slow(Duration::from_mins(1)));
         world.clock.sleep(Duration::from_secs(50)).await;
         world.portal.state().leads.admission = "more".to_owned();
         world.specs.groups.push(text("more"));
@@ -29,8 +29,8 @@ async fn a_worker_ends_when_another_begins_with_other_rules_and_what_it_was_read
         world.forget_calls();
         world.settle(120).await;
     };
-    let both = timeout(Duration::from_hours(1), async { tokio::join!(old.run(&stop), script) });
-    let (ended, ()) = both.await.expect("the old worker ends");
+    let both = Box::pin(async { tokio::join!(old.run(&stop), script) });
+    let (ended, ()) = timeout(Duration::from_hours(1), both).await.expect("the old worker ends");
     let told = ended.unwrap_err();
     assert!(matches!(told, StoreError::OtherRules), "{told}");
     assert!(told.to_string().contains("fix: start this one again"), "{told}");

@@ -82,7 +82,10 @@ impl Process {
     pub(super) fn supervise(&mut self) -> bool {
         let ended = self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some());
         if ended {
-            println!("{} ended by itself: {}", self.name, self.log_tail());
+            #[expect(clippy::print_stdout, reason = "whoever reads a failed run wants to know why")]
+            {
+                println!("{} ended by itself: {}", self.name, self.log_tail());
+            }
             self.child = None;
             self.start();
         }

@@ -119,9 +119,8 @@ impl Places<'_> {
         let planted = self.planted.ids.iter().map(String::as_str);
         let secret = Search::of([SECRET].into_iter().chain(planted));
         for (place, bytes) in &places {
-            for found in secret.found(bytes) {
-                panic!("{when}: {} is in {place}, {}: {}", found.text, found.way, found.around);
-            }
+            let found = secret.found(bytes);
+            assert!(found.is_empty(), "{when}: in {place}: {found:#?}");
         }
         // The same search finds what belongs there.
         let shared = Search::of([SHARED]);

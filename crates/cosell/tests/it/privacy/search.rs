@@ -121,7 +121,8 @@ fn the_search_finds_a_text_in_every_way_it_can_be_written() {
         };
         let url64 = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(format!("??{text}"));
         let each = |form: fn(u8) -> String| text.bytes().map(form).collect::<String>().into_bytes();
-        let escaped: String = text.chars().map(|letter| format!("\\u{:04X}", u32::from(letter))).collect();
+        let escape = |all: String, letter: char| format!("{all}\\u{:04X}", u32::from(letter));
+        let escaped = text.chars().fold(String::new(), escape);
         let json = serde_json::json!({ "x": format!("{text}\n\"\u{fc}") }).to_string();
         let form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let haystacks: Vec<(&str, &str, Vec<u8>)> = vec![
