@@ -38,7 +38,7 @@ fn a_secret_in_the_file_is_refused_and_not_repeated() {
         let error = refused(&TEMPLATE.replace(secret, instead));
         assert!(error.contains(told) && !error.contains("hunter2"), "{instead}: {error}");
     }
-    let error = refused(&TEMPLATE.replace("[guard]", "[guard]\nbrake_limit = \"hunter2\""));
+    let error = refused(&TEMPLATE.replace("brake_limit = 20", "brake_limit = \"hunter2\""));
     assert!(error.contains("a text, expected") && !error.contains("hunter2"), "{error}");
     let error =
         refused(&TEMPLATE.replace("[store]", "[store]\nurl = \"postgres://cosell:hunter2@db/cosell\""));

@@ -1,7 +1,7 @@
 //! The search for texts in bytes, in every way in which a text is commonly written down: one automaton of all texts in all
 //! of them, so that each byte is looked at once.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fmt, fs, path::Path};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::Engine as _;
@@ -41,12 +41,17 @@ pub(super) struct Search {
 }
 
 /// A text that was found.
-#[derive(Debug)]
 pub(super) struct Found {
     pub(super) text: String,
     pub(super) way: &'static str,
     /// What stands around it.
     pub(super) around: String,
+}
+
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}: {}", self.text, self.way, self.around)
+    }
 }
 
 impl Search {
