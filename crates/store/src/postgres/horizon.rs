@@ -11,20 +11,19 @@ use super::fault::Outcome;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Whose picture of this database is from before the transaction `$1`: the oldest. What a slot keeps of the catalogue
-/// alone is no row of ours.
+/// Whose picture of this database is from before the transaction `$1`: the oldest. A transaction that writes holds back
+/// every picture that is taken while it lasts, in whichever database it is. What a slot keeps of the catalogue alone is
+/// no row of ours.
 const WHO_SEES: &str = "
     SELECT who FROM (
         SELECT 'process ' || pid AS who, backend_xmin AS since FROM pg_stat_activity
         WHERE pid <> pg_backend_pid() AND (datname = current_database() OR datname IS NULL)
         UNION ALL
-        SELECT 'process ' || pid, backend_xid FROM pg_stat_activity
-        WHERE pid <> pg_backend_pid() AND datname = current_database()
+        SELECT 'process ' || pid, backend_xid FROM pg_stat_activity WHERE pid <> pg_backend_pid()
         UNION ALL
         SELECT 'the replication slot ' || slot_name, xmin FROM pg_replication_slots
         UNION ALL
         SELECT 'the prepared transaction ' || gid, transaction FROM pg_prepared_xacts
-        WHERE database = current_database()
     ) AS seen
     WHERE since IS NOT NULL AND age(since) > age($1::text::xid)
     ORDER BY age(since) DESC LIMIT 1";
