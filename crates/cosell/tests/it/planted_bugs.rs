@@ -30,7 +30,6 @@ struct Known {
 
 /// Bugs that are shown by no kept seed yet, and what is missing. Whatever `.ci/planted-bugs --write` finds leaves this list.
 const GAPS: &[(Bug, &str)] = &[
-    (Bug::NoLeaseFence, "seen by the judge of memories in the whole world; a short run is not kept yet"),
     (Bug::ComparedWithoutFit, "the occasion (both type the same) is rare, and no seed was found yet"),
     (
         Bug::CursorBeforeMarks,
@@ -41,15 +40,7 @@ const GAPS: &[(Bug, &str)] = &[
     (Bug::OverflowIgnored, "needs an overflow that no poll covers up"),
     (Bug::SecondPageSkipped, "needs more changes within the overlap than a page holds, and lost events"),
     (Bug::DroppedForItsOrigin, "needs a flow that is later than the read after our write, and rare polls"),
-    (
-        Bug::GraceLostAtRestart,
-        "needs a death between a wish and the end of its grace, past the overlap of the polls",
-    ),
     (Bug::WithdrawnAfterSending, "needs a withdrawal, and a world that lasts until the grace is over"),
-    (
-        Bug::RowErrorTakenForSuccess,
-        "seen by the judge of policies in the whole world; a short run is not kept yet",
-    ),
     (Bug::WorkClearedDespiteMark, "needs a mark during the last pass over a deal, and the end of the run"),
 ];
 
