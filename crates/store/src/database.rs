@@ -86,12 +86,22 @@ pub trait Database: Store + TokenStore + BudgetBook {
     /// How many data keys lie in the clear, because there was no seal key when they were drawn.
     async fn keys_in_clear(&self) -> StoreResult<u64>;
 
+    /// Looks whether the seal key is that of the store: whether it opens the oldest or the newest of the data keys that one
+    /// sealed. Writes nothing, and asks nothing of a store that has none.
+    ///
+    /// # Errors
+    /// [`sync_engine::StoreError::Failed`] if it opens neither, or there is no seal key.
+    async fn require_key(&self) -> StoreResult<()>;
+
     /// Seals all tokens under the present seal key.
     async fn reseal_tokens(&self) -> StoreResult<Resealed>;
 
     /// Where operators' own words and names (pauses, decisions, sign-ins, problems of connections) name an e-mail address;
     /// with `erase` they name it no more. Also by a command beside the store's owner.
     async fn remarks(&self, address: &str, erase: bool) -> StoreResult<Vec<Remark>>;
+
+    /// How many bytes [`Store::scrub`] writes anew; whoever works waits meanwhile.
+    async fn bytes_to_scrub(&self) -> StoreResult<u64>;
 }
 
 /// A platform that this program does not know has no calls that could be held back.

@@ -124,10 +124,26 @@ impl DataKey {
     }
 }
 
+/// Demands that one of these sealed keys opens, if there are any: subject, number, and how it lies in the store.
+pub(crate) fn require_one(
+    master: Option<&SealKey>,
+    keys: &[(String, u64, Vec<u8>)],
+) -> Result<(), StoreError> {
+    let mut first = None;
+    for (subject, number, wrapped) in keys {
+        match DataKey::unwrapped(master, subject, *number, wrapped) {
+            Ok(_) => return Ok(()),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    first.map_or(Ok(()), Err)
+}
+
 const NO_KEY: &str = "histories and kept values are sealed, and this process was given no seal key\n  fix: give it \
                       the key that [store] seal_key names, as the service has it";
 const WRONG_KEY: &str = "histories and kept values do not open with this seal key\n  fix: put the key back that \
-                         sealed them where [store] seal_key says";
+                         sealed them where [store] seal_key says, or name it in former_seal_key.\n  If it is lost, so \
+                         is what it sealed: cosell forget DEAL --yes lets a deal go on without";
 
 fn key_place(subject: &str, number: u64) -> Vec<u8> {
     format!("cosell data key {number} of {subject}").into_bytes()

@@ -87,19 +87,26 @@ fn classify(error: &sqlx::Error) -> StoreError {
              [store] url names its host and port"
                 .to_owned(),
         ),
+        sqlx::Error::Io(reason) => {
+            StoreError::Away(format!("{reason}\n  fix: see that it runs, and that [store] url names its host and port"))
+        }
         // The connection broke, or never was: what was sent may or may not have been done.
         _ => StoreError::Away(error.to_string()),
     }
 }
+
+/// What to do about a damaged database.
+const RESTORE: &str =
+    "\n  fix: stop the workers, and restore the database from a backup: cosell store restore FILE says how";
 
 fn told(error: &dyn DatabaseError) -> StoreError {
     let code = error.code().unwrap_or_default().into_owned();
     let said = error.message();
     match code.as_str() {
         "23505" => StoreError::Duplicate(said.to_owned()),
-        "25006" => {
-            StoreError::Failed(format!("{said}; it is open for reading only, or the server is a standby"))
-        }
+        "25006" => StoreError::Failed(format!(
+            "{said}; it is open for reading only, or the server is a standby\n  fix: let [store] url name the primary"
+        )),
         "42501" => StoreError::Failed(format!(
             "{said}\n  fix: let the user of [store] url own the schema and all of its tables, or GRANT CREATE, USAGE \
              ON SCHEMA public and GRANT ALL ON ALL TABLES, SEQUENCES IN SCHEMA public"
@@ -108,7 +115,9 @@ fn told(error: &dyn DatabaseError) -> StoreError {
             "{said}\n  fix: correct the user or the password in [store] url, or the server's pg_hba.conf"
         )),
         "3D000" => StoreError::Failed(format!("{said}\n  fix: CREATE DATABASE, or correct [store] url")),
-        "53100" => StoreError::Failed(format!("{said}; make room: nothing was lost")),
+        "53100" => StoreError::Failed(format!(
+            "{said}\n  fix: make room on the server; nothing was lost, and a service that runs goes on by itself"
+        )),
         // The server stops, starts, or has no connection left; a statement or a lock took longer than allowed.
         "57P01" | "57P02" | "57P03" | "57P05" | "53300" | "08000" | "08001" | "08003" | "08004" | "08006" => {
             StoreError::Away(said.to_owned())
@@ -116,10 +125,7 @@ fn told(error: &dyn DatabaseError) -> StoreError {
         "55P03" | "57014" | "40001" | "40P01" | "25P03" => {
             StoreError::Away(format!("{said}; another transaction stood in the way"))
         }
-        "3F000" | "42P01" | "42703" => {
-            StoreError::Damaged(format!("{said}; restore the database from a backup"))
-        }
-        "XX001" | "XX002" => StoreError::Damaged(format!("{said}; restore the database from a backup")),
+        "3F000" | "42P01" | "42703" | "XX001" | "XX002" => StoreError::Damaged(format!("{said}{RESTORE}")),
         _ if ["08", "42", "53", "54", "55", "57", "58"].iter().any(|class| code.starts_with(class)) => {
             StoreError::Failed(format!("{said} ({code})"))
         }

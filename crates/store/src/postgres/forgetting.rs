@@ -1,18 +1,21 @@
 //! Forgetting: keys destroyed, memories emptied, and where an address stands in what is kept.
 
+use std::time::Duration;
+
 use deal_model::{DealId, Phase};
 use jiff::Timestamp;
 use sqlx::{PgConnection, Row as _};
 use sync_engine::{Forgotten, Mentions, PauseScope, StoreError, StoreResult, Subject};
+use tokio::time::{Instant, sleep};
 
 use super::{
     PostgresStore, archive,
     columns::{Count, Micros, Word, text},
     data_keys, deal_rows,
-    fault::Outcome,
+    fault::{Fault, Outcome},
     history, horizon, lead_rows, locks,
     locks::Hold,
-    marks, work,
+    look, marks, work,
 };
 use crate::{
     Remark, SealKey, erasing,
@@ -21,9 +24,30 @@ use crate::{
     remarks::PLACES,
 };
 
-/// The tables whose rows hold, or held, what a person may have typed.
-const WITH_VALUES: &str = "VACUUM (FULL) deal, waiting_effect, decision, archive, audit, data_key, lead, connection_problem, \
-     connection_worked, pause, proof, brake_release, cursor, token";
+/// How each table is written anew whose rows hold, or held, what a person may have typed, or what opens it; the keys first,
+/// the largest last. What archive and history hold is sealed: once the old rows of its key are gone, nobody reads it, so
+/// that the two tables which grow without end need not be written anew.
+const ANEW: [&str; 12] = [
+    "VACUUM (FULL) data_key",
+    "VACUUM (FULL) token",
+    "VACUUM (FULL) waiting_effect",
+    "VACUUM (FULL) decision",
+    "VACUUM (FULL) lead",
+    "VACUUM (FULL) connection_problem",
+    "VACUUM (FULL) connection_worked",
+    "VACUUM (FULL) pause",
+    "VACUUM (FULL) proof",
+    "VACUUM (FULL) brake_release",
+    "VACUUM (FULL) cursor",
+    "VACUUM (FULL) deal",
+];
+
+/// Whoever waits for a table to be free keeps all from it who come later: so it is waited for in short turns. No table is
+/// written for longer than the other bound, which lets everybody go on who waits meanwhile.
+const BOUNDED: &str = "SET lock_timeout = '2s'; SET statement_timeout = '10min'";
+
+/// Between two turns.
+const LET_OTHERS_GO_FIRST: Duration = Duration::from_millis(500);
 
 /// Forgets a subject, and the deals that gave it their records.
 pub(super) async fn forget(
@@ -308,19 +332,63 @@ pub(super) async fn remarks(sql: &mut PgConnection, address: &Address, erase: bo
 }
 
 impl PostgresStore {
-    /// Writes the tables with values anew: rows that were erased or replaced stand in them until then. What the server's
-    /// own log and backups hold is sealed, or goes with their time.
+    /// Writes the tables with values anew, one by one: rows that were erased or replaced stand in them until then. Whoever
+    /// needs a table waits while it is written. What the server's own log and backups hold goes with their time.
     pub(super) async fn rewrite(&self) -> StoreResult<()> {
         self.may_write_beside()?;
         let rewrite = async {
             let mut connection = self.pool.acquire().await?;
-            // Writing everything anew takes as long as it takes; on a connection of its own, which ends with it.
+            // With bounds of its own, on a connection that ends with it.
             connection.close_on_drop();
-            sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection).await?;
+            sqlx::raw_sql(BOUNDED).execute(&mut *connection).await?;
             horizon::pass(&mut connection, self.options.scrub_patience).await?;
-            sqlx::raw_sql(WITH_VALUES).execute(&mut *connection).await?;
+            for statement in ANEW {
+                self.write_anew(&mut connection, statement).await?;
+            }
             Outcome::Ok(())
         };
         Ok(rewrite.await?)
     }
+
+    /// Writes one table anew as soon as it is free.
+    async fn write_anew(&self, sql: &mut PgConnection, statement: &'static str) -> Outcome<()> {
+        let end = Instant::now() + self.options.scrub_patience;
+        loop {
+            match sqlx::raw_sql(statement).execute(&mut *sql).await.map_err(Fault::from) {
+                Ok(_) => return Ok(()),
+                Err(fault) if fault.yielded() && Instant::now() < end => sleep(LET_OTHERS_GO_FIRST).await,
+                Err(fault) if fault.yielded() => return Err(StoreError::Failed(in_use(statement)).into()),
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    /// How many bytes the tables have that are written anew.
+    pub(super) async fn bytes_with_values(&self) -> StoreResult<u64> {
+        look!(self, sql => bytes_with_values(sql))
+    }
+}
+
+fn table(statement: &str) -> &str {
+    statement.rsplit(' ').next().unwrap_or_default()
+}
+
+fn in_use(statement: &str) -> String {
+    format!(
+        "the table {} is in use all the time, and so its file keeps what was erased\n  fix: end what holds it (a \
+         backup, a long query), and give the command again",
+        table(statement)
+    )
+}
+
+async fn bytes_with_values(sql: &mut PgConnection) -> Outcome<u64> {
+    let tables: Vec<&str> = ANEW.iter().map(|statement| table(statement)).collect();
+    let row = sqlx::query(
+        "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
+         WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname = ANY ($1)",
+    )
+    .bind(tables)
+    .fetch_one(sql)
+    .await?;
+    Ok(row.try_get::<Count, _>(0)?.0)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use ports::Rng;
 use sqlx::{PgConnection, Row as _};
-use sync_engine::{Cursor, Fence, Hints, IndexEntry, Mark, Subject, Target, WorkLane};
+use sync_engine::{Awaited, Cursor, Fence, Hints, IndexEntry, Mark, Subject, Target, WorkLane};
 
 use super::{
     columns::{Micros, Word, text},
@@ -37,7 +37,8 @@ pub(super) async fn mark(
     let mut traces = 0;
     let mut wishes: BTreeMap<Subject, Wish> = BTreeMap::new();
     for (subject, hints, mark) in targets::subjects(sql, ids, &marks).await? {
-        let wish = Wish { hints, lane: mark.lane, due: mark.due, heard: mark.heard };
+        let Mark { lane, due, heard, awaits, .. } = *mark;
+        let wish = Wish { hints, lane, due, heard, awaits };
         wishes.entry(subject).and_modify(|earlier| earlier.add(&wish)).or_insert(wish);
         traces += 1;
     }
@@ -93,12 +94,13 @@ pub(super) struct Wish {
     pub(super) lane: WorkLane,
     pub(super) due: Timestamp,
     pub(super) heard: Timestamp,
+    pub(super) awaits: Awaited,
 }
 
 impl Wish {
     /// Everything, at once: what a person wants.
     pub(super) fn at_once(now: Timestamp) -> Self {
-        Self { hints: Hints::ALL, lane: WorkLane::Now, due: now, heard: now }
+        Self { hints: Hints::ALL, lane: WorkLane::Now, due: now, heard: now, awaits: Awaited::default() }
     }
 
     /// Two wishes about one subject are one: of each part the more urgent.
@@ -107,6 +109,7 @@ impl Wish {
         self.lane = self.lane.min(other.lane);
         self.due = self.due.min(other.due);
         self.heard = self.heard.min(other.heard);
+        self.awaits = self.awaits.union(other.awaits);
     }
 }
 
@@ -128,6 +131,8 @@ pub(super) async fn put_all(sql: &mut PgConnection, wishes: &BTreeMap<Subject, W
     let (mut kinds, mut ids, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
     let (mut crm, mut portal, mut companion) = (Vec::new(), Vec::new(), Vec::new());
     let (mut due, mut heard) = (Vec::new(), Vec::new());
+    let (mut stamps, mut untils, mut agains) = (Vec::new(), Vec::new(), Vec::new());
+    let moment = |moment: Option<Timestamp>| moment.map(|moment| Micros(moment).number());
     for (subject, wish) in wishes {
         let (kind, id) = work::key(subject);
         kinds.push(kind);
@@ -138,13 +143,17 @@ pub(super) async fn put_all(sql: &mut PgConnection, wishes: &BTreeMap<Subject, W
         companion.push(wish.hints.companion);
         due.push(Micros(wish.due).number());
         heard.push(Micros(wish.heard).number());
+        stamps.push(moment(wish.awaits.stamp));
+        untils.push(moment(wish.awaits.until));
+        agains.push(moment(wish.awaits.again));
     }
     sqlx::query(
-        "INSERT INTO work (kind, id, lane, generation, crm, portal, companion, due, heard, attempts, state, wake)
-         SELECT kind, id, lane, 1, crm, portal, companion, due, heard, 0, 'waiting', due
+        "INSERT INTO work (kind, id, lane, generation, crm, portal, companion, due, heard, attempts, state, wake,
+                           awaits_stamp, awaits_until, awaits_again)
+         SELECT kind, id, lane, 1, crm, portal, companion, due, heard, 0, 'waiting', due, stamp, until, again
          FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::boolean[], $6::boolean[], $7::bigint[],
-                     $8::bigint[]) WITH ORDINALITY
-              AS wish (kind, id, lane, crm, portal, companion, due, heard, place)
+                     $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) WITH ORDINALITY
+              AS wish (kind, id, lane, crm, portal, companion, due, heard, stamp, until, again, place)
          WHERE kind <> 'deal'
             OR NOT EXISTS (SELECT 1 FROM deal WHERE deal.id = wish.id AND deal.forgotten IS NOT NULL)
          ORDER BY place
@@ -162,7 +171,10 @@ pub(super) async fn put_all(sql: &mut PgConnection, wishes: &BTreeMap<Subject, W
              wake = CASE work.state WHEN 'waiting' THEN least(work.wake, excluded.due) ELSE work.wake END,
              due_since = CASE WHEN work.lease_number IS NOT NULL THEN least(work.due_since, excluded.due) END,
              heard_since = CASE WHEN work.lease_number IS NOT NULL
-                 THEN least(work.heard_since, excluded.heard) END",
+                 THEN least(work.heard_since, excluded.heard) END,
+             awaits_stamp = greatest(work.awaits_stamp, excluded.awaits_stamp),
+             awaits_until = greatest(work.awaits_until, excluded.awaits_until),
+             awaits_again = greatest(work.awaits_again, excluded.awaits_again)",
     )
     .bind(kinds)
     .bind(ids)
@@ -172,6 +184,9 @@ pub(super) async fn put_all(sql: &mut PgConnection, wishes: &BTreeMap<Subject, W
     .bind(companion)
     .bind(due)
     .bind(heard)
+    .bind(stamps)
+    .bind(untils)
+    .bind(agains)
     .execute(&mut *sql)
     .await?;
     news::tell(sql).await

@@ -9,7 +9,7 @@ use std::{
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
-    ConnectOptions as _,
+    ConnectOptions as _, Connection as _,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 use sync_engine::{StoreError, StoreResult};
@@ -27,9 +27,11 @@ const ACQUIRE: Duration = Duration::from_secs(10);
 /// Connections that nobody needed for so long are given back to the server.
 const IDLE: Duration = Duration::from_mins(5);
 
-/// The server's own bounds on what one session does. A worker that vanished in the middle of a transaction holds its
-/// locks for no longer than these.
-const SESSION: [(&str, &str); 6] = [
+/// How the server plans for one session, and its own bounds on what that does. A worker that vanished in the middle of a
+/// transaction holds its locks for no longer than these.
+const SESSION: [(&str, &str); 7] = [
+    // A page of marks looks up a thousand keys: by their index, and not by reading the whole table.
+    ("random_page_cost", "1.1"),
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "30s"),
@@ -97,6 +99,21 @@ impl PostgresStore {
             Outcome::Ok(found)
         };
         Ok(migrate.await?)
+    }
+
+    /// Tries once whether the server at `url` lets its user into the database.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] while it cannot be reached, or takes nobody in yet; [`StoreError::Failed`] if it refuses, or the
+    /// address is none.
+    pub async fn reach(url: &SecretString) -> StoreResult<()> {
+        let address = address(url, Access::Read)?;
+        let reach = async {
+            let connect = tokio::time::timeout(ACQUIRE, address.connect());
+            let connection = connect.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+            Outcome::Ok(connection.close().await?)
+        };
+        Ok(reach.await?)
     }
 
     /// Gives every connection back to the server. What is under way is finished first.

@@ -12,7 +12,11 @@ use super::{
     fault::Outcome,
     forgetting, lifetime, look, read, resealing, write_beside,
 };
-use crate::{Database, KeyPlace, OrgFact, Remark, Resealed, mention::Address, sealing::no_key};
+use crate::{
+    Database, KeyPlace, OrgFact, Remark, Resealed,
+    mention::Address,
+    sealing::{no_key, require_one},
+};
 
 #[async_trait]
 impl Database for PostgresStore {
@@ -48,6 +52,11 @@ impl Database for PostgresStore {
         look!(self, sql => resealing::in_clear(sql))
     }
 
+    async fn require_key(&self) -> StoreResult<()> {
+        let samples: StoreResult<Vec<(String, u64, Vec<u8>)>> = look!(self, sql => resealing::samples(sql));
+        require_one(self.master(), &samples?)
+    }
+
     async fn reseal_tokens(&self) -> StoreResult<Resealed> {
         let master = self.master().ok_or_else(no_key)?;
         write_beside!(self, sql => resealing::tokens(sql, master))
@@ -60,6 +69,10 @@ impl Database for PostgresStore {
         } else {
             read!(self, sql => forgetting::remarks(sql, &address, false))
         }
+    }
+
+    async fn bytes_to_scrub(&self) -> StoreResult<u64> {
+        self.bytes_with_values().await
     }
 }
 

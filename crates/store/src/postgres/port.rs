@@ -207,8 +207,9 @@ impl Store for PostgresStore {
         proof: &KeptProof,
         key: &str,
         problem: Option<&ConnectionProblem>,
+        under: Option<(&Fence, &Cursor)>,
     ) -> StoreResult<()> {
-        write_beside!(self, sql => proofs::keep(sql, proof, key, problem))
+        write_beside!(self, sql => proofs::keep(sql, proof, key, problem, under))
     }
 
     async fn proofs(&self, most: usize) -> StoreResult<Vec<KeptProof>> {

@@ -1,12 +1,13 @@
 //! Proofs that were kept.
 
 use sqlx::{PgConnection, Row as _};
-use sync_engine::{ConnectionProblem, KEPT_PROOFS, KeptProof};
+use sync_engine::{ConnectionProblem, Cursor, Fence, KEPT_PROOFS, KeptProof};
 
 use super::{
     columns::{Count, Json, Micros, text},
     connections,
     fault::Outcome,
+    leases, locks, marks,
 };
 
 pub(super) async fn keep(
@@ -14,7 +15,19 @@ pub(super) async fn keep(
     proof: &KeptProof,
     key: &str,
     problem: Option<&ConnectionProblem>,
+    under: Option<(&Fence, &Cursor)>,
 ) -> Outcome<()> {
+    if let Some((fence, cursor)) = under {
+        leases::check(sql, fence).await?;
+        marks::move_cursor(sql, cursor).await?;
+    }
+    // Two that end at once are compared one after the other.
+    locks::named(sql, "proof", key).await?;
+    let overtaken = sqlx::query("SELECT 1 FROM proof WHERE began > $1 LIMIT 1")
+        .bind(Micros(proof.began))
+        .fetch_optional(&mut *sql)
+        .await?
+        .is_some();
     sqlx::query(
         "INSERT INTO proof (began, ended, mapping, by, deals, counts, first) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -27,16 +40,19 @@ pub(super) async fn keep(
     .bind(Json(&proof.first))
     .execute(&mut *sql)
     .await?;
-    sqlx::query("DELETE FROM proof WHERE id NOT IN (SELECT id FROM proof ORDER BY id DESC LIMIT $1)")
-        .bind(Count(KEPT_PROOFS as u64))
-        .execute(&mut *sql)
-        .await?;
-    connections::set(sql, key, problem).await
+    sqlx::query(
+        "DELETE FROM proof WHERE id NOT IN (SELECT id FROM proof ORDER BY began DESC, id DESC LIMIT $1)",
+    )
+    .bind(Count(KEPT_PROOFS as u64))
+    .execute(&mut *sql)
+    .await?;
+    // What a later look found is not undone by an earlier one that took longer.
+    if overtaken { Ok(()) } else { connections::set(sql, key, problem).await }
 }
 
 pub(super) async fn newest(sql: &mut PgConnection, most: usize) -> Outcome<Vec<KeptProof>> {
     let rows = sqlx::query(
-        "SELECT began, ended, mapping, by, deals, counts, first FROM proof ORDER BY id DESC LIMIT $1",
+        "SELECT began, ended, mapping, by, deals, counts, first FROM proof ORDER BY began DESC, id DESC LIMIT $1",
     )
     .bind(Count(most as u64))
     .fetch_all(sql)

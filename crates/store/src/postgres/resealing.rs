@@ -63,6 +63,19 @@ pub(super) async fn in_clear(sql: &mut PgConnection) -> Outcome<u64> {
     Ok(sqlx::query(count).fetch_one(sql).await?.try_get::<Count, _>(0)?.0)
 }
 
+/// The oldest and the newest of the keys that a seal key sealed.
+pub(super) async fn samples(sql: &mut PgConnection) -> Outcome<Vec<(String, u64, Vec<u8>)>> {
+    let rows = sqlx::query(
+        "(SELECT subject, number, wrapped FROM data_key WHERE substr(wrapped, 1, 1) = '\\x01'::bytea ORDER BY made LIMIT 1)
+         UNION ALL
+         (SELECT subject, number, wrapped FROM data_key WHERE substr(wrapped, 1, 1) = '\\x01'::bytea
+          ORDER BY made DESC LIMIT 1)",
+    )
+    .fetch_all(sql)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<Count, _>(1)?.0, row.try_get(2)?))).collect()
+}
+
 /// Tokens are few: all of them at once.
 pub(super) async fn tokens(sql: &mut PgConnection, master: &SealKey) -> Outcome<Resealed> {
     let rows = sqlx::query("SELECT name, sealed, version FROM token ORDER BY name FOR UPDATE")

@@ -3,7 +3,7 @@
 use deal_model::{DealId, RecordId};
 use jiff::Timestamp;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
-use sync_engine::{Claim, ClaimRequest, Disposition, Fence, Hints, StoreError, Subject, WorkLane};
+use sync_engine::{Awaited, Claim, ClaimRequest, Disposition, Fence, Hints, StoreError, Subject, WorkLane};
 
 use super::{
     columns::{Count, Micros, Word, text},
@@ -89,7 +89,8 @@ pub(super) async fn claim(sql: &mut PgConnection, request: &ClaimRequest, share:
          SET state = 'leased', wake = $4, lease_owner = $5, lease_number = nextval('lease_number'),
              lease_until = $4, due_since = NULL, heard_since = NULL
          FROM taken WHERE work.kind = taken.kind AND work.id = taken.id
-         RETURNING work.kind, work.id, lane, generation, crm, portal, companion, attempts, heard, due, lease_number",
+         RETURNING work.kind, work.id, lane, generation, crm, portal, companion, attempts, heard, due, lease_number,
+             awaits_stamp, awaits_until, awaits_again",
     )
     .bind(Count(share))
     .bind(Count(most))
@@ -127,6 +128,7 @@ fn claimed(row: &PgRow, request: &ClaimRequest) -> Outcome<(Timestamp, Claim)> {
     let number = row.try_get::<Count, _>(10)?.0;
     let fence = Fence { name: format!("{kind}:{id}"), owner: request.owner.clone(), number };
     let attempts = row.try_get::<Count, _>(7)?.0;
+    let moment = |at: usize| Outcome::Ok(row.try_get::<Option<Micros>, _>(at)?.map(|moment| moment.0));
     let claim = Claim {
         subject: subject(&kind, id)?,
         generation: row.try_get::<Count, _>(3)?.0,
@@ -134,6 +136,7 @@ fn claimed(row: &PgRow, request: &ClaimRequest) -> Outcome<(Timestamp, Claim)> {
         lane: row.try_get::<Word<WorkLane>, _>(2)?.0,
         attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
         heard: row.try_get::<Micros, _>(8)?.0,
+        awaits: Awaited { stamp: moment(11)?, until: moment(12)?, again: moment(13)? },
         fence,
         lease_until: request.lease_until,
     };

@@ -49,18 +49,27 @@ fn classify(error: &rusqlite::Error) -> StoreError {
             StoreError::Duplicate(error.to_string())
         }
         rusqlite::Error::SqliteFailure(cause, _) => match cause.code {
-            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
-                StoreError::Damaged(format!("{error}; restore the store file from a backup"))
-            }
-            ErrorCode::ReadOnly => StoreError::Failed(format!(
-                "{error}; it is open for reading only, or its file and folder are not writable"
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Damaged(format!(
+                "{error}\n  fix: stop the service, and restore the store file from a backup: cosell store restore FILE"
             )),
-            ErrorCode::DiskFull => {
-                StoreError::Failed(format!("{error}; make room, then start again: nothing was lost"))
-            }
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
-                StoreError::Failed(format!("{error}; another program holds the file locked"))
-            }
+            ErrorCode::ReadOnly => StoreError::Failed(format!(
+                "{error}; it is open for reading only, or its file and folder are not writable\n  fix: let the service's \
+                 user write both"
+            )),
+            ErrorCode::DiskFull => StoreError::Failed(format!(
+                "{error}\n  fix: make room; nothing was lost, and a service that runs goes on by itself"
+            )),
+            // Also where there is no room for the log beside the file.
+            ErrorCode::SystemIoFailure => StoreError::Failed(format!(
+                "{error}: the disk is full, or it does not work\n  fix: make room, and look into the system's log; nothing \
+                 was lost"
+            )),
+            ErrorCode::CannotOpen => StoreError::Failed(format!(
+                "{error}\n  fix: see that [store] path names a file in a folder that is there and may be entered"
+            )),
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Failed(format!(
+                "{error}; another program holds the file locked\n  fix: end it, or wait for it, and try again"
+            )),
             _ => StoreError::Failed(error.to_string()),
         },
         _ => StoreError::Failed(error.to_string()),

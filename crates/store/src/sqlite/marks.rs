@@ -4,7 +4,7 @@ use deal_model::{Deal, DealId, RecordId, Side};
 use jiff::Timestamp;
 use ports::Rng;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use sync_engine::{Cursor, Fence, Hints, IndexEntry, Mark, Subject, Target, WorkLane};
+use sync_engine::{Awaited, Cursor, Fence, Hints, IndexEntry, Mark, Subject, Target, WorkLane};
 
 use super::{
     columns::{Micros, Word},
@@ -34,8 +34,8 @@ pub(super) fn mark(
             if is_forgotten(sql, &subject)? {
                 continue;
             }
-            let Mark { lane, due, heard, .. } = *mark;
-            put(sql, &subject, &Wish { hints, lane, due, heard })?;
+            let Mark { lane, due, heard, awaits, .. } = *mark;
+            put(sql, &subject, &Wish { hints, lane, due, heard, awaits })?;
             traces += 1;
         }
     }
@@ -67,12 +67,13 @@ pub(super) struct Wish {
     pub(super) lane: WorkLane,
     pub(super) due: Timestamp,
     pub(super) heard: Timestamp,
+    pub(super) awaits: Awaited,
 }
 
 impl Wish {
     /// Everything, at once: what a person wants.
     pub(super) fn at_once(now: Timestamp) -> Self {
-        Self { hints: Hints::ALL, lane: WorkLane::Now, due: now, heard: now }
+        Self { hints: Hints::ALL, lane: WorkLane::Now, due: now, heard: now, awaits: Awaited::default() }
     }
 }
 
@@ -152,8 +153,9 @@ pub(super) fn put(sql: &Connection, subject: &Subject, wish: &Wish) -> Outcome<(
     }
     let (kind, id) = work::key(subject);
     sql.prepare_cached(
-        "INSERT INTO work (kind, id, lane, generation, crm, portal, companion, due, heard, attempts, state, wake)
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, 0, 'waiting', ?7)
+        "INSERT INTO work (kind, id, lane, generation, crm, portal, companion, due, heard, attempts, state, wake,
+                           awaits_stamp, awaits_until, awaits_again)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, 0, 'waiting', ?7, ?9, ?10, ?11)
          ON CONFLICT (kind, id) DO UPDATE SET
              -- By the alphabet 'now' comes after 'background'.
              lane = max(lane, excluded.lane),
@@ -169,7 +171,13 @@ pub(super) fn put(sql: &Connection, subject: &Subject, wish: &Wish) -> Outcome<(
              due_since = CASE WHEN lease_number IS NOT NULL
                  THEN min(coalesce(due_since, excluded.due), excluded.due) END,
              heard_since = CASE WHEN lease_number IS NOT NULL
-                 THEN min(coalesce(heard_since, excluded.heard), excluded.heard) END",
+                 THEN min(coalesce(heard_since, excluded.heard), excluded.heard) END,
+             awaits_stamp = max(coalesce(awaits_stamp, excluded.awaits_stamp),
+                                coalesce(excluded.awaits_stamp, awaits_stamp)),
+             awaits_until = max(coalesce(awaits_until, excluded.awaits_until),
+                                coalesce(excluded.awaits_until, awaits_until)),
+             awaits_again = max(coalesce(awaits_again, excluded.awaits_again),
+                                coalesce(excluded.awaits_again, awaits_again))",
     )?
     .execute(params![
         kind,
@@ -180,6 +188,9 @@ pub(super) fn put(sql: &Connection, subject: &Subject, wish: &Wish) -> Outcome<(
         wish.hints.companion,
         Micros(wish.due),
         Micros(wish.heard),
+        wish.awaits.stamp.map(Micros),
+        wish.awaits.until.map(Micros),
+        wish.awaits.again.map(Micros),
     ])?;
     Ok(())
 }

@@ -29,6 +29,10 @@ const WAL_BYTES: i64 = 16 << 20;
 /// Most prepared statements kept; more than there are in this crate.
 const STATEMENTS: usize = 160;
 
+/// What is said of a store that is not there.
+pub(super) const NO_FILE: &str =
+    "there is no such file\n  fix: start the service once, which makes it, or correct [store] path";
+
 /// SQLite's page size, in bytes.
 const PAGE_BYTES: u64 = 4096;
 
@@ -72,7 +76,7 @@ impl SqliteStore {
     fn open_unowned(path: &Path, access: OpenFlags, options: Options) -> StoreResult<Self> {
         let path = real_path(path);
         if !path.exists() {
-            return Err(failed(&path, &"there is no such file; start the service once, or correct the path"));
+            return Err(failed(&path, &NO_FILE));
         }
         let at_name = |name: &Path, access: OpenFlags| {
             let connection = Connection::open_with_flags(name, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -203,11 +207,17 @@ pub(super) fn is_open_to_others(path: &Path) -> bool {
 
 /// Why a file could not be made or opened for writing.
 fn unopened(path: &Path, error: &std::io::Error) -> StoreError {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
     match error.kind() {
-        PermissionDenied | ReadOnlyFilesystem => {
-            failed(path, &format!("{error}; the file or its folder is not writable for this user"))
-        }
+        PermissionDenied | ReadOnlyFilesystem => failed(
+            path,
+            &format!(
+                "{error}; the file or its folder is not writable for this user\n  fix: let the service's user write \
+                     both"
+            ),
+        ),
+        NotFound => failed(path, &format!("{error}\n  fix: make its folder, or name another")),
+        StorageFull => failed(path, &format!("{error}\n  fix: make room; nothing was lost")),
         _ => failed(path, error),
     }
 }

@@ -4,8 +4,16 @@ use async_trait::async_trait;
 use rusqlite::params;
 use sync_engine::StoreResult;
 
-use super::{SqliteStore, columns::Micros, forgetting, lifetime, resealing};
-use crate::{Database, KeyPlace, OrgFact, Remark, Resealed, mention::Address, sealing::no_key};
+use super::{
+    SqliteStore,
+    columns::{Count, Micros},
+    forgetting, lifetime, resealing,
+};
+use crate::{
+    Database, KeyPlace, OrgFact, Remark, Resealed,
+    mention::Address,
+    sealing::{no_key, require_one},
+};
 
 #[async_trait]
 impl Database for SqliteStore {
@@ -50,6 +58,10 @@ impl Database for SqliteStore {
         self.read(|sql| resealing::in_clear(sql))
     }
 
+    async fn require_key(&self) -> StoreResult<()> {
+        require_one(self.master(), &self.read(|sql| resealing::samples(sql))?)
+    }
+
     async fn reseal_tokens(&self) -> StoreResult<Resealed> {
         let master = self.master().ok_or_else(no_key)?;
         self.write_beside(|sql| resealing::tokens(sql, master))
@@ -62,5 +74,12 @@ impl Database for SqliteStore {
         } else {
             self.read(|sql| forgetting::remarks(sql, &address, false))
         }
+    }
+
+    async fn bytes_to_scrub(&self) -> StoreResult<u64> {
+        self.read(|sql| {
+            let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+            Ok(sql.query_row(pages, [], |row| row.get::<_, Count>(0))?.0)
+        })
     }
 }

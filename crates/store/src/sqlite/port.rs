@@ -68,6 +68,10 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, request: &ClaimRequest) -> StoreResult<Vec<Claim>> {
+        // An idle look takes no lock that somebody else waits for.
+        if self.read(|sql| work::is_idle(sql, request.now))? {
+            return Ok(Vec::new());
+        }
         self.write(|sql| work::claim(sql, request))
     }
 
@@ -196,8 +200,9 @@ impl Store for SqliteStore {
         proof: &KeptProof,
         key: &str,
         problem: Option<&ConnectionProblem>,
+        under: Option<(&Fence, &Cursor)>,
     ) -> StoreResult<()> {
-        self.write_beside(|sql| proofs::keep(sql, proof, key, problem))
+        self.write_beside(|sql| proofs::keep(sql, proof, key, problem, under))
     }
 
     async fn proofs(&self, most: usize) -> StoreResult<Vec<KeptProof>> {

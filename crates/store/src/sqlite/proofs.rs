@@ -1,12 +1,13 @@
 //! Proofs that were kept.
 
 use rusqlite::{Connection, params};
-use sync_engine::{ConnectionProblem, KEPT_PROOFS, KeptProof};
+use sync_engine::{ConnectionProblem, Cursor, Fence, KEPT_PROOFS, KeptProof};
 
 use super::{
     columns::{Count, Json, Micros},
     connections,
     fault::Outcome,
+    leases, marks,
 };
 
 pub(super) fn keep(
@@ -14,7 +15,14 @@ pub(super) fn keep(
     proof: &KeptProof,
     key: &str,
     problem: Option<&ConnectionProblem>,
+    under: Option<(&Fence, &Cursor)>,
 ) -> Outcome<()> {
+    if let Some((fence, cursor)) = under {
+        leases::check(sql, fence)?;
+        marks::move_cursor(sql, cursor)?;
+    }
+    let overtaken =
+        sql.prepare_cached("SELECT 1 FROM proof WHERE began > ?1")?.exists([Micros(proof.began)])?;
     sql.prepare_cached(
         "INSERT INTO proof (began, ended, mapping, by, deals, counts, first) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
@@ -27,14 +35,17 @@ pub(super) fn keep(
         Json(&proof.counts),
         Json(&proof.first)
     ])?;
-    sql.prepare_cached("DELETE FROM proof WHERE id NOT IN (SELECT id FROM proof ORDER BY id DESC LIMIT ?1)")?
-        .execute([Count(KEPT_PROOFS as u64)])?;
-    connections::set(sql, key, problem)
+    sql.prepare_cached(
+        "DELETE FROM proof WHERE id NOT IN (SELECT id FROM proof ORDER BY began DESC, id DESC LIMIT ?1)",
+    )?
+    .execute([Count(KEPT_PROOFS as u64)])?;
+    // What a later look found is not undone by an earlier one that took longer.
+    if overtaken { Ok(()) } else { connections::set(sql, key, problem) }
 }
 
 pub(super) fn newest(sql: &Connection, most: usize) -> Outcome<Vec<KeptProof>> {
     let mut statement = sql.prepare_cached(
-        "SELECT began, ended, mapping, by, deals, counts, first FROM proof ORDER BY id DESC LIMIT ?1",
+        "SELECT began, ended, mapping, by, deals, counts, first FROM proof ORDER BY began DESC, id DESC LIMIT ?1",
     )?;
     let rows = statement.query_map([Count(most as u64)], |row| {
         Ok(KeptProof {

@@ -1,6 +1,6 @@
 //! Sealing anew under the present seal key, page after page: what a former one sealed, and what lay in the clear.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{columns::Count, fault::Outcome};
 use crate::{
@@ -41,6 +41,22 @@ pub(super) fn keys(
 pub(super) fn in_clear(sql: &Connection) -> Outcome<u64> {
     let count = "SELECT count(*) FROM data_key WHERE substr(wrapped, 1, 1) = x'00'";
     Ok(sql.prepare_cached(count)?.query_row([], |row| row.get::<_, Count>(0))?.0)
+}
+
+/// The oldest and the newest of the keys that a seal key sealed.
+pub(super) fn samples(sql: &Connection) -> Outcome<Vec<(String, u64, Vec<u8>)>> {
+    let mut samples = Vec::new();
+    for order in ["", "DESC"] {
+        let one = format!(
+            "SELECT subject, number, wrapped FROM data_key WHERE substr(wrapped, 1, 1) = x'01' ORDER BY made {order} LIMIT 1"
+        );
+        let found = sql
+            .prepare_cached(&one)?
+            .query_row([], |row| Ok((row.get(0)?, row.get::<_, Count>(1)?.0, row.get(2)?)))
+            .optional()?;
+        samples.extend(found);
+    }
+    Ok(samples)
 }
 
 /// Tokens are few: all of them at once.

@@ -34,7 +34,8 @@ pub(super) fn migrate(connection: &mut Connection) -> Outcome<()> {
 pub(super) fn require(connection: &Connection) -> Outcome<()> {
     let found = version(connection)?;
     if found < SCHEMA {
-        let next_step = "start the service once, it brings the store up to date";
+        let next_step =
+            "run `cosell store migrate`, or start the service once: both bring the store up to date";
         return Err(StoreError::Schema { found, known: SCHEMA, next_step }.into());
     }
     Ok(())
@@ -53,12 +54,14 @@ pub(super) fn version(connection: &Connection) -> Outcome<u32> {
     Ok(found)
 }
 
-fn refuse_foreign(connection: &Connection) -> Outcome<()> {
+pub(super) fn refuse_foreign(connection: &Connection) -> Outcome<()> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables > 0 { Err(foreign()) } else { Ok(()) }
 }
 
 fn foreign() -> super::fault::Fault {
-    StoreError::Damaged("the file is a database of another program; name another store file".to_owned())
-        .into()
+    StoreError::Damaged(
+        "the file is a database of another program\n  fix: let [store] path name another file".to_owned(),
+    )
+    .into()
 }

@@ -11,7 +11,7 @@ use sync_engine::{StoreError, StoreResult};
 use super::{
     SqliteStore,
     fault::Outcome,
-    open::{at, create_private_anew, failed, is_open_to_others, lock, real_path},
+    open::{NO_FILE, at, create_private_anew, failed, is_open_to_others, lock, real_path},
     schema::{self, SCHEMA},
 };
 use crate::{Looked, Options};
@@ -38,11 +38,14 @@ impl SqliteStore {
     pub fn check(path: impl AsRef<Path>) -> StoreResult<Vec<Looked>> {
         let path = path.as_ref();
         if !path.exists() {
-            return Err(failed(path, &"there is no such file; start the service once, or correct the path"));
+            return Err(failed(path, &NO_FILE));
         }
         let restore = "stop the service, and put a backup back: cosell store restore FILE";
         let version = match at(path, || schema::version(&look(path)?)) {
             Ok(SCHEMA) => Looked::good("schema", format!("version {SCHEMA}")),
+            Ok(0) if at(path, || schema::refuse_foreign(&look(path)?)).is_err() => {
+                Looked::bad("schema", "tables of another program", "let [store] path name another file")
+            }
             Ok(found) => Looked::bad(
                 "schema",
                 format!("version {found}, this program knows {SCHEMA}"),
@@ -51,16 +54,14 @@ impl SqliteStore {
             Err(StoreError::Schema { found, next_step, .. }) => {
                 Looked::bad("schema", format!("version {found}, this program knows {SCHEMA}"), next_step)
             }
-            Err(error) => return Ok(vec![Looked::bad("file", error.to_string(), restore)]),
+            Err(error) => return Ok(vec![not_read("file", &error)]),
         };
-        let complaints = match at(path, || complaints(&look(path)?)) {
-            Ok(complaints) => complaints,
-            Err(error) => vec![error.to_string()],
-        };
-        let integrity = if complaints.is_empty() {
-            Looked::good("integrity", "every page, index and reference is sound")
-        } else {
-            Looked::bad("integrity", complaints.join("; "), restore)
+        let integrity = match at(path, || complaints(&look(path)?)) {
+            Ok(complaints) if complaints.is_empty() => {
+                Looked::good("integrity", "every page, index and reference is sound")
+            }
+            Ok(complaints) => Looked::bad("integrity", complaints.join("; "), restore),
+            Err(error) => not_read("integrity", &error),
         };
         Ok(vec![version, integrity, writable(path), private(path)])
     }
@@ -72,10 +73,13 @@ impl SqliteStore {
     pub fn backup(path: impl AsRef<Path>, to: impl AsRef<Path>) -> StoreResult<u64> {
         let (path, to) = (path.as_ref(), to.as_ref());
         if to.exists() {
-            return Err(failed(to, &"it is there already, and a backup overwrites nothing; name a new file"));
+            return Err(failed(
+                to,
+                &"it is there already, and a backup overwrites nothing\n  fix: name a new file",
+            ));
         }
         if !path.exists() {
-            return Err(failed(path, &"there is no such file; start the service once, or correct the path"));
+            return Err(failed(path, &NO_FILE));
         }
         create_private_anew(to)?;
         let copied = at(path, || {
@@ -104,9 +108,9 @@ impl SqliteStore {
     pub fn restore(path: impl AsRef<Path>, from: impl AsRef<Path>) -> StoreResult<Option<PathBuf>> {
         let (path, from) = (real_path(path.as_ref()), from.as_ref());
         if !from.exists() {
-            return Err(failed(from, &"there is no such file"));
+            return Err(failed(from, &format!("there is no such file\n  fix: {NAME_A_BACKUP}")));
         }
-        at(from, || {
+        let sound = at(from, || {
             let connection = look(from)?;
             if schema::version(&connection)? == 0 {
                 return Err(StoreError::Damaged("it is no store of Cosell's".to_owned()).into());
@@ -115,6 +119,14 @@ impl SqliteStore {
                 None => Ok(()),
                 Some(first) => Err(StoreError::Damaged(format!("it is not sound: {first}")).into()),
             }
+        });
+        sound.map_err(|error| match error {
+            // What a damaged store asks for is no help against a damaged backup.
+            StoreError::Damaged(why) => {
+                let what = why.split(FIX).next().unwrap_or_default();
+                StoreError::Damaged(format!("{what}{FIX}{NAME_A_BACKUP}"))
+            }
+            other => other,
         })?;
         let _lock = lock(&path)?;
         let new = beside(&path, ".restoring");
@@ -138,6 +150,18 @@ impl SqliteStore {
         fs::rename(&new, &path).map_err(|error| failed(&path, &error))?;
         Ok(kept)
     }
+}
+
+/// Where an error says what to do.
+const FIX: &str = "\n  fix: ";
+/// What to do where a backup is none.
+const NAME_A_BACKUP: &str = "name a file that `cosell store backup` wrote";
+
+/// Why the file could not be read, and what the error itself says is to be done.
+fn not_read(what: &'static str, error: &StoreError) -> Looked {
+    let told = error.to_string();
+    let (saw, fix) = told.split_once(FIX).unwrap_or((&told, "see that the disk has room, and works"));
+    Looked::bad(what, saw, fix)
 }
 
 /// Copies what a file holds, and not who may read it.

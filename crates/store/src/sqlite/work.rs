@@ -4,7 +4,7 @@ use deal_model::{DealId, RecordId};
 use jiff::Timestamp;
 use planted::{Bug, planted};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use sync_engine::{Claim, ClaimRequest, Disposition, Fence, Hints, StoreError, Subject, WorkLane};
+use sync_engine::{Awaited, Claim, ClaimRequest, Disposition, Fence, Hints, StoreError, Subject, WorkLane};
 
 use super::{
     columns::{Count, Micros, Word},
@@ -34,6 +34,18 @@ fn subject(kind: &str, id: String) -> Outcome<Subject> {
     }
 }
 
+/// Whether nothing is ready, nor due by now.
+pub(super) fn is_idle(sql: &Connection, now: Timestamp) -> Outcome<bool> {
+    let any = sql
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM work WHERE state = 'ready')
+                 OR EXISTS (SELECT 1 FROM work WHERE state = 'waiting' AND wake <= ?1)
+                 OR EXISTS (SELECT 1 FROM work WHERE state = 'leased' AND wake <= ?1)",
+        )?
+        .query_row([Micros(now)], |row| row.get::<_, bool>(0))?;
+    Ok(!any)
+}
+
 pub(super) fn claim(sql: &Connection, request: &ClaimRequest) -> Outcome<Vec<Claim>> {
     if pauses::is_everything(sql)? {
         return Ok(Vec::new());
@@ -44,7 +56,6 @@ pub(super) fn claim(sql: &Connection, request: &ClaimRequest) -> Outcome<Vec<Cla
     let most_of_both = most.max(request.most_of_backlog.min(MOST_ROWS));
     let mut background = ready(sql, WorkLane::Background, most_of_both)?;
     if now.is_empty() && background.is_empty() {
-        // Nothing was changed, so an idle look costs no write to the disk.
         return Ok(Vec::new());
     }
     if let Some(own) = &request.rules
@@ -90,11 +101,13 @@ struct ReadyRow {
     hints: Hints,
     attempts: u32,
     heard: Timestamp,
+    awaits: Awaited,
 }
 
 fn ready(sql: &Connection, lane: WorkLane, most: usize) -> Outcome<Vec<ReadyRow>> {
     let mut statement = sql.prepare_cached(
-        "SELECT kind, id, lane, generation, crm, portal, companion, attempts, heard FROM work
+        "SELECT kind, id, lane, generation, crm, portal, companion, attempts, heard, awaits_stamp, awaits_until,
+                awaits_again FROM work
          WHERE state = 'ready' AND lane = ?1 ORDER BY heard, due LIMIT ?2",
     )?;
     let rows = statement.query_map(params![Word(lane), Count(most as u64)], |row| {
@@ -106,6 +119,7 @@ fn ready(sql: &Connection, lane: WorkLane, most: usize) -> Outcome<Vec<ReadyRow>
             hints: hints(row, 4)?,
             attempts: row.get(7)?,
             heard: row.get::<_, Micros>(8)?.0,
+            awaits: awaits(row, 9)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -113,6 +127,11 @@ fn ready(sql: &Connection, lane: WorkLane, most: usize) -> Outcome<Vec<ReadyRow>
 
 fn hints(row: &Row<'_>, first: usize) -> rusqlite::Result<Hints> {
     Ok(Hints { crm: row.get(first)?, portal: row.get(first + 1)?, companion: row.get(first + 2)? })
+}
+
+fn awaits(row: &Row<'_>, first: usize) -> rusqlite::Result<Awaited> {
+    let moment = |at| row.get::<_, Option<Micros>>(at).map(|moment| moment.map(|moment| moment.0));
+    Ok(Awaited { stamp: moment(first)?, until: moment(first + 1)?, again: moment(first + 2)? })
 }
 
 fn lease_row(sql: &Connection, request: &ClaimRequest, row: ReadyRow, number: u64) -> Outcome<Claim> {
@@ -131,6 +150,7 @@ fn lease_row(sql: &Connection, request: &ClaimRequest, row: ReadyRow, number: u6
         lane: row.lane,
         attempts: row.attempts,
         heard: row.heard,
+        awaits: row.awaits,
         fence: Fence { name, owner: request.owner.clone(), number },
         lease_until: request.lease_until,
     })

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use ports::Rng;
 use store::{Options, SqliteStore};
 use sync_engine::{
-    BrakeLimit, Claim, ClaimRequest, Commit, Disposition, Hints, IndexEntry, Mark, Store, Subject, Target,
-    WorkLane, WriteAhead,
+    Awaited, BrakeLimit, Claim, ClaimRequest, Commit, Disposition, Hints, IndexEntry, Mark, Store, Subject,
+    Target, WorkLane, WriteAhead,
 };
 use tempfile::TempDir;
 
@@ -70,7 +70,8 @@ pub(crate) fn referral(id: &str, birth: bool) -> Target {
 
 /// A mark for everything, urgent, due and heard at `second`.
 pub(crate) fn mark(target: Target, second: i64) -> Mark {
-    Mark { target, hints: Hints::ALL, lane: WorkLane::Now, due: at(second), heard: at(second) }
+    let (hints, lane, awaits) = (Hints::ALL, WorkLane::Now, Awaited::default());
+    Mark { target, hints, lane, due: at(second), heard: at(second), awaits }
 }
 
 /// Marks, and says how many left a trace.

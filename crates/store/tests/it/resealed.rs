@@ -98,6 +98,7 @@ async fn goes_on(store: &dyn Database, deals: &[Subject]) {
     }
     let again = store.reseal_keys(None, 9).await.unwrap();
     assert_eq!((again.looked, again.sealed), (4, 0));
+    store.require_key().await.unwrap();
     assert_eq!(store.reseal_tokens().await.unwrap().sealed, 0);
 }
 
@@ -106,6 +107,7 @@ async fn is_refused(store: &dyn Database, deals: &[Subject]) {
     let told = |error: StoreError| matches!(&error, StoreError::Failed(why) if why.contains("fix:"));
     assert!(told(store.history(id(&deals[0]), 9).await.unwrap_err()));
     assert!(told(store.reseal_keys(None, 9).await.unwrap_err()));
+    assert!(told(store.require_key().await.unwrap_err()), "who begins to serve is told at once");
 }
 
 #[tokio::test]

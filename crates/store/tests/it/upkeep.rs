@@ -84,6 +84,9 @@ fn a_check_finds_a_sound_file_sound_and_a_newer_or_broken_one_not() {
     raw.pragma_update(None, "foreign_keys", false).unwrap();
     raw.execute("INSERT INTO former_link (portal_id, deal, until) VALUES ('r1', 'nobody', 0)", []).unwrap();
     assert_eq!(bad(), ["integrity"]);
+    raw.pragma_update(None, "user_version", 0).unwrap();
+    let looked = SqliteStore::check(ground.path()).unwrap();
+    assert!(looked[0].saw.contains("another program"), "nothing is brought up to date here: {:?}", looked[0]);
     raw.pragma_update(None, "user_version", 99).unwrap();
     drop(raw);
     assert_eq!(bad(), ["schema", "integrity"]);

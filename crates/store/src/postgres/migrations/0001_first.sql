@@ -50,6 +50,8 @@ CREATE INDEX deal_paired ON deal (id) WHERE crm_id IS NOT NULL AND portal_id IS 
 CREATE INDEX deal_resting ON deal (phase) WHERE phase <> 'live';
 -- For letting go of what resting deals remember.
 CREATE INDEX deal_by_rest ON deal (phase, rested) WHERE phase <> 'live' AND forgotten IS NULL;
+-- For passing over marks of deals that were closed and forgotten.
+CREATE INDEX deal_forgotten ON deal (id) WHERE forgotten IS NOT NULL;
 CREATE INDEX deal_troubled ON deal (id) WHERE problems <> '[]';
 CREATE INDEX deal_remapped ON deal (id) WHERE remapped;
 
@@ -113,6 +115,9 @@ CREATE TABLE work (
     lease_until  BIGINT,
     due_since    BIGINT,           -- the earliest due of the marks that came since it was leased
     heard_since  BIGINT,           -- and when the oldest of them was heard of
+    awaits_stamp BIGINT,           -- the newest stamp of the opportunity that was told of: an older read is made again,
+    awaits_until BIGINT,           -- until then
+    awaits_again BIGINT,           -- when to read once more for what was told without a stamp
     PRIMARY KEY (kind, id)
 );
 -- A row is made 'ready' once, when its time has come, so that rows that wait never stand before rows that are due.

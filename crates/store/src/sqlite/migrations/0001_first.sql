@@ -111,6 +111,9 @@ CREATE TABLE work (
     lease_until  INTEGER,
     due_since    INTEGER,                      -- the earliest due of the marks that came since it was leased
     heard_since  INTEGER,                      -- and when the oldest of them was heard of
+    awaits_stamp INTEGER,                      -- the newest stamp of the opportunity that was told of: an older read is made again,
+    awaits_until INTEGER,                      -- until then
+    awaits_again INTEGER,                      -- when to read once more for what was told without a stamp
     PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
 -- A row is made 'ready' once, when its time has come, so that rows that wait never stand before rows that are due.

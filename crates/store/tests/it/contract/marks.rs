@@ -1,7 +1,9 @@
 //! Marks are durable, coalesced per deal, and committed with their cursor.
 
 use deal_model::Side;
-use sync_engine::{Cursor, Hints, IndexEntry, Mark, Store, StoreError, Subject, Target, WorkLane};
+use sync_engine::{
+    Awaited, Cursor, Disposition, Hints, IndexEntry, Mark, Store, StoreError, Subject, Target, WorkLane,
+};
 
 use super::on_every_store;
 use crate::ground::{at, claim, claim_one, claimed_deal, ending, entry, mark, opportunity, put, referral};
@@ -12,6 +14,7 @@ on_every_store![
     a_mark_without_deal_and_birth_leaves_no_trace,
     a_mark_of_an_unknown_deal_leaves_no_trace,
     marks_of_one_deal_add_up_to_one_row,
+    what_a_read_has_to_show_is_known_to_whoever_claims_the_work,
     a_companions_referral_marks_its_deal_with_the_companion_hint,
     an_engagement_finds_the_deal_of_an_unknown_companion,
     the_index_finds_the_engagement_that_an_event_did_not_name,
@@ -38,8 +41,7 @@ async fn an_opportunity_seen_before_its_birth_is_committed_is_its_referrals(stor
     let deal = store.deal_of(Side::Portal, &"ref-1".into()).await.unwrap().expect("the referral's own deal");
     let mut linked = crate::ground::load(store, &deal).await;
     linked.links.crm = Some("006A".into());
-    let done =
-        sync_engine::Commit { deal: Some(linked), ..ending(&claim, sync_engine::Disposition::Done, 6) };
+    let done = sync_engine::Commit { deal: Some(linked), ..ending(&claim, Disposition::Done, 6) };
     store.commit(&done).await.unwrap();
     // Once it is linked, another opportunity with its identifier is a copy, and a deal with a problem of its own.
     put(store, &[mark(claims("006B"), 7)]).await;
@@ -51,8 +53,7 @@ async fn claimed_stranger(store: &dyn Store, referral_id: &str) -> (sync_engine:
     put(store, &[mark(referral(referral_id, true), 1)]).await;
     let claim = claim_one(store, 1).await;
     let deal = deal_model::Deal::born("deal-1".into(), Side::Portal, referral_id.into());
-    let kept =
-        sync_engine::Commit { deal: Some(deal.clone()), ..ending(&claim, sync_engine::Disposition::Keep, 2) };
+    let kept = sync_engine::Commit { deal: Some(deal.clone()), ..ending(&claim, Disposition::Keep, 2) };
     store.commit(&kept).await.unwrap();
     (claim, deal)
 }
@@ -76,6 +77,7 @@ async fn marks_of_one_deal_add_up_to_one_row(store: &dyn Store) {
         lane: WorkLane::Background,
         due: at(50),
         heard: at(10),
+        awaits: Awaited::default(),
     };
     let urgent = Mark {
         hints: Hints::of(Side::Portal),
@@ -91,11 +93,33 @@ async fn marks_of_one_deal_add_up_to_one_row(store: &dyn Store) {
     assert_eq!((claim.lane, claim.heard), (WorkLane::Now, at(10)));
 }
 
+async fn what_a_read_has_to_show_is_known_to_whoever_claims_the_work(store: &dyn Store) {
+    let told = |awaits, second| Mark { awaits, ..mark(opportunity("006A", true), second) };
+    let save = |stamp, until| Awaited { stamp: Some(at(stamp)), until: Some(at(until)), again: None };
+    let row = Awaited { again: Some(at(5)), ..Awaited::default() };
+    // Of each part the later, in one page and over pages, whatever the order; and what awaits nothing takes nothing away.
+    put(store, &[told(save(3, 17), 2), told(row, 2), told(save(1, 16), 1)]).await;
+    put(store, &[told(Awaited::default(), 3)]).await;
+    let all = Awaited { again: row.again, ..save(3, 17) };
+    let first = claim_one(store, 3).await;
+    assert_eq!(first.awaits, all);
+    let again = Disposition::Again { at: at(4), hints: Hints::of(Side::Crm), attempts: 0 };
+    store.commit(&ending(&first, again, 4)).await.unwrap();
+    let others = claim(store, "another", 4, 1).await;
+    assert_eq!(others[0].awaits, all, "another worker knows it too");
+    put(store, &[told(save(6, 21), 6)]).await;
+    store.commit(&ending(&others[0], Disposition::Done, 7)).await.unwrap();
+    let third = claim_one(store, 7).await;
+    assert_eq!(third.awaits, Awaited { again: row.again, ..save(6, 21) }, "told while it was worked on");
+    store.commit(&ending(&third, Disposition::Done, 8)).await.unwrap();
+    put(store, &[told(Awaited::default(), 9)]).await;
+    assert_eq!(claim_one(store, 9).await.awaits, Awaited::default(), "it ends with the work");
+}
+
 async fn a_companions_referral_marks_its_deal_with_the_companion_hint(store: &dyn Store) {
     let (claim, mut deal) = claimed_deal(store, "006A").await;
     deal.links.companion = Some("ms1".into());
-    let done =
-        sync_engine::Commit { deal: Some(deal.clone()), ..ending(&claim, sync_engine::Disposition::Done, 1) };
+    let done = sync_engine::Commit { deal: Some(deal.clone()), ..ending(&claim, Disposition::Done, 1) };
     store.commit(&done).await.unwrap();
     let event = Mark { hints: Hints::of(Side::Portal), ..mark(referral("ms1", true), 2) };
     assert_eq!(put(store, &[event]).await, 1);
@@ -107,8 +131,7 @@ async fn a_companions_referral_marks_its_deal_with_the_companion_hint(store: &dy
 async fn linked_by_engagement(store: &dyn Store) -> deal_model::DealId {
     let (claim, mut deal) = claimed_deal(store, "006A").await;
     deal.links.engagement = Some("e1".into());
-    let done =
-        sync_engine::Commit { deal: Some(deal.clone()), ..ending(&claim, sync_engine::Disposition::Done, 1) };
+    let done = sync_engine::Commit { deal: Some(deal.clone()), ..ending(&claim, Disposition::Done, 1) };
     store.commit(&done).await.unwrap();
     deal.id
 }

@@ -3,6 +3,7 @@
 mod clocks;
 mod erased;
 mod pages;
+mod plans;
 mod sharing;
 mod silence;
 
