@@ -17,6 +17,12 @@ use crate::{
 /// The group whose writes towards the portal have a switch of their own.
 const SOLUTIONS: &str = "solutions";
 
+/// Why a value is archived that nobody sent before the portal was final.
+pub(crate) const PORTAL_CLOSED_FIRST: &str = "the portal closed first";
+
+/// Why a value is archived that was never on the other side, though the base has it.
+const DIFFERED: &str = "it differed since the mapping changed";
+
 /// The writes of all groups, by the side they go to.
 #[derive(Debug, Default)]
 pub(crate) struct GroupPlans {
@@ -234,7 +240,7 @@ impl Groups<'_> {
         if self.seen.portal.life.is_closed() && unsent && !alike && decided.is_none() {
             // The portal is final: what a seller typed and nobody sent is kept in the archive.
             if !is_empty(spec, &held.crm) {
-                self.archive(spec, Side::Crm, &held.crm, "the portal closed first", plan);
+                self.archive(spec, Side::Crm, &held.crm, PORTAL_CLOSED_FIRST, plan);
             }
             return GroupDecision::Drift;
         }
@@ -297,12 +303,18 @@ impl Groups<'_> {
         why: Why,
         plan: &mut Plan,
     ) {
-        let reconciled = self.input.deal.memory.base.get(&spec.id).is_some_and(|base| base.at(to) == held);
+        let memory = &self.input.deal.memory;
+        let reconciled = memory.base.get(&spec.id).is_some_and(|base| base.at(to) == held);
+        // Its base is what it held when the mapping changed: nobody ever saw it on the other side.
+        let differs = memory.mapped.differs.contains_key(&spec.id);
         let whole = fit_group(spec, &self.input.specs.minor_units, held) == *held;
-        if is_empty(spec, held) || (reconciled && whole) {
-            return;
-        }
-        let reason = if reconciled { "held more than both sides can hold" } else { lost_because(why) };
+        let reason = match (reconciled, differs, whole) {
+            _ if is_empty(spec, held) => return,
+            (true, false, true) => return,
+            (true, true, true) => DIFFERED,
+            (true, _, false) => "held more than both sides can hold",
+            (false, _, _) => lost_because(why),
+        };
         self.archive(spec, to, held, reason, plan);
     }
 

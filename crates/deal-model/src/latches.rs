@@ -5,7 +5,7 @@ use crate::{
     PlanInput, ProblemClass, Side, Verdict, Why, Write,
     births::consent,
     fingerprint, fit_group,
-    groups::{Decided, Groups, note_fixed},
+    groups::{Decided, Groups, PORTAL_CLOSED_FIRST, note_fixed},
     merge::is_empty,
     planner::known,
 };
@@ -64,11 +64,25 @@ impl Groups<'_> {
                 self.input.deal.memory.base.get(&spec.id).is_some_and(|base| is_empty(spec, &base.crm));
             return if settled { GroupDecision::Nothing } else { GroupDecision::Agree };
         }
+        if self.seen.portal.life.is_closed() {
+            self.keep_unasked(spec, crm, plan);
+            return GroupDecision::Drift;
+        }
         if self.input.may_ask_help(self.seen.crm) {
             return GroupDecision::Pending { reason: "help is being asked for".to_owned() };
         }
         self.since_linked(spec, crm, plan);
         GroupDecision::Drift
+    }
+
+    /// The deal ended before help was asked for: there is nobody to ask any more, and what the seller typed since the deal
+    /// was reconciled is kept in the archive (sync rules, section 4).
+    fn keep_unasked(&self, spec: &GroupSpec, crm: &GroupHeld, plan: &mut Plan) {
+        let memory = &self.input.deal.memory;
+        let unsent = memory.base.get(&spec.id).map_or(memory.life.is_some(), |base| base.crm != *crm);
+        if unsent {
+            self.archive(spec, Side::Crm, crm, PORTAL_CLOSED_FIRST, plan);
+        }
     }
 
     /// Whether help is asked of an organisation that began the deal itself: that would begin another one in its name. A

@@ -50,7 +50,7 @@ pub use ids::{DealId, FieldId, GroupId, PerSide, RecordId, Side};
 pub use lifecycle::Life;
 pub use local_rules::{LocalRule, LocalRules, Need, Spelling};
 pub use merge::{Row, holds_alike};
-pub use moves::STAGE;
+pub use moves::{LIFE, STAGE};
 pub use observation::{
     Actor, Barred, CompanionState, CrmFacts, Facts, Inviter, NotComputed, Observation, PortalFacts, Reading,
     Response, Sight, Version,

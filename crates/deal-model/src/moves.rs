@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The name under which an overwritten stage is archived.
-const LIFE: &str = "lifecycle";
+pub const LIFE: &str = "lifecycle";
 
 /// What the lifecycle is called where a group is named.
 pub const STAGE: &str = "stage";

@@ -123,7 +123,7 @@ fn with_opportunity(input: &PlanInput<'_>, crm: &Observation, portal: &Sight, pl
             ProblemClass::Link,
             None,
             "The opportunity carries the identifier of a referral that this store does not know.",
-            "Adopt the pair, or clear the identifier to create a new referral.",
+            "Link them again: cosell relink OPPORTUNITY --referral ID. Or clear the identifier, for a new referral.",
         ),
         Sight::Unlinked => plan_referral(input, crm, plan),
         Sight::Gone => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     Content, Element, ElementChange, ElementKey, Elements, GroupDecision, GroupHeld, GroupSpec, Held,
     PerSide, Plan, ProblemClass, Side, Value, Why, Write,
-    groups::{Decided, Groups, note_fixed},
+    groups::{Decided, Groups, PORTAL_CLOSED_FIRST, note_fixed},
     sets::{Broken, Loss, SetCase, SetRuling},
     ties::{Meeting, Pair, entangled, with_all_keys, written_name},
 };
@@ -282,7 +282,7 @@ fn unsent(now: &PerSide<Elements>, base: Option<&PerSide<Elements>>) -> Vec<Loss
             side: Side::Crm,
             key: key.clone(),
             element: element.clone(),
-            reason: "the portal closed first",
+            reason: PORTAL_CLOSED_FIRST,
         })
         .collect()
 }

@@ -181,7 +181,7 @@ impl SettleInput<'_> {
             }
             Some(GroupDecision::Drift) if spec.asks_help() && before.portal.is_none() => {
                 if let Some(crm) = before.crm.clone()
-                    && !memory.base.contains_key(&spec.id)
+                    && (self.is_final() || !memory.base.contains_key(&spec.id))
                 {
                     self.take(memory, spec, PerSide::new(nothing(spec), crm));
                 }

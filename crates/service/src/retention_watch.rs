@@ -76,7 +76,7 @@ mod tests {
     use deal_model::{Deal, Phase, RecordId, Side};
     use jiff::SignedDuration;
     use store::{Options, SqliteStore};
-    use sync_engine::{AuditLine, ClaimRequest, Commit, Disposition, Hints, Mark, Target, WorkLane};
+    use sync_engine::{AuditLine, Awaited, ClaimRequest, Commit, Disposition, Hints, Mark, Target, WorkLane};
 
     use super::*;
     use crate::hand_clock::HandClock;
@@ -87,7 +87,8 @@ mod tests {
     async fn told(store: &dyn Store, now: Timestamp) -> Deal {
         let id = RecordId::from("006A");
         let target = Target::Opportunity { id: id.clone(), birth: true, claims: None };
-        let mark = Mark { target, hints: Hints::ALL, lane: WorkLane::Now, due: now, heard: now };
+        let (hints, lane, awaits) = (Hints::ALL, WorkLane::Now, Awaited::default());
+        let mark = Mark { target, hints, lane, due: now, heard: now, awaits };
         store.mark(&[mark], &[], &[], None).await.unwrap();
         let lease_until = now + SignedDuration::from_mins(1);
         let request = ClaimRequest {

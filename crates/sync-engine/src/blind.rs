@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ConnectionProblem, Engine, Hints, Mark, StoreResult, Target, WorkLane};
+use crate::{Awaited, ConnectionProblem, Engine, Hints, Mark, StoreResult, Target, WorkLane};
 
 /// How the key of a connection's problem begins when it is about a field that cannot be read.
 const HIDDEN: &str = "field.";
@@ -56,7 +56,8 @@ impl Engine {
             after = Some(last.id.clone());
             let (now, lane) = (self.now(), WorkLane::Background);
             let hints = Hints { crm: true, portal: true, companion: false };
-            let mark = |deal| Mark { target: Target::Deal(deal), hints, lane, due: now, heard: now };
+            let awaits = Awaited::default();
+            let mark = |deal| Mark { target: Target::Deal(deal), hints, lane, due: now, heard: now, awaits };
             let marks: Vec<Mark> = page.into_iter().map(|deal| mark(deal.id)).collect();
             self.mark(&marks).await?;
         }

@@ -13,8 +13,8 @@ use ports::{Clock, HoldPoints, Rng};
 use tokio::sync::Notify;
 
 use crate::{
-    CallScope, Claim, ClaimRequest, Cursor, EngineSettings, Hints, IndexEntry, Mark, Seen, Side, Store,
-    StoreError, StoreResult, Target, WorkLane,
+    Awaited, CallScope, Claim, ClaimRequest, Cursor, EngineSettings, Hints, IndexEntry, Mark, Seen, Side,
+    Store, StoreError, StoreResult, Target, WorkLane,
     live::Live,
     met::Met,
     rules::Entered,
@@ -402,7 +402,8 @@ impl Engine {
             }
         }
         let now = self.now();
-        let mark = Mark { target: seen.target, hints: seen.hints, lane: WorkLane::Now, due: now, heard: now };
+        let (target, hints, lane) = (seen.target, seen.hints, WorkLane::Now);
+        let mark = Mark { target, hints, lane, due: now, heard: now, awaits: Awaited::default() };
         self.mark(&[mark]).await.map(drop)
     }
 
@@ -442,7 +443,8 @@ impl Engine {
         }
         let unborn = std::mem::take(&mut *self.unborn.lock().expect(LOCK));
         let (now, hints, lane) = (self.now(), Hints::of(deal_model::Side::Crm), WorkLane::Now);
-        let mark = |deal| Mark { target: Target::Deal(deal), hints, lane, due: now, heard: now };
+        let awaits = Awaited::default();
+        let mark = |deal| Mark { target: Target::Deal(deal), hints, lane, due: now, heard: now, awaits };
         let marks: Vec<Mark> = unborn.into_iter().map(mark).collect();
         if marks.is_empty() { Ok(()) } else { self.mark(&marks).await.map(drop) }
     }

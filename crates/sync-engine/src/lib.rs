@@ -47,8 +47,8 @@ pub use side::{
     Silence, Source, Stranger, WaitsFor, Wanted, What,
 };
 pub use store::{
-    ArchivedRow, AuditLine, BrakeHold, BrakeLimit, ChainBreak, ChainHead, ChainPlace, ChainStep, Claim,
-    ClaimRequest, Commit, ConnectionProblem, ConnectionWorked, Counts, Cursor, DealSummary, Decided,
+    ArchivedRow, AuditLine, Awaited, BrakeHold, BrakeLimit, ChainBreak, ChainHead, ChainPlace, ChainStep,
+    Claim, ClaimRequest, Commit, ConnectionProblem, ConnectionWorked, Counts, Cursor, DealSummary, Decided,
     DecisionEnd, DecisionRow, Disposition, Entry, Fence, FixedPath, Flow, Forgotten, Hints, HistoryTotals,
     IndexEntry, Intent, IntentOutcome, KEPT_PROOFS, KeptProof, MOST_PAUSES, Mark, Mentions, NAMED_DEALS,
     NamedDeal, NewDecision, Pause, PauseScope, PauseWish, Prepared, Pruned, Resumed, Retention, Store,

@@ -17,8 +17,8 @@ use serde::Serialize;
 use tokio::sync::{Notify, futures::Notified};
 
 use crate::{
-    Changes, ConnectionProblem, Cursor, Engine, Hearing, Pace, Seen, SideError, Silence, StoreResult, Target,
-    WorkLane,
+    Awaited, Changes, ConnectionProblem, Cursor, Engine, Hearing, Pace, Seen, SideError, Silence,
+    StoreResult, Target, WorkLane,
     engine::scope,
     sources::{Reader, record},
     strangers::{Strangers, is_of},
@@ -99,66 +99,40 @@ const LAG: SignedDuration = SignedDuration::from_secs(15);
 /// When a change is read again whose event tells no stamp of the opportunity that a read could be compared with.
 const LAG_SEEN: SignedDuration = SignedDuration::from_secs(3);
 
-/// Most saves that reads are awaited for; of any more, the polls find what a read did not show.
-const AWAITED: usize = 10_000;
-
-/// A save that was told of, and that a read has not shown yet.
-struct Awaited {
-    /// None: a row's, or a deletion; nothing in the opportunity tells whether a read shows it.
-    stamp: Option<Timestamp>,
-    until: Timestamp,
-}
-
 /// How the live sources stand.
 #[derive(Default)]
 pub(crate) struct Live {
     sources: Mutex<BTreeMap<&'static str, LiveSource>>,
     turned: Notify,
-    /// By record.
-    awaited: Mutex<BTreeMap<RecordId, Awaited>>,
     pub(crate) strangers: Strangers,
+}
+
+/// What a read has to show that is made because of a change which was told at `heard`.
+pub(crate) fn awaited(change: &Seen, heard: Timestamp) -> Awaited {
+    let in_ = |lag| heard.checked_add(lag).ok();
+    match change.stamp {
+        Some(stamp) => Awaited { stamp: Some(stamp), until: in_(LAG), again: None },
+        // The echo of a write of ours is read as late as this anyway.
+        None if change.echo => Awaited::default(),
+        // A row's, or a deletion: nothing in the opportunity tells whether a read shows it.
+        None => Awaited { again: in_(LAG_SEEN), ..Awaited::default() },
+    }
+}
+
+impl Awaited {
+    /// When to read again what may be older than what was told of: `seen` is its stamp as read, none if it was not there.
+    pub(crate) fn read_again(&self, seen: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let is_older = |stamp: &Timestamp| seen.is_none_or(|seen| seen < *stamp);
+        let is_missed =
+            self.stamp.as_ref().is_some_and(is_older) && self.until.is_some_and(|until| now < until);
+        let soon = is_missed.then(|| now.checked_add(SETTLE).ok()).flatten();
+        soon.into_iter().chain(self.again.filter(|again| now < *again)).min()
+    }
 }
 
 impl Live {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, LiveSource>> {
         self.sources.lock().expect("no code panics while holding this lock")
-    }
-
-    fn await_saves(&self, told: &[Seen], now: Timestamp) {
-        let in_ = |lag| now.checked_add(lag).unwrap_or(now);
-        let mut awaited = self.awaited.lock().expect("no code panics while holding this lock");
-        awaited.retain(|_, save| save.until > now);
-        for change in told {
-            let Some(record) = record(change).filter(|_| awaited.len() < AWAITED) else { continue };
-            match (change.stamp, awaited.get_mut(record)) {
-                (Some(stamp), _) => {
-                    awaited.insert(record.clone(), Awaited { stamp: Some(stamp), until: in_(LAG) });
-                }
-                // The echo of a write of ours is read as late as this anyway.
-                (None, _) if change.echo => {}
-                (None, None) => {
-                    awaited.insert(record.clone(), Awaited { stamp: None, until: in_(LAG_SEEN) });
-                }
-                (None, Some(save)) if save.stamp.is_none() => save.until = in_(LAG_SEEN),
-                (None, Some(_)) => {}
-            }
-        }
-    }
-
-    /// When to read again what may lag behind what was told of the record: `seen` is its stamp as read, none if it was
-    /// not there.
-    fn lags(&self, record: &RecordId, seen: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-        let mut awaited = self.awaited.lock().expect("no code panics while holding this lock");
-        let save = awaited.get(record)?;
-        let again = match save.stamp {
-            Some(stamp) => now.checked_add(SETTLE).ok().filter(|_| seen.is_none_or(|seen| seen < stamp)),
-            None => Some(save.until),
-        };
-        let again = again.filter(|_| now < save.until);
-        if again.is_none() {
-            awaited.remove(record);
-        }
-        again
     }
 
     /// Waits until a live source begins or ceases to hear, or has missed something.
@@ -171,11 +145,6 @@ impl Engine {
     /// The live sources, as they stand.
     pub fn live_sources(&self) -> Vec<LiveSource> {
         self.live.lock().values().cloned().collect()
-    }
-
-    /// When the opportunity is read again, if its read may be older than a save that was told of.
-    pub(crate) fn lags(&self, record: &RecordId, seen: Option<Timestamp>) -> Option<Timestamp> {
-        self.live.lags(record, seen, self.now())
     }
 
     /// How long a polled source rests.
@@ -257,15 +226,13 @@ impl Engine {
         if position.as_deref() != Some(page.position.as_str()) && !page.position.is_empty() {
             cursors.push(Cursor { source: name.to_owned(), position: page.position.clone() });
         }
-        // Before a worker is woken.
-        self.live.await_saves(&known, heard);
         let taken = if marks.is_empty() && cursors.is_empty() {
             0
         } else {
             self.commit_page(&marks, &page.index, &cursors, &fence).await?
         };
         self.count(reader, &page, taken);
-        reader.remember(known);
+        reader.remember(known, heard);
         if !page.missed.is_empty() {
             tracing::warn!(source = name, again = ?page.missed, "changes were missed; all records are looked at again");
             self.live.turned.notify_waiters();

@@ -9,8 +9,8 @@ use ports::RetryClass;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConnectionProblem, Cursor, Engine, KeptProof, NAMED_DEALS, NamedDeal, Preview, Proof, Standing,
-    StoreResult, settings::LOOK_AT_PROBLEMS_AGAIN, stop::Stop,
+    ConnectionProblem, Cursor, Engine, Fence, KeptProof, NAMED_DEALS, NamedDeal, Preview, Proof, Standing,
+    StoreError, StoreResult, settings::LOOK_AT_PROBLEMS_AGAIN, stop::Stop,
 };
 
 /// Under which key a proof that failed stands among the problems of connections.
@@ -165,9 +165,16 @@ impl Engine {
 
     /// Keeps a finished proof; one that does not hold becomes a problem, and one that does ends it.
     pub async fn keep_proof(&self, proving: Proving, by: &str) -> StoreResult<KeptProof> {
+        self.keep_under(proving, by, None).await
+    }
+
+    /// The same, if this process still is the one that makes it.
+    async fn keep_under(&self, proving: Proving, by: &str, lease: Option<&Fence>) -> StoreResult<KeptProof> {
         let proof = proving.kept(by, self.now());
         let problem = (!proof.holds()).then(|| problem_of(&proof));
-        self.parts.store.keep_proof(&proof, PROOF_PROBLEM, problem.as_ref()).await?;
+        let over = progress(None);
+        let under = lease.map(|fence| (fence, &over));
+        self.parts.store.keep_proof(&proof, PROOF_PROBLEM, problem.as_ref(), under).await?;
         Ok(proof)
     }
 
@@ -181,6 +188,10 @@ impl Engine {
         while !stopped.told() {
             let rest = match self.prove_if_due(times, started, stopped).await {
                 Ok(rest) => rest,
+                Err(StoreError::Fenced(_)) => {
+                    tracing::info!("another process goes on with the proof");
+                    LOOK_EVERY
+                }
                 Err(error) => {
                     tracing::error!(%error, "the store failed; the proof goes on later");
                     LOOK_EVERY
@@ -221,28 +232,31 @@ impl Engine {
             let page = self.prove_page(&mut proving, patient).await?;
             if matches!(page, ProvenPage::NotNow) {
                 // It began, be it with nothing counted: patience has an end.
-                self.remember_proof(Some(&proving), &fence).await?;
+                self.remember_proof(&proving, &fence).await?;
                 return Ok(LOOK_AT_PROBLEMS_AGAIN);
             }
             if matches!(page, ProvenPage::End) {
-                let proof = self.keep_proof(proving, "the service").await?;
-                self.remember_proof(None, &fence).await?;
+                let proof = self.keep_under(proving, "the service", Some(&fence)).await?;
                 let equal = proof.count(Standing::Equal);
                 tracing::info!(deals = proof.deals, equal, holds = proof.holds(), "proof made");
                 return Ok(LOOK_EVERY);
             }
-            self.remember_proof(Some(&proving), &fence).await?;
+            self.remember_proof(&proving, &fence).await?;
         }
         Ok(Duration::ZERO)
     }
 
-    async fn remember_proof(&self, proving: Option<&Proving>, fence: &crate::Fence) -> StoreResult<()> {
-        let position = proving.map_or_else(String::new, |proving| {
-            serde_json::to_string(proving).expect("a proof under way has string keys and no failing parts")
-        });
-        let cursor = Cursor { source: PROGRESS.to_owned(), position };
-        self.parts.store.mark(&[], &[], &[cursor], Some(fence)).await.map(drop)
+    async fn remember_proof(&self, proving: &Proving, fence: &Fence) -> StoreResult<()> {
+        self.parts.store.mark(&[], &[], &[progress(Some(proving))], Some(fence)).await.map(drop)
     }
+}
+
+/// The cursor of a proof under way, or of none.
+fn progress(proving: Option<&Proving>) -> Cursor {
+    let position = proving.map_or_else(String::new, |proving| {
+        serde_json::to_string(proving).expect("a proof under way has string keys and no failing parts")
+    });
+    Cursor { source: PROGRESS.to_owned(), position }
 }
 
 /// Whether the deal cannot be read for a while only.

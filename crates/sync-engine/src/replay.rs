@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CallScope, Cursor, Engine, Hints, Mark, Pace, SideError, StoreResult, WorkLane,
+    Awaited, CallScope, Cursor, Engine, Hints, Mark, Pace, SideError, StoreResult, WorkLane,
     engine::scope,
     settings::{PAGES_A_TURN, PREVIEW_PAGES, REMEMBERED_KEYS},
     sources::record,
@@ -239,7 +239,7 @@ impl Engine {
                 .iter()
                 .map(|seen| {
                     let (target, hints) = (seen.target.clone(), seen.hints.union(BOTH_SIDES));
-                    Mark { target, hints, lane, due: now, heard: now }
+                    Mark { target, hints, lane, due: now, heard: now, awaits: Awaited::default() }
                 })
                 .collect();
             state.listed += marks.len() as u64;

@@ -74,6 +74,8 @@ pub struct EngineSettings {
     pub heartbeat: Duration,
     /// When all deals are proven to be equal; `None` for never by itself.
     pub proof: Option<crate::ProofTimes>,
+    /// Whether a pair that this program linked, and that the store does not know, is taken over by itself.
+    pub adopts: bool,
 }
 
 impl Default for EngineSettings {
@@ -95,6 +97,7 @@ impl Default for EngineSettings {
             companion_sweep_most: 50,
             heartbeat: Duration::from_secs(5),
             proof: None,
+            adopts: true,
         }
     }
 }

@@ -295,6 +295,12 @@ pub trait Side: Send + Sync + 'static {
         created
     }
 
+    /// The record that holds the unique key of this portal record, whoever made it: what a doubtful creation left, if it
+    /// left anything (CRM).
+    async fn born_of(&self, _record: &RecordId, _scope: CallScope) -> Result<Option<Created>, SideError> {
+        Err(SideError::bug("this side has no unique keys"))
+    }
+
     /// Creates the other organisation's record in the deal's engagement (portal).
     async fn create_companion(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError>;
 

@@ -1,7 +1,7 @@
 //! Reading the sources: a page, its marks and its cursor in one transaction, under the reader's lease.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     time::Duration,
 };
 
@@ -10,12 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use planted::{Bug, planted};
 
 use crate::{
-    Cursor, Engine, Mark, Pace, Seen, Source, StoreResult, Target, WorkLane,
+    Awaited, Cursor, Engine, Mark, Pace, Seen, Source, StoreResult, Target, WorkLane,
     engine::scope,
-    live::{begun_anew, missed},
+    live::{awaited, begun_anew, missed},
     pass::COMPANIONS_SEEN,
     settings::{PAGES_A_TURN, REMEMBERED_KEYS},
     stop::Stop,
+    strangers::CAUGHT_UP,
 };
 
 /// How long the echo of a write of ours is left alone: a little longer than its second takes to settle.
@@ -38,25 +39,39 @@ pub(crate) struct Reader {
     first_load: bool,
 }
 
-/// The keys of an overlap that were marked already.
+/// The changes of an overlap that were marked already, by their keys.
 #[derive(Debug, Default)]
 struct Recent {
     order: VecDeque<String>,
-    keys: HashSet<String>,
+    marked: HashMap<String, Marked>,
+}
+
+/// When a change was marked first, and whether it was once more.
+#[derive(Debug, Clone, Copy)]
+struct Marked {
+    first: Timestamp,
+    twice: bool,
+}
+
+impl Marked {
+    /// Whether a repeat that is told at `now` may be marked once more: a read that was made since may have lagged behind.
+    fn may_be_again(self, now: Timestamp) -> bool {
+        !self.twice && now.duration_since(self.first) >= CAUGHT_UP
+    }
 }
 
 impl Recent {
-    fn contains(&self, key: &str) -> bool {
-        self.keys.contains(key)
-    }
-
-    fn remember(&mut self, key: String) {
-        if self.keys.insert(key.clone()) {
-            self.order.push_back(key);
+    fn remember(&mut self, key: String, now: Timestamp) {
+        match self.marked.entry(key) {
+            Entry::Occupied(mut known) => known.get_mut().twice |= known.get().may_be_again(now),
+            Entry::Vacant(new) => {
+                self.order.push_back(new.key().clone());
+                new.insert(Marked { first: now, twice: false });
+            }
         }
         while self.order.len() > REMEMBERED_KEYS {
             if let Some(old) = self.order.pop_front() {
-                self.keys.remove(&old);
+                self.marked.remove(&old);
             }
         }
     }
@@ -85,9 +100,9 @@ impl Reader {
     }
 
     /// Keeps in mind what was marked.
-    pub(crate) fn remember(&mut self, marked: impl IntoIterator<Item = Seen>) {
+    pub(crate) fn remember(&mut self, marked: impl IntoIterator<Item = Seen>, now: Timestamp) {
         for seen in marked {
-            self.recent.remember(seen.key);
+            self.recent.remember(seen.key, now);
         }
     }
 }
@@ -173,7 +188,7 @@ impl Engine {
                 cursors.push(Cursor { source: polled(name), position: began.to_string() });
             }
             heard += self.commit_page(&marks, &page.index, &cursors, &fence).await?;
-            reader.remember(page.seen);
+            reader.remember(page.seen, began);
             if !page.more {
                 reader.first_load = false;
                 self.note_poll(name, began, page.complete).await?;
@@ -202,7 +217,8 @@ impl Engine {
         Ok(Some(asked).filter(|asked| begun.as_ref() != Some(asked)))
     }
 
-    /// What of a page is news: neither a repeat of the overlap nor a state that the deal has seen.
+    /// What of a page is news: neither a repeat of the overlap nor a state that the deal has seen. A repeat of a state that
+    /// its deal has still not seen is told once more: a read by id may lag behind a list or an event.
     pub(crate) async fn marks(
         &self,
         reader: &Reader,
@@ -215,7 +231,10 @@ impl Engine {
             self.parts.store.seen(reader.side, &records).await?.into_iter().collect();
         Ok(changes
             .iter()
-            .filter(|change| !reader.recent.contains(&change.key))
+            .filter(|change| {
+                let marked = reader.recent.marked.get(&change.key);
+                marked.is_none_or(|marked| is_unseen(change, &seen) && marked.may_be_again(heard))
+            })
             .filter(|change| !(change.echo && planted(Bug::DroppedForItsOrigin)))
             .filter(|change| !known_state(reader, change, &seen))
             .map(|change| Mark {
@@ -224,6 +243,7 @@ impl Engine {
                 lane,
                 due: if change.echo { echo_due(heard) } else { heard },
                 heard,
+                awaits: if reader.is_live() { awaited(change, heard) } else { Awaited::default() },
             })
             .collect())
     }
@@ -244,6 +264,12 @@ pub(crate) fn record(change: &Seen) -> Option<&RecordId> {
         Target::Deal(_) => None,
         Target::Opportunity { id, .. } | Target::Referral { id, .. } => Some(id),
     }
+}
+
+/// Whether the deal of this record has seen no state as new as the one that is told.
+fn is_unseen(change: &Seen, seen: &HashMap<RecordId, Option<Timestamp>>) -> bool {
+    let (Some(stamp), Some(record)) = (change.stamp, record(change)) else { return false };
+    seen.get(record).copied().flatten().is_some_and(|known| known < stamp)
 }
 
 /// An event is dropped at the mark only on content: the deal has seen this very state (sync rules, section 7). Two saves

@@ -1,4 +1,4 @@
-//! Strangers that a question did not admit although their event says that they may be opted in: asked for once more.
+//! Strangers that a question did not admit although their event says that they may be opted in: asked for twice more.
 //!
 //! A read may lag behind the event that made somebody ask (salesforce reference, section 4.10). They are kept in memory
 //! alone, for these seconds: nothing of what is not opted in reaches the store. If the program ends meanwhile, the polls of
@@ -10,10 +10,13 @@ use deal_model::{RecordId, Side};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use crate::{Engine, Mark, Seen, Target, WorkLane, engine::scope, stop::Stop};
+use crate::{Awaited, Engine, Mark, Seen, Target, WorkLane, engine::scope, sources::record, stop::Stop};
 
-/// When reads have caught up.
-const CAUGHT_UP: SignedDuration = SignedDuration::from_secs(3);
+/// When reads have mostly caught up.
+pub(crate) const CAUGHT_UP: SignedDuration = SignedDuration::from_secs(3);
+
+/// When those are asked for that were still not to be seen then. What is later than this, the polls find.
+const CAUGHT_UP_FOR_SURE: SignedDuration = SignedDuration::from_secs(12);
 
 /// Most strangers that wait for it; any more are left to the polls.
 const MOST: usize = 1_000;
@@ -29,6 +32,7 @@ struct Waiting {
     side: Side,
     change: Seen,
     due: Timestamp,
+    last: bool,
 }
 
 impl Strangers {
@@ -38,14 +42,16 @@ impl Strangers {
 
     /// Those of `refused` that a later read may show to be opted in are asked for again.
     pub(crate) fn ask_again(&self, side: Side, refused: Vec<Seen>, now: Timestamp) {
+        let may_be = |change: &Seen| matches!(change.target, Target::Opportunity { birth: true, .. });
         let due = now.checked_add(CAUGHT_UP).unwrap_or(now);
+        let wait = |change| Waiting { side, change, due, last: false };
+        self.wait(refused.into_iter().filter(may_be).map(wait));
+    }
+
+    fn wait(&self, strangers: impl Iterator<Item = Waiting>) {
         let mut waiting = self.lock();
-        for change in refused {
-            let may_be = matches!(change.target, Target::Opportunity { birth: true, .. });
-            if may_be && waiting.len() < MOST {
-                waiting.push(Waiting { side, change, due });
-            }
-        }
+        let free = MOST.saturating_sub(waiting.len());
+        waiting.extend(strangers.take(free));
         if !waiting.is_empty() {
             self.came.notify_one();
         }
@@ -55,10 +61,9 @@ impl Strangers {
         self.lock().iter().map(|waiting| waiting.due).min()
     }
 
-    fn due(&self, side: Side, now: Timestamp) -> Vec<Seen> {
+    fn due(&self, side: Side, now: Timestamp) -> Vec<Waiting> {
         let mut waiting = self.lock();
-        let due = waiting.extract_if(.., |waiting| waiting.side == side && waiting.due <= now);
-        due.map(|waiting| waiting.change).collect()
+        waiting.extract_if(.., |waiting| waiting.side == side && waiting.due <= now).collect()
     }
 }
 
@@ -68,7 +73,7 @@ pub(crate) fn is_of(target: &Target, id: &RecordId) -> bool {
 }
 
 impl Engine {
-    /// Asks for strangers a second time, until told to stop.
+    /// Asks for strangers again, until told to stop.
     pub(crate) async fn ask_strangers(&self, stopped: &Stop) {
         while !stopped.told() {
             let wait = async {
@@ -90,8 +95,9 @@ impl Engine {
         }
     }
 
-    async fn ask_once_more(&self, side: Side, changes: Vec<Seen>) {
-        let mut ids: Vec<RecordId> = changes.iter().filter_map(crate::sources::record).cloned().collect();
+    async fn ask_once_more(&self, side: Side, strangers: Vec<Waiting>) {
+        let changes = strangers.iter().map(|waiting| &waiting.change);
+        let mut ids: Vec<RecordId> = changes.clone().filter_map(record).cloned().collect();
         ids.sort_unstable();
         ids.dedup();
         let heard = self.now();
@@ -99,22 +105,27 @@ impl Engine {
         let admitted = match self.side(side).admit(&ids, bounds).await {
             Ok(admitted) => admitted,
             Err(error) => {
-                tracing::warn!(error = %error.what, "could not ask whether records are opted in; polls find them");
-                return;
+                tracing::warn!(error = %error.what, "could not ask whether records are opted in; asking later");
+                Vec::new()
             }
         };
         let of = |target: &Target| {
-            changes.iter().rfind(|change| crate::sources::record(change).is_some_and(|id| is_of(target, id)))
+            changes.clone().rfind(|change| record(change).is_some_and(|id| is_of(target, id)))
         };
         let mark = |target: Target| {
             let hints = of(&target)?.hints;
-            Some(Mark { target, hints, lane: WorkLane::Now, due: heard, heard })
+            Some(Mark { target, hints, lane: WorkLane::Now, due: heard, heard, awaits: Awaited::default() })
         };
-        let marks: Vec<Mark> = admitted.into_iter().filter_map(mark).collect();
+        let marks: Vec<Mark> = admitted.iter().cloned().filter_map(mark).collect();
         if !marks.is_empty()
             && let Err(error) = self.mark(&marks).await
         {
             tracing::error!(%error, "the store failed; polls find what was opted in");
         }
+        let is_admitted =
+            |change: &Seen| record(change).is_some_and(|id| admitted.iter().any(|target| is_of(target, id)));
+        let due = heard.checked_add(CAUGHT_UP_FOR_SURE).unwrap_or(heard);
+        let missed = strangers.into_iter().filter(|waiting| !waiting.last && !is_admitted(&waiting.change));
+        self.live.strangers.wait(missed.map(|waiting| Waiting { due, last: true, ..waiting }));
     }
 }

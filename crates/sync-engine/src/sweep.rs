@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use deal_model::DealId;
 
-use crate::{Cursor, Engine, Hints, Mark, StoreResult, Target, WorkLane, pass::COMPANIONS_SEEN, stop::Stop};
+use crate::{
+    Awaited, Cursor, Engine, Hints, Mark, StoreResult, Target, WorkLane, pass::COMPANIONS_SEEN, stop::Stop,
+};
 
 /// The cursor of the rounds: the last deal that was looked at.
 const SWEPT: &str = "portal.companion_sweep";
@@ -88,6 +90,7 @@ impl Engine {
             lane: WorkLane::Background,
             due: now,
             heard: now,
+            awaits: Awaited::default(),
         };
         let marks: Vec<Mark> = deals.into_iter().map(mark).collect();
         if !marks.is_empty() || after.is_some() {

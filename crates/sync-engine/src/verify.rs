@@ -102,6 +102,7 @@ impl Engine {
         let mut second = Vec::with_capacity(deals.len());
         for (deal, crm) in deals.iter_mut().zip(&mut crm) {
             second.push(self.preview_conversion(deal, crm).await?);
+            self.preview_adoption(deal, crm).await?;
         }
         let portal = self.look_at(Side::Portal, &deals).await;
         let mut previews = Vec::with_capacity(deals.len());
@@ -164,6 +165,19 @@ impl Engine {
             Err(error) => *crm = Err(error),
         }
         Ok(false)
+    }
+
+    /// What a pass would find of a pair that is whole already: the deal goes on with the other half, as far as this preview
+    /// knows.
+    async fn preview_adoption(&self, deal: &mut Deal, crm: &Result<Sight, SideError>) -> StoreResult<()> {
+        let scope = CallScope { lane: ports::Lane::Background, send_before: None };
+        let seen = crm.as_ref().ok().and_then(Sight::seen);
+        // What cannot be asked now is what a pass could not do either: the plan says what is missing.
+        if let Ok(Some(known)) = self.known_pair(deal, seen, scope).await? {
+            deal.links.portal = Some(known.referral);
+            deal.born = known.born;
+        }
+        Ok(())
     }
 
     async fn look_at(&self, side: Side, deals: &[Deal]) -> Vec<Result<Sight, SideError>> {

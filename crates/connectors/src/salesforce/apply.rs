@@ -190,7 +190,8 @@ impl Salesforce {
         let report =
             report.as_ref().map(|report| report_columns(&self.mapping, &schema, report)).unwrap_or_default();
         let mut steps = Vec::new();
-        if !(columns.own.is_empty() && report.is_empty()) {
+        // A report tells also what is wrong with a link: beside it alone, nothing says that this is the identifier's own.
+        if !columns.own.is_empty() {
             self.add_origin(&schema, id, known, &mut columns.own);
         }
         let mut fields = columns.own.clone();

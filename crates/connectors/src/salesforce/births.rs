@@ -90,6 +90,19 @@ impl Salesforce {
         created
     }
 
+    /// The opportunity that holds this referral's unique key, whoever made it, as it is now.
+    pub(super) async fn born_before(
+        &self,
+        referral: &DealRecord,
+        context: CallContext,
+    ) -> Result<Option<Created>, SideError> {
+        self.schema(context).await?;
+        let Some(holder) = self.holder(referral, context).await? else { return Ok(None) };
+        let record = DealRecord::new(holder.to_string());
+        let after = self.see(&record, holder, context).await;
+        Ok(Some(Created { record, engagement: None, after, existed: true }))
+    }
+
     async fn bear(&self, schema: &Schema, new: &[NewRecord], context: CallContext) -> Vec<End> {
         let mut ends: Vec<Option<End>> = new.iter().map(|_| None).collect();
         let mut expected = Vec::new();

@@ -4,7 +4,7 @@
 use deal_model::RecordId as DealRecord;
 use mapping::AccountOwner;
 use salesforce::{
-    CallContext, Error, Fields, MAX_COMPOSITE_QUERIES, Record, RecordId, ReferenceId, Subrequest,
+    CallContext, Error, FieldPath, Fields, MAX_COMPOSITE_QUERIES, Record, RecordId, ReferenceId, Subrequest,
     soql::{Select, Soql},
 };
 use sync_engine::SideError;
@@ -44,11 +44,8 @@ impl Salesforce {
         sought: &[Sought<'_>],
         context: CallContext,
     ) -> Result<Vec<Looked>, SideError> {
-        let names = self.mapping.names();
-        let key = salesforce::FieldPath::new(names.unique_key.as_str());
-        let key = key.map_err(|_| refusal::bug("the unique key's name is no name"))?;
-        let holders = Select::from(&object_name(OPPORTUNITY)).fields([&key]);
-        let mut queries = holders.split(&key, sought.iter().map(|each| each.referral.as_str()));
+        let key = self.unique_key()?;
+        let mut queries = holders_of(&key, sought.iter().map(|each| each.referral));
         let places_of_holders = queries.len();
         let mut owners: Vec<&str> = sought.iter().flat_map(|each| each.owners).map(String::as_str).collect();
         let of_accounts = match &self.mapping.accounts().owner {
@@ -82,21 +79,30 @@ impl Salesforce {
             candidates.add(query, records);
         }
         let us: RecordId = schema.user.into();
-        let looked = |each: &Sought<'_>| {
-            // The platform compares keys without case.
-            let holds = |record: &&Record| {
-                record
-                    .text(key.as_str())
-                    .is_some_and(|held| held.eq_ignore_ascii_case(each.referral.as_str()))
-            };
-            Looked {
-                holder: holders.iter().find(holds).and_then(Record::id),
-                owner: first_owner(&users, each.owners, us),
-                account_owner: of_accounts.and_then(|owner| owners::owner(&users, owner, us).ok()),
-                accounts: candidates.of(schema, self.mapping.accounts(), each.customer),
-            }
+        let looked = |each: &Sought<'_>| Looked {
+            holder: holder_among(&holders, &key, each.referral),
+            owner: first_owner(&users, each.owners, us),
+            account_owner: of_accounts.and_then(|owner| owners::owner(&users, owner, us).ok()),
+            accounts: candidates.of(schema, self.mapping.accounts(), each.customer),
         };
         Ok(sought.iter().map(looked).collect())
+    }
+
+    /// The opportunity that holds a referral's unique key.
+    pub(super) async fn holder(
+        &self,
+        referral: &DealRecord,
+        context: CallContext,
+    ) -> Result<Option<RecordId>, SideError> {
+        let key = self.unique_key()?;
+        let found = self.ask_together(&holders_of(&key, [referral]), context).await;
+        let found = found.map_err(|error| refusal::of_error(&error))?;
+        Ok(holder_among(&found.concat(), &key, referral))
+    }
+
+    fn unique_key(&self) -> Result<FieldPath, SideError> {
+        FieldPath::new(self.mapping.names().unique_key.as_str())
+            .map_err(|_| refusal::bug("the unique key's name is no name"))
     }
 
     /// The records of each query, in as few calls as hold them.
@@ -128,4 +134,17 @@ fn first_owner(users: &[Record], owners: &[String], us: RecordId) -> Result<Reco
         }
     }
     Err(reasons)
+}
+
+fn holders_of<'r>(key: &FieldPath, referrals: impl IntoIterator<Item = &'r DealRecord>) -> Vec<Soql> {
+    let holders = Select::from(&object_name(OPPORTUNITY)).fields([key]);
+    holders.split(key, referrals.into_iter().map(DealRecord::as_str))
+}
+
+/// The platform compares keys without case.
+fn holder_among(holders: &[Record], key: &FieldPath, referral: &DealRecord) -> Option<RecordId> {
+    let holds = |record: &&Record| {
+        record.text(key.as_str()).is_some_and(|held| held.eq_ignore_ascii_case(referral.as_str()))
+    };
+    holders.iter().find(holds).and_then(Record::id)
 }

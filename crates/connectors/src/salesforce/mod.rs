@@ -251,6 +251,10 @@ impl Side for Salesforce {
         self.put_lead(write, context(scope)).await
     }
 
+    async fn born_of(&self, record: &RecordId, scope: CallScope) -> Result<Option<Created>, SideError> {
+        self.born_before(record, context(scope)).await
+    }
+
     async fn converted_from(
         &self,
         opportunity: &RecordId,

@@ -1,8 +1,8 @@
 //! Share and help: only from nothing to something, only after a change, only with consent (sync rules, section 5).
 
-use deal_model::{Clear, GroupSpec, Irreversible, Kind, Side};
+use deal_model::{Clear, GroupSpec, Irreversible, Kind, Life, Phase, Side};
 
-use crate::world::{ALWAYS, Empty, NEVER, Unknown, World, check, deal, field, group, irreversible};
+use crate::world::{ALWAYS, Empty, NEVER, Unknown, World, archived, check, deal, field, group, irreversible};
 
 fn share() -> World {
     let mut spec = group("share", vec![field("share", Kind::Flag)]);
@@ -107,6 +107,22 @@ fn a_person_can_confirm_help_that_was_asked_for_before_the_link() {
     world = world.portal("help", Empty).resolves("help", Side::Crm).portal("help", Unknown);
     assert_eq!(irreversible(&world.pass())[0], Irreversible::AskHelp);
     assert_eq!(world.deal.decisions, []);
+}
+
+#[test]
+fn help_that_was_not_asked_for_before_the_deal_ended_is_kept_and_the_deal_is_finished() {
+    let won = |world: World| asking(world.crm("help", "poc")).referral(Life::Won).stage(Life::Won);
+    let rode_in_the_creation = won(help());
+    let turned_on_later = won(help().bases("help", Empty, Empty));
+    for mut world in [rode_in_the_creation, turned_on_later] {
+        let plan = world.pass();
+        assert!(plan.is_quiet() && plan.problems.is_empty(), "{plan:#?}");
+        assert_eq!(archived(&plan), ["opportunity: help poc: the portal closed first"]);
+        assert_eq!(world.deal.phase, Phase::Finished);
+        assert_eq!(world.pass().archive, [], "it is kept once");
+    }
+    let mut linked = won(help().just_linked());
+    assert_eq!((linked.pass().archive, linked.deal.phase), (Vec::new(), Phase::Finished));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Sending what was planned to the portal, deal by deal, in the plan's order.
 
-use deal_model::{Effect, EffectEnd, Irreversible, Life, Observation, Side, Version, Write};
+use deal_model::{Effect, EffectEnd, GroupId, Irreversible, LIFE, Life, Observation, Side, Version, Write};
 use ports::{EffectKind, HoldPoint};
 
 use super::{Item, refusals::Attempt, refusals::failed};
@@ -71,7 +71,8 @@ impl Engine {
             attempt.heard(part, answer);
         }
         if let Some(applied) = attempt.applied.clone() {
-            let sentence = self.updated("Referral", &attempt.sent.writes, attempt.sent.life.is_some());
+            let sentence =
+                self.updated(item, Side::Portal, &attempt.sent.writes, attempt.sent.life.is_some());
             self.heard_back(item, Side::Portal, applied, "updated", &attempt.sent.writes, sentence);
         }
         for (group, path) in std::mem::take(&mut attempt.fixed) {
@@ -123,21 +124,34 @@ impl Engine {
         item.round.audit.push(line);
     }
 
-    /// The sentence of an update.
-    pub(super) fn updated(&self, record: &str, writes: &[Write], stage: bool) -> String {
-        format!("{record} updated: {}.", self.labels(writes, stage))
+    /// The sentence of an update: what was written, and what of that somebody had typed there, which lost and is kept.
+    pub(super) fn updated(&self, item: &Item, side: Side, writes: &[Write], stage: bool) -> String {
+        let record = match side {
+            Side::Portal => "Referral",
+            Side::Crm => "Opportunity",
+        };
+        let told = format!("{record} updated: {}.", self.labels(writes, stage));
+        let lost = |group: &GroupId| {
+            item.round.plan.archive.iter().any(|lost| lost.side == side && lost.group == *group)
+        };
+        let over = writes.iter().filter(|write| lost(&write.group));
+        let over = self.labels(over, stage && lost(&LIFE.into()));
+        if over.is_empty() {
+            return told;
+        }
+        format!("{told} What stood there and lost is kept: {over}.")
     }
 
     /// The groups' labels, for a sentence.
-    pub(super) fn labels(&self, writes: &[Write], stage: bool) -> String {
-        let mut labels: Vec<String> = writes.iter().map(|write| self.label(&write.group)).collect();
+    pub(super) fn labels<'w>(&self, writes: impl IntoIterator<Item = &'w Write>, stage: bool) -> String {
+        let mut labels: Vec<String> = writes.into_iter().map(|write| self.label(&write.group)).collect();
         if stage {
             labels.push("stage".to_owned());
         }
         labels.join(", ")
     }
 
-    pub(crate) fn label(&self, group: &deal_model::GroupId) -> String {
+    pub(crate) fn label(&self, group: &GroupId) -> String {
         self.parts.specs.group(group).map_or_else(|| group.to_string(), |spec| spec.label().to_owned())
     }
 

@@ -1,10 +1,10 @@
 //! An opportunity that a person made of a lead of ours: it goes on with the lead's referral, and none is created anew.
 
-use deal_model::{Plan, Problem, ProblemClass, RecordId, Side, Sight};
+use deal_model::{Plan, Problem, ProblemClass, RecordId, Side};
 use ports::RetryClass;
 
 use super::Item;
-use crate::{CallScope, Engine, Hints, SideError, StoreResult, Stranger};
+use crate::{CallScope, Engine, SideError, StoreResult, Stranger};
 
 /// Why an opportunity cannot have a referral of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,22 +62,17 @@ impl Engine {
         let scope = CallScope { lane: ports::Lane::Now, send_before: Some(item.claim.lease_until) };
         match self.conversion(&opportunity, scope).await? {
             Ok(Conversion::Nothing) => Ok(()),
-            Ok(Conversion::Continues(referral)) => self.link(item, referral).await,
+            Ok(Conversion::Continues(referral)) => {
+                // The deal began there: what the conversion filled in by itself yields to what the referral says.
+                item.deal.born = Side::Portal;
+                self.go_on_with(item, referral).await
+            }
             Ok(Conversion::Answered) => {
                 item.elsewhere = Some(Elsewhere::Converted);
                 Ok(())
             }
             Err(error) => self.origin_unknown(item, &error).await,
         }
-    }
-
-    async fn link(&self, item: &mut Item, referral: RecordId) -> StoreResult<()> {
-        item.deal.links.portal = Some(referral);
-        // The deal began there: what the conversion filled in by itself yields to what the referral says.
-        item.deal.born = Side::Portal;
-        item.sights.portal = Sight::Unread;
-        item.read = Hints { portal: true, companion: true, ..item.read };
-        self.observe(&mut [item]).await
     }
 
     /// Without the answer a second referral could be created: the deal waits, and says why.

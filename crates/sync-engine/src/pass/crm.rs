@@ -4,10 +4,7 @@ use deal_model::{Effect, Side};
 use ports::{EffectKind, HoldPoint};
 
 use super::{Item, first_lane, is_changed, refusals::Attempt};
-use crate::{
-    Applied, CallScope, Change, Engine, SideError, StoreResult, What, engine::scope,
-    settings::LOOK_AT_PROBLEMS_AGAIN,
-};
+use crate::{Applied, CallScope, Change, Engine, SideError, StoreResult, What, engine::scope};
 
 impl Engine {
     /// Sends what is planned for the opportunities of these deals. A deal for which the store fails is tried again.
@@ -85,7 +82,8 @@ impl Engine {
             Err(error) => {
                 tracing::info!(deal = %item.deal.id, error = %error.what, "a report was not written");
                 item.round.reported = None;
-                item.round.report_due = Some(self.in_(LOOK_AT_PROBLEMS_AGAIN));
+                item.round.report_failed = true;
+                item.round.report_due = Some(self.in_(self.report_again(item)));
             }
         }
     }
@@ -134,7 +132,7 @@ impl Engine {
             item.round.reported = None;
         }
         if let Some(applied) = attempt.applied.clone() {
-            let sentence = self.updated("Opportunity", &attempt.sent.writes, attempt.sent.life.is_some());
+            let sentence = self.updated(item, Side::Crm, &attempt.sent.writes, attempt.sent.life.is_some());
             self.heard_back(item, Side::Crm, applied, "updated", &attempt.sent.writes, sentence);
         }
         attempt.end(&mut item.round, slot, Side::Crm, &change.expect);

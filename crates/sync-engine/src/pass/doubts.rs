@@ -12,11 +12,17 @@ use crate::{Created, Engine, IntentOutcome, StoreResult};
 
 impl Engine {
     /// Ends the doubts that no birth of this plan ends: the record is known by now, or the wish is gone (the deal was
-    /// closed, a field emptied) and the record may be there all the same.
+    /// closed, a field emptied) and the record may be there all the same. A store that was put back does not even know
+    /// that there is a doubt: so a closed referral without an opportunity is looked for by its key whenever it is met.
     pub(super) async fn end_doubts(&self, item: &mut Item) -> StoreResult<()> {
         if item.deal.phase == Phase::Paused || item.round.plan.phase == Some(Phase::Paused) {
             return Ok(());
         }
+        let plans_opportunity = {
+            let plans = |effect: &Effect| matches!(effect, Effect::Create { side: Side::Crm, .. });
+            item.round.plan.effects.iter().any(plans)
+        };
+        let mut opportunity = None;
         for intent in self.parts.store.open_intents(&item.deal.id).await? {
             let links = &item.deal.links;
             let (known, planned) = match intent.kind {
@@ -28,7 +34,10 @@ impl Engine {
                     let plans = |effect: &Effect| matches!(effect, Effect::CreateCompanion { .. });
                     (&links.companion, item.round.plan.effects.iter().any(plans))
                 }
-                // Its unique key finds it whenever it is wanted again.
+                EffectKind::CrmWrite if links.crm.is_none() => {
+                    opportunity = Some(intent);
+                    continue;
+                }
                 EffectKind::CrmWrite => (&links.crm, true),
                 EffectKind::Patch => continue,
             };
@@ -38,7 +47,12 @@ impl Engine {
                 self.look_after(item, intent.kind).await?;
             }
         }
-        Ok(())
+        let is_closed = item.seen(Side::Portal).is_some_and(|seen| seen.life.is_closed());
+        match opportunity {
+            Some(intent) if !plans_opportunity => self.look_for_opportunity(item, intent).await,
+            None if is_closed && item.deal.links.crm.is_none() => self.tell_of_opportunity(item).await,
+            _ => Ok(()),
+        }
     }
 
     async fn look_after(&self, item: &mut Item, kind: EffectKind) -> StoreResult<()> {

@@ -201,6 +201,9 @@ impl Engine {
             attempts = item.claim.attempts.saturating_add(1);
             sooner(Some(self.after_failure(&error.class, item)));
         } else {
+            if round.report_failed {
+                attempts = item.claim.attempts.saturating_add(1);
+            }
             sooner(round.report_due);
             if unsettled(item) {
                 // Two saves of one second carry one stamp: read again when the second is over.
@@ -226,10 +229,10 @@ impl Engine {
 
     /// When to read again what may show an older state than an event told of.
     fn lags_behind(&self, item: &Item) -> Option<Timestamp> {
-        let record = item.deal.links.crm.as_ref()?;
+        let awaits = &item.claim.awaits;
         match latest(item).crm {
-            Sight::Seen(seen) => self.lags(record, Some(seen.version.stamp)),
-            Sight::Gone => self.lags(record, None),
+            Sight::Seen(seen) => awaits.read_again(Some(seen.version.stamp), self.now()),
+            Sight::Gone => awaits.read_again(None, self.now()),
             _ => None,
         }
     }

@@ -182,7 +182,7 @@ impl Engine {
             .clone_into(&mut item.round.plan.headline);
     }
 
-    fn settled_at(&self, intent: &Intent) -> Timestamp {
+    pub(super) fn settled_at(&self, intent: &Intent) -> Timestamp {
         let settling = SignedDuration::try_from(self.parts.settings.settling).unwrap_or(SignedDuration::MAX);
         intent.send_before.checked_add(settling).unwrap_or(Timestamp::MAX)
     }

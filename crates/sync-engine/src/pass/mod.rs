@@ -1,5 +1,6 @@
 //! One pass over a batch of deals: observe, plan, apply, commit; and again, where a round taught something new.
 
+mod adoption;
 mod ahead;
 mod apply;
 mod batch;
@@ -101,6 +102,8 @@ struct Round {
     fixed: Vec<deal_model::GroupId>,
     /// When a report is due that could not ride along.
     report_due: Option<Timestamp>,
+    /// A report that travelled alone was not taken.
+    report_failed: bool,
     /// The deal got a half or a companion: it is planned again at once.
     linked: bool,
 }
@@ -266,6 +269,9 @@ impl Engine {
     async fn decide(&self, item: &mut Item) -> StoreResult<()> {
         item.elsewhere = self.claimed_elsewhere(item).await?.then_some(Elsewhere::Copied);
         self.link_converted(item).await?;
+        if !item.ended && item.elsewhere.is_none() {
+            self.adopt(item).await?;
+        }
         if item.ended {
             return Ok(());
         }

@@ -20,6 +20,8 @@ impl Engine {
         for item in paused {
             if item.opted_in() {
                 item.read.portal = true;
+                // What was heard of it meanwhile was done with unread.
+                item.read.companion |= item.deal.links.companion.is_some();
                 live.push(item);
             } else if !item.ended {
                 item.sights.portal = stand_in(item).unwrap_or(Sight::Unlinked);

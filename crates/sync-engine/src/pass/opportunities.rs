@@ -2,7 +2,7 @@
 //!
 //! An opportunity carries a unique key: trying again finds it. Its intent tells that it was ours.
 
-use deal_model::{Effect, EffectEnd, GroupId, Observation, Side};
+use deal_model::{Effect, EffectEnd, GroupId, Life, Observation, Side};
 use ports::{EffectKind, HoldPoint, RetryClass};
 
 use super::{Item, NOT_DONE, doubts::was_on_hold, refusals::failed};
@@ -120,16 +120,14 @@ impl Engine {
         answer: Answer,
     ) -> StoreResult<EffectEnd> {
         let Birth { intent, tried_before, new, refused, .. } = birth;
-        if let Ok(created) = &answer {
-            was_on_hold(item, &new.life, created, tried_before);
-        }
         let end = match answer {
             Ok(created) if created.existed => {
-                self.link_existing(item, created).await?;
+                self.link_existing(item, created, Some(&new.life), tried_before).await?;
                 // What a seller already had is merged by the next round: nothing of it was written by us.
                 NOT_DONE
             }
             Ok(created) => {
+                was_on_hold(item, &new.life, &created, tried_before);
                 link_opportunity(item, created);
                 let line = self.timed(item, "created", Side::Crm, &new.writes, "Opportunity created.");
                 item.round.audit.push(line);
@@ -144,11 +142,78 @@ impl Engine {
         Ok(end)
     }
 
+    /// What became of a birth that no pass finished and nobody wants any more: the referral was closed meanwhile, or the
+    /// switch was turned off. An opportunity that was made is the deal's half, and follows it into its end.
+    pub(super) async fn look_for_opportunity(&self, item: &mut Item, intent: Intent) -> StoreResult<()> {
+        let Some(referral) = item.deal.links.portal.clone() else { return Ok(()) };
+        let found = match self.parts.crm.born_of(&referral, self.write_scope(item)).await {
+            Ok(found) => found,
+            Err(error) => {
+                failed(&mut item.round, error);
+                return Ok(());
+            }
+        };
+        match found {
+            Some(created) => {
+                let is_read = created.after.is_some();
+                let portal = item.seen(Side::Portal).map(|seen| seen.life.clone());
+                self.link_existing(item, created, portal.as_ref(), true).await?;
+                if !is_read {
+                    return Ok(());
+                }
+            }
+            None if self.now() < self.settled_at(&intent) => {
+                item.round.retry_at = Some(self.settled_at(&intent));
+                return Ok(());
+            }
+            None => {}
+        }
+        let outcome = item.deal.links.crm.clone().map_or(IntentOutcome::NotDone, IntentOutcome::Done);
+        item.round.intents.push((intent.id, outcome));
+        Ok(())
+    }
+
+    /// Says of a closed referral that an opportunity of ours carries its key, and nothing here knows of it: as after a
+    /// store was put back behind the birth. Which side's values are right by now, only a person can tell.
+    pub(super) async fn tell_of_opportunity(&self, item: &mut Item) -> StoreResult<()> {
+        let Some(referral) = item.deal.links.portal.clone() else { return Ok(()) };
+        let found = match self.parts.crm.born_of(&referral, self.write_scope(item)).await {
+            Ok(found) => found,
+            // Then there is nothing to say.
+            Err(error) if matches!(error.class, RetryClass::Person | RetryClass::Bug) => return Ok(()),
+            Err(error) => {
+                failed(&mut item.round, error);
+                return Ok(());
+            }
+        };
+        let is_ours = |created: &Created| {
+            let facts = created.after.as_ref().and_then(Observation::crm);
+            facts.is_some_and(|facts| facts.opted_in && facts.origin.as_ref() == Some(&created.record))
+        };
+        let Some(created) = found.filter(is_ours) else { return Ok(()) };
+        if self.parts.store.deal_of(Side::Crm, &created.record).await?.is_none_or(|deal| deal == item.deal.id)
+        {
+            self.link_problem(
+                item,
+                "An opportunity carries the identifier of this closed referral, and this store does not know of it.",
+                "Compare the two, and take the opportunity over: cosell relink DEAL --opportunity ID.",
+            );
+        }
+        Ok(())
+    }
+
     /// The opportunity that holds the referral's unique key becomes the deal's half, if it may.
-    async fn link_existing(&self, item: &mut Item, created: Created) -> StoreResult<()> {
+    async fn link_existing(
+        &self,
+        item: &mut Item,
+        created: Created,
+        portal: Option<&Life>,
+        tried_before: bool,
+    ) -> StoreResult<()> {
         let Some(facts) = created.after.as_ref().and_then(Observation::crm) else {
             // Whether it is opted in was not read: nothing of it is kept, and it is looked at again.
-            item.round.retry_at = Some(self.in_(self.back_off(item.claim.attempts)));
+            let what = "the opportunity that holds the referral's key could not be read";
+            failed(&mut item.round, SideError { class: RetryClass::LATER, ..SideError::bug(what) });
             return Ok(());
         };
         if !facts.opted_in {
@@ -164,6 +229,9 @@ impl Engine {
                 "Correct the identifier on the opportunity, or relink the deal.",
             );
             return Ok(());
+        }
+        if let Some(portal) = portal {
+            was_on_hold(item, portal, &created, tried_before);
         }
         link_opportunity(item, created);
         let sentence = "Opportunity found by its key, and linked.";

@@ -11,8 +11,8 @@ use super::{
     apply::{moved, movement, portal_change},
 };
 use crate::{
-    Applied, CallScope, Change, Claim, Engine, Fence, Hints, NewRecord, Preview, StoreResult, Subject, What,
-    WorkLane, engine::scope,
+    Applied, Awaited, CallScope, Change, Claim, Engine, Fence, Hints, NewRecord, Preview, StoreResult,
+    Subject, What, WorkLane, engine::scope,
 };
 
 /// What a rehearsal says before each effect, so that what is recorded can be told apart.
@@ -76,7 +76,7 @@ impl Engine {
             Effect::Update { side: Side::Portal, writes, life, .. } => {
                 let what = What::Fields { writes: writes.clone(), life: life.clone(), report: None };
                 self.ask_portal(item, what, scope).await;
-                let sentence = self.updated("Referral", writes, life.is_some());
+                let sentence = self.updated(item, Side::Portal, writes, life.is_some());
                 self.heard_back(item, Side::Portal, unread(), "updated", writes, sentence);
             }
             Effect::Create { side: Side::Crm, .. } | Effect::Update { side: Side::Crm, .. } => {}
@@ -100,6 +100,7 @@ impl Engine {
             lane: WorkLane::Now,
             attempts: 0,
             heard: self.now(),
+            awaits: Awaited::default(),
             fence: Fence { name: String::new(), owner: self.parts.settings.owner.clone(), number: 0 },
             lease_until,
         };

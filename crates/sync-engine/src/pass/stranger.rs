@@ -92,6 +92,7 @@ impl Engine {
             lane: WorkLane::Now,
             due: self.now(),
             heard: claim.heard,
+            awaits: claim.awaits,
         };
         self.mark(&[mark]).await.map(drop)
     }

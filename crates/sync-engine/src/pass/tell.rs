@@ -1,10 +1,12 @@
 //! What the seller is told: when a report rides along, when it travels alone, and when it waits (sync rules, section 7).
 
+use std::time::Duration;
+
 use deal_model::{Fingerprint, SETTLE, Side, Write};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Item;
-use crate::{AuditLine, Engine, Report, StoreResult, report};
+use crate::{AuditLine, Engine, EngineSettings, Report, StoreResult, report};
 
 /// What history calls a line about somebody who is on one side alone.
 pub(super) const LEFT_OUT: &str = "left out";
@@ -17,7 +19,7 @@ impl Engine {
         writes: &[Write],
         stage: bool,
     ) -> StoreResult<Report> {
-        let sentence = self.updated("Opportunity", writes, stage);
+        let sentence = self.updated(item, Side::Crm, writes, stage);
         let line = self.timed(item, "updated", Side::Crm, writes, &sentence);
         let mut expected = vec![line];
         expected.extend(self.left_out(item));
@@ -66,6 +68,12 @@ impl Engine {
     /// The pass comes back within a minute anyway, and its report then says how it ended.
     fn soon_again(&self, item: &Item) -> bool {
         item.round.retry_at.is_some_and(|at| at <= self.in_(self.parts.settings.report_every))
+    }
+
+    /// How long a report waits that was not taken: what the row is refused for may last, so each try doubles the wait.
+    pub(super) fn report_again(&self, item: &Item) -> Duration {
+        let lasts = self.now().duration_since(item.claim.heard).unsigned_abs();
+        EngineSettings::wait_for_person(item.claim.attempts, lasts)
     }
 
     /// Until when a report that travels alone waits, if it does.

@@ -33,7 +33,7 @@ pub use overview::{ArchivedRow, BrakeHold, ConnectionProblem, ConnectionWorked, 
 pub use pauses::{Flow, MOST_PAUSES, Pause, PauseScope, PauseWish, Resumed, time_outside};
 pub use proofs::{KEPT_PROOFS, KeptProof, NAMED_DEALS, NamedDeal};
 pub use work::{
-    Claim, ClaimRequest, Cursor, Disposition, Entry, Fence, Hints, Mark, Subject, Target, WorkLane,
+    Awaited, Claim, ClaimRequest, Cursor, Disposition, Entry, Fence, Hints, Mark, Subject, Target, WorkLane,
 };
 
 /// Why the store could not do it.
@@ -55,7 +55,9 @@ pub enum StoreError {
         given: String,
     },
     /// Another process has the store open.
-    #[error("another process has the store {0} open; stop it first, or use another store file")]
+    #[error(
+        "another process has the store {0} open\n  fix: stop it first (`cosell run`, `cosell sync`), or let [store] path name another file"
+    )]
     InUse(String),
     /// The schema is newer or older than this program knows.
     #[error("the store's schema is version {found}, this program knows {known}\n  fix: {next_step}")]
@@ -83,7 +85,7 @@ pub enum StoreError {
     )]
     OtherRules,
     /// A row does not parse: a damaged or foreign file.
-    #[error("the store holds a row that does not parse: {0}")]
+    #[error("the store cannot be read: {0}")]
     Damaged(String),
 }
 
@@ -244,16 +246,18 @@ pub trait Store: Send + Sync + 'static {
     /// What was ever paused, newest first, at most `most`.
     async fn pause_history(&self, most: usize) -> StoreResult<Vec<Pause>>;
 
-    /// Keeps a proof, and sets or clears the connection's problem under `key` with it; the oldest beyond [`KEPT_PROOFS`]
-    /// go. Also by a command beside the store's owner.
+    /// Keeps a proof, and sets or clears the connection's problem under `key` with it, unless one that began later is kept
+    /// already: then what that one found stands. The oldest beyond [`KEPT_PROOFS`] go. With `under`, it is kept by the
+    /// holder of that lease alone, and the cursor moves with it. Also by a command beside the store's owner.
     async fn keep_proof(
         &self,
         proof: &KeptProof,
         key: &str,
         problem: Option<&ConnectionProblem>,
+        under: Option<(&Fence, &Cursor)>,
     ) -> StoreResult<()>;
 
-    /// The kept proofs, newest first, at most `most`.
+    /// The kept proofs, the one that began last first, at most `most`.
     async fn proofs(&self, most: usize) -> StoreResult<Vec<KeptProof>>;
 
     /// Moves cursors by which a person asks something of the service. Also by a command beside the store's owner.

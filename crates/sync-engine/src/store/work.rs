@@ -75,6 +75,29 @@ pub enum Target {
     },
 }
 
+/// What was told of an opportunity, and a read may not show yet: reads lag behind events. It lasts with the work, so that
+/// whoever claims it knows, whichever process was told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// The newest stamp that was told of: an older read is made again.
+    pub stamp: Option<Timestamp>,
+    /// Until when that stamp is waited for.
+    pub until: Option<Timestamp>,
+    /// When to read once more for what was told without a stamp.
+    pub again: Option<Timestamp>,
+}
+
+impl Awaited {
+    /// What both wait for: of each part the later.
+    pub fn union(self, other: Self) -> Self {
+        Self {
+            stamp: self.stamp.max(other.stamp),
+            until: self.until.max(other.until),
+            again: self.again.max(other.again),
+        }
+    }
+}
+
 /// "This may have changed": durable, coalesced per deal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
@@ -88,6 +111,8 @@ pub struct Mark {
     pub due: Timestamp,
     /// When the change was heard of.
     pub heard: Timestamp,
+    /// What a read has to show.
+    pub awaits: Awaited,
 }
 
 /// How far a source has been read; the position is the source's own text.
@@ -145,6 +170,8 @@ pub struct Claim {
     pub attempts: u32,
     /// When the oldest change in it was heard of.
     pub heard: Timestamp,
+    /// What a read has to show.
+    pub awaits: Awaited,
     /// The lease: its owner and number.
     pub fence: Fence,
     /// When the lease ends.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use deal_model::{GroupId, Irreversible, Life, RecordId, Side, Specs};
 use jiff::SignedDuration;
 use ports::{Clock as _, RetryClass};
-use sync_engine::{Engine, Hints, Mark, Store as _, Target, WorkLane};
+use sync_engine::{Awaited, Engine, Hints, Mark, Store as _, Target, WorkLane};
 
 use crate::{
     platform::{Call, Fault, ids},
@@ -340,7 +340,7 @@ async fn the_births_of_a_batch_go_together_and_one_that_fails_holds_up_no_other(
         world.portal.put(id, &[("name", id)]);
         let target = Target::Referral { id: id.into(), engagement: None, birth: true };
         let (hints, lane) = (Hints::of(Side::Portal), WorkLane::Background);
-        marks.push(Mark { target, hints, lane, due: now, heard: now });
+        marks.push(Mark { target, hints, lane, due: now, heard: now, awaits: Awaited::default() });
     }
     world.engine.mark(&marks).await.unwrap();
     world.crm.fault(Call::Create, Fault::Before(RetryClass::Changed));
@@ -354,6 +354,66 @@ async fn the_births_of_a_batch_go_together_and_one_that_fails_holds_up_no_other(
         assert!(deal.links.crm.is_some(), "{id}: {deal:?}");
     }
     assert_eq!(world.crm.state().records.len(), 4, "each once, beside the one that was there");
+}
+
+/// A referral that waits for an answer, whose opportunity was asked for in vain so far, and which has expired meanwhile.
+async fn expired_in_doubt(fault: Fault) -> World {
+    let world = World::new();
+    world.portal.put("r1", &[("name", "Inbound"), ("notes", "")]);
+    world.portal.change("r1", |record| record.life = Life::Received);
+    world.crm.fault(Call::Create, fault);
+    world.hear_referral("r1").await;
+    world.work().await;
+    assert_eq!(world.crm.calls(), ["create r1"]);
+    world.portal.change("r1", |record| record.life = Life::Expired);
+    world.hear_referral("r1").await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opportunity_that_was_made_although_nobody_heard_so_follows_its_referral_into_its_end() {
+    let world = expired_in_doubt(Fault::After).await;
+    world.crm.fault(Call::Find, Fault::Before(RetryClass::LATER));
+    world.settle(60).await;
+    assert_eq!(
+        world.crm.calls()[..2],
+        ["born of r1", "born of r1"],
+        "it is looked for until that is answered"
+    );
+    assert_eq!(world.deal("opp1").await.links.portal, Some("r1".into()));
+    assert_eq!(world.crm.life("opp1"), Life::Expired, "the mapped stage, not on hold for ever");
+    let deal = world.id("opp1").await;
+    assert!(world.store.open_intents(&deal).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opportunity_of_a_closed_referral_that_the_store_forgot_is_told_of_and_left_alone() {
+    // As after a store was put back behind the birth: no intent, no link.
+    for ours in [true, false] {
+        let world = expired_in_doubt(Fault::Before(RetryClass::LATER)).await;
+        world.crm.put("opp9", &[("name", "A seller's"), ("notes", "a seller's")]);
+        world.crm.change("opp9", |record| {
+            record.crm.claims = Some("r1".into());
+            record.crm.origin = ours.then(|| "opp9".into());
+        });
+        world.settle(60).await;
+        assert_eq!(world.store.deal_of(Side::Crm, &"opp9".into()).await.unwrap(), None);
+        assert_eq!(world.crm.value("opp9", "name"), "A seller's");
+        let deal = world.store.deal_of(Side::Portal, &"r1".into()).await.unwrap().unwrap();
+        let deal = world.store.deals(&[deal]).await.unwrap().pop().unwrap();
+        assert_eq!(deal.problems.len(), usize::from(ours), "{:?}", deal.problems);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opportunity_that_was_never_made_is_looked_for_once_more_when_it_could_not_come_any_more() {
+    let world = expired_in_doubt(Fault::Mute).await;
+    world.settle(SETTLED + 10).await;
+    assert_eq!(world.crm.calls(), ["born of r1", "born of r1"]);
+    let deal = world.store.deal_of(Side::Portal, &"r1".into()).await.unwrap().unwrap();
+    assert!(world.store.open_intents(&deal).await.unwrap().is_empty(), "it is known that nothing was made");
+    world.settle(3600).await;
+    assert_eq!(world.crm.calls(), [""; 0], "and nothing is asked any more");
 }
 
 #[tokio::test(start_paused = true)]

@@ -279,6 +279,21 @@ async fn a_change_of_the_mapping_reads_the_companion_once_so_that_its_next_chang
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_companion_said_while_sync_was_off_reaches_the_opportunity_once_it_is_on_again() {
+    let world = showing().await;
+    let sync = async |on: bool| {
+        world.crm.change("006", |record| record.crm.opted_in = on);
+        world.hear("006").await;
+        world.settle(120).await;
+    };
+    sync(false).await;
+    says(&world, "accepted").await;
+    assert_eq!(world.crm.value("006", "status"), "asked", "nothing is read of a paused deal");
+    sync(true).await;
+    assert_eq!(world.crm.value("006", "status"), "accepted");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_field_that_cannot_be_read_after_a_change_of_the_mapping_costs_no_read_of_the_companion_in_every_pass()
  {
     let mut world = showing().await;

@@ -272,6 +272,36 @@ async fn a_read_that_lags_behind_the_event_is_made_again_and_the_edit_is_across_
     .await;
 }
 
+/// Who was told is not who reads: it is gone before it can.
+async fn told_by_one_and_read_too_early_by_another(stamp_is_told: bool) {
+    let mut world = live().await;
+    beside(&world, async {
+        world.wait(5).await;
+        world.crm.edit("006", "name", "Late");
+        let stamp = world.crm.state().records[&"006".into()].stamp;
+        // It is marked, and cannot be read now.
+        world.crm.fault(Call::Read, Fault::Before(RetryClass::LATER));
+        world.crm.tells(seen(Side::Crm, "006", stamp_is_told.then_some(stamp), true));
+        world.clock_on(100).await;
+    })
+    .await;
+    world.restart();
+    world.crm.fault(Call::Read, Fault::Stale);
+    // Works, and polls nothing.
+    world.settle(60).await;
+    assert_eq!(world.portal.value("ref1", "name"), "Late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_was_not_told_reads_again_what_lags_behind_the_event_that_another_one_heard() {
+    told_by_one_and_read_too_early_by_another(true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_was_not_told_reads_once_more_for_an_event_without_a_stamp() {
+    told_by_one_and_read_too_early_by_another(false).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_event_of_the_second_that_was_read_last_is_looked_at_and_a_later_read_makes_it_old() {
     let world = live().await;

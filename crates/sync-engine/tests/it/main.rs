@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed, and shows it")]
 
+mod adopting;
 mod births;
 mod clocks;
 mod guard;

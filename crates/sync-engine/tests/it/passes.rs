@@ -106,6 +106,7 @@ async fn a_mark_that_comes_during_a_pass_is_not_lost() {
             lane: sync_engine::WorkLane::Now,
             due: now,
             heard: now,
+            awaits: sync_engine::Awaited::default(),
         };
         futures::executor::block_on(engine.mark(&[mark])).unwrap();
     });

@@ -1,11 +1,12 @@
 //! The report on the opportunity: outside the merge, seldom, and never a cause of itself (sync rules, section 7).
 
+use deal_model::{Conflict, GroupSpec, Side, Specs};
 use ports::RetryClass;
 use sync_engine::{Hints, Store as _, Target};
 
 use crate::{
     platform::{Call, Fault},
-    world::World,
+    world::{World, text},
 };
 
 #[tokio::test(start_paused = true)]
@@ -20,6 +21,24 @@ async fn a_report_rides_in_a_write_that_is_due_anyway_and_tells_of_it() {
     let newest = reports.last().unwrap();
     assert_eq!(newest.status, "in step");
     assert!(newest.audit[0].ends_with("Opportunity updated: name."), "{newest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_lost_is_told_with_the_write_that_took_its_place() {
+    let name = GroupSpec { conflict: Conflict::Always(Side::Portal), ..text("name") };
+    let world = World::with(Specs { groups: vec![name], ..Specs::default() }).at_rest().await;
+    world.wait(120).await;
+    world.crm.edit("006", "name", "A seller's");
+    world.portal.edit("ref1", "name", "Newer");
+    world.hear("006").await;
+    world.hear_referral("ref1").await;
+    let before = world.crm.reports("006").len();
+    world.settle(600).await;
+    assert_eq!(world.crm.value("006", "name"), "Newer");
+    let told = "Opportunity updated: name. What stood there and lost is kept: name.";
+    let reports = world.crm.reports("006");
+    assert!(reports.last().unwrap().audit[0].ends_with(told), "{reports:#?}");
+    assert_eq!(reports.len(), before + 1, "no other follows: {reports:#?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,6 +88,24 @@ async fn a_failed_report_raises_no_problem_and_is_not_repeated_at_once() {
     assert_eq!(world.crm.reports("006").len(), before, "it yields to everything else");
     world.settle(1_000).await;
     assert_eq!(world.crm.reports("006").len(), before + 1, "it is tried again, slowly");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_is_never_taken_is_tried_less_and_less() {
+    let world = World::linked().await;
+    world.wait(120).await;
+    world.crm.edit("006", "name", "New");
+    let tried =
+        |world: &World| world.crm.state().log.iter().filter(|line| line.starts_with("report ")).count();
+    let before = tried(&world);
+    for _ in 0..50 {
+        world.crm.fault(Call::Write, Fault::Before(RetryClass::Person));
+    }
+    world.hear("006").await;
+    // It comes to rest only because one wait is longer than that.
+    world.settle(5 * 3_600).await;
+    let times = tried(&world) - before;
+    assert!((5..=7).contains(&times), "{times} times in a working day");
 }
 
 #[tokio::test(start_paused = true)]

@@ -43,6 +43,35 @@ async fn a_repeat_of_the_overlap_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_state_that_a_read_did_not_show_yet_is_read_once_more_when_the_overlap_repeats_it() {
+    for shows in [true, false] {
+        let world = World::linked().await;
+        let newer = world.clock.now() + jiff::SignedDuration::from_secs(1);
+        // The list is ahead of what a read by its id shows.
+        let ahead = || seen(Side::Portal, "ref1", Some(newer), true);
+        world.portal.state().feed = vec![ahead()];
+        let stop = tokio::sync::Notify::new();
+        let run = world.engine.run(&stop);
+        let meanwhile = async {
+            world.wait(1).await;
+            assert_eq!(world.portal.calls(), ["read ref1"]);
+            if shows {
+                world.portal.edit("ref1", "name", "New");
+            }
+            for _ in 0..3 {
+                world.portal.state().feed.push(ahead());
+                world.wait(31).await;
+            }
+            assert_eq!(world.crm.value("006", "name"), if shows { "New" } else { "Deal" });
+            assert_eq!(world.portal.calls(), ["read ref1"], "once more, and not for ever");
+            stop.notify_one();
+        };
+        let (ended, ()) = tokio::join!(run, meanwhile);
+        ended.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_echo_of_our_own_write_costs_no_pass() {
     let world = World::linked().await;
     world.crm.edit("006", "name", "New");

@@ -16,7 +16,7 @@ use deal_model::{
 use jiff::{SignedDuration, Timestamp};
 use ports::{Clock, NoHolds, Rng};
 use store::{Options, SqliteStore};
-use sync_engine::{Engine, EngineSettings, Hints, Mark, Parts, Store, Target, WorkLane};
+use sync_engine::{Awaited, Engine, EngineSettings, Hints, Mark, Parts, Store, Target, WorkLane};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -149,7 +149,8 @@ impl World {
 
     pub(crate) async fn mark(&self, target: Target, hints: Hints) {
         let now = self.clock.now();
-        let mark = Mark { target, hints, lane: WorkLane::Now, due: now, heard: now };
+        let (lane, awaits) = (WorkLane::Now, Awaited::default());
+        let mark = Mark { target, hints, lane, due: now, heard: now, awaits };
         self.engine.mark(&[mark]).await.unwrap();
     }
 

@@ -141,6 +141,24 @@ async fn a_first_birth_that_is_not_visible_yet_stops_the_second() {
 }
 
 #[tokio::test]
+async fn what_a_birth_left_is_found_by_its_key_and_nothing_is_made_or_changed_by_looking() {
+    let desk = Desk::with("account = \"create\"");
+    assert!(desk.side.born_of(&"REF-1".into(), scope()).await.unwrap().is_none(), "nothing was made yet");
+    let made = desk.side.create(&newborn("REF-1"), scope()).await.unwrap();
+    desk.pass(5);
+    let before = desk.row("Opportunity", made.record.as_str());
+    let left = desk.side.born_of(&"REF-1".into(), scope()).await.unwrap().unwrap();
+    assert!(left.existed);
+    assert_eq!(left.record, made.record);
+    assert_eq!(left.after.unwrap().life, Life::Received);
+    assert_eq!(desk.row("Opportunity", made.record.as_str()), before);
+    assert!(
+        desk.side.born_of(&"REF-2".into(), scope()).await.unwrap().is_none(),
+        "another's key is another's"
+    );
+}
+
+#[tokio::test]
 async fn a_birth_whose_answer_was_lost_is_doubtful_and_found_the_next_time() {
     let desk = Desk::with("account = \"create\"");
     desk.side.open(scope()).await.unwrap();

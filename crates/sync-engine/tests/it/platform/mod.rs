@@ -36,6 +36,7 @@ pub(crate) enum Call {
     List,
     Listen,
     Admit,
+    Find,
 }
 
 type Hook = Box<dyn FnOnce(&Platform) + Send>;
@@ -353,21 +354,19 @@ impl Platform {
         changes.iter().map(|change| self.write(change)).collect()
     }
 
+    /// The record that holds this unique key.
+    fn holder(&self, key: &RecordId) -> Option<Created> {
+        let holds = |held: &Record| self.side == Which::Crm && held.crm.claims.as_ref() == Some(key);
+        let record = self.state().records.iter().find(|(_, held)| holds(held)).map(|(id, _)| id.clone())?;
+        let after = self.see(&record).seen().cloned();
+        Some(Created { record, engagement: None, after, existed: true })
+    }
+
     fn bear(&self, new: &NewRecord, ours: bool) -> Result<Created, SideError> {
         self.refused(&new.writes)?;
         let from = new.from.record.clone();
-        let holder = {
-            let state = self.state();
-            let unique = self.side == Which::Crm;
-            state
-                .records
-                .iter()
-                .find(|(_, held)| unique && held.crm.claims.as_ref() == Some(&from))
-                .map(|(id, _)| id.clone())
-        };
-        if let Some(record) = holder {
-            let after = self.see(&record).seen().cloned();
-            return Ok(Created { record, engagement: None, after, existed: true });
+        if let Some(held) = self.holder(&from) {
+            return Ok(held);
         }
         let id = {
             let mut state = self.state();

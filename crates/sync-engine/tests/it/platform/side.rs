@@ -81,6 +81,14 @@ impl Side for Platform {
         created
     }
 
+    async fn born_of(&self, record: &RecordId, scope: CallScope) -> Result<Option<Created>, SideError> {
+        self.note(format!("born of {record}"), scope);
+        if let Some(Fault::Before(class)) = self.trouble(Call::Find).await {
+            return Err(error(class, true));
+        }
+        Ok(self.holder(record))
+    }
+
     async fn create_companion(&self, new: &NewRecord, scope: CallScope) -> Result<Created, SideError> {
         self.note("help".to_owned(), scope);
         self.create_record(Call::Help, new, false).await
