@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.replace("\r\n", "\n").trim().to_owned(),
+        Value::String(text) => text.replace("\r\n", "\n").replace('\u{2028}', "\n").trim().to_owned(),
         other => other.to_string(),
     }
 }
@@ -72,6 +72,7 @@ mod tests {
     fn null_is_the_empty_text_and_blanks_around_do_not_count() {
         assert_eq!(text(&json!(null)), text(&json!("")));
         assert_eq!(text(&json!("a\r\nb ")), text(&json!("a\nb")));
+        assert_eq!(text(&json!("a\u{2028}b ")), text(&json!("a\nb")), "as word processors end a line");
         assert_ne!(text(&json!("a")), text(&json!("A")));
     }
 }

@@ -25,8 +25,10 @@ const MERGES: [&str; 8] = [
 ];
 
 /// Rows of the lifecycle table: where the opportunity stands, and where the referral does.
-const LIVES: [&str; 17] = [
+const LIVES: [&str; 22] = [
+    "received/none",
     "received/received",
+    "received/active",
     "active/received",
     "lost/received",
     "won/received",
@@ -41,8 +43,11 @@ const LIVES: [&str; 17] = [
     "active/lost",
     "received/expired",
     "received/declined",
+    "active/expired",
+    "active/declined",
     "active/none",
     "won/none",
+    "lost/none",
 ];
 
 /// Why the lock is never poisoned.

@@ -33,6 +33,23 @@ impl Field {
             Self::Solution => "solutions",
         }
     }
+
+    /// The field of this group, by the product's name.
+    pub(crate) fn of_group(group: &str) -> Option<Self> {
+        [Self::Money, Self::Closing, Self::Notes, Self::Solution]
+            .into_iter()
+            .find(|field| field.group() == group)
+    }
+
+    /// Where it stands in Salesforce, as problems of the connection name it.
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Money => &["Opportunity.Amount", "Opportunity.CurrencyIsoCode"],
+            Self::Closing => &["Opportunity.CloseDate"],
+            Self::Notes => &["Opportunity.Description"],
+            Self::Solution => &[],
+        }
+    }
 }
 
 /// One value that a person typed.
@@ -54,12 +71,14 @@ pub struct Edit {
     pub arrived_at: Option<Timestamp>,
     /// The other side was made to say the same in the same instant: there is nothing to be written.
     pub alike: bool,
+    /// When one of the two who had typed the same typed something else.
+    pub parted: Option<Timestamp>,
     /// Somebody typed another value over it, on the same side.
     pub superseded: bool,
-    /// The product has been told of it by an answer of the side where it was typed.
-    pub told: bool,
-    /// It has been told of it by an answer of the other side.
-    pub told_across: bool,
+    /// When the product was first told of it by an answer of the side where it was typed.
+    pub told: Option<Timestamp>,
+    /// When it was first told of it by an answer of the other side.
+    pub told_across: Option<Timestamp>,
 }
 
 /// What a seller, or whoever acts for one, wanted to happen at the portal.
@@ -99,6 +118,15 @@ pub struct Record {
     pub mapping: u64,
     /// ... and since when both it and the store's memory have been what they are.
     pub settled_since: Timestamp,
+    /// When the newest copy of the store was made.
+    pub copied: Timestamp,
+    /// When a copy of the store was made that was brought back later, and when it was: what was archived in between is
+    /// gone.
+    pub gone: Option<(Timestamp, Timestamp)>,
+    /// Which opportunity each referral was seen to belong to, by the referral's lower-case id.
+    pub pairs: BTreeMap<String, String>,
+    /// Fields of which the product says that it cannot read them: one problem of the connection for all deals.
+    pub hidden: Vec<String>,
     /// Opportunities that a person made by cloning another.
     pub clones: BTreeSet<String>,
     /// Words that stand in opportunities that nobody opted in.
@@ -109,8 +137,6 @@ pub struct Record {
     pub reverting: bool,
     /// How many things people did.
     pub deeds: u64,
-    /// Judges speak too that have not been tried on enough seeds yet.
-    pub strict: bool,
 }
 
 impl Record {
@@ -134,6 +160,7 @@ impl Record {
         // What one side typed over, the other side may win with.
         for earlier in self.edits.iter_mut().filter(|edit| no_longer_alike.contains(&edit.needle)) {
             earlier.alike = false;
+            earlier.parted = Some(at);
         }
         self.edits.push(Edit {
             at,
@@ -144,9 +171,10 @@ impl Record {
             arrived: false,
             arrived_at: None,
             alike: false,
+            parted: None,
             superseded: false,
-            told: false,
-            told_across: false,
+            told: None,
+            told_across: None,
         });
     }
 
@@ -155,6 +183,29 @@ impl Record {
         self.wishes.entry(opportunity.to_owned()).or_default().insert(wish);
         self.wished.entry((opportunity.to_owned(), wish)).or_default().push(at);
         self.withdrawn.remove(opportunity);
+    }
+
+    /// Whether somebody typed the same field on the other side, too, and one of both had to give way at a time of which
+    /// the store's archive was taken away.
+    pub(crate) fn may_be_gone(&self, edit: &Edit) -> bool {
+        let Some((copied, brought_back)) = self.gone else { return false };
+        let is_pair = |other: &Edit| {
+            let (opportunity, referral) = match edit.side {
+                Platform::Salesforce => (&edit.record, &other.record),
+                Platform::PartnerCenter => (&other.record, &edit.record),
+            };
+            self.pairs.get(&referral.to_lowercase()) == Some(opportunity)
+        };
+        let mut others =
+            self.edits.iter().filter(|other| other.side != edit.side && other.field == edit.field);
+        others.any(|other| {
+            edit.at.max(other.at) >= copied && edit.at.max(other.at) < brought_back && is_pair(other)
+        })
+    }
+
+    /// Whether the product says that it cannot read the field.
+    pub(crate) fn is_hidden(&self, field: Field) -> bool {
+        field.columns().iter().any(|column| self.hidden.iter().any(|hidden| hidden == column))
     }
 
     /// The product's memory is another one from now on, or means something else.

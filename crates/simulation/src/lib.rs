@@ -17,6 +17,10 @@
 //! ([`Profile`]), what people do ([`people`]), what goes wrong ([`faults`]), where the product dies ([`crashes`]). Each
 //! draws from a sequence of its own ([`dice`]), so that leaving something out changes as little as possible.
 //!
+//! What is rare needs a world that is made for it: what is named to happen often (`--often power_fails`) happens in every
+//! tenth step, and liveness runs are then judged every 40 steps, after 20 minutes of fair weather, by whether every edit
+//! has arrived.
+//!
 //! The product comes in through the trait [`Product`]; nothing here imports the rooms that are judged. What is always
 //! true stands in [`judge`], one file each; what people typed stands in [`edits`].
 

@@ -117,6 +117,9 @@ pub trait Eyes: Send + Sync {
     /// Every deal.
     async fn deals(&self) -> Vec<DealSeen>;
 
+    /// Fields of Salesforce of which the product says that it cannot read them, as `Opportunity.Amount`.
+    async fn hidden(&self) -> Vec<String>;
+
     /// Every value that lost, with the deal it belongs to.
     async fn archive(&self) -> Vec<Lost>;
 
@@ -134,6 +137,9 @@ pub trait Eyes: Send + Sync {
 
     /// An operator resumes all that was paused.
     async fn resume(&self);
+
+    /// An operator has every deal with a problem tried again, with what was refused.
+    async fn retry(&self);
 
     /// Whether an event is kept that was answered with success: that the referral was changed at `changed`.
     async fn keeps(&self, referral: &str, changed: Option<Timestamp>) -> bool;
@@ -157,16 +163,24 @@ pub struct DealSeen {
     pub waiting: usize,
     /// Why it cannot go on: field and sentence.
     pub problems: Vec<(Option<String>, String)>,
+    /// Groups that differ since the mapping changed: counted and shown, and written only when a person says so.
+    pub remapped: Vec<String>,
     /// What both sides held when last reconciled, as text.
     pub base: String,
     /// The stamps of the newest versions of the referral and of the opportunity that it has seen.
     pub read: [Option<Timestamp>; 2],
 }
 
+/// Where the product says that a referral is another partner's deal, and never changed from here: none of its groups is.
+const READ_ONLY: &str = "partner_to_partner";
+
 impl DealSeen {
-    /// Whether a problem says why nothing is done about this group: one of its own, or one of the whole deal.
+    /// Whether it is said why nothing is done about this group: by a problem of its own or of the whole deal, or because
+    /// the mapping changed.
     pub(crate) fn says_why(&self, group: &str) -> bool {
-        self.problems.iter().any(|(field, _)| field.as_deref().is_none_or(|field| field == group))
+        let about = |field: &str| field == group || field == READ_ONLY;
+        self.problems.iter().any(|(field, _)| field.as_deref().is_none_or(about))
+            || self.remapped.iter().any(|differs| differs == group)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     },
     people::{self, DEEDS},
     product::Product,
-    run::{ABSENCE, CHANGES, CLOCK_JUMP, DECISIONS, Script, THE_END, run},
+    run::{ABSENCE, CHANGES, CLOCK_JUMP, DECISIONS, ON_REQUEST, Script, THE_END, run},
 };
 
 /// Most runs that shrinking may cost ...
@@ -18,14 +18,16 @@ const MOST_WORK: u64 = 25;
 
 /// Everything that can be left out, by name.
 pub fn names() -> Vec<String> {
-    let deeds = DEEDS.iter().map(|(_, deed)| deed).chain(&people::SELDOM);
+    let deeds = DEEDS.iter().map(|(_, deed)| deed).chain(&people::SELDOM).chain(&people::ON_REQUEST);
     let deeds = deeds.map(|deed| deed.name().to_owned());
     let mishaps = MISHAPS.iter().map(|mishap| mishap.name());
-    let troubles = TROUBLES.iter().chain(troubles::SELDOM).map(|trouble| trouble.name.to_owned());
+    let troubles = TROUBLES.iter().chain(troubles::SELDOM).chain(troubles::ON_REQUEST);
+    let troubles = troubles.map(|trouble| trouble.name.to_owned());
     let places = PLACES.iter().map(|place| place.name().to_owned());
     let changes = CHANGES
         .iter()
         .chain(&DECISIONS)
+        .chain(&ON_REQUEST)
         .chain([&CLOCK_JUMP, &ABSENCE, &THE_END])
         .map(|change| (*change).to_owned());
     deeds.chain(mishaps).chain(troubles).chain(places).chain(changes).collect()

@@ -1,9 +1,15 @@
 //! Troubles that last a while: each is a knob of the sandbox, turned and turned back.
 
+use std::collections::BTreeSet;
+
 use sandbox::faults::Platform;
 use serde_json::{Value, json};
 
-use crate::{dice::Dice, world::World};
+use crate::{
+    dice::Dice,
+    scene::{Scene, list, text},
+    world::World,
+};
 
 /// A trouble: what it does to a platform, and how it ends.
 pub(crate) struct Trouble {
@@ -18,6 +24,9 @@ pub(crate) struct Trouble {
 
 const PORTAL: Platform = Platform::PartnerCenter;
 const ORG: Platform = Platform::Salesforce;
+
+/// Several opportunities may carry one identifier.
+const NOT_UNIQUE: &str = "identifier_not_unique";
 
 /// All of them. No trouble turns a knob that another one turns.
 pub(crate) const TROUBLES: &[Trouble] = &[
@@ -130,7 +139,7 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         longest: 900,
     },
     Trouble {
-        name: "identifier_not_unique",
+        name: NOT_UNIQUE,
         platform: ORG,
         on: |_| json!({ "identifier_unique": false }),
         off: || json!({ "identifier_unique": true }),
@@ -304,6 +313,23 @@ pub(crate) const SELDOM: &[Trouble] = &[
     },
 ];
 
+/// Troubles that come only where they are named to come often.
+pub(crate) const ON_REQUEST: &[Trouble] = &[Trouble {
+    name: "automation_late",
+    platform: ORG,
+    on: |dice| {
+        json!({ "automations": [{ "object": "Opportunity", "field": "Description", "kind": "prefix",
+            "argument": "[flow] ", "when": { "after_ms": dice.between(4_000, 12_000) } }] })
+    },
+    off: || json!({ "automations": [] }),
+    longest: 600,
+}];
+
+/// The trouble of this name.
+pub(crate) fn named(name: &str) -> Option<&'static Trouble> {
+    TROUBLES.iter().chain(SELDOM).chain(ON_REQUEST).find(|trouble| trouble.name == name)
+}
+
 fn automation(dice: &Dice, field: &str, kind: &str, argument: Value) -> Value {
     let when =
         if dice.percent(50) { json!("before_save") } else { json!({ "after_ms": dice.between(100, 5_000) }) };
@@ -325,11 +351,23 @@ impl Trouble {
         world.set_knobs(self.platform, &patch);
     }
 
-    /// It ends.
+    /// It ends, if it can.
     pub(crate) fn end(&self, world: &World) {
+        if self.name == NOT_UNIQUE && is_held_twice(world) {
+            world.say("an identifier that two opportunities hold is not made unique any more");
+            return;
+        }
         world.say(&format!("trouble {} ends", self.name));
         world.set_knobs(self.platform, &(self.off)());
     }
+}
+
+/// Whether several opportunities carry one identifier, deleted ones among them.
+fn is_held_twice(world: &World) -> bool {
+    let scene = Scene::of(world);
+    let mut seen = BTreeSet::new();
+    let held = list(&scene.org["Opportunity"]).iter().map(|row| text(&row["Referral_Identifier__c"]));
+    held.filter(|held| !held.is_empty()).any(|held| !seen.insert(held.to_ascii_lowercase()))
 }
 
 /// The names of the knobs that a patch turns, two levels deep.
@@ -357,7 +395,7 @@ mod tests {
         let (portal, org) =
             (PartnerCenter::new(std::sync::Arc::clone(&chance), now), Salesforce::new(&chance));
         let dice = Dice::new(1, "troubles");
-        for trouble in TROUBLES.iter().chain(SELDOM) {
+        for trouble in TROUBLES.iter().chain(SELDOM).chain(ON_REQUEST) {
             let machine: &dyn Machine = if trouble.platform == PORTAL { &portal } else { &org };
             let before = machine.knobs();
             machine.set_knobs(&(trouble.on)(&dice), now).unwrap();

@@ -15,7 +15,9 @@ pub(crate) fn hear(record: &mut Record, seen: &[Seen]) {
     for one in seen {
         for edit in &mut record.edits {
             let told = if edit.side == one.platform { &mut edit.told } else { &mut edit.told_across };
-            *told = *told || contains(&one.answer, &edit.needle);
+            if told.is_none() && contains(&one.answer, &edit.needle) {
+                *told = Some(one.at);
+            }
         }
     }
 }
@@ -29,7 +31,7 @@ pub(super) fn judge(record: &Record, deals: &[DealSeen]) -> Vec<Violation> {
         };
         // A date that a flow moved may be the one that somebody types next.
         let ours = record.edits.iter().filter(ours).filter(|edit| {
-            let everywhere = edit.told && edit.told_across;
+            let everywhere = edit.told.is_some() && edit.told_across.is_some();
             let moved_here = record.automated && edit.field == Field::Closing;
             !(everywhere || moved_here)
         });
@@ -38,7 +40,7 @@ pub(super) fn judge(record: &Record, deals: &[DealSeen]) -> Vec<Violation> {
             let (portal, org) = halves.get_or_insert_with(|| halves_of(&deal.base));
             for (half, side) in [(&*portal, Platform::PartnerCenter), (&*org, Platform::Salesforce)] {
                 let told = if side == edit.side { edit.told } else { edit.told_across };
-                if !told && half.contains(&edit.needle) {
+                if told.is_none() && half.contains(&edit.needle) {
                     let what = format!(
                         "deal {} says that {side:?} holds {:?}, which no answer of it held",
                         deal.id, edit.needle
@@ -72,7 +74,7 @@ mod tests {
         let at = jiff::Timestamp::UNIX_EPOCH;
         let mut record = Record::default();
         record.typed(at, Platform::PartnerCenter, "r", Field::Notes, "note 000001".to_owned());
-        record.edits[0].told = true;
+        record.edits[0].told = Some(at);
         let deal = |crm: &str| DealSeen {
             id: "d".to_owned(),
             opportunity: Some("o".to_owned()),
@@ -80,13 +82,14 @@ mod tests {
             phase: "live".to_owned(),
             waiting: 0,
             problems: Vec::new(),
+            remapped: Vec::new(),
             base: json!({ "notes": { "portal": { "notes": "note 000001" }, "crm": { "notes": crm } } })
                 .to_string(),
             read: [None, None],
         };
         assert!(judge(&record, &[deal("what was there")]).is_empty());
         assert_eq!(judge(&record, &[deal("note 000001")]).len(), 1, "sent, and never read back");
-        record.edits[0].told_across = true;
+        record.edits[0].told_across = Some(at);
         assert!(judge(&record, &[deal("note 000001")]).is_empty());
     }
 }

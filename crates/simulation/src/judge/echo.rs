@@ -12,14 +12,14 @@ use crate::{
 /// Looks at the writes before their arrivals are noted.
 pub(super) fn judge(scene: &Scene, record: &Record, one: &Seen) -> Vec<Violation> {
     // A flow of the customer's writes what it likes, and what it put back is written again.
-    if !record.strict || record.automated || !matches!(one.kind, Kind::Patch | Kind::CrmWrite) {
+    if record.automated || !matches!(one.kind, Kind::Patch | Kind::CrmWrite) {
         return Vec::new();
     }
     let young = record.edits.iter().filter(|edit| edit.at > record.settled_since && edit.at < one.at);
     let repeated = young.filter(|edit| !edit.alike && !edit.superseded && !edit.field.is_row());
     let repeated = repeated.filter(|edit| edit.side == one.platform || edit.arrived);
     repeated
-        .filter(|edit| landed(one, &edit.needle) && is_last(scene, record, edit))
+        .filter(|edit| landed(one, &edit.needle) && is_last(scene, record, edit, one))
         .map(|edit| {
             let how = if edit.side == one.platform { "back" } else { "again" };
             let what = format!("{:?} typed at {} was written {how} by {}", edit.needle, edit.at, one.line);
@@ -29,8 +29,10 @@ pub(super) fn judge(scene: &Scene, record: &Record, one: &Seen) -> Vec<Violation
 }
 
 /// Whether nobody has typed anything into this field of the pair since, on either side, nor shortly before on the other.
-fn is_last(scene: &Scene, record: &Record, edit: &Edit) -> bool {
+fn is_last(scene: &Scene, record: &Record, edit: &Edit, one: &Seen) -> bool {
     let across = match edit.side {
+        // The opportunity names its referral only when it has been told; a write names it itself.
+        Platform::Salesforce if one.platform == Platform::PartnerCenter => one.line.rsplit('/').next(),
         Platform::PartnerCenter => scene.opportunity_of(&edit.record),
         Platform::Salesforce => scene
             .opportunities()
@@ -64,7 +66,7 @@ mod tests {
             org: json!({ "Opportunity": [{ "Id": "006nk0000846EbQAAU", "Referral_Identifier__c": "r" }] }),
             portal: json!({ "referrals": [{ "id": "r", "externalReferenceId": "006nk0000846EbQAAU" }] }),
         };
-        let mut record = Record { settled_since: at(1), strict: true, ..Record::default() };
+        let mut record = Record { settled_since: at(1), ..Record::default() };
         record.typed(at(5), Platform::Salesforce, "006nk0000846EbQAAU", Field::Notes, "note 1".to_owned());
         let write = |platform, kind| Seen {
             at: at(9),

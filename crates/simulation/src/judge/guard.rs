@@ -81,15 +81,8 @@ impl Guard {
         };
         world.counters.note(format!("effect.{kind}"));
         let referral = one.line.rsplit('/').next().unwrap_or_default();
-        let own = scene.referral(referral).map(|referral| text(&referral["externalReferenceId"]));
-        let opportunity = own.filter(|own| !own.is_empty()).or_else(|| {
-            scene
-                .opportunities()
-                .find(|row| text(&row["Referral_Identifier__c"]).eq_ignore_ascii_case(referral))
-                .map(|row| text(&row["Id"]))
-        });
         let mut found: Vec<Violation> = self.count(kind, one.at).into_iter().collect();
-        let opportunity = opportunity.unwrap_or_default();
+        let opportunity = opportunity_of(scene, record, referral);
         if !wants(record, opportunity, wish) {
             let what = format!("{referral} was moved by {body}, which nobody at {opportunity} wanted");
             found.push(Violation::new("guard", what));
@@ -109,9 +102,48 @@ impl Guard {
     }
 }
 
+/// The opportunity that a referral was moved for. Since then somebody may have deleted it, or mistyped its identifier: what
+/// is judged is a step old.
+fn opportunity_of<'a>(scene: &'a Scene, record: &'a Record, referral: &str) -> &'a str {
+    let own = scene.referral(referral).map(|referral| text(&referral["externalReferenceId"]));
+    let named = || {
+        list(&scene.org["Opportunity"])
+            .iter()
+            .find(|row| text(&row["Referral_Identifier__c"]).eq_ignore_ascii_case(referral))
+            .map(|row| text(&row["Id"]))
+    };
+    let known = || record.pairs.get(&referral.to_lowercase()).map(String::as_str);
+    own.filter(|own| !own.is_empty()).or_else(named).or_else(known).unwrap_or_default()
+}
+
 /// The id is compared in its short form: both are used.
 fn wants(record: &Record, opportunity: &str, wish: Wish) -> bool {
     let short = opportunity.get(..15).unwrap_or(opportunity);
     !short.is_empty()
         && record.wishes.iter().any(|(own, wishes)| own.starts_with(short) && wishes.contains(&wish))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whose_referral_was_moved_is_known_though_the_opportunity_was_deleted_or_mistyped_since() {
+        let mut record = Record::default();
+        let scene = |identifier: &str, deleted: bool| Scene {
+            org: json!({ "Opportunity": [{ "Id": "006", "Referral_Identifier__c": identifier,
+                "IsDeleted": deleted }] }),
+            portal: json!({ "referrals": [{ "id": "r", "externalReferenceId": null }] }),
+        };
+        assert_eq!(opportunity_of(&scene("R", true), &record, "r"), "006");
+        assert_eq!(
+            opportunity_of(&scene("mistyped", false), &record, "r"),
+            "",
+            "nobody has seen them together"
+        );
+        record.pairs.insert("r".to_owned(), "006".to_owned());
+        assert_eq!(opportunity_of(&scene("mistyped", false), &record, "r"), "006");
+    }
 }

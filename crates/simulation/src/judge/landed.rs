@@ -13,18 +13,31 @@ pub(super) fn landed(one: &Seen, needle: &str) -> bool {
     if one.status >= 300 || !contains(&one.body, needle) {
         return false;
     }
-    let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
     let (asked, answered) = (parse(&one.body), parse(&one.answer));
     let parts = list(&asked["compositeRequest"]);
-    if parts.is_empty() {
-        return true;
-    }
-    let taken = |part: &Value| {
-        let of_part = |answer: &&Value| answer["referenceId"] == part["referenceId"];
-        let answer = list(&answered["compositeResponse"]).iter().find(of_part);
-        answer.and_then(|answer| answer["httpStatusCode"].as_u64()).is_some_and(|status| status < 300)
-    };
-    parts.iter().any(|part| told(part).contains(needle) && taken(part))
+    parts.is_empty() || parts.iter().any(|part| told(part).contains(needle) && is_taken(part, &answered))
+}
+
+/// Whether a write changed anything: of several in one call, one of them.
+pub(super) fn took_effect(one: &Seen) -> bool {
+    let (asked, answered) = (parse(&one.body), parse(&one.answer));
+    let (parts, graphs) = (list(&asked["compositeRequest"]), list(&answered["graphs"]));
+    let whole = parts.is_empty() && graphs.is_empty();
+    one.status < 300
+        && (whole
+            || graphs.iter().any(|graph| graph["isSuccessful"] == true)
+            || parts.iter().any(|part| part["method"] != "GET" && is_taken(part, &answered)))
+}
+
+fn parse(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_default()
+}
+
+/// Whether a part of a composite call was taken, as the answer to all of it says.
+fn is_taken(part: &Value, answered: &Value) -> bool {
+    let of_part = |answer: &&Value| answer["referenceId"] == part["referenceId"];
+    let answer = list(&answered["compositeResponse"]).iter().find(of_part);
+    answer.and_then(|answer| answer["httpStatusCode"].as_u64()).is_some_and(|status| status < 300)
 }
 
 /// What a part writes, less the report: that tells of values, and a value told is not a value written.
@@ -48,6 +61,30 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_call_of_which_everything_was_refused_took_no_effect() {
+        let one = |asked: Value, answer: Value| Seen {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            platform: Platform::Salesforce,
+            kind: Kind::CrmWrite,
+            line: "POST /services/data/v66.0/composite".to_owned(),
+            body: Bytes::from(asked.to_string()),
+            status: 200,
+            answer: Bytes::from(answer.to_string()),
+        };
+        let asked = json!({ "compositeRequest": [
+            { "referenceId": "r0", "method": "PATCH" }, { "referenceId": "r1", "method": "GET" },
+        ] });
+        let answer = |status: u64| {
+            json!({ "compositeResponse": [
+                { "referenceId": "r0", "httpStatusCode": status }, { "referenceId": "r1", "httpStatusCode": 200 },
+            ] })
+        };
+        assert!(!took_effect(&one(asked.clone(), answer(400))) && took_effect(&one(asked, answer(204))));
+        let graph = |went| json!({ "graphs": [{ "isSuccessful": went }] });
+        assert!(!took_effect(&one(json!({}), graph(false))) && took_effect(&one(json!({}), graph(true))));
+    }
 
     #[test]
     fn a_row_that_was_refused_in_a_call_that_went_well_did_not_land() {

@@ -1,5 +1,6 @@
 //! No lost edit: every value that a person typed is on the other side, or was typed over, or is archived with its reason.
 
+use jiff::Timestamp;
 use sandbox::{exchange::Kind, faults::Platform};
 
 use super::{Violation, landed::landed};
@@ -28,7 +29,15 @@ pub(super) fn note_arrivals(record: &mut Record, seen: &[Seen]) {
 
 pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen], archive: &[Lost]) -> Vec<Violation> {
     let open = record.edits.iter().filter(|edit| !edit.arrived && !edit.superseded && !edit.alike);
+    let open = open.filter(|edit| !was_the_same(edit));
     open.filter_map(|edit| lost(scene, record, deals, archive, edit)).collect()
+}
+
+/// Whether both sides had been made to say it, and had told the product so, before one of them was typed over: the value
+/// was the same on both, and a later edit took its place.
+fn was_the_same(edit: &Edit) -> bool {
+    let before = |told: Option<Timestamp>, parted| told.is_some_and(|told| told < parted);
+    edit.parted.is_some_and(|parted| before(edit.told, parted) && before(edit.told_across, parted))
 }
 
 fn lost(
@@ -45,10 +54,12 @@ fn lost(
     if archive.iter().any(|lost| !lost.reason.is_empty() && lost.value.contains(&edit.needle)) {
         return None;
     }
+    if record.may_be_gone(edit) {
+        return None;
+    }
     // Nobody shares it: it never was, or is not any more.
     let deal = deals.iter().find(of)?;
-    let told = if record.strict { deal.says_why(edit.field.group()) } else { !deal.problems.is_empty() };
-    if deal.phase != "live" || told {
+    if deal.phase != "live" || deal.says_why(edit.field.group()) || record.is_hidden(edit.field) {
         return None;
     }
     let opportunity = deal.opportunity.as_deref().and_then(|id| {
@@ -107,6 +118,7 @@ mod tests {
             phase: "live".to_owned(),
             waiting: 0,
             problems: Vec::new(),
+            remapped: Vec::new(),
             base: "{}".to_owned(),
             read: [None, None],
         }
@@ -135,6 +147,37 @@ mod tests {
         let found = judge(&scene("something else"), &typed(), &[deal()], &[]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].what.contains("note 000002"));
+    }
+
+    #[test]
+    fn what_stands_in_a_field_that_the_connection_is_said_not_to_read_is_not_lost_and_anything_else_is() {
+        let hidden = |column: &str| Record { hidden: vec![column.to_owned()], ..typed() };
+        let elsewhere = scene("something else");
+        assert!(judge(&elsewhere, &hidden("Opportunity.Description"), &[deal()], &[]).is_empty());
+        assert_eq!(judge(&elsewhere, &hidden("Opportunity.Amount"), &[deal()], &[]).len(), 1);
+    }
+
+    #[test]
+    fn what_both_typed_alike_is_lost_only_if_the_product_had_not_heard_so_before_one_typed_over_it() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let both = |told_across: Option<Timestamp>| {
+            let mut record = Record::default();
+            for (side, id) in [(Platform::Salesforce, "006nk0000846EbQAAU"), (Platform::PartnerCenter, "r")] {
+                record.typed(at(1), side, id, Field::Notes, "note 000002".to_owned());
+                record.edits.last_mut().unwrap().alike = true;
+            }
+            record.edits[0].told = Some(at(2));
+            record.edits[0].told_across = told_across;
+            record.typed(at(5), Platform::PartnerCenter, "r", Field::Notes, "note 000003".to_owned());
+            record.edits[2].arrived = true;
+            record
+        };
+        let scene = scene("note 000003");
+        assert!(judge(&scene, &both(Some(at(3))), &[deal()], &[]).is_empty());
+        for told_across in [None, Some(at(6))] {
+            let found = judge(&scene, &both(told_across), &[deal()], &[]);
+            assert_eq!(found.len(), 1, "{told_across:?}: {found:?}");
+        }
     }
 
     #[test]

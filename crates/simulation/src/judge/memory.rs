@@ -51,6 +51,7 @@ mod tests {
             phase: "live".to_owned(),
             waiting: 0,
             problems: Vec::new(),
+            remapped: Vec::new(),
             base: "{}".to_owned(),
             read,
         };

@@ -20,8 +20,8 @@ mod quiet;
 pub(crate) use base::hear;
 pub(crate) use guard::Guard;
 pub(crate) use memory::Memories;
-pub(crate) use privacy::judge_log;
-pub(crate) use quiet::writes;
+pub(crate) use privacy::{contains, judge_log};
+pub(crate) use quiet::{after_the_end, writes};
 
 use crate::{
     edits::Record,
@@ -58,9 +58,7 @@ pub(crate) fn after_a_step(
     found.extend(duplicates::judge(scene, record));
     found.extend(grace::judge(world, scene, record, seen));
     found.extend(cleared::judge(record, seen));
-    if record.strict {
-        found.extend(closed::judge(seen));
-    }
+    found.extend(closed::judge(seen));
     found.extend(guard.judge(world, scene, record, seen));
     found.extend(privacy::judge_requests(record, seen));
     found.extend(invention::judge(scene, record));
@@ -74,6 +72,19 @@ pub(crate) fn of_memory(record: &Record, memories: &mut Memories, deals: &[DealS
     found
 }
 
+/// What is left to say when nothing has gone wrong for a while and nobody did anything.
+pub(crate) fn in_fair_weather(
+    scene: &Scene,
+    record: &Record,
+    deals: &[DealSeen],
+    archive: &[Lost],
+) -> Vec<Violation> {
+    let mut found = convergence::judge(scene, record, deals, archive);
+    found.extend(lost::judge(scene, record, deals, archive));
+    found.extend(grace::at_the_end(deals));
+    found
+}
+
 /// What is left to say when people and faults have stopped and the product has had its time.
 pub(crate) fn at_the_end(
     scene: &Scene,
@@ -82,7 +93,7 @@ pub(crate) fn at_the_end(
     archive: &[Lost],
     stored: &[Vec<u8>],
 ) -> Vec<Violation> {
-    let mut found = convergence::judge(scene, record, deals);
+    let mut found = convergence::judge(scene, record, deals, archive);
     found.extend(lost::judge(scene, record, deals, archive));
     found.extend(privacy::judge_files(record, stored));
     found.extend(base::judge(record, deals));

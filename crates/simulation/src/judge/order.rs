@@ -53,6 +53,8 @@ pub(super) fn judge(scene: &Scene, record: &mut Record, seen: &[Seen]) -> Vec<Vi
     for row in scene.opportunities().filter(|row| !text(&row["Referral_Identifier__c"]).is_empty()) {
         let now = seen.last().map_or(record.settled_since, |one| one.at);
         record.linked.entry(text(&row["Id"]).to_owned()).or_insert(now);
+        let (referral, id) = (text(&row["Referral_Identifier__c"]).to_lowercase(), text(&row["Id"]));
+        record.pairs.entry(referral).or_insert_with(|| id.to_owned());
     }
     let mut found = Vec::new();
     for one in seen {
@@ -83,7 +85,9 @@ fn written(scene: &Scene, record: &Record, one: &Seen) -> Vec<Violation> {
 
 /// A newer value of the same side arrived before.
 fn overtaken(record: &Record, one: &Seen, edit: &Edit) -> Option<Violation> {
-    if record.reverting || !edit.superseded {
+    // A date that a flow moved may be one that somebody typed before.
+    let moved = record.automated && edit.field == Field::Closing;
+    if record.reverting || moved || !edit.superseded {
         return None;
     }
     let is_newer = |other: &&Edit| {

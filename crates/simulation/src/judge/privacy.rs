@@ -1,5 +1,7 @@
 //! Nothing of an opportunity that nobody opted in is sent or stored, and nothing personal of any is logged.
 
+use memchr::memmem;
+
 use super::Violation;
 use crate::{edits::Record, world::Seen};
 
@@ -41,17 +43,8 @@ pub(super) fn judge_files(record: &Record, stored: &[Vec<u8>]) -> Vec<Violation>
 }
 
 /// Whether `text` stands in `bytes`.
-pub(super) fn contains(bytes: &[u8], text: &str) -> bool {
-    let Some(first) = text.as_bytes().first() else { return false };
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|byte| byte == first) {
-        rest = &rest[at..];
-        if rest.starts_with(text.as_bytes()) {
-            return true;
-        }
-        rest = &rest[1..];
-    }
-    false
+pub(crate) fn contains(bytes: &[u8], text: &str) -> bool {
+    !text.is_empty() && memmem::find(bytes, text.as_bytes()).is_some()
 }
 
 #[cfg(test)]

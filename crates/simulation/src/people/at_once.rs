@@ -46,12 +46,13 @@ impl People {
         Ok(format!("{opportunity} and {told}"))
     }
 
-    /// They type the same, as far as both sides can hold it: the portal keeps blanks.
+    /// They type the same, as far as both sides can hold it: the portal keeps blanks, and the sign for the end of a line
+    /// that word processors use.
     pub(super) fn both_agree(&mut self, scene: &Scene) -> Done {
         let (referral, opportunity) = self.any_pair(scene)?;
         let notes = self.notes();
-        self.saves(&opportunity, &json!({ "Description": notes }))?;
-        let set = json!({ "/details/notes": format!("  {notes} \n") });
+        self.saves(&opportunity, &json!({ "Description": format!("{notes}\nSent on.") }))?;
+        let set = json!({ "/details/notes": format!("  {notes}\u{2028}Sent on. \n") });
         self.world.act(PORTAL, "portal/edit", &json!({ "id": referral, "set": set }))?;
         for (side, record) in [(ORG, &opportunity), (PORTAL, &referral)] {
             self.note_typed(side, record, vec![(Field::Notes, notes.clone())]);

@@ -15,7 +15,7 @@ use serde_json::{Number, Value, json};
 use crate::{
     dice::Dice,
     edits::{Field, Record},
-    scene::Scene,
+    scene::{ON_HOLD, Scene},
     world::World,
 };
 
@@ -42,8 +42,10 @@ pub enum Deed {
     SellerDeletes,
     /// A background job touches a row.
     JobTouches,
-    /// The data loader changes many rows at once.
+    /// The data loader changes many rows, one after the other.
     LoaderLoads,
+    /// The data loader changes all rows in one transaction.
+    LoaderLoadsAtOnce,
     /// A user of the portal types values.
     DeskTypes,
     /// A user of the portal answers or closes.
@@ -68,6 +70,12 @@ pub enum Deed {
     SellerAltersIdentifier,
     /// Somebody else holds a row for a while.
     RowIsHeld,
+    /// A seller enters an opportunity in the stage in which received referrals wait, and opts it in.
+    SellerEntersOnHold,
+    /// A seller puts a shared opportunity back into that stage.
+    SellerPutsBack,
+    /// A user of the portal ends a received referral in the moment in which a seller moves its opportunity on.
+    BothAnswer,
 }
 
 /// All of them, with how often they happen.
@@ -94,10 +102,30 @@ pub(crate) const DEEDS: [(u64, Deed); 19] = [
 ];
 
 /// What happens besides, seldom.
-pub(crate) const SELDOM: [Deed; 4] =
-    [Deed::LeadComes, Deed::PartnerInvites, Deed::SellerAltersIdentifier, Deed::RowIsHeld];
+pub(crate) const SELDOM: [Deed; 7] = [
+    Deed::LeadComes,
+    Deed::PartnerInvites,
+    Deed::SellerAltersIdentifier,
+    Deed::RowIsHeld,
+    Deed::SellerEntersOnHold,
+    Deed::SellerPutsBack,
+    Deed::BothAnswer,
+];
+
+/// What happens only where it is named to happen often.
+pub(crate) const ON_REQUEST: [Deed; 1] = [Deed::LoaderLoadsAtOnce];
 
 impl Deed {
+    /// All of them.
+    fn all() -> impl Iterator<Item = Self> {
+        DEEDS.into_iter().map(|(_, deed)| deed).chain(SELDOM).chain(ON_REQUEST)
+    }
+
+    /// The deed of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::all().find(|deed| deed.name() == name)
+    }
+
     /// Its name in counters, in the log and on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -112,6 +140,7 @@ impl Deed {
             Self::SellerDeletes => "seller_deletes",
             Self::JobTouches => "job_touches",
             Self::LoaderLoads => "loader_loads",
+            Self::LoaderLoadsAtOnce => "loader_loads_at_once",
             Self::DeskTypes => "desk_types",
             Self::DeskMoves => "desk_moves",
             Self::BothType => "both_type",
@@ -124,6 +153,9 @@ impl Deed {
             Self::PartnerInvites => "partner_invites",
             Self::SellerAltersIdentifier => "seller_alters_identifier",
             Self::RowIsHeld => "row_is_held",
+            Self::SellerEntersOnHold => "seller_enters_on_hold",
+            Self::SellerPutsBack => "seller_puts_back",
+            Self::BothAnswer => "both_answer",
         }
     }
 }
@@ -152,7 +184,11 @@ impl People {
         let scene = Scene::of(&self.world);
         let open = scene.opportunities().filter(|row| row["IsClosed"] != true).count();
         let deed = match deed {
-            Deed::SellerEnters | Deed::SellerEntersSecretly | Deed::MicrosoftInvites | Deed::SellerClones
+            Deed::SellerEnters
+            | Deed::SellerEntersSecretly
+            | Deed::SellerEntersOnHold
+            | Deed::MicrosoftInvites
+            | Deed::SellerClones
                 if open >= MOST_OPEN =>
             {
                 Deed::SellerMoves
@@ -161,8 +197,8 @@ impl People {
             deed => deed,
         };
         let done = match deed {
-            Deed::SellerEnters => self.seller_enters(true),
-            Deed::SellerEntersSecretly => self.seller_enters(false),
+            Deed::SellerEnters => self.seller_enters(true, None),
+            Deed::SellerEntersSecretly => self.seller_enters(false, None),
             Deed::SellerTypes => self.seller_types(&scene, 1),
             Deed::SellerTypesTwice => self.seller_types(&scene, 2),
             Deed::SellerMoves => self.seller_moves(&scene),
@@ -172,6 +208,7 @@ impl People {
             Deed::SellerDeletes => self.seller_deletes(&scene),
             Deed::JobTouches => self.job_touches(&scene),
             Deed::LoaderLoads => self.loader_loads(&scene),
+            Deed::LoaderLoadsAtOnce => self.loader_loads_at_once(&scene),
             Deed::DeskTypes => self.desk_types(&scene),
             Deed::DeskMoves => self.desk_moves(&scene),
             Deed::BothType => self.both_type(&scene),
@@ -184,6 +221,9 @@ impl People {
             Deed::PartnerInvites => self.partner_invites(),
             Deed::SellerAltersIdentifier => self.seller_alters_identifier(&scene),
             Deed::RowIsHeld => self.row_is_held(&scene),
+            Deed::SellerEntersOnHold => self.seller_enters(true, Some(ON_HOLD)),
+            Deed::SellerPutsBack => self.seller_puts_back(&scene),
+            Deed::BothAnswer => self.both_answer(&scene),
         };
         match done {
             Ok(what) => {

@@ -1,10 +1,14 @@
-//! What happens seldom: leads, invitations of other partners, a mistyped identifier, a row that somebody else holds.
+//! What happens seldom: leads, invitations of other partners, a mistyped identifier, a row that somebody else holds, and
+//! what brings a deal into the rarer rows of the lifecycle table.
 
 use sandbox::faults::Platform;
 use serde_json::{Value, json};
 
 use super::People;
-use crate::scene::{Scene, text};
+use crate::{
+    edits::Wish,
+    scene::{ON_HOLD, Scene, text},
+};
 
 const ORG: Platform = Platform::Salesforce;
 const PORTAL: Platform = Platform::PartnerCenter;
@@ -49,6 +53,44 @@ impl People {
         let altered = format!("mistyped {:06}", self.typed);
         self.saves(&id, &json!({ "Referral_Identifier__c": altered }))?;
         Ok(format!("{id} {altered}"))
+    }
+
+    /// A seller puts a shared opportunity back into the stage in which received referrals wait: there is nothing to take
+    /// back.
+    pub(super) fn seller_puts_back(&mut self, scene: &Scene) -> Done {
+        let row = self.any_opportunity(scene, |row| {
+            super::sellers::is_in(row)
+                && row["IsClosed"] != true
+                && row["StageName"] != ON_HOLD
+                && !text(&row["Referral_Identifier__c"]).is_empty()
+        })?;
+        let id = text(&row["Id"]).to_owned();
+        self.saves(&id, &json!({ "StageName": ON_HOLD }))?;
+        Ok(id)
+    }
+
+    /// The portal declines a received referral, or its time is over, in the moment in which a seller moves on.
+    pub(super) fn both_answer(&mut self, scene: &Scene) -> Done {
+        let waiting: Vec<(Value, String)> = scene
+            .ours()
+            .filter(|referral| referral["status"] == "New")
+            .filter_map(|referral| {
+                let row =
+                    scene.opportunities().find(|row| row["Referral_Identifier__c"] == referral["id"])?;
+                let waits = super::sellers::is_in(row) && row["StageName"] == ON_HOLD;
+                waits.then(|| (referral["id"].clone(), text(&row["Id"]).to_owned()))
+            })
+            .collect();
+        let (referral, opportunity) = self.dice.pick(&waiting).cloned().ok_or("no referral waits")?;
+        let (actor, body) = if self.dice.percent(50) {
+            ("portal/decline", json!({ "id": referral, "reason": "Others" }))
+        } else {
+            ("expire", json!({ "id": referral }))
+        };
+        self.world.act(PORTAL, actor, &body)?;
+        self.saves(&opportunity, &json!({ "StageName": self.open_stage() }))?;
+        self.record.wanted(self.world.now(), &opportunity, Wish::Accept);
+        Ok(format!("{actor} {}, and {opportunity} moves on", text(&referral)))
     }
 
     /// Somebody's long transaction holds an opportunity.

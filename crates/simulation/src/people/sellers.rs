@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::People;
 use crate::{
     edits::{Field, Wish},
+    judge::contains,
+    run::TYPES_WHILE_READ,
     scene::{ON_HOLD, Scene, text},
 };
 
@@ -44,7 +46,7 @@ impl People {
         self.dice.pick(&of).map(|row| (*row).clone()).ok_or_else(|| "there is none".to_owned())
     }
 
-    pub(super) fn seller_enters(&mut self, opted_in: bool) -> Done {
+    pub(super) fn seller_enters(&mut self, opted_in: bool, stage: Option<&'static str>) -> Done {
         self.typed += 1;
         let number = self.typed;
         let account = self.creates(
@@ -58,8 +60,9 @@ impl People {
                 "Email": format!("jo{number:05}@customer.example"), "Phone": "+494055500", "AccountId": account }),
         )?;
         let (set, needles) = self.values(ORG, &[Field::Money, Field::Closing, Field::Notes]);
-        let mut row = json!({ "Name": format!("Deal {number:05}"), "StageName": self.open_stage(),
-            "AccountId": account });
+        let stage = stage.unwrap_or_else(|| self.open_stage());
+        let mut row =
+            json!({ "Name": format!("Deal {number:05}"), "StageName": stage, "AccountId": account });
         merge(&mut row, &set);
         if !opted_in {
             let secret = format!("SECRET{number:05}");
@@ -95,7 +98,7 @@ impl People {
         Ok(format!("{opportunity}{}", if help { ", help wanted" } else { "" }))
     }
 
-    fn open_stage(&self) -> &'static str {
+    pub(super) fn open_stage(&self) -> &'static str {
         self.dice.pick(&OPEN_STAGES).copied().unwrap_or(OPEN_STAGES[0])
     }
 
@@ -259,6 +262,49 @@ impl People {
             }
         }
         if loaded == 0 { Err("there is nothing to load".to_owned()) } else { Ok(format!("{loaded} rows")) }
+    }
+}
+
+impl People {
+    /// The data loader changes the notes of all rows in one transaction.
+    pub(super) fn loader_loads_at_once(&mut self, scene: &Scene) -> Done {
+        let rows: Vec<String> =
+            scene.opportunities().filter(|row| is_in(row)).map(|row| text(&row["Id"]).to_owned()).collect();
+        let mut records = Vec::new();
+        let mut typed = Vec::new();
+        for id in rows {
+            let (mut record, needles) = self.values(ORG, &[Field::Notes]);
+            merge(&mut record, &json!({ "attributes": { "type": "Opportunity" }, "id": id }));
+            records.push(record);
+            typed.push((id, needles));
+        }
+        let body = json!({ "allOrNone": true, "records": records });
+        self.world.seller_calls(SELLERS[0], Method::PATCH, "/composite/sobjects", Some(&body))?;
+        let loaded = typed.len();
+        for (id, needles) in typed {
+            self.note_typed(ORG, &id, needles);
+        }
+        Ok(format!("{loaded} rows"))
+    }
+
+    /// A seller types into one of the opportunities that stand in an answer which the product does not have yet.
+    pub(crate) fn type_over(&mut self, answer: &[u8]) {
+        let scene = Scene::of(&self.world);
+        let read = |row: &Value| is_in(row) && contains(answer, text(&row["Id"]));
+        let Ok(row) = self.any_opportunity(&scene, read) else { return };
+        let id = text(&row["Id"]).to_owned();
+        let (set, needles) = self.values(ORG, &[Field::Notes]);
+        let told: Vec<String> = needles.iter().map(|(_, needle)| needle.clone()).collect();
+        let name = TYPES_WHILE_READ;
+        match self.saves(&id, &set) {
+            Ok(()) => {
+                self.note_typed(ORG, &id, needles);
+                self.record.deeds += 1;
+                self.world.counters.note(format!("deed.{name}"));
+                self.world.say(&format!("{name}: {id} {}", told.join(", ")));
+            }
+            Err(why) => self.world.say(&format!("{name}: not done, {why}")),
+        }
     }
 }
 

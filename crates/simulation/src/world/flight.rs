@@ -1,5 +1,7 @@
 //! A request on its way. If its sender is gone before it arrived, it may arrive all the same.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
@@ -49,6 +51,24 @@ impl Drop for Flight<'_> {
             let due = self.world.now().saturating_add(SignedDuration::from_millis(wait));
             let due = due.unwrap_or(Timestamp::MAX);
             self.world.afloat().push(Afloat { due, platform: self.platform, request });
+            self.world.set_afloat.notify_one();
+        }
+    }
+}
+
+/// Lets requests arrive when they are due, for as long as the life lasts.
+pub(crate) async fn land(world: Arc<World>) {
+    loop {
+        let next = world.afloat().iter().map(|one| one.due).min();
+        let Some(due) = next else {
+            world.set_afloat.notified().await;
+            continue;
+        };
+        let left = due.duration_since(world.now()).max(SignedDuration::ZERO);
+        tokio::select! {
+            biased;
+            () = world.set_afloat.notified() => {}
+            () = tokio::time::sleep(left.unsigned_abs()) => world.drift(),
         }
     }
 }
@@ -68,5 +88,28 @@ impl World {
             self.say(&format!("afloat {} {} arrives", request.method(), request.uri().path()));
             drop(self.take_effect(platform, request));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::log::Log;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_under_way_arrives_in_its_time_though_nobody_takes_a_step() {
+        let world = World::new(1, Timestamp::UNIX_EPOCH, Log::default());
+        world.clock.begin();
+        tokio::spawn(land(Arc::clone(&world)));
+        tokio::task::yield_now().await;
+        for _ in 0..20 {
+            let request = Request::get("http://127.0.0.1:7001/v1.0").body(Bytes::new()).unwrap();
+            drop(Flight::new(&world, Platform::PartnerCenter, request));
+        }
+        assert!(!world.afloat().is_empty(), "some are lost, and some are not");
+        tokio::time::sleep(Duration::from_millis(LATEST_MS + 1)).await;
+        assert!(world.afloat().is_empty());
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod bus;
 pub(crate) mod courier;
 pub(crate) mod flight;
+pub(crate) mod lure;
 pub(crate) mod transport;
 
 use std::{
@@ -22,7 +23,7 @@ use sandbox::{
     serve::{Ready, Trust},
     world::World as Chance,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
@@ -35,7 +36,7 @@ use crate::{
     product::{Eyes, Profile},
     scene::Scene,
     time::{MachineClock, WorldClock},
-    world::flight::Afloat,
+    world::{flight::Afloat, lure::Lure},
 };
 
 /// Where the portal is. Nothing listens there: the host leads to the machine.
@@ -94,6 +95,8 @@ pub struct World {
     pub crashes: Arc<Crashes>,
     /// The network's chance.
     network: Dice,
+    /// Who waits for the product to read.
+    pub(crate) lure: Lure,
     /// Wakes the courier: a platform may have something to say.
     stirred: Notify,
     /// Where the portal's events are sent in this life.
@@ -102,6 +105,8 @@ pub struct World {
     seen: Mutex<Vec<Seen>>,
     /// Requests whose sender is gone.
     afloat: Mutex<Vec<Afloat>>,
+    /// There is one more of them.
+    set_afloat: Notify,
     calls: Mutex<u64>,
     /// A look into the life that is under way.
     eyes: Mutex<Option<Arc<dyn Eyes>>>,
@@ -146,10 +151,12 @@ impl World {
             weather: Weather::new(seed),
             crashes: Arc::clone(&crashes),
             network: Dice::new(seed, "network"),
+            lure: Lure::default(),
             stirred: Notify::new(),
             door: Mutex::default(),
             seen: Mutex::default(),
             afloat: Mutex::default(),
+            set_afloat: Notify::new(),
             calls: Mutex::default(),
             eyes: Mutex::default(),
             acknowledged: Mutex::default(),
@@ -172,6 +179,13 @@ impl World {
             mapping: dice.below(4),
             page_size: if dice.percent(50) { 100 } else { dice.between(3, 8) },
         }
+    }
+
+    /// What of the portal differs from one to the next: the pages of its list, and whether it lets Microsoft be invited
+    /// into an engagement a second time (partner-center reference, section 10).
+    pub(crate) fn habits(&self, profile: Profile) -> Value {
+        let twice = Dice::new(self.seed, "habits").percent(50);
+        json!({ "page_size": profile.page_size, "allow_second_microsoft_referral": twice })
     }
 
     /// The world's time.

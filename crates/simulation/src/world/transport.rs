@@ -104,6 +104,9 @@ impl World {
         }
         self.crashes.reach(Place::BeforeEffect).await;
         let response = self.take_effect(platform, flight.arrive());
+        if platform == Platform::Salesforce && kind == Kind::Read {
+            self.lure.read(response.body());
+        }
         self.crashes.reach(Place::AfterEffect).await;
         tokio::time::sleep(self.one_way(None)).await;
         match mishap {
