@@ -345,6 +345,9 @@ pub(crate) struct WebhookConfig {
 pub(crate) struct AdminConfig {
     /// Where health is told.
     pub(crate) listen: SocketAddr,
+    /// Other machines may reach it, where whoever asks is answered, unencrypted.
+    #[serde(default)]
+    pub(crate) beyond_this_machine: bool,
 }
 
 /// `[guard]`

@@ -23,20 +23,36 @@ use clap::{Parser, Subcommand};
 use commands::{decide::waiting::Wish, pause::Wish as Stop};
 use output::Format;
 
+/// What a person needs to know of every command.
+const EVERY_COMMAND: &str = "\
+To begin:
+  cosell demo                       the whole of it, on a local sandbox
+  cosell init                       a configuration, with every key explained
+  cosell check                      what is missing, and how to mend it
+  cosell help COMMAND               what a command does, with examples
+
+Exit status: 0 if it was done, and nothing needs you; 1 if not, or not all of
+it, or a person is needed: the last lines say which, and what to do; 2 if the
+command line itself is wrong. Answers go to standard output; errors and logs to
+standard error, as text, whatever the format.";
+
 /// Keeps Microsoft Partner Center co-sell referrals and Salesforce opportunities
 /// the same, in both directions.
 #[derive(Debug, Parser)]
-#[command(name = "cosell", version, max_term_width = 80)]
+#[command(name = "cosell", version, max_term_width = 80, after_help = EVERY_COMMAND)]
 struct Arguments {
     /// The configuration file.
-    #[arg(long, global = true, default_value = "cosell.toml", value_name = "FILE")]
+    #[arg(long, global = true, default_value = "cosell.toml", value_name = "FILE", display_order = LAST)]
     config: PathBuf,
     /// How to answer.
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t, display_order = LAST)]
     format: Format,
     #[command(subcommand)]
     command: Command,
 }
+
+/// Below what a command has of its own.
+const LAST: usize = 900;
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -126,7 +142,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     panics::tell_only_places();
     start_logging(match arguments.command {
-        Command::Run(_) => "info",
+        // The database's driver tells of each connection that it makes anew; what matters of it the store tells.
+        Command::Run(_) => "info,sqlx=error,sqlx_core=error",
         // What goes wrong there is meant to; the simulation's own log tells it.
         Command::Simulate(_) => "off",
         _ => "warn",

@@ -1,12 +1,14 @@
 //! Opens the store where the configuration says that it is: a file, or a PostgreSQL database.
 
-use std::{path::PathBuf, pin::pin, sync::Arc};
+use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
 use futures::FutureExt as _;
 use ports::{Clock, HoldPoints, Rng};
 use secrecy::SecretString;
 use store::{Database, Options, PostgresStore, SealKey, SqliteStore, postgres};
+use sync_engine::StoreError;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     config::{Loaded, SecretRef},
@@ -28,6 +30,36 @@ impl Place {
             None => Self::File(loaded.folder.join(store.path())),
             Some(url) => Self::Server(url.read(&loaded.folder)?),
         })
+    }
+}
+
+/// Between two tries to reach a database that is away.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// Waits for a database that does not answer yet, as long as `[store] wait_for_database` says: it may be starting, or not be
+/// reached for a moment. What no waiting mends is refused at once.
+pub(crate) async fn wait_for_database(loaded: &Loaded) -> anyhow::Result<()> {
+    let Place::Server(url) = Place::of(loaded)? else { return Ok(()) };
+    let patience = loaded.config.store.wait_for_database();
+    let end = Instant::now() + patience;
+    let mut told = false;
+    loop {
+        match PostgresStore::reach(&url).await {
+            Ok(()) => {
+                if told {
+                    tracing::info!("the database answers");
+                }
+                return Ok(());
+            }
+            Err(StoreError::Away(why)) if Instant::now() + TRY_AGAIN <= end => {
+                if !std::mem::replace(&mut told, true) {
+                    let why = why.lines().next().unwrap_or_default();
+                    tracing::warn!(why, at_most = ?patience, "the database of [store] url does not answer; waiting for it");
+                }
+                sleep(TRY_AGAIN).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

@@ -493,6 +493,8 @@ fn engine_settings(config: &Config, owner: &str) -> anyhow::Result<EngineSetting
         settling: engine.settling.0,
         report_every: engine.report_every.0,
         proof: config.verify.times(),
+        // A refreshed sandbox org carries what production's store linked: those referrals are not its own.
+        adopts: !portal.dangerous_writes_from_sandbox_org,
         companion_sweep_every: portal.companion_sweep_every.0,
         companion_sweep_most: if portal.companion_visible { portal.companion_sweep_most } else { 0 },
         fresh: config.partner_center.poll_every.0.saturating_mul(3).max(Duration::from_secs(2)),

@@ -67,7 +67,13 @@ fn standing(deal: &DealSummary, pauses: &[Pause]) -> String {
         return pause.sentence();
     }
     match deal.problems.first() {
-        Some(problem) => format!("needs you: {}", problem.sentence),
+        Some(problem) => {
+            let more = match deal.problems.len() {
+                0 | 1 => String::new(),
+                many => format!(" (and {} more)", many - 1),
+            };
+            format!("needs you: {}{more}", problem.sentence)
+        }
         None if deal.waiting > 0 => "waiting".to_owned(),
         None => format!("{:?}", deal.phase).to_lowercase(),
     }
@@ -86,6 +92,12 @@ fn id(record: Option<&deal_model::RecordId>) -> String {
     record.map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
+/// Any of its names finds a deal: the one that people know comes first.
+pub(super) fn known_as(deal: &DealSummary) -> String {
+    let name = deal.opportunity.as_ref().or(deal.referral.as_ref());
+    name.map_or_else(|| deal.id.to_string(), ToString::to_string)
+}
+
 async fn list(store: &dyn store::Database, format: Format) -> anyhow::Result<()> {
     let mut after = None;
     let mut rows = Vec::new();
@@ -101,10 +113,7 @@ async fn list(store: &dyn store::Database, format: Format) -> anyhow::Result<()>
             } else {
                 let expires = deal.expires.or(deal.companion_expires);
                 let expires = expires.map_or_else(|| "-".to_owned(), date_and_days);
-                // Any of its names finds a deal: the one that people know comes first.
-                let name = deal.opportunity.as_ref().or(deal.referral.as_ref());
-                let name = name.map_or_else(|| deal.id.to_string(), ToString::to_string);
-                rows.push(vec![name, expires, standing(&deal, &pauses)]);
+                rows.push(vec![known_as(&deal), expires, standing(&deal, &pauses)]);
             }
         }
         if !full {
@@ -145,7 +154,8 @@ async fn show(
                 "pauses": pauses, "forgotten": forgotten,
             }))?;
         } else {
-            print(&deal, &shown, &archive, &decisions);
+            print(&deal, &shown, &decisions);
+            print_archive(&deal, &mapping, &archive);
             print_forgotten(&deal, forgotten);
             print_pauses(&pauses);
             print_fixed(&fixed);
@@ -183,8 +193,11 @@ fn day(at: Timestamp) -> String {
 /// What the portal was seen to let nobody change, on any deal.
 fn print_fixed(fixed: &[FixedPath]) {
     for place in fixed {
-        output::line(format!("create-only  {} ({}): the portal refuses changes", place.group, place.path));
-        output::line(format!("             to try again: cosell release {}", place.path));
+        output::labelled(
+            "create-only",
+            &format!("{} ({}): the portal refuses changes", place.group, place.path),
+        );
+        output::labelled("", &format!("to try again: cosell release {}", place.path));
     }
 }
 
@@ -244,7 +257,7 @@ fn kind(deal: &Deal, referral: &Observation, mapping: &Mapping) -> Option<&'stat
     }
 }
 
-fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow], decisions: &[DecisionRow]) {
+fn print(deal: &Deal, shown: &Shown, decisions: &[DecisionRow]) {
     let say = output::labelled;
     say("deal", deal.id.as_str());
     say("opportunity", &id(deal.links.crm.as_ref()));
@@ -260,14 +273,16 @@ fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow], decisions: &[Decis
             say("expires", &format!("{} {who}", date_and_days(expires)));
         }
     }
-    for (label, text) in &shown.microsoft {
-        say("", &format!("{label}: {}", text.replace('\n', "; ")));
+    for (number, (label, text)) in shown.microsoft.iter().enumerate() {
+        let head = if number == 0 { "at Microsoft" } else { "" };
+        say(head, &format!("{}: {}", label.trim_end_matches('?'), text.replace('\n', "; ")));
     }
     for waiting in &deal.waiting {
         say("waits", &standing_of(waiting));
-        for (word, command) in [("now", "send-now"), ("take it back", "withdraw")] {
+        for (word, command) in [("to send it now:", "send-now"), ("to take it back:", "withdraw")] {
             if command == "send-now" || !waiting.withdrawn {
-                say("", &format!("{word}: cosell {command} {} {}", deal.id, waiting.kind.name()));
+                say("", word);
+                output::command(INDENT, &format!("cosell {command} {} {}", deal.id, waiting.kind.name()));
             }
         }
     }
@@ -279,16 +294,26 @@ fn print(deal: &Deal, shown: &Shown, archive: &[ArchivedRow], decisions: &[Decis
         say("", &problem.next_step);
     }
     say_remapped(deal);
+}
+
+/// Where a command stands below a line's text, so that it can be copied.
+const INDENT: usize = 15;
+
+/// The values that lost.
+fn print_archive(deal: &Deal, mapping: &Mapping, archive: &[ArchivedRow]) {
     for row in archive {
+        let group = &row.archived.group;
+        let label = mapping.specs().group(group).map_or(group.as_str(), |spec| spec.label());
         if let Some(on) = row.erased {
-            say("kept", &format!("{} {}: erased on {}", row.id, row.archived.group, day(on)));
+            output::labelled("kept", &format!("{} {label}: erased on {}", row.id, day(on)));
             continue;
         }
         let value = deal_model::display(&row.archived.value);
-        say("kept", &format!("{} {}: \"{value}\" ({})", row.id, row.archived.group, row.archived.reason));
+        output::labelled("kept", &format!("{} {label}: \"{value}\" ({})", row.id, row.archived.reason));
     }
     if archive.iter().any(|row| row.erased.is_none()) {
-        say("", &format!("to bring one back: cosell restore {}", deal.id));
+        output::labelled("", "to bring one back:");
+        output::command(INDENT, &format!("cosell restore {}", deal.id));
     }
 }
 
@@ -316,9 +341,16 @@ fn date_and_days(expires: Timestamp) -> String {
     }
 }
 
+/// Columns that a moment takes, with the blanks behind it.
+const MOMENT: usize = 22;
+
 async fn history(store: &dyn store::Database, text: &str, format: Format) -> anyhow::Result<()> {
     let found = find_deal(store, text).await?;
     let lines = store.history(&found, HISTORY).await?;
+    if lines.is_empty() && format == Format::Text {
+        output::line("Nothing was done with this deal yet. Why it waits, if it does:");
+        output::command(2, &format!("cosell deals show {text}"));
+    }
     let mut mapping = None;
     for entry in lines.iter().rev() {
         match format {
@@ -328,12 +360,11 @@ async fn history(store: &dyn store::Database, text: &str, format: Format) -> any
                 if mapping.replace(entry.mapping.as_str()) != Some(entry.mapping.as_str()) {
                     output::line(format!("mapping {}", entry.mapping));
                 }
-                match entry.erased {
-                    None => output::line(format!("{:.0}  {}", entry.at, entry.sentence)),
-                    Some(on) => {
-                        output::line(format!("{:.0}  ({}; erased on {})", entry.at, entry.what, day(on)));
-                    }
-                }
+                let told = match entry.erased {
+                    None => entry.sentence.clone(),
+                    Some(on) => format!("({}; erased on {})", entry.what, day(on)),
+                };
+                output::aligned(&format!("{:.0}", entry.at), MOMENT, &told);
             }
         }
     }

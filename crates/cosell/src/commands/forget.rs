@@ -84,7 +84,11 @@ impl Forget {
             None => Vec::new(),
         };
         let found = !rows.is_empty() || !remarks.is_empty();
+        let bytes = store.bytes_to_scrub().await?;
         if self.yes && found {
+            if format == Format::Text {
+                tell_wait(bytes);
+            }
             store.scrub().await.context(UNSCRUBBED)?;
         }
         // Whoever wrote meanwhile may have brought the address back.
@@ -94,7 +98,9 @@ impl Forget {
             }
             _ => Vec::new(),
         };
-        self.tell(&rows, &remarks, &left, &set_aside(&loaded)?, format)?;
+        let kept =
+            Kept { copies: set_aside(&loaded)?, bytes, on_a_server: loaded.config.store.url.is_some() };
+        self.tell(&rows, &remarks, &left, &kept, format)?;
         let done = self.yes || !found;
         Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -104,19 +110,19 @@ impl Forget {
         rows: &[Row],
         remarks: &[Remark],
         left: &[Subject],
-        copies: &[String],
+        kept: &Kept,
         format: Format,
     ) -> anyhow::Result<()> {
         if format == Format::Json {
             return output::json(&json!({
                 "erased": self.yes, "subjects": rows, "remarks": remarks, "still_named_by": left,
-                "copies": copies,
+                "copies": kept.copies, "bytes_written_anew": kept.bytes,
                 "not_ours": ["Salesforce", "Partner Center"],
             }));
         }
         if rows.is_empty() && remarks.is_empty() {
             output::line("Nothing that is kept names it.");
-            tell_copies(copies);
+            tell_copies(&kept.copies);
             return Ok(());
         }
         for row in rows {
@@ -129,6 +135,7 @@ impl Forget {
         if !self.yes {
             output::line("Nothing was erased. To erase it for ever:");
             output::command(2, &format!("cosell forget {} --yes", self.what));
+            tell_wait(kept.bytes);
             return Ok(());
         }
         for subject in left {
@@ -137,14 +144,52 @@ impl Forget {
                 &format!("{} holds the address, because both sides do", name(subject)),
             );
         }
-        tell_copies(copies);
+        tell_copies(&kept.copies);
         output::indented(
             0,
             "Salesforce, Partner Center and Microsoft keep their own records: what is to be forgotten there is \
              deleted there. Backups of the store keep what they hold until you delete them.",
         );
+        if kept.on_a_server {
+            output::indented(
+                0,
+                "PostgreSQL's own log (WAL), its archive and its standbys keep old rows until they are written over. \
+                 With wal_recycle = off the server deletes such files instead, at its next checkpoints.",
+            );
+        }
         Ok(())
     }
+}
+
+/// What stands around the rows that are forgotten.
+struct Kept {
+    /// Whole stores that were set aside.
+    copies: Vec<String>,
+    /// What is written anew.
+    bytes: u64,
+    /// The store is a database of a server.
+    on_a_server: bool,
+}
+
+/// Less than this is written in a moment.
+const A_MOMENT: u64 = 64 << 20;
+
+/// What a busy machine with two cores wrote anew in a second; most others are faster.
+const BYTES_A_SECOND: u64 = 20 << 20;
+
+/// Whoever works waits while the store is written anew: that is said before.
+pub(super) fn tell_wait(bytes: u64) {
+    if bytes < A_MOMENT {
+        return;
+    }
+    let (megabytes, seconds) = (bytes >> 20, bytes.div_ceil(BYTES_A_SECOND));
+    output::labelled(
+        "wait",
+        &format!(
+            "{megabytes} MB are written anew, table by table, and whoever works waits meanwhile: {seconds} s on a \
+             slow machine, less on most. Nothing is lost"
+        ),
+    );
 }
 
 /// Whole stores that restoring a backup set aside beside the present one: nothing is forgotten there.

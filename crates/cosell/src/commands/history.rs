@@ -25,8 +25,16 @@ const NAMED: usize = 20;
 /// After how many histories a person is told how far it is.
 const TOLD_EVERY: usize = 10_000;
 
+const EXAMPLES: &str = "\
+Examples:
+  cosell history verify
+  cosell history verify --heads > heads.jsonl      to be kept elsewhere
+  cosell history verify --against heads.jsonl
+What was done with one deal is told by: cosell deals history DEAL";
+
 /// Proves that the histories are as they were written.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct History {
     #[command(subcommand)]
     command: HistoryCommand,

@@ -19,8 +19,16 @@ use crate::{
 /// Most pauses that a list of past ones shows.
 const SHOWN: usize = 200;
 
+const EXAMPLES: &str = "\
+Examples:
+  cosell pause 006xx000004TmiQ --why 'legal review'
+  cosell pause --flow update_referrals
+  cosell resume --all
+  cosell pause --past";
+
 /// What is paused or resumed, by whom, and why.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Pausing {
     /// A deal, an opportunity or a referral.
     #[arg(conflicts_with_all = ["flow", "all"])]

@@ -25,6 +25,7 @@ const LINE: usize = 76;
 /// `cosell mapping rewrite` does that. Exit status 1 if a deal could not be
 /// read: its plan is not all there is.
 #[derive(Debug, Args)]
+#[command(override_usage = "cosell plan [OPTIONS] <DEAL>\n       cosell plan [OPTIONS] --all")]
 pub(crate) struct PlanCommand {
     /// A deal, an opportunity or a referral.
     #[arg(required_unless_present = "all")]
@@ -122,10 +123,15 @@ fn print_json(preview: &Preview, calls: &[Call], cut: usize) -> anyhow::Result<(
 fn print(preview: &Preview, calls: &[Call], cut: usize) {
     let plan = &preview.plan;
     // The headline says how the deal stands once this is done.
-    let stands = if plan.effects.is_empty() { plan.headline.as_str() } else { "has something to write" };
-    output::line(format!("deal {}: {stands}", preview.deal.id));
+    let stands = match plan.headline.as_str() {
+        _ if !plan.effects.is_empty() => "has something to write",
+        // What it needs is told below, in full.
+        _ if !plan.problems.is_empty() => "needs you",
+        headline => headline,
+    };
+    output::indented(0, &format!("deal {}: {stands}", preview.deal.id));
     if let Some(error) = &preview.unread {
-        output::line(format!("  could not be read: {}", error.what));
+        output::indented(2, &format!("could not be read: {}", error.what));
     }
     for line in plan.describe() {
         output::indented(2, &line);

@@ -2,8 +2,9 @@
 
 use std::{path::Path, process::ExitCode};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use deal_model::{GroupDecision, PerSide, RecordId, Side, Verdict};
+use partner_center::ReferralId;
 use ports::EffectKind;
 use serde_json::json;
 use sync_engine::{RelinkPreview, Relinking};
@@ -18,6 +19,11 @@ use crate::{
     wiring::{Access, wire},
 };
 
+const EXAMPLES: &str = "\
+Examples:
+  cosell relink 006xx000004TmiQ --referral d8a2c8f4-0c1b-4a57-9d36-1c2f5e7b9a10
+      shows what would come of it, and the command that decides so";
+
 /// Moves a deal's link to another opportunity or referral.
 ///
 /// Reads both records and shows how they stand, what differs and what would be
@@ -26,14 +32,15 @@ use crate::{
 /// and nothing that cannot be taken back leaves by itself. The referral that it
 /// had is never linked again by itself. Works beside the service.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("half").required(true), after_help = EXAMPLES)]
 pub(crate) struct Relink {
     /// A deal, or the opportunity or referral that it has.
     deal: String,
     /// The opportunity that it is to have.
-    #[arg(long, value_name = "ID", required_unless_present = "referral", conflicts_with = "referral")]
+    #[arg(long, value_name = "ID", group = "half")]
     opportunity: Option<String>,
     /// The referral that it is to have.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", group = "half")]
     referral: Option<String>,
     /// Decides so; the service carries it out.
     #[arg(long)]
@@ -53,7 +60,14 @@ impl Relink {
             .opportunity
             .as_ref()
             .map(|text| RecordId::new(connectors::partner_center::normalise_reference(text)));
-        let referral = self.referral.as_ref().map(|text| RecordId::new(text.trim().to_lowercase()));
+        let referral = self.referral.as_ref().map(|text| text.trim().to_lowercase());
+        if let Some(id) = referral.as_ref().filter(|id| id.parse::<ReferralId>().is_err()) {
+            anyhow::bail!(
+                "{} is no referral's id\n  fix: copy it from the end of the referral's address in Partner Center",
+                output::plain(id)
+            );
+        }
+        let referral = referral.map(RecordId::new);
         let (Some(crm), Some(portal)) =
             (opportunity.or(deal.links.crm.clone()), referral.or(deal.links.portal.clone()))
         else {

@@ -17,13 +17,21 @@ use crate::{
 /// How often is looked how far the service has come.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Reads both sources again from a time on, and has everything looked at that
-/// changed since. Works beside the service, which carries it out.
+const EXAMPLES: &str = "\
+Examples:
+  cosell replay --since 2h --dry-run           how much that would be
+  cosell replay --since 2026-11-20 --side crm  Salesforce alone, from that day on
+  cosell replay                                how far the last ones have come";
+
+/// Reads both sources again from a time on, and looks at whatever changed since.
+///
+/// Works beside the service, which carries it out.
 ///
 /// Nothing is skipped: the sources' own positions stay where they are. Nothing
 /// is rewritten by itself: both sides of each deal are read, and what agrees
 /// stays. Without --since, shows the last replays.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Replay {
     /// From when on: 2h, 3d, 2026-11-20, or 2026-11-20T08:00:00Z. A date begins
     /// at midnight UTC; the platforms' clocks count.

@@ -8,7 +8,7 @@ use serde_json::json;
 use store::Database;
 use sync_engine::{DealSummary, Decided, NewDecision};
 
-use super::{PAGE, find_deal};
+use super::{PAGE, deals::known_as, find_deal};
 use crate::{
     config::Config,
     mapping_files::load_mapping,
@@ -16,11 +16,19 @@ use crate::{
     wiring::{Access, open_store},
 };
 
-/// Looks at deals now that wait after a failure, and sends once more what was
-/// refused. Works beside the service.
+const EXAMPLES: &str = "\
+Examples:
+  cosell retry                        what is held up, and why
+  cosell retry 006xx000004TmiQ        one deal
+  cosell retry --problem permission   once the permission is there";
+
+/// Looks now at deals that wait after a failure.
+///
+/// What was refused is sent once more. Works beside the service.
 ///
 /// Without an argument, lists the deals that it could be asked for.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Retry {
     /// Deals, opportunities or referrals.
     #[arg(conflicts_with_all = ["problem", "all"])]
@@ -146,9 +154,14 @@ fn tell(told: &Told, format: Format) -> anyhow::Result<()> {
         return output::json(told);
     }
     let Told { asked, asked_before, referrals, left } = told;
-    output::line(format!("{asked} deals are looked at now."));
-    if *referrals > 0 {
-        output::line(format!("{referrals} referrals without a deal are looked at now."));
+    match asked {
+        1 => output::line("1 deal is looked at now."),
+        many => output::line(format!("{many} deals are looked at now.")),
+    }
+    match referrals {
+        0 => {}
+        1 => output::line("1 referral without a deal is looked at now."),
+        many => output::line(format!("{many} referrals without a deal are looked at now.")),
     }
     if *asked_before > 0 {
         output::indented(
@@ -183,10 +196,11 @@ async fn list(store: &dyn Database, format: Format) -> anyhow::Result<ExitCode> 
             }
             let why = match deal.problems.first() {
                 Some(problem) => problem.sentence.clone(),
+                None if deal.attempts == 1 => "failed once".to_owned(),
                 None => format!("failed {} times", deal.attempts),
             };
             let due = deal.due.map_or_else(|| "-".to_owned(), |due| format!("{due:.0}"));
-            rows.push(vec![deal.id.to_string(), due, why]);
+            rows.push(vec![known_as(&deal), due, why]);
         }
         if !full {
             break;
@@ -197,7 +211,8 @@ async fn list(store: &dyn Database, format: Format) -> anyhow::Result<ExitCode> 
             output::line("nothing is held up");
         } else {
             output::line(output::table(&["deal", "looked at again", "why"], rows));
-            output::command(0, "cosell retry --all");
+            output::line("To look at all of them now:");
+            output::command(2, "cosell retry --all");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,8 +1,8 @@
 //! `cosell run`: the service.
 
-use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use clap::ValueEnum;
 use connectors::salesforce::Salesforce;
 use ports::{Clock, Lane};
@@ -16,6 +16,7 @@ pub(super) use crate::watches::watch_over;
 use crate::{
     config::{Config, Loaded},
     org_facts,
+    store_place::wait_for_database,
     wiring::{Access, Unbound, Wired, wire},
 };
 
@@ -42,8 +43,16 @@ pub(crate) enum Role {
     Worker,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  cosell run                 everything, in one process
+  cosell run --role web      on PostgreSQL: one that takes events in ...
+  cosell run --role worker   ... and as many of these as you like
+Ctrl-C or SIGTERM ends it in order; after any other end it goes on where it was.";
+
 /// Serves: keeps every opted-in deal in step until it is stopped.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Run {
     /// What this process does; another than all needs PostgreSQL.
     #[arg(long, value_enum, default_value_t)]
@@ -59,15 +68,17 @@ impl Run {
                  [store] url name a PostgreSQL database"
             );
         }
+        if self.role == Role::Web && loaded.config.webhook.is_none() && loaded.config.admin.is_none() {
+            bail!(
+                "there is nothing to take in or to tell: the configuration has neither [webhook] nor [admin]\n  fix: \
+                 write one of them, or leave this process away: polls find every change"
+            );
+        }
         serve_as(self.role, loaded).await
     }
 }
 
 async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
-    let wired = wire(loaded, Access::Own)?;
-    if let Err(error) = seal_what_lies_in_the_clear(wired.store.as_ref(), &wired.loaded).await {
-        tracing::warn!(%error, "what was kept before there was a seal key is not sealed yet: cosell store reseal");
-    }
     let stop = Arc::new(Notify::new());
     let told = Arc::clone(&stop);
     tokio::spawn(async move {
@@ -75,6 +86,17 @@ async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
         tracing::info!("stopping: passes under way are finished first");
         told.notify_one();
     });
+    tokio::select! {
+        biased;
+        () = stop.notified() => return Ok(ExitCode::SUCCESS),
+        reached = wait_for_database(&loaded) => reached?,
+    }
+    let wired = wire(loaded, Access::Own)?;
+    // Under another key nothing that was begun comes to an end, and what is new would be sealed apart from the rest.
+    wired.store.require_key().await?;
+    if let Err(error) = seal_what_lies_in_the_clear(wired.store.as_ref(), &wired.loaded).await {
+        tracing::warn!(%error, "what was kept before there was a seal key is not sealed yet: cosell store reseal");
+    }
     let mut servers = JoinSet::new();
     // Who takes events in needs no sign-in: the store is bound by whoever works.
     let trouble = match role {
@@ -90,7 +112,7 @@ async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
     if listens && let (Some(webhook), Some(verifier)) = (&wired.loaded.config.webhook, wired.verifier()?) {
         let listener = TcpListener::bind(webhook.listen)
             .await
-            .with_context(|| format!("cannot listen for events on {}", webhook.listen))?;
+            .map_err(|error| deaf("events", "[webhook]", webhook.listen, &error))?;
         tracing::info!(address = %listener.local_addr()?, "events arrive here");
         let receiver = Receiver::new(verifier, Arc::clone(&wired.engine), Arc::clone(&wired.clock));
         events = Some(receiver.tally().clone());
@@ -109,7 +131,7 @@ async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
     if listens && let Some(admin) = &wired.loaded.config.admin {
         let listener = TcpListener::bind(admin.listen)
             .await
-            .with_context(|| format!("cannot listen for probes on {}", admin.listen))?;
+            .map_err(|error| deaf("probes", "[admin]", admin.listen, &error))?;
         tracing::info!(address = %listener.local_addr()?, "health is told here");
         let store: Arc<dyn Store> = Arc::clone(&wired.store) as _;
         let salesforce =
@@ -124,6 +146,14 @@ async fn serve_as(role: Role, loaded: Loaded) -> anyhow::Result<ExitCode> {
     }
     servers.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why nothing can arrive at an address.
+fn deaf(what: &str, section: &str, listen: SocketAddr, error: &std::io::Error) -> anyhow::Error {
+    anyhow!(
+        "cannot listen for {what} on {listen}: {error}\n  fix: end what listens there, or let {section} listen name \
+         another address of this machine"
+    )
 }
 
 /// Tells and takes in, for as long as it serves, what the platforms told the workers.

@@ -127,8 +127,8 @@ impl SandboxCommand {
         };
         output::line("A local Partner Center and a local Salesforce are running.");
         output::line("");
-        output::labelled("Be Microsoft", &text(&printed.partner_center, "page_url")?);
-        output::labelled("Be the seller", &text(&printed.salesforce, "page_url")?);
+        output::labelled("As Microsoft", &text(&printed.partner_center, "page_url")?);
+        output::labelled("As seller", &text(&printed.salesforce, "page_url")?);
         output::labelled("Referrals", &text(&printed.partner_center, "api_url")?);
         output::labelled("Salesforce", &text(&printed.salesforce, "instance_url")?);
         output::labelled("Events", &text(&printed.salesforce, "pubsub_endpoint")?);
@@ -137,6 +137,10 @@ impl SandboxCommand {
         }
         output::labelled("Settings", &configuration);
         output::line("");
+        if self.write.is_some() {
+            output::line("Next, in another window:");
+            output::command(2, &format!("cosell run --config {configuration}"));
+        }
         output::line("Ctrl-C stops them, and what they hold is gone.");
         Ok(())
     }

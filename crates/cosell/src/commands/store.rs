@@ -5,11 +5,13 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Subcommand;
 use serde_json::json as object;
 use store::{Database, Looked, PostgresStore, Resealed, SqliteStore, postgres, sqlite};
+use sync_engine::StoreError;
 
+use super::forget::tell_wait;
 use crate::{
     config::{Config, Loaded},
     output::{Format, aligned, json, line},
@@ -17,8 +19,15 @@ use crate::{
     wiring::{Access, open_store},
 };
 
+const EXAMPLES: &str = "\
+Examples:
+  cosell store check
+  cosell store backup /backups/cosell-2026-11-23.sqlite3
+  cosell store restore /backups/cosell-2026-11-23.sqlite3";
+
 /// Brings the store up to date, checks it, backs it up, or puts a backup back.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Store {
     #[command(subcommand)]
     command: StoreCommand,
@@ -54,8 +63,9 @@ enum StoreCommand {
     ///
     /// What was there is kept beside it. What was sent since the backup is found
     /// again before anything is sent: a referral or an opportunity that is there
-    /// already is not made a second time. A pair that was whole already is shown
-    /// as a problem of its link, and cosell relink takes it.
+    /// already is not made a second time, and a pair that Cosell had linked is
+    /// linked again. One that something else linked is shown as a problem of its
+    /// link, and cosell relink takes it.
     Restore {
         /// The backup.
         file: PathBuf,
@@ -88,11 +98,15 @@ impl Store {
                 return told(&name, &looked, format);
             }
             (StoreCommand::Reseal, _) => {
-                let told = resealed(open_store(&loaded, Access::Look)?.as_ref()).await?;
+                let store = open_store(&loaded, Access::Look)?;
+                if format == Format::Text {
+                    tell_wait(store.bytes_to_scrub().await?);
+                }
+                let told = resealed(store.as_ref()).await?;
                 tell_resealed(&name, &loaded, &told, format)?;
             }
             (StoreCommand::Backup { file }, Place::File(path)) => {
-                let bytes = SqliteStore::backup(path, &file)?;
+                let bytes = SqliteStore::backup(path, &file).map_err(of_a_file)?;
                 let shown = file.display().to_string();
                 if format == Format::Json {
                     json(&object!({ "store": name, "backup": shown, "bytes": bytes }))?;
@@ -101,7 +115,9 @@ impl Store {
                 }
             }
             (StoreCommand::Restore { file }, Place::File(path)) => {
-                let kept = SqliteStore::restore(path, &file)?.map(|kept| kept.display().to_string());
+                let kept = SqliteStore::restore(path, &file)
+                    .map_err(of_a_file)?
+                    .map(|kept| kept.display().to_string());
                 if format == Format::Json {
                     json(&object!({ "store": name, "restored": file.display().to_string(), "kept": kept }))?;
                 } else {
@@ -109,7 +125,7 @@ impl Store {
                     if let Some(kept) = kept {
                         line(format!("What was there is in {kept}"));
                     }
-                    line("Next: cosell run, then cosell verify");
+                    line("Next: cosell run, then cosell verify --all");
                 }
             }
             (StoreCommand::Backup { file }, Place::Server(_)) => bail!(
@@ -128,6 +144,14 @@ impl Store {
             ),
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A file that cannot be copied is no failure of the store: the reason alone is told.
+fn of_a_file(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Failed(why) | StoreError::Damaged(why) => anyhow!(why),
+        other => other.into(),
     }
 }
 

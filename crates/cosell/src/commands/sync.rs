@@ -30,6 +30,7 @@ impl Sync {
     pub(crate) async fn run(self, config: &Path, format: Format) -> anyhow::Result<ExitCode> {
         debug_assert!(self.once, "clap demands the flag");
         let wired = wire(Config::load(config)?, Access::Own)?;
+        wired.store.require_key().await?;
         wired.bind().await?;
         org_facts::keep_mapping(&*wired.store, wired.mapping.version(), wired.clock.now())?;
         wired.engine.run_until_idle(PATIENCE).await?;

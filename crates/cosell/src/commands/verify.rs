@@ -23,8 +23,15 @@ use crate::{
 /// Most findings that a proof over all deals prints; the rest is counted.
 const FINDINGS: usize = 1_000;
 
+const EXAMPLES: &str = "\
+Examples:
+  cosell verify --all             the proof of today, kept
+  cosell verify --last            the last one that was kept; calls nobody
+  cosell verify 006xx000004TmiQ   one deal, now";
+
 /// Reads both sides of every deal and proves that they are equal.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Verify {
     /// Deals, opportunities or referrals; all, if none is named.
     #[arg(conflicts_with_all = ["all", "last"])]
@@ -107,6 +114,7 @@ impl Verify {
         } else {
             print_counts(proof.deals as u64, |standing| proof.count(standing) as u64);
             print_findings(&proof.findings);
+            say_why(proof.findings.iter().map(|finding| finding.standing));
         }
         Ok(exit(proof.holds()))
     }
@@ -136,6 +144,7 @@ async fn prove_all(wired: &Wired, by: &str, format: Format) -> anyhow::Result<Ex
     } else {
         print_counts(proof.deals, |standing| proof.count(standing));
         print_findings(&findings);
+        say_why(findings.iter().map(|finding| finding.standing));
         if left_out > 0 {
             output::line(format!("{left_out} more are not shown."));
         }
@@ -166,6 +175,7 @@ fn show_last(last: Option<&KeptProof>, format: Format) -> anyhow::Result<ExitCod
                 &format!("deal {}: {} {}", named.deal, word(named.standing), fields.join(", ")),
             );
         }
+        say_why(proof.first.iter().map(|named| named.standing));
         output::labelled("mapping", &proof.mapping);
     } else {
         output::line("no proof was made yet");
@@ -214,6 +224,15 @@ fn word(standing: Standing) -> &'static str {
         Standing::Remapped => "differs since the mapping changed",
         Standing::Different => "different",
         Standing::Unread => "could not be read",
+    }
+}
+
+/// Where the reason stands that a proof does not hold.
+fn say_why(mut findings: impl Iterator<Item = Standing>) {
+    let has_reason =
+        |standing| matches!(standing, Standing::Waiting | Standing::Problem | Standing::PausedOrOnHold);
+    if findings.any(has_reason) {
+        output::line("Why, and what to do: cosell deals show DEAL");
     }
 }
 

@@ -15,6 +15,7 @@ impl Config {
     /// What is wrong with the values, and how to mend it.
     pub(super) fn check(&self) -> Result<(), String> {
         self.check_addresses()?;
+        self.check_admin()?;
         self.store.check()?;
         self.retention.check()?;
         self.salesforce.check_login()?;
@@ -51,6 +52,22 @@ impl Config {
             Ok(url) if url.scheme() == "https" => Ok(()),
             Ok(_) => Err(format!("[salesforce.events] endpoint takes https\n{fix}")),
             Err(error) => Err(format!("[salesforce.events] endpoint is not an address: {error}\n{fix}")),
+        }
+    }
+
+    /// The admin listener asks nobody who it is.
+    fn check_admin(&self) -> Result<(), String> {
+        match &self.admin {
+            Some(admin) if !admin.listen.ip().to_canonical().is_loopback() && !admin.beyond_this_machine => {
+                Err(format!(
+                    "[admin] listen = \"{}\" is reached from other machines, and tells whoever asks how the service \
+                     stands, unencrypted\n  fix: listen = \"127.0.0.1:{}\"; or beyond_this_machine = true, where \
+                     nobody but operators and probes gets there",
+                    admin.listen,
+                    admin.listen.port()
+                ))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -76,10 +76,18 @@ impl SecretRef {
         let text = Zeroizing::new(match &self.0 {
             Place::Env(name) => std::env::var(name).map_err(|_| ConfigError::Secret {
                 place: format!("{self:?}"),
-                reason: format!("the environment variable {name} is not set"),
+                reason: format!(
+                    "the environment variable {name} is not set\n  fix: export it where this program is started, or name \
+                     a file: file:PATH"
+                ),
             })?,
             Place::File(path) => std::fs::read_to_string(beside.join(path)).map_err(|error| {
-                ConfigError::Secret { place: format!("{self:?}"), reason: error.to_string() }
+                ConfigError::Secret {
+                    place: format!("{self:?}"),
+                    reason: format!(
+                        "{error}\n  fix: put the secret into that file, readable by this program's user alone"
+                    ),
+                }
             })?,
         });
         if text.trim().is_empty() {

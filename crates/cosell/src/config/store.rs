@@ -3,15 +3,22 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::SecretRef;
+use super::{SecretRef, Span};
 
 /// The file when nothing is said.
 const DEFAULT: &str = "cosell.sqlite3";
+
+/// How long a database is waited for when nothing is said: as long as a server takes that is started again.
+const WAIT: Duration = Duration::from_mins(1);
+
+/// The longest wait for it. Whoever waits longer than this is taken for dead.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// `[store]`
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -25,6 +32,8 @@ pub(crate) struct StoreConfig {
     pub(crate) seal_key: Option<SecretRef>,
     /// The key before it, until `cosell store reseal` has sealed everything anew.
     pub(crate) former_seal_key: Option<SecretRef>,
+    /// How long a process that starts waits for a database that does not answer.
+    wait_for_database: Option<Span>,
 }
 
 /// The address of a PostgreSQL database: itself, without a password, or where it is kept.
@@ -42,7 +51,18 @@ impl StoreConfig {
         self.path.as_deref().unwrap_or(Path::new(DEFAULT))
     }
 
+    /// How long a process that starts waits for a database that does not answer.
+    pub(crate) fn wait_for_database(&self) -> Duration {
+        self.wait_for_database.map_or(WAIT, |wait| wait.0)
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
+        if self.wait_for_database() > LONGEST_WAIT {
+            return Err(format!(
+                "[store] wait_for_database is longer than an hour\n  fix: wait_for_database = \"{}s\"",
+                WAIT.as_secs()
+            ));
+        }
         if self.former_seal_key.is_some() && self.seal_key.is_none() {
             return Err(
                 "[store]: there is a former_seal_key and no seal_key that came after it\n  fix: seal_key = \
@@ -133,6 +153,8 @@ mod tests {
         assert!(read("url = 'env:COSELL_STORE_URL'").unwrap().url.is_some());
         assert!(read("path = 'a.db'\nurl = 'env:X'").unwrap_err().contains("fix: keep path"));
         assert!(read("former_seal_key = 'file:old.key'").unwrap_err().contains("fix: seal_key"));
+        assert_eq!(read("wait_for_database = '0s'").unwrap().wait_for_database(), Duration::ZERO);
+        assert!(read("wait_for_database = '2h'").unwrap_err().contains("fix: wait_for_database"));
         assert!(read("url = 'mysql://x'").unwrap_err().contains("env:NAME"));
     }
 

@@ -112,6 +112,24 @@ fn a_secret_never_travels_unencrypted_beyond_this_machine() {
 }
 
 #[test]
+fn health_is_told_beyond_this_machine_only_if_somebody_says_so() {
+    let with = |listen: &str, more: &str| {
+        let there = "[admin]\nlisten = \"127.0.0.1:8086\"";
+        assert!(TEMPLATE.contains(there));
+        let text = TEMPLATE.replace(there, &format!("[admin]\nlisten = \"{listen}\"\n{more}"));
+        toml::from_str::<Config>(&text).unwrap().check()
+    };
+    for here in ["127.0.0.1:0", "127.8.0.1:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
+        assert_eq!(with(here, ""), Ok(()), "{here}");
+    }
+    for elsewhere in ["0.0.0.0:8086", "[::]:8086", "192.0.2.1:8086"] {
+        let error = with(elsewhere, "").unwrap_err();
+        assert!(error.contains("unencrypted\n  fix: listen = \"127.0.0.1:8086\""), "{elsewhere}: {error}");
+        assert_eq!(with(elsewhere, "beyond_this_machine = true"), Ok(()), "{elsewhere}");
+    }
+}
+
+#[test]
 fn times_that_would_renew_too_late_or_ask_without_rest_are_refused_with_the_cure() {
     let with = |change: fn(&mut Config)| {
         let mut config: Config = toml::from_str(TEMPLATE).unwrap();

@@ -5,6 +5,7 @@ mod clocks;
 mod disks;
 mod disturbances;
 mod door;
+mod forgetting;
 mod judge;
 mod people;
 mod process;

@@ -81,6 +81,63 @@ fn every_help_fits_eighty_columns() {
 }
 
 #[test]
+fn the_help_says_how_to_begin_and_what_an_exit_status_means() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = out(&cosell(folder.path(), &["--help"]));
+    assert!(help.contains("cosell init") && help.contains("Exit status: 0"), "{help}");
+    for command in ["run", "verify", "pause", "retry", "replay", "relink", "store", "history", "simulate"] {
+        let help = out(&cosell(folder.path(), &[command, "--help"]));
+        let (_, examples) = help.split_once("Examples:").unwrap_or_else(|| panic!("{help}"));
+        assert!(examples.contains(&format!("  cosell {command}")), "{help}");
+    }
+}
+
+/// The command lines of a document: in a line of their own, or between backticks; without what explains them.
+fn told_in(document: &str) -> Vec<Vec<String>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(document);
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| line.starts_with("cosell "));
+    let quoted = text.split('`').skip(1).step_by(2).filter(|quoted| quoted.starts_with("cosell "));
+    let words = |line: &str| {
+        let line = line.split('#').next().unwrap_or_default();
+        line.split_whitespace().skip(1).map(str::to_owned).collect()
+    };
+    lines.chain(quoted).map(words).collect()
+}
+
+#[test]
+fn every_command_and_flag_that_a_document_names_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = |words: &[&str]| out(&cosell(folder.path(), &[words, &["--help"]].concat()));
+    let all = listed(&help(&[]));
+    for document in ["README.md", "ARCHITECTURE.md", "docs/operations.md", "docs/threat-model.md"] {
+        let told = told_in(document);
+        assert!(!told.is_empty(), "{document} names no command: the search is blind");
+        for words in told {
+            let Some(command) = words.first().filter(|word| *word != "help") else { continue };
+            assert!(all.contains(command), "{document}: there is no cosell {command}");
+            let mut helped = help(&[command]);
+            let below = words.get(1).filter(|word| listed(&helped).contains(word));
+            if let Some(below) = below {
+                helped = help(&[command, below]);
+            }
+            for flag in words.iter().map(|word| word.trim_matches(['[', ']'])) {
+                if flag.starts_with("--") {
+                    assert!(helped.contains(flag), "{document}: cosell {command} knows no {flag}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_relink_without_the_other_half_names_both_ways() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = err(&cosell(folder.path(), &["relink", "006000000000000AAA"]));
+    assert!(told.contains("--opportunity <ID>") && told.contains("--referral <ID>"), "{told}");
+}
+
+#[test]
 fn a_help_says_all_that_is_known_of_its_command() {
     let folder = tempfile::tempdir().unwrap();
     for (command, words) in [
@@ -211,6 +268,7 @@ async fn nothing_due_ends_well_and_every_command_answers_people_and_programs() {
         history.iter().any(|line| line["sentence"].as_str().unwrap().contains("Referral created")),
         "{history:?}"
     );
+    fits(&out(&world.cosell(&["deals", "history", &opportunity])));
     let unknown = world.cosell(&["deals", "show", "006000000000000AAA"]);
     assert!(!unknown.status.success() && err(&unknown).contains("cosell deals"), "{}", err(&unknown));
 

@@ -17,6 +17,7 @@ use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use service::RECEIVER_PATH;
+use tokio::sync::Semaphore;
 
 use crate::{
     harness::{PATIENCE, Platform, Service, World, until},
@@ -27,6 +28,8 @@ use crate::{
 const TOO_LONG: usize = 64 * 1024 + 1;
 /// Forgeries of the flood.
 const FLOOD: usize = 200;
+/// Forgeries on their way at once: one host is given 128 connections, and what it opens besides is closed unheard.
+const FLOOD_AT_ONCE: usize = 100;
 /// How long an answer may take. The store waits some seconds for a lock before it gives up, writer after writer.
 const ANSWER_WITHIN: Duration = PATIENCE;
 
@@ -64,7 +67,8 @@ impl Listening {
         world.configure("[engine]", "[engine]\nreport_every = \"1h\"");
         let postbox = Postbox::open(&world).await;
         let service = world.run();
-        let http = reqwest::Client::new();
+        // Each delivery has a connection of its own: the endpoint ends idle ones, maybe while they are taken up again.
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
         let endpoint = format!("http://{address}{RECEIVER_PATH}");
         let here = Self { world, service, endpoint, postbox, opportunity, referral, http };
         until("the endpoint", || async { here.http.get(&here.endpoint).send().await.ok() }).await;
@@ -489,12 +493,17 @@ impl Listening {
     /// Sends many forgeries at once; each is refused.
     async fn flood(&self, letter: &Letter) {
         let mut flood = tokio::task::JoinSet::new();
+        let at_once = Arc::new(Semaphore::new(FLOOD_AT_ONCE));
         for n in 0..FLOOD {
             let mut body = letter.event();
             body["ResourceChangeUtcDate"] = json!(format!("2026-01-01T00:{:02}:{:02}Z", n / 60, n % 60));
             let forged = letter.saying(body.to_string());
             let (http, endpoint) = (self.http.clone(), self.endpoint.clone());
-            flood.spawn(async move { deliver(&http, &endpoint, &forged).await.reason });
+            let at_once = Arc::clone(&at_once);
+            flood.spawn(async move {
+                let _place = at_once.acquire().await.unwrap();
+                deliver(&http, &endpoint, &forged).await.reason
+            });
         }
         let reasons = flood.join_all().await;
         assert!(reasons.iter().all(|reason| reason == "signature-wrong"), "{reasons:?}");

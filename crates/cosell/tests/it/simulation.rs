@@ -20,7 +20,8 @@ fn the_same_seed_in_two_processes_gives_the_same_log_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     let log = |name: &str| {
         let file = folder.path().join(name);
-        let (holds, lines) = simulated(&["--seed", "5", "--steps", "40", "--log", file.to_str().unwrap()]);
+        let (holds, lines) =
+            simulated(&["--seed", "5", "--steps", "40", "--seldom", "--log", file.to_str().unwrap()]);
         assert!(holds, "{lines:#?}");
         (std::fs::read_to_string(file).unwrap(), lines[0]["outcome"]["digest"].clone())
     };
@@ -31,6 +32,17 @@ fn the_same_seed_in_two_processes_gives_the_same_log_byte_for_byte() {
         once.0.lines().count()
     );
     assert_eq!(once, again);
+}
+
+#[test]
+fn a_seed_that_runs_beside_others_is_the_run_that_it_is_alone() {
+    let digests = |seeds: &[&str]| -> Vec<Value> {
+        let (_, lines) = simulated(&[seeds, &["--steps", "12", "--seldom", "--as-it-is"]].concat());
+        lines[..lines.len() - 1].iter().map(|line| line["outcome"]["digest"].clone()).collect()
+    };
+    let beside = digests(&["--seed", "3", "--more", "3", "--at-once", "4"]);
+    let alone: Vec<Value> = ["3", "4", "5", "6"].iter().flat_map(|seed| digests(&["--seed", seed])).collect();
+    assert_eq!(beside, alone);
 }
 
 #[test]

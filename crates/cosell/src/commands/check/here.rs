@@ -5,7 +5,7 @@ use std::path::Path;
 use connectors::Finding;
 
 use crate::{
-    config::{Loaded, StoreUrl},
+    config::{Loaded, SecretRef, StoreUrl},
     store_place,
     wiring::{Wired, seal_key as read_seal_key},
 };
@@ -72,6 +72,12 @@ pub(super) fn seal_key(loaded: &Loaded) -> Finding {
     }
 }
 
+/// Whether the seal key is another one than the store's.
+pub(super) async fn another_key(wired: &Wired) -> Option<Finding> {
+    let error = wired.store.require_key().await.err()?;
+    Some(broken("cosell.another_key", "Seal key of the store", &error.into()))
+}
+
 /// Whether what was drawn before there was a seal key still lies open.
 pub(super) async fn in_the_clear(wired: &Wired) -> Option<Finding> {
     let (id, title) = ("cosell.in_the_clear", "Kept in the clear");
@@ -89,9 +95,8 @@ pub(super) async fn in_the_clear(wired: &Wired) -> Option<Finding> {
     }
 }
 
-/// Whether the files that hold secrets are for this program's user alone.
-pub(super) fn secret_files(loaded: &Loaded) -> Finding {
-    let (id, title) = ("cosell.secret_files", "Secret files");
+/// Where the configuration says that secrets are.
+fn secret_places(loaded: &Loaded) -> impl Iterator<Item = &SecretRef> {
     let (portal, crm) = (&loaded.config.partner_center, &loaded.config.salesforce);
     let database = loaded.config.store.url.as_ref().and_then(StoreUrl::place);
     let places = [
@@ -103,10 +108,24 @@ pub(super) fn secret_files(loaded: &Loaded) -> Finding {
         &crm.private_key,
         &crm.client_secret,
     ];
-    let open: Vec<String> = places
-        .into_iter()
-        .flatten()
-        .chain(database)
+    places.into_iter().flatten().chain(database)
+}
+
+/// All secrets that cannot be read, if there are several.
+pub(super) fn unread_secrets(loaded: &Loaded) -> Option<anyhow::Error> {
+    let unread: Vec<String> = secret_places(loaded)
+        .filter_map(|place| place.read(&loaded.folder).err())
+        .map(|error| error.to_string().split(FIX).next().unwrap_or_default().to_owned())
+        .collect();
+    (unread.len() > 1).then(|| {
+        anyhow::anyhow!("{}{FIX}put each where the configuration says that it is", unread.join("; "))
+    })
+}
+
+/// Whether the files that hold secrets are for this program's user alone.
+pub(super) fn secret_files(loaded: &Loaded) -> Finding {
+    let (id, title) = ("cosell.secret_files", "Secret files");
+    let open: Vec<String> = secret_places(loaded)
         .filter_map(|place| place.open_to_others(&loaded.folder))
         .map(|path| path.display().to_string())
         .collect();

@@ -62,14 +62,17 @@ impl Check {
             return findings;
         }
         let is_first = crate::store_place::store_is_new(&loaded);
-        let wired = match wire(loaded, if is_first { Access::Own } else { Access::Look }) {
+        let wired = match wire(loaded.clone(), if is_first { Access::Own } else { Access::Look }) {
             Ok(wired) => wired,
             Err(error) => {
+                // Not one after the other, from one check to the next.
+                let error = here::unread_secrets(&loaded).unwrap_or(error);
                 findings.push(here::broken("cosell.store", "Store and secrets", &error));
                 return findings;
             }
         };
         findings.push(here::store(&wired, is_first));
+        findings.extend(here::another_key(&wired).await);
         findings.extend(here::in_the_clear(&wired).await);
         findings.push(here::public_address(&wired));
         findings.extend(org::look(&wired, self.write_probe).await);

@@ -25,6 +25,10 @@ const LISTED: usize = 50;
 /// overwrites is kept in its turn. If a side changes before it is carried out,
 /// it is handed back. Works beside the service.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cosell restore 006xx000004TmiQ     the values that lost, each with the command
+                                     that brings it back")]
 pub(crate) struct Restore {
     /// A deal, an opportunity or a referral.
     deal: String,

@@ -117,9 +117,12 @@ impl Demo {
         }
         if !self.once {
             tell("");
-            tell("Still running. Sign in to the sandbox with the tokens of");
+            tell("Still running, and kept in step. Edit on either side, in a browser:");
+            tell(&format!("  as Microsoft   {}", shown(&printed.partner_center, "page_url")));
+            tell(&format!("  as the seller  {}", shown(&printed.salesforce, "page_url")));
+            tell("Addresses and tokens for programs stand in");
             tell(&format!("  {}", folder.join("sandbox.json").display()));
-            tell("and edit; Ctrl-C ends it.");
+            tell("Ctrl-C ends it.");
             std::fs::write(folder.join("sandbox.json"), serde_json::to_string_pretty(printed)?)?;
             let _ = tokio::signal::ctrl_c().await;
             if format == Format::Json {
@@ -213,10 +216,13 @@ fn print(summary: &Summary, proof: &Verification) {
         output::line(format!("  deal {}: {:?} {}", finding.deal, finding.standing, differs.join(", ")));
     }
     let times = &summary.propagation_ms;
-    output::line(format!(
-        "A change was on the other side {} ms after it was heard of (median of {}); 99 % within {} ms.",
-        times.p50, times.samples, times.p99
-    ));
+    output::indented(
+        0,
+        &format!(
+            "A change was on the other side {} ms after it was heard of (median of {}); 99 % within {} ms.",
+            times.p50, times.samples, times.p99
+        ),
+    );
     let rows = summary.calls.iter().flat_map(|(platform, kinds)| {
         kinds.iter().map(move |(kind, count)| vec![platform.clone(), kind.clone(), count.to_string()])
     });

@@ -1,21 +1,20 @@
 //! What the simulated program writes into its log: kept, so that what must not stand there can be looked for.
 
-use std::{
-    io,
-    sync::{Mutex, PoisonError},
-};
+use std::{cell::RefCell, io};
 
 use tracing::{level_filters::LevelFilter, subscriber::DefaultGuard};
 
-/// Text since somebody last looked. One for the process: runs come one after the other, in one thread.
-static SAID: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+thread_local! {
+    /// Text since somebody last looked. One for each thread: a run has one for itself.
+    static SAID: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A log of the thread's own.
 struct Overheard;
 
 impl io::Write for Overheard {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        SAID.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        SAID.with_borrow_mut(|said| said.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -41,5 +40,5 @@ pub(super) fn listen() -> Option<DefaultGuard> {
 
 /// Takes what was logged since.
 pub(super) fn take() -> Vec<u8> {
-    std::mem::take(&mut *SAID.lock().unwrap_or_else(PoisonError::into_inner))
+    SAID.take()
 }

@@ -267,6 +267,7 @@ impl Eyes for OwnEyes {
                             (field, problem.sentence.clone())
                         })
                         .collect(),
+                    remapped: deal.memory.mapped.differs.keys().map(ToString::to_string).collect(),
                     base: serde_json::to_string(&deal.memory.base).unwrap_or_default(),
                     read: deal_model::Side::BOTH
                         .map(|side| deal.memory.versions.at(side).as_ref().map(|version| version.stamp)),
@@ -276,13 +277,19 @@ impl Eyes for OwnEyes {
         seen
     }
 
+    async fn hidden(&self) -> Vec<String> {
+        let problems = self.store.connection_problems().await.unwrap_or_default();
+        problems.iter().filter_map(|problem| problem.key.strip_prefix("field.").map(str::to_owned)).collect()
+    }
+
     async fn archive(&self) -> Vec<Lost> {
         let mut lost = Vec::new();
         let ids = all_deals(self.store.as_ref()).await.unwrap_or_default();
-        for id in ids {
-            let rows = self.store.archive(&id, ARCHIVED).await.unwrap_or_default();
+        let deals = self.store.deals(&ids).await.unwrap_or_default();
+        for deal in deals {
+            let rows = self.store.archive(&deal.id, ARCHIVED).await.unwrap_or_default();
             lost.extend(rows.into_iter().map(|row| Lost {
-                opportunity: None,
+                opportunity: deal.links.crm.as_ref().map(ToString::to_string),
                 value: serde_json::to_string(&row.archived.value).unwrap_or_default(),
                 reason: row.archived.reason,
             }));
@@ -329,6 +336,23 @@ impl Eyes for OwnEyes {
         for pause in self.store.pauses().await.unwrap_or_default() {
             let _ =
                 sync_engine::resume(self.store.as_ref(), &self.wish(pause.scope), self.rng.as_ref()).await;
+        }
+    }
+
+    async fn retry(&self) {
+        let ids = all_deals(self.store.as_ref()).await.unwrap_or_default();
+        let deals = self.store.deals(&ids).await.unwrap_or_default();
+        for deal in deals.into_iter().filter(|deal| !deal.problems.is_empty()) {
+            let decision = NewDecision {
+                deal: deal.id,
+                verdict: Verdict::Retry,
+                by: "somebody".to_owned(),
+                sentence: "Try again.".to_owned(),
+                mapping: self.mapping.clone(),
+                instead_of: None,
+                now: self.clock.now(),
+            };
+            let _ = self.store.decide(&decision).await;
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     fs,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::Mutex,
 };
 
 use super::{door::Door, troubles::Troubles};
@@ -70,6 +71,13 @@ impl Process {
         self.signal("TERM");
         let ended = self.child.take().expect("it runs").wait().unwrap();
         assert!(ended.success(), "{} ends with status 0 when asked to stop:\n{}", self.name, self.log_tail());
+    }
+
+    /// Waits until it ended by itself. Whether it ended well.
+    pub(super) async fn ends(&mut self) -> bool {
+        let child = Mutex::new(self.child.take().expect("it runs"));
+        let ended = || async { child.lock().unwrap().try_wait().unwrap() };
+        until(&format!("the end of {}", self.name), ended).await.success()
     }
 
     /// Sends it a signal.

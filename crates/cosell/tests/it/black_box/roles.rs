@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-use super::{process::Process, world::World};
+use super::{door::Way, process::Process, world::World};
 use crate::{
     harness::{PATIENCE, Platform, until},
     scenarios::is,
@@ -82,6 +82,31 @@ async fn a_web_role_takes_events_in_and_does_no_work_and_a_worker_works_and_list
     world.until_opportunity(&opportunity, "Amount", is(77_000)).await;
     worker.stop();
     web.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_starts_while_the_database_is_away_waits_for_it_and_says_so() {
+    let world = World::start(25).await;
+    let mut workers = world.workers(2).await;
+    for worker in &mut workers {
+        worker.database.set(Way::Shut);
+        worker.start();
+        worker.says("does not answer; waiting for it").await;
+    }
+    workers[1].stop();
+    workers[0].database.set(Way::Open);
+    workers[0].says("the database answers").await;
+    world.pair("Late database", false).await;
+    workers[0].stop();
+
+    world.configure("url = \"file:store.url\"", "url = \"file:store.url\"\nwait_for_database = \"2s\"");
+    let mut impatient = world.process("impatient", "worker").await;
+    impatient.database.set(Way::Shut);
+    let began = Instant::now();
+    impatient.start();
+    assert!(!impatient.ends().await, "it fails");
+    assert!(began.elapsed() >= Duration::from_secs(1), "and not at once");
+    assert!(impatient.log().contains("host and port"), "it says what to do: {}", impatient.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -95,7 +95,7 @@ async fn a_store_that_is_too_new_too_old_or_damaged_is_refused_by_name_and_goes_
 
     overwrite(&store, USER_VERSION, &0_u32.to_be_bytes());
     let words =
-        ["start the service once, it brings the store up to date", "is a database of another program"];
+        ["start the service once: both bring the store up to date", "is a database of another program"];
     refused_by_every_command(&world, &opportunity, &words);
     fs::write(&store, &whole).unwrap();
 

@@ -12,6 +12,8 @@ use crate::{
 };
 
 const PROBLEM: &str = "Co_sell_Problem__c";
+/// What this program alone writes, and another connector does not.
+const ORIGIN: &str = "Co_sell_Origin__c";
 
 /// What a relink would do, as a program reads it.
 fn shown(stage: &Stage, words: &[&str]) -> Value {
@@ -146,7 +148,7 @@ async fn a_pair_that_another_connector_linked_is_taken_over_and_kept_in_step() {
     stage
         .while_it_is_away(async |world| {
             the_store_is_another_ones(world);
-            world.seller_edits(&opportunity, json!({ "Amount": 41_000 })).await;
+            world.seller_edits(&opportunity, json!({ "Amount": 41_000, ORIGIN: null })).await;
         })
         .await;
     stage.until_opportunity(&opportunity, PROBLEM, mentions("does not know")).await;
@@ -171,7 +173,7 @@ async fn a_win_from_before_a_relink_closes_nothing_by_itself() {
     stage
         .while_it_is_away(async |world| {
             the_store_is_another_ones(world);
-            world.seller_edits(&opportunity, json!({ "StageName": "Closed Won" })).await;
+            world.seller_edits(&opportunity, json!({ "StageName": "Closed Won", ORIGIN: null })).await;
         })
         .await;
     stage.until_opportunity(&opportunity, PROBLEM, Value::is_string).await;

@@ -50,4 +50,11 @@ async fn a_seal_key_is_changed_beside_the_running_service_and_the_former_one_is_
     fs::write(stage.folder().join("new.key"), "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=").unwrap();
     let refused = stage.cosell(&["deals", "history", &opportunity]);
     assert!(!refused.status.success() && said(&refused).contains("fix:"), "{}", said(&refused));
+    // And no service begins with it, which could only fail, call after call.
+    stage.service.stop();
+    for command in [&["run"][..], &["sync", "--once"], &["check"]] {
+        let refused = stage.cosell(command);
+        let told = said(&refused).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(!refused.status.success() && told.contains("do not open with this seal key"), "{told}");
+    }
 }
