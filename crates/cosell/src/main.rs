@@ -23,6 +23,9 @@ use clap::{Parser, Subcommand};
 use commands::{decide::waiting::Wish, pause::Wish as Stop};
 use output::Format;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a person needs to know of every command.
 const EVERY_COMMAND: &str = "\
 To begin:

@@ -5,6 +5,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_T
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::picture::Drawn;
+
 /// What a request does, as far as faults, hold-points and tallies are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -43,8 +45,15 @@ pub trait Machine: Send + Sync + 'static {
     /// Every record of the platform as its own raw wire JSON, whoever owns it, unfiltered, unpaged and regardless of
     /// read-lag knobs: what an independent oracle reads. `GET /_sandbox/state`.
     fn state(&self, now: Timestamp) -> Value {
-        let _ = now;
-        Value::Null
+        let mut state = Value::Null;
+        self.redraw(&mut state, &mut Drawn::default(), now);
+        state
+    }
+
+    /// Brings `state`, which was drawn from `drawn`, up to date: the same as [`state`](Machine::state), but for what
+    /// knobs leave out of records that nobody wrote since.
+    fn redraw(&self, state: &mut Value, drawn: &mut Drawn, now: Timestamp) {
+        let _ = (state, drawn, now);
     }
 
     /// How often a record was written up to `now`: while it stays the same, so does [`state`](Machine::state), but for

@@ -17,6 +17,7 @@ pub mod front;
 pub mod holds;
 mod html;
 pub mod partner_center;
+pub mod picture;
 pub mod salesforce;
 pub mod serve;
 pub mod tls;

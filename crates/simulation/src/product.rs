@@ -117,6 +117,9 @@ pub trait Eyes: Send + Sync {
     /// Every deal.
     async fn deals(&self) -> Vec<DealSeen>;
 
+    /// Deals that were committed since they were last asked for; in a new life, all.
+    async fn changed(&self) -> Vec<DealSeen>;
+
     /// Fields of Salesforce of which the product says that it cannot read them, as `Opportunity.Amount`.
     async fn hidden(&self) -> Vec<String>;
 

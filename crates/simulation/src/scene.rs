@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sandbox::exchange::Machine as _;
+use sandbox::{exchange::Machine as _, picture::Drawn};
 use serde_json::Value;
 
 use crate::world::{LOCK, World};
@@ -11,6 +11,7 @@ use crate::world::{LOCK, World};
 pub(crate) const ON_HOLD: &str = "Co-sell: to answer";
 
 /// Both platforms' records.
+#[derive(Clone, Default)]
 pub struct Scene {
     /// All records of Salesforce, by object name.
     pub org: Value,
@@ -18,20 +19,30 @@ pub struct Scene {
     pub portal: Value,
 }
 
+/// The newest scene of a world, and what it was drawn from.
+#[derive(Default)]
+pub(crate) struct Newest {
+    scene: Arc<Scene>,
+    org: Drawn,
+    portal: Drawn,
+    /// How much had been written in the org and at the portal.
+    written: Option<(u64, u64)>,
+}
+
 impl Scene {
-    /// As it is now. Looking is free as long as nothing was written.
+    /// As it is now. What nobody wrote since the last look costs nothing.
     pub fn of(world: &World) -> Arc<Self> {
         let now = world.now();
-        let written = (world.org.written(now), world.portal.written(now));
-        let mut last = world.scene.lock().expect(LOCK);
-        match &*last {
-            Some((then, scene)) if *then == written => Arc::clone(scene),
-            _ => {
-                let scene = Arc::new(Self { org: world.org.state(now), portal: world.portal.state(now) });
-                *last = Some((written, Arc::clone(&scene)));
-                scene
-            }
+        let written = Some((world.org.written(now), world.portal.written(now)));
+        let mut newest = world.scene.lock().expect(LOCK);
+        if newest.written != written {
+            let Newest { scene, org, portal, .. } = &mut *newest;
+            let scene = Arc::make_mut(scene);
+            world.org.redraw(&mut scene.org, org, now);
+            world.portal.redraw(&mut scene.portal, portal, now);
+            newest.written = written;
         }
+        Arc::clone(&newest.scene)
     }
 
     /// Opportunities that nobody deleted.

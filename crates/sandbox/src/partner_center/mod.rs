@@ -44,7 +44,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use self::routes::MAX_BODY_BYTES;
 use self::{
@@ -58,6 +58,7 @@ use self::{
 };
 use crate::{
     exchange::{Kind, Machine, Outcome, Outgoing, segments},
+    picture::Drawn,
     world::World,
 };
 
@@ -140,12 +141,12 @@ impl Machine for PartnerCenter {
         response
     }
 
-    fn state(&self, now: Timestamp) -> Value {
+    fn redraw(&self, whole: &mut Value, drawn: &mut Drawn, now: Timestamp) {
         let mut state = self.lock();
         state.tick(now);
-        let referrals: Vec<Value> =
-            state.book.all().iter().map(|record| state.entity(&record.document, false)).collect();
-        json!({ "organizationId": state.identity.organization_id, "referrals": referrals })
+        whole["organizationId"] = state.identity.organization_id.clone().into();
+        let documents = state.book.all().iter().map(|record| &record.document);
+        drawn.list(whole, "referrals", documents, |document| state.entity(document, false));
     }
 
     fn written(&self, now: Timestamp) -> u64 {

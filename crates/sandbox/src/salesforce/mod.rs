@@ -70,6 +70,7 @@ use self::{
 };
 use crate::{
     exchange::{self, Kind, Machine},
+    picture::Drawn,
     world::World,
 };
 
@@ -155,8 +156,8 @@ impl Machine for Salesforce {
         response
     }
 
-    fn state(&self, now: Timestamp) -> Value {
-        self.open(now).org.dump()
+    fn redraw(&self, state: &mut Value, drawn: &mut Drawn, now: Timestamp) {
+        self.open(now).org.redraw(state, drawn);
     }
 
     fn written(&self, now: Timestamp) -> u64 {

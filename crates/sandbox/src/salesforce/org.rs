@@ -23,6 +23,7 @@ use super::{
     tables::{Lens, Row, Tables},
     values::Cell,
 };
+use crate::picture::Drawn;
 
 /// Whose rights a caller has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -280,25 +281,16 @@ impl Org {
     }
 
     /// Every row of every object with every field, for judges.
-    pub(crate) fn dump(&self) -> Value {
-        let mut whole = Map::new();
+    pub(crate) fn redraw(&self, state: &mut Value, drawn: &mut Drawn) {
         for (index, object) in self.schema.objects.iter().enumerate().filter(|(_, object)| object.enabled) {
-            let rows = self
-                .tables
-                .all(index)
-                .map(|row| {
-                    let cells =
-                        object.fields.iter().enumerate().filter(|(at, field)| field.enabled || *at == 1);
-                    Value::Object(
-                        cells
-                            .map(|(at, field)| (field.name.to_owned(), self.field_json(index, row, at)))
-                            .collect(),
-                    )
-                })
-                .collect();
-            whole.insert(object.name.into(), Value::Array(rows));
+            let shown = |at: &usize| *at == 1 || object.fields.get(*at).is_some_and(|field| field.enabled);
+            let json = |row: &Row| {
+                let cells = object.fields.iter().enumerate().filter(|(at, _)| shown(at));
+                let cells = cells.map(|(at, field)| (field.name.to_owned(), self.field_json(index, row, at)));
+                Value::Object(cells.collect())
+            };
+            drawn.list(state, object.name, self.tables.all(index), json);
         }
-        Value::Object(whole)
     }
 }
 

@@ -205,8 +205,8 @@ impl Course<'_> {
     async fn judge_memory(&mut self, eyes: &dyn Eyes) {
         if self.violations.is_empty() {
             self.violations.extend(judge::judge_log(&eyes.said()));
-            let deals = eyes.deals().await;
-            self.violations.extend(judge::of_memory(&self.people.record, &mut self.memories, &deals));
+            let changed = eyes.changed().await;
+            self.violations.extend(judge::of_memory(&self.people.record, &mut self.memories, &changed));
         }
     }
 }

@@ -34,7 +34,7 @@ use crate::{
     judge::Violation,
     log::Log,
     product::{Eyes, Profile},
-    scene::Scene,
+    scene,
     time::{MachineClock, WorldClock},
     world::{flight::Afloat, lure::Lure},
 };
@@ -114,12 +114,9 @@ pub struct World {
     acknowledged: Mutex<BTreeSet<String>>,
     /// What must never be and was seen outside the steps.
     found: Mutex<Vec<Violation>>,
-    /// The newest picture of both platforms, and how much had been written on each then.
-    pub(crate) scene: Mutex<Option<(Writes, Arc<Scene>)>>,
+    /// The newest picture of both platforms.
+    pub(crate) scene: Mutex<scene::Newest>,
 }
-
-/// How much was written at the portal and in the org.
-type Writes = (u64, u64);
 
 impl World {
     /// An empty world of `seed` at `start`.

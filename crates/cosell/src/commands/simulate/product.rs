@@ -2,24 +2,24 @@
 //! the network and events come from the world.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use deal_model::{Irreversible, Phase, RecordId, Verdict};
+use deal_model::{Deal, DealId, Irreversible, Phase, Problem, RecordId, Verdict};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use sandbox::serve::Ready;
 use service::Receiver;
 use simulation::{DealSeen, Eyes, Installed, Life, Lost, Outside, Product, Profile};
-use sync_engine::{Cursor, Decided, Engine, NewDecision, PauseScope, PauseWish, Side, Store};
+use sync_engine::{Cursor, DealSummary, Decided, Engine, NewDecision, PauseScope, PauseWish, Side, Store};
 use tokio::{sync::Notify, task::JoinSet};
 
 use super::super::{
@@ -36,6 +36,9 @@ use crate::{
 
 /// Most archived values of a deal that are looked at.
 const ARCHIVED: usize = 10_000;
+
+/// Why the lock is never poisoned.
+const LOCK: &str = "no code panics while holding this lock";
 
 /// What a customer may add to the mapping between two lives.
 const MAPPINGS: [&str; 4] = [
@@ -143,6 +146,7 @@ impl Installation {
             clock: Arc::clone(&wired.clock),
             rng: ids,
             mapping: wired.mapping.version().to_owned(),
+            known: Mutex::default(),
         });
         let lost = self.lost.swap(false, Ordering::Relaxed);
         let service = async move { serve(wired, lost).await.map_err(|error| format!("{error:#}")) };
@@ -230,6 +234,8 @@ struct OwnEyes {
     clock: Arc<dyn ports::Clock>,
     rng: Arc<dyn ports::Rng>,
     mapping: String,
+    /// When each deal had been committed that was looked at.
+    known: Mutex<HashMap<DealId, Timestamp>>,
 }
 
 #[async_trait]
@@ -243,38 +249,24 @@ impl Eyes for OwnEyes {
     }
 
     async fn deals(&self) -> Vec<DealSeen> {
-        let ids = all_deals(self.store.as_ref()).await.unwrap_or_default();
-        let mut seen = Vec::with_capacity(ids.len());
-        for page in ids.chunks(PAGE) {
-            let deals = self.store.deals(page).await.unwrap_or_default();
-            seen.extend(deals.into_iter().map(|deal| {
-                DealSeen {
-                    id: deal.id.to_string(),
-                    opportunity: deal.links.crm.as_ref().map(ToString::to_string),
-                    referral: deal.links.portal.as_ref().map(ToString::to_string),
-                    phase: match deal.phase {
-                        Phase::Live => "live",
-                        Phase::Paused => "paused",
-                        Phase::Finished => "finished",
-                    }
-                    .to_owned(),
-                    waiting: deal.waiting.len(),
-                    problems: deal
-                        .problems
-                        .iter()
-                        .map(|problem| {
-                            let field = problem.field.as_ref().map(ToString::to_string);
-                            (field, problem.sentence.clone())
-                        })
-                        .collect(),
-                    remapped: deal.memory.mapped.differs.keys().map(ToString::to_string).collect(),
-                    base: serde_json::to_string(&deal.memory.base).unwrap_or_default(),
-                    read: deal_model::Side::BOTH
-                        .map(|side| deal.memory.versions.at(side).as_ref().map(|version| version.stamp)),
-                }
-            }));
+        self.look_at(all_deals(self.store.as_ref()).await.unwrap_or_default()).await
+    }
+
+    async fn changed(&self) -> Vec<DealSeen> {
+        let mut changed = Vec::new();
+        let mut after: Option<DealId> = None;
+        loop {
+            let page = self.store.list(after.as_ref(), PAGE).await.unwrap_or_default();
+            after = page.last().map(|deal| deal.id.clone());
+            let full = page.len() == PAGE;
+            let mut known = self.known.lock().expect(LOCK);
+            let new = |deal: &DealSummary| known.insert(deal.id.clone(), deal.updated) != Some(deal.updated);
+            changed.extend(page.into_iter().filter(new).map(|deal| deal.id));
+            if !full {
+                break;
+            }
         }
-        seen
+        self.look_at(changed).await
     }
 
     async fn hidden(&self) -> Vec<String> {
@@ -378,6 +370,15 @@ impl Eyes for OwnEyes {
 }
 
 impl OwnEyes {
+    async fn look_at(&self, ids: Vec<DealId>) -> Vec<DealSeen> {
+        let mut seen = Vec::with_capacity(ids.len());
+        for page in ids.chunks(PAGE) {
+            let deals = self.store.deals(page).await.unwrap_or_default();
+            seen.extend(deals.iter().map(deal_seen));
+        }
+        seen
+    }
+
     fn wish(&self, scope: PauseScope) -> PauseWish {
         let (by, mapping) = ("somebody".to_owned(), self.mapping.clone());
         PauseWish { scope, by, why: None, mapping, now: self.clock.now() }
@@ -411,5 +412,27 @@ impl OwnEyes {
             Ok(Decided::Taken(_)) => Some((deal.links.crm.as_ref()?.to_string(), effect.target.clone())),
             _ => None,
         }
+    }
+}
+
+fn deal_seen(deal: &Deal) -> DealSeen {
+    let phase = match deal.phase {
+        Phase::Live => "live",
+        Phase::Paused => "paused",
+        Phase::Finished => "finished",
+    };
+    let told =
+        |problem: &Problem| (problem.field.as_ref().map(ToString::to_string), problem.sentence.clone());
+    let versions = &deal.memory.versions;
+    DealSeen {
+        id: deal.id.to_string(),
+        opportunity: deal.links.crm.as_ref().map(ToString::to_string),
+        referral: deal.links.portal.as_ref().map(ToString::to_string),
+        phase: phase.to_owned(),
+        waiting: deal.waiting.len(),
+        problems: deal.problems.iter().map(told).collect(),
+        remapped: deal.memory.mapped.differs.keys().map(ToString::to_string).collect(),
+        base: serde_json::to_string(&deal.memory.base).unwrap_or_default(),
+        read: deal_model::Side::BOTH.map(|side| versions.at(side).as_ref().map(|version| version.stamp)),
     }
 }
