@@ -212,6 +212,7 @@ impl Machine for Salesforce {
         let person = person.ok_or_else(|| format!("no user {username}"))?;
         let caller = Caller { user: person.id, role: person.role, version: 66, allow_duplicates: false, now };
         org.sign_as_person(person.id);
+        let before = org.mark();
         let done = match actor.trim_start_matches("salesforce/") {
             "select-events" => org.select_events(body),
             "emit-event" => org.emit_event(&caller, body),
@@ -231,6 +232,9 @@ impl Machine for Salesforce {
                  revoke, select-events, emit-event"
             )),
         };
+        if done.is_err() {
+            org.roll_back(before);
+        }
         org.tables.settle();
         org.publish();
         done

@@ -232,6 +232,12 @@ impl People {
         let binned: Vec<&Value> = binned.filter(|row| row["IsDeleted"] == true).collect();
         if let Some(row) = self.dice.pick(&binned).filter(|_| self.dice.percent(60)) {
             self.world.act(ORG, "undelete", &json!({ "id": row["Id"] }))?;
+            let key = text(&row["Referral_Identifier__c"]);
+            let is_held = |other: &Value| text(&other["Referral_Identifier__c"]).eq_ignore_ascii_case(key);
+            // Where identifiers need not be unique, it may be the second of one by now, as a clone is.
+            if !key.is_empty() && scene.opportunities().any(is_held) {
+                self.record.clones.insert(text(&row["Id"]).to_owned());
+            }
             return Ok(format!("{} comes back", text(&row["Id"])));
         }
         let row = self.any_opportunity(scene, is_in)?;

@@ -340,6 +340,19 @@ fn s5_1_details_go_and_come_back_with_their_opportunity() {
 }
 
 #[test]
+fn s5_1_an_opportunity_whose_detail_may_not_come_back_stays_in_the_bin_itself() {
+    let desk = Desk::new();
+    let (id, other) = (desk.opportunity(json!({})), desk.opportunity(json!({})));
+    let detail = |of: &str| json!({"Opportunity__c": of, "Solution_Id__c": "S", "Co_sell_Key__c": "R/S"});
+    desk.create("Microsoft_Solution__c", &detail(&id));
+    desk.act("delete", &json!({"id": id})).unwrap();
+    desk.create("Microsoft_Solution__c", &detail(&other));
+    let why = desk.act("undelete", &json!({"id": id})).unwrap_err();
+    assert_eq!(why.split(':').next(), Some("DUPLICATE_VALUE"));
+    assert_eq!(desk.get(&format!("/sobjects/Opportunity/{id}")).code(), "ENTITY_IS_DELETED");
+}
+
+#[test]
 fn s2_3_an_inactive_owner_is_refused() {
     let desk = Desk::new();
     let former = desk.column("SELECT Id FROM User WHERE IsActive = false", "Id").remove(0);
