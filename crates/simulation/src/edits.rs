@@ -73,8 +73,8 @@ pub struct Edit {
     pub alike: bool,
     /// When one of the two who had typed the same typed something else.
     pub parted: Option<Timestamp>,
-    /// Somebody typed another value over it, on the same side.
-    pub superseded: bool,
+    /// When somebody typed another value over it, on the same side.
+    pub superseded: Option<Timestamp>,
     /// When the product was first told of it by an answer of the side where it was typed.
     pub told: Option<Timestamp>,
     /// When it was first told of it by an answer of the other side.
@@ -153,7 +153,7 @@ impl Record {
         for earlier in &mut self.edits {
             let is_whole = field != Field::Solution;
             if is_whole && earlier.side == side && earlier.record == record && earlier.field == field {
-                earlier.superseded = true;
+                earlier.superseded.get_or_insert(at);
                 no_longer_alike.extend(earlier.alike.then(|| earlier.needle.clone()));
             }
         }
@@ -172,7 +172,7 @@ impl Record {
             arrived_at: None,
             alike: false,
             parted: None,
-            superseded: false,
+            superseded: None,
             told: None,
             told_across: None,
         });

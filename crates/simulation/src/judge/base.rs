@@ -1,5 +1,6 @@
 //! The base never says what was not read: a value in one of its halves stood in an answer of that side before.
 
+use jiff::SignedDuration;
 use sandbox::faults::Platform;
 use serde_json::Value;
 
@@ -10,10 +11,20 @@ use crate::{
     world::Seen,
 };
 
+/// How long after a value was typed over some answer may still tell of it: longer than any read lags behind.
+const FADES: SignedDuration = SignedDuration::from_mins(10);
+
 /// Notes which values the product was told by answers.
 pub(crate) fn hear(record: &mut Record, seen: &[Seen]) {
+    // A flow may put back what was there before.
+    let fades = !record.reverting;
     for one in seen {
         for edit in &mut record.edits {
+            // What both typed alike may still stand on the other side.
+            let fades = fades && !edit.alike && edit.parted.is_none();
+            if fades && edit.superseded.is_some_and(|at| one.at.duration_since(at) > FADES) {
+                continue;
+            }
             let told = if edit.side == one.platform { &mut edit.told } else { &mut edit.told_across };
             if told.is_none() && contains(&one.answer, &edit.needle) {
                 *told = Some(one.at);

@@ -16,7 +16,7 @@ pub(super) fn judge(scene: &Scene, record: &Record, one: &Seen) -> Vec<Violation
         return Vec::new();
     }
     let young = record.edits.iter().filter(|edit| edit.at > record.settled_since && edit.at < one.at);
-    let repeated = young.filter(|edit| !edit.alike && !edit.superseded && !edit.field.is_row());
+    let repeated = young.filter(|edit| !edit.alike && edit.superseded.is_none() && !edit.field.is_row());
     let repeated = repeated.filter(|edit| edit.side == one.platform || edit.arrived);
     repeated
         .filter(|edit| landed(one, &edit.needle) && is_last(scene, record, edit, one))

@@ -28,7 +28,7 @@ pub(super) fn note_arrivals(record: &mut Record, seen: &[Seen]) {
 }
 
 pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen], archive: &[Lost]) -> Vec<Violation> {
-    let open = record.edits.iter().filter(|edit| !edit.arrived && !edit.superseded && !edit.alike);
+    let open = record.edits.iter().filter(|edit| !edit.arrived && edit.superseded.is_none() && !edit.alike);
     let open = open.filter(|edit| !was_the_same(edit));
     open.filter_map(|edit| lost(scene, record, deals, archive, edit)).collect()
 }

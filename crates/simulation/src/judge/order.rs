@@ -72,7 +72,7 @@ fn written(scene: &Scene, record: &Record, one: &Seen) -> Vec<Violation> {
     let came = came.filter(|edit| edit.field != Field::Solution && landed(one, &edit.needle));
     came.filter_map(|edit| {
         if edit.alike {
-            return (!edit.superseded && !record.automated).then(|| {
+            return (edit.superseded.is_none() && !record.automated).then(|| {
                 let what =
                     format!("{:?} was written by {}, though both sides said so", edit.needle, one.line);
                 Violation::new("alike", what)
@@ -87,7 +87,7 @@ fn written(scene: &Scene, record: &Record, one: &Seen) -> Vec<Violation> {
 fn overtaken(record: &Record, one: &Seen, edit: &Edit) -> Option<Violation> {
     // A date that a flow moved may be one that somebody typed before.
     let moved = record.automated && edit.field == Field::Closing;
-    if record.reverting || moved || !edit.superseded {
+    if record.reverting || moved || edit.superseded.is_none() {
         return None;
     }
     let is_newer = |other: &&Edit| {

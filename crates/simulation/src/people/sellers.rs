@@ -194,8 +194,9 @@ impl People {
                 let (last, code) = (text(&last["Id"]).to_owned(), text(&last["Solution_Id__c"]).to_owned());
                 let path = format!("/sobjects/Microsoft_Solution__c/{last}");
                 self.world.seller_calls(SELLERS[0], Method::DELETE, &path, None)?;
+                let now = self.world.now();
                 for edit in self.record.edits.iter_mut().filter(|edit| edit.needle == code) {
-                    edit.superseded = true;
+                    edit.superseded.get_or_insert(now);
                 }
                 Ok(format!("{id} without {last}"))
             }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use sandbox::faults::Platform;
 
 use super::World;
+use crate::dice::Dice;
 
 /// How late a request arrives at the most whose sender is gone. Less than the settling time of a doubtful creation.
 const LATEST_MS: u64 = 20_000;
@@ -16,20 +17,23 @@ const LATEST_MS: u64 = 20_000;
 #[derive(Debug)]
 pub(crate) struct Afloat {
     due: Timestamp,
+    number: u64,
     platform: Platform,
     request: Request<Bytes>,
 }
 
-/// A request before it has arrived. Dropping it leaves it to the network.
+/// A request before it has arrived. Dropping it leaves it to the network: what becomes of it follows from its number alone,
+/// for when a life ends, requests are dropped in an order that the runtime does not promise.
 pub(crate) struct Flight<'a> {
     world: &'a World,
+    number: u64,
     platform: Platform,
     request: Option<Request<Bytes>>,
 }
 
 impl<'a> Flight<'a> {
-    pub(crate) fn new(world: &'a World, platform: Platform, request: Request<Bytes>) -> Self {
-        Self { world, platform, request: Some(request) }
+    pub(crate) fn new(world: &'a World, number: u64, platform: Platform, request: Request<Bytes>) -> Self {
+        Self { world, number, platform, request: Some(request) }
     }
 
     /// It arrives now.
@@ -46,11 +50,13 @@ impl<'a> Flight<'a> {
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
         let Some(request) = self.request.take() else { return };
-        if self.world.network.percent(50) {
-            let wait = i64::try_from(self.world.network.below(LATEST_MS)).unwrap_or_default();
+        let dice = Dice::new(self.world.seed ^ (self.number << 32), "afloat");
+        if dice.percent(50) {
+            let wait = i64::try_from(dice.below(LATEST_MS)).unwrap_or_default();
             let due = self.world.now().saturating_add(SignedDuration::from_millis(wait));
             let due = due.unwrap_or(Timestamp::MAX);
-            self.world.afloat().push(Afloat { due, platform: self.platform, request });
+            let (number, platform) = (self.number, self.platform);
+            self.world.afloat().push(Afloat { due, number, platform, request });
             self.world.set_afloat.notify_one();
         }
     }
@@ -77,12 +83,13 @@ impl World {
     /// Lets the requests arrive that are due, though nobody waits for their answers any more.
     pub(crate) fn drift(&self) {
         let now = self.now();
-        let due: Vec<Afloat> = {
+        let mut due: Vec<Afloat> = {
             let mut afloat = self.afloat();
             let (due, later) = std::mem::take(&mut *afloat).into_iter().partition(|one| one.due <= now);
             *afloat = later;
             due
         };
+        due.sort_by_key(|one| (one.due, one.number));
         for Afloat { platform, request, .. } in due {
             self.counters.note("fault.arrives_after_its_sender_is_gone");
             self.say(&format!("afloat {} {} arrives", request.method(), request.uri().path()));
@@ -104,9 +111,9 @@ mod tests {
         world.clock.begin();
         tokio::spawn(land(Arc::clone(&world)));
         tokio::task::yield_now().await;
-        for _ in 0..20 {
+        for number in 0..20 {
             let request = Request::get("http://127.0.0.1:7001/v1.0").body(Bytes::new()).unwrap();
-            drop(Flight::new(&world, Platform::PartnerCenter, request));
+            drop(Flight::new(&world, number, Platform::PartnerCenter, request));
         }
         assert!(!world.afloat().is_empty(), "some are lost, and some are not");
         tokio::time::sleep(Duration::from_millis(LATEST_MS + 1)).await;

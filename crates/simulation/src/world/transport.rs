@@ -80,7 +80,7 @@ impl World {
             self.say(&format!("#{number} meets {}", mishap.name()));
         }
         self.crashes.reach(Place::BeforeSending).await;
-        let flight = Flight::new(self, platform, request);
+        let flight = Flight::new(self, number, platform, request);
         tokio::time::sleep(self.one_way(mishap)).await;
         match mishap {
             Some(Mishap::NoConnection) => {
