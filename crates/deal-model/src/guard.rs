@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{GuardSettings, WaitingEffect};
+use crate::{GuardSettings, WaitingEffect, moves::AND};
 
 /// The kinds of effects that nobody can take back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,9 +78,11 @@ impl WaitingEffect {
     }
 }
 
-/// The target without the reason for it: whoever withdrew a decline withdrew it for whatever reason is given.
+/// What a target comes to, without the steps to it and the reason for it: whoever withdrew a decline withdrew it for
+/// whatever reason is given, and whoever withdrew an end withdrew it although others take the first step meanwhile.
 fn outcome(target: &str) -> &str {
-    target.split(" (").next().unwrap_or(target)
+    let bare = target.split(" (").next().unwrap_or(target);
+    bare.rsplit(AND).next().unwrap_or(bare)
 }
 
 pub(crate) fn gate(
@@ -199,6 +201,9 @@ mod tests {
         let lost = [WaitingEffect { target: "lost (Price)".to_owned(), ..withdrawn[0].clone() }];
         let other = waits(gate(&close("lost (Others)"), &lost, &settings, at(9)));
         assert!(other.withdrawn && other.target == "lost (Others)", "the same end for another reason");
+        let both = [WaitingEffect { target: "accepted and won".to_owned(), ..withdrawn[0].clone() }];
+        let rest = waits(gate(&close("won"), &both, &settings, at(9)));
+        assert!(rest.withdrawn && rest.target == "won", "somebody accepted it meanwhile");
     }
 
     #[test]

@@ -283,7 +283,7 @@ fn target_of(steps: &[(Life, Irreversible)]) -> String {
 }
 
 /// What stands between the words of two steps.
-const AND: &str = " and ";
+pub(crate) const AND: &str = " and ";
 
 /// A step of the referral, in a word and its reason.
 fn told(to: &Life) -> String {

@@ -15,6 +15,9 @@ const MAX_ANSWERS: usize = 10_000;
 const EVIDENCE: usize = 20;
 /// Calls that may begin together however low the pace is.
 const LEAST_BURST: f64 = 2.0;
+/// Shortest and longest wait for a place. What is missing may be less than an f64 has digits for, and whoever waits for no
+/// time at all asks again for ever.
+const WAIT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_hours(1));
 /// A pace this many times the level binds nothing any more.
 const FORGOTTEN_AT: f64 = 8.0;
 
@@ -81,7 +84,8 @@ impl Pace {
         let rate = settings.rate(learnt, now);
         let needed = if borrow { 1.0 - settings.burst(rate) } else { 1.0 };
         let missing = needed - learnt.tokens;
-        (missing > 0.0).then(|| Duration::from_secs_f64((missing / rate).min(3600.0)))
+        let wait = || Duration::try_from_secs_f64(missing / rate).unwrap_or(WAIT.1).clamp(WAIT.0, WAIT.1);
+        (missing > 0.0).then(wait)
     }
 
     /// A call begins.
@@ -195,6 +199,19 @@ mod tests {
         let pace = refused();
         let rate = pace.rate(at(1.0)).unwrap();
         assert!((1.3..1.5).contains(&rate), "120 a minute are 2 a second, and 0.7 of that is left: {rate}");
+    }
+
+    #[test]
+    fn whoever_has_waited_may_go_or_waits_on_but_never_for_no_time() {
+        let mut pace = refused();
+        let mut now = at(60.0);
+        for _ in 0..2_000 {
+            while let Some(wait) = pace.wait(false, now) {
+                assert!(wait >= Duration::from_millis(1), "{wait:?}");
+                now = now.checked_add(SignedDuration::try_from(wait).unwrap()).unwrap();
+            }
+            pace.begin(now);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::Violation;
 use crate::{
     edits::{Field, Record},
     product::{DealSeen, Lost},
-    scene::{ON_HOLD, Scene},
+    scene::{ON_HOLD, Scene, text},
 };
 
 pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen], archive: &[Lost]) -> Vec<Violation> {
@@ -26,7 +26,8 @@ pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen], archive:
         // A flow made something else of what was written: both halves took what each side really holds.
         let flown = record.automated
             && deal.is_some_and(|deal| {
-                [&difference.salesforce, &difference.portal].into_iter().all(|held| deal.base.contains(held))
+                let halves = [&difference.salesforce, &difference.portal];
+                halves.into_iter().all(|held| deal.base.contains(&as_in_json(held)))
             });
         // The portal is final: what a seller typed and nobody sent is kept, and the opportunity left as it is (sync rules,
         // section 4). The deal itself may have more to do.
@@ -35,11 +36,21 @@ pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen], archive:
                 && !lost.reason.is_empty()
                 && lost.value.contains(&difference.salesforce)
         };
-        let over = !difference.salesforce.is_empty()
-            && scene.referral(&difference.referral).is_some_and(|own| own["status"] == "Closed")
-            && archive.iter().any(kept);
-        let unanswered = scene.referral(&difference.referral).is_some_and(|own| own["status"] == "New");
+        let stands =
+            |status: &str| scene.referral(&difference.referral).is_some_and(|own| own["status"] == status);
+        let over = !difference.salesforce.is_empty() && stands("Closed") && archive.iter().any(kept);
+        let unanswered = stands("New");
+        // Open: of a referral that was closed when the store was put back behind its birth, and whose identifier never
+        // reached its opportunity, nobody is told.
+        let forgotten = record.gone.is_some()
+            && stands("Closed")
+            && deal.is_some_and(|deal| deal.referral.is_none())
+            && scene.opportunities().any(|row| {
+                same(text(&row["Id"]), &difference.opportunity)
+                    && text(&row["Referral_Identifier__c"]).is_empty()
+            });
         if unanswered
+            || forgotten
             || flown
             || over
             || deal.is_some_and(|deal| explains(record, deal, difference.field))
@@ -95,6 +106,12 @@ pub(super) fn is_in(row: &Value) -> bool {
 
 fn same(id: &str, other: &str) -> bool {
     id.get(..15).is_some_and(|short| other.starts_with(short))
+}
+
+/// A text as it stands within a JSON text.
+fn as_in_json(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted.trim_matches('"').to_owned()
 }
 
 #[cfg(test)]

@@ -17,11 +17,18 @@ use crate::{
 /// counts by its own clock, before the call.
 const WINDOW: SignedDuration = SignedDuration::from_secs(600 - 240 - 30);
 
+/// How long after brakes were released an effect may arrive that had been let through before: a lease, and how long a
+/// request drifts whose sender is gone.
+const UNDER_WAY: SignedDuration = SignedDuration::from_mins(1);
+
 /// What left lately, by kind.
 #[derive(Debug, Default)]
 pub(crate) struct Guard {
     left: BTreeMap<&'static str, VecDeque<Timestamp>>,
     limit: usize,
+    released: Option<Timestamp>,
+    /// How many were under way when the brakes were released.
+    under_way: BTreeMap<&'static str, usize>,
 }
 
 impl Guard {
@@ -31,8 +38,10 @@ impl Guard {
     }
 
     /// A person released the brakes: what left before does not count any more.
-    pub(crate) fn release(&mut self) {
+    pub(crate) fn release(&mut self, at: Timestamp) {
         self.left.clear();
+        self.released = Some(at);
+        self.under_way.clear();
     }
 
     pub(super) fn judge(
@@ -91,6 +100,12 @@ impl Guard {
     }
 
     fn count(&mut self, kind: &'static str, at: Timestamp) -> Option<Violation> {
+        let under_way = self.under_way.entry(kind).or_default();
+        let is_late = self.released.is_some_and(|released| at.duration_since(released) <= UNDER_WAY);
+        if is_late && *under_way < self.limit {
+            *under_way += 1;
+            return None;
+        }
         let left = self.left.entry(kind).or_default();
         left.push_back(at);
         while left.front().is_some_and(|first| at.duration_since(*first) > WINDOW) {

@@ -75,8 +75,10 @@ impl Course<'_> {
                 self.failed_at = Some(self.done);
                 return true;
             }
-            if eyes.brakes(true).await > 0 {
-                self.guard.release();
+            let held = eyes.brakes(true).await;
+            if held > 0 {
+                self.world.say(&format!("somebody releases {held} brakes"));
+                self.guard.release(self.world.now());
             }
             if self.world.now().duration_since(wrote) < CALM {
                 continue;

@@ -153,7 +153,7 @@ impl Course<'_> {
                 self.people.record.gone = Some((self.people.record.copied, self.world.now()));
                 // The copy knows nothing of what left since: what was counted is forgotten.
                 self.judge_step();
-                self.guard.release();
+                self.guard.release(self.world.now());
             }
         }
         Ok(())

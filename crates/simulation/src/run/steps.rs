@@ -107,11 +107,14 @@ impl Course<'_> {
         // What left before the release counts for the time before it.
         self.judge_step();
         let releases = self.dice.percent(50);
-        if eyes.brakes(releases).await > 0 {
+        let held = eyes.brakes(releases).await;
+        if held > 0 {
+            let does = if releases { "releases" } else { "looks at" };
+            self.world.say(&format!("somebody {does} {held} brakes"));
             self.world.counters.note("brake.held");
             if releases {
                 self.world.counters.note("brake.released");
-                self.guard.release();
+                self.guard.release(self.world.now());
             }
         }
     }
