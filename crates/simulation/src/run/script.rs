@@ -25,10 +25,9 @@ pub struct Script {
     pub mode: Mode,
     /// Names of deeds, mishaps, troubles, places to die and changes that are left out.
     pub without: Vec<String>,
-    /// Whether also happens what is seldom, and the youngest judges speak. Runs without it are the same as if there were
-    /// none of it.
+    /// Whether also happens what is seldom. Runs without it are the same as if there were none of it.
     pub seldom: bool,
-    /// Names of what happens besides, and often: a world made for it. The youngest judges speak.
+    /// Names of what happens besides, and often: a world made for it.
     pub often: Vec<String>,
     /// Whether every line of the log is kept.
     pub whole_log: bool,

@@ -105,6 +105,23 @@ mod tests {
     use super::*;
     use crate::log::Log;
 
+    #[test]
+    fn in_whatever_order_requests_are_dropped_the_same_ones_arrive_at_the_same_times() {
+        let left = |numbers: &mut dyn Iterator<Item = u64>| {
+            let world = World::new(1, Timestamp::UNIX_EPOCH, Log::default());
+            for number in numbers {
+                let request = Request::get("http://127.0.0.1:7001/v1.0").body(Bytes::new()).unwrap();
+                drop(Flight::new(&world, number, Platform::PartnerCenter, request));
+            }
+            let mut left: Vec<_> = world.afloat().iter().map(|one| (one.due, one.number)).collect();
+            left.sort_unstable();
+            left
+        };
+        let forth = left(&mut (0..20));
+        assert!((1..20).contains(&forth.len()), "some are lost, and some are not: {forth:?}");
+        assert_eq!(forth, left(&mut (0..20).rev()));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_is_under_way_arrives_in_its_time_though_nobody_takes_a_step() {
         let world = World::new(1, Timestamp::UNIX_EPOCH, Log::default());

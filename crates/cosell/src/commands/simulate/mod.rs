@@ -63,13 +63,11 @@ pub(crate) struct Simulate {
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     without: Vec<String>,
     /// Lets also happen what is seldom: leads, other partners' invitations,
-    /// mistyped identifiers, rows that are held, rules, pauses, decisions. More
-    /// judges speak: those that have not been tried on enough seeds yet.
+    /// mistyped identifiers, rows that are held, rules, pauses, decisions.
     #[arg(long)]
     seldom: bool,
     /// Names of what happens besides, often: in every tenth step one of them.
-    /// Some things happen only where they are named here. The strictest judges
-    /// speak.
+    /// Some things happen only where they are named here.
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     often: Vec<String>,
     /// Names of what alone may happen: all else is left out.
