@@ -78,11 +78,15 @@ impl WaitingEffect {
     }
 }
 
-/// What a target comes to, without the steps to it and the reason for it: whoever withdrew a decline withdrew it for
-/// whatever reason is given, and whoever withdrew an end withdrew it although others take the first step meanwhile.
-fn outcome(target: &str) -> &str {
-    let bare = target.split(" (").next().unwrap_or(target);
-    bare.rsplit(AND).next().unwrap_or(bare)
+/// Whether two targets come to the same, whatever the steps to it and the reason for it are: whoever withdrew a decline
+/// withdrew it for whatever reason is given, and whoever withdrew an end withdrew it although others take the first step
+/// meanwhile.
+pub(crate) fn same_end(target: &str, other: &str) -> bool {
+    let end = |target: &str| {
+        let bare = target.split(" (").next().unwrap_or_default();
+        bare.rsplit(AND).next().unwrap_or_default().to_owned()
+    };
+    end(target) == end(other)
 }
 
 pub(crate) fn gate(
@@ -98,10 +102,9 @@ pub(crate) fn gate(
         Irreversible::Accept | Irreversible::Create | Irreversible::Share | Irreversible::AskHelp => 0,
     };
     let known = waiting.iter().find(|effect| effect.kind == wanted.kind && effect.target == wanted.target);
-    let withdrawn = waiting.iter().find(|effect| {
-        effect.withdrawn && effect.kind == wanted.kind && outcome(&effect.target) == outcome(wanted.target)
-    });
-    let withdrawn = known.filter(|_| wanted.withdraw).or(withdrawn);
+    let mut same =
+        waiting.iter().filter(|effect| effect.kind == wanted.kind && same_end(&effect.target, wanted.target));
+    let withdrawn = same.find(|effect| effect.withdrawn || wanted.withdraw);
     if let Some(effect) = withdrawn.filter(|_| !wanted.send_now) {
         let target = wanted.target.to_owned();
         return Gate::Wait(WaitingEffect { withdrawn: true, target, ..effect.clone() });
@@ -204,6 +207,9 @@ mod tests {
         let both = [WaitingEffect { target: "accepted and won".to_owned(), ..withdrawn[0].clone() }];
         let rest = waits(gate(&close("won"), &both, &settings, at(9)));
         assert!(rest.withdrawn && rest.target == "won", "somebody accepted it meanwhile");
+        let waited = [WaitingEffect { withdrawn: false, ..both[0].clone() }];
+        let rest = waits(gate(&back, &waited, &settings, at(9)));
+        assert!(rest.withdrawn && rest.target == "won", "before the withdrawal was heard of");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use planted::{Bug, planted};
 use crate::{
     Archived, GroupHeld, Held, Irreversible, Life, Observation, PerSide, Plan, PlanInput, ProblemClass,
     Response, Side, Value, Verdict,
-    guard::{Gate, Wanted, gate},
+    guard::{Gate, Wanted, gate, same_end},
     lifecycle::{LifeCase, LifeStep},
 };
 
@@ -214,7 +214,7 @@ fn plan_moves(
         matches!(&decision.verdict, Verdict::SendNow { kind: sent, target: shown } if *sent == kind && *shown == target)
     });
     let withdraw = input.deal.decisions.iter().find(|decision| {
-        matches!(&decision.verdict, Verdict::Withdraw { kind: held, target: shown } if *held == kind && *shown == target)
+        matches!(&decision.verdict, Verdict::Withdraw { kind: held, target: shown } if *held == kind && same_end(shown, &target))
     });
     let response = crm.crm().and_then(|facts| facts.response);
     let wanted = Wanted {

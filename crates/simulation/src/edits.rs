@@ -120,14 +120,14 @@ pub struct Record {
     pub settled_since: Timestamp,
     /// When the newest copy of the store was made.
     pub copied: Timestamp,
-    /// When a copy of the store was made that was brought back later, and when it was: what was archived in between is
-    /// gone.
-    pub gone: Option<(Timestamp, Timestamp)>,
+    /// When copies of the store were made that were brought back later, and when they were: what was archived in between
+    /// is gone.
+    pub gone: Vec<(Timestamp, Timestamp)>,
     /// Which opportunity each referral was seen to belong to, by the referral's lower-case id.
     pub pairs: BTreeMap<String, String>,
     /// Fields of which the product says that it cannot read them: one problem of the connection for all deals.
     pub hidden: Vec<String>,
-    /// Opportunities that a person made by cloning another.
+    /// Opportunities that a person made the second of their identifier: by cloning another, or from the bin.
     pub clones: BTreeSet<String>,
     /// Words that stand in opportunities that nobody opted in.
     pub secrets: Vec<String>,
@@ -188,7 +188,6 @@ impl Record {
     /// Whether somebody typed the same field on the other side, too, and one of both had to give way at a time of which
     /// the store's archive was taken away.
     pub(crate) fn may_be_gone(&self, edit: &Edit) -> bool {
-        let Some((copied, brought_back)) = self.gone else { return false };
         let is_pair = |other: &Edit| {
             let (opportunity, referral) = match edit.side {
                 Platform::Salesforce => (&edit.record, &other.record),
@@ -198,9 +197,12 @@ impl Record {
         };
         let mut others =
             self.edits.iter().filter(|other| other.side != edit.side && other.field == edit.field);
-        others.any(|other| {
-            edit.at.max(other.at) >= copied && edit.at.max(other.at) < brought_back && is_pair(other)
-        })
+        others.any(|other| self.was_gone(edit.at.max(other.at)) && is_pair(other))
+    }
+
+    /// Whether the store forgot by being put back what it was told at this time.
+    pub(crate) fn was_gone(&self, at: Timestamp) -> bool {
+        self.gone.iter().any(|(copied, brought_back)| at >= *copied && at < *brought_back)
     }
 
     /// Whether the product says that it cannot read the field.

@@ -126,8 +126,8 @@ pub trait Eyes: Send + Sync {
     /// Every value that lost, with the deal it belongs to.
     async fn archive(&self) -> Vec<Lost>;
 
-    /// How many brakes hold; a person releases them if `release`.
-    async fn brakes(&self, release: bool) -> usize;
+    /// The kinds of effects whose brakes hold; a person releases them if `release`.
+    async fn brakes(&self, release: bool) -> Vec<String>;
 
     /// A person takes a waiting effect back, the `pick`-th of all: its opportunity, and what it was to come to.
     async fn withdraw(&self, pick: u64) -> Option<(String, String)>;

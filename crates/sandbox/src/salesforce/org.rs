@@ -280,7 +280,7 @@ impl Org {
         Value::Object(record)
     }
 
-    /// Every row of every object with every field, for judges.
+    /// Brings `state`, every row of every object with every field, up to date, for judges.
     pub(crate) fn redraw(&self, state: &mut Value, drawn: &mut Drawn) {
         for (index, object) in self.schema.objects.iter().enumerate().filter(|(_, object)| object.enabled) {
             let shown = |at: &usize| *at == 1 || object.fields.get(*at).is_some_and(|field| field.enabled);

@@ -21,7 +21,8 @@ pub(crate) fn hear(record: &mut Record, seen: &[Seen]) {
     for one in seen {
         for edit in &mut record.edits {
             // What both typed alike may still stand on the other side.
-            let fades = fades && !edit.alike && edit.parted.is_none();
+            let unheard = edit.told.is_none() && edit.told_across.is_none();
+            let fades = fades && unheard && !edit.alike && edit.parted.is_none();
             if fades && edit.superseded.is_some_and(|at| one.at.duration_since(at) > FADES) {
                 continue;
             }

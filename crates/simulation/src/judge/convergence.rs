@@ -40,10 +40,15 @@ pub(super) fn judge(scene: &Scene, record: &Record, deals: &[DealSeen], archive:
             |status: &str| scene.referral(&difference.referral).is_some_and(|own| own["status"] == status);
         let over = !difference.salesforce.is_empty() && stands("Closed") && archive.iter().any(kept);
         let unanswered = stands("New");
-        // Open: of a referral that was closed when the store was put back behind its birth, and whose identifier never
-        // reached its opportunity, nobody is told.
-        let forgotten = record.gone.is_some()
-            && stands("Closed")
+        // Open: of a referral that was created and closed before the store was put back behind its birth, and whose
+        // identifier never reached its opportunity, nobody is told.
+        let at = |member: &str| {
+            let own = scene.referral(&difference.referral)?;
+            text(&own[member]).parse().ok()
+        };
+        let gone = |member: &str| at(member).is_some_and(|at| record.was_gone(at));
+        let forgotten = gone("createdDateTime")
+            && gone("closedDateTime")
             && deal.is_some_and(|deal| deal.referral.is_none())
             && scene.opportunities().any(|row| {
                 same(text(&row["Id"]), &difference.opportunity)
@@ -111,7 +116,7 @@ fn same(id: &str, other: &str) -> bool {
 /// A text as it stands within a JSON text.
 fn as_in_json(text: &str) -> String {
     let quoted = Value::from(text).to_string();
-    quoted.trim_matches('"').to_owned()
+    quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::{
 pub(super) fn judge(scene: &Scene, record: &Record) -> Vec<Violation> {
     let double = oracle::duplicates(&scene.org, &scene.portal);
     let double = double.into_iter().filter(|double| {
-        // A clone that a person made carries its original's identifier.
+        // A clone that a person made carries its original's identifier; so may what comes out of the bin.
         let cloned = || {
             scene.opportunities().any(|row| {
                 text(&row["Referral_Identifier__c"]).eq_ignore_ascii_case(&double.of)

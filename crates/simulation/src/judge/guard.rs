@@ -26,10 +26,12 @@ const UNDER_WAY: SignedDuration = SignedDuration::from_mins(1);
 pub(crate) struct Guard {
     left: BTreeMap<&'static str, VecDeque<Timestamp>>,
     limit: usize,
-    released: Option<Timestamp>,
-    /// How many were under way when the brakes were released.
-    under_way: BTreeMap<&'static str, usize>,
+    /// When a kind was released last, and how many of it may have been under way then: a brake counts before the call.
+    under_way: BTreeMap<&'static str, (Timestamp, usize)>,
 }
+
+/// Every kind that is counted, as the product names it.
+const KINDS: [&str; 4] = ["create", "accept", "decline", "close"];
 
 impl Guard {
     /// A guard of a product whose brake holds above `limit`.
@@ -37,11 +39,22 @@ impl Guard {
         Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), ..Self::default() }
     }
 
-    /// A person released the brakes: what left before does not count any more.
-    pub(crate) fn release(&mut self, at: Timestamp) {
-        self.left.clear();
-        self.released = Some(at);
-        self.under_way.clear();
+    /// A person released the brakes of these kinds: what left before does not count any more.
+    pub(crate) fn release(&mut self, kinds: &[String], at: Timestamp) {
+        for kind in KINDS.into_iter().filter(|kind| kinds.iter().any(|released| released == kind)) {
+            self.forget(kind, at);
+        }
+    }
+
+    /// The store is another one, which has counted nothing.
+    pub(crate) fn forget_all(&mut self, at: Timestamp) {
+        KINDS.into_iter().for_each(|kind| self.forget(kind, at));
+    }
+
+    fn forget(&mut self, kind: &'static str, at: Timestamp) {
+        let left = self.left.remove(kind).unwrap_or_default();
+        let left = left.iter().filter(|left| at.duration_since(**left) <= WINDOW).count();
+        self.under_way.insert(kind, (at, self.limit.saturating_sub(left)));
     }
 
     pub(super) fn judge(
@@ -100,10 +113,11 @@ impl Guard {
     }
 
     fn count(&mut self, kind: &'static str, at: Timestamp) -> Option<Violation> {
-        let under_way = self.under_way.entry(kind).or_default();
-        let is_late = self.released.is_some_and(|released| at.duration_since(released) <= UNDER_WAY);
-        if is_late && *under_way < self.limit {
-            *under_way += 1;
+        if let Some((released, under_way)) = self.under_way.get_mut(kind)
+            && at.duration_since(*released) <= UNDER_WAY
+            && *under_way > 0
+        {
+            *under_way -= 1;
             return None;
         }
         let left = self.left.entry(kind).or_default();
@@ -143,6 +157,25 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn after_a_release_only_what_may_have_been_under_way_does_not_count() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let close = |guard: &mut Guard, seconds: std::ops::Range<i64>| -> usize {
+            seconds.filter(|second| guard.count("close", at(*second)).is_some()).count()
+        };
+        let mut guard = Guard::new(3);
+        assert_eq!(close(&mut guard, 0..4), 1, "the fourth");
+        let mut guard = Guard::new(3);
+        close(&mut guard, 0..2);
+        guard.release(&["accept".to_owned()], at(2));
+        assert_eq!(close(&mut guard, 2..4), 1, "another kind was released");
+        let mut guard = Guard::new(3);
+        close(&mut guard, 0..2);
+        guard.release(&["close".to_owned()], at(2));
+        assert_eq!(close(&mut guard, 3..7), 0, "one that had been let through, and three");
+        assert_eq!(close(&mut guard, 7..8), 1);
+    }
 
     #[test]
     fn whose_referral_was_moved_is_known_though_the_opportunity_was_deleted_or_mistyped_since() {

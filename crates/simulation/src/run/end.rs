@@ -76,9 +76,9 @@ impl Course<'_> {
                 return true;
             }
             let held = eyes.brakes(true).await;
-            if held > 0 {
-                self.world.say(&format!("somebody releases {held} brakes"));
-                self.guard.release(self.world.now());
+            if !held.is_empty() {
+                self.world.say(&format!("somebody releases the brakes {held:?}"));
+                self.guard.release(&held, self.world.now());
             }
             if self.world.now().duration_since(wrote) < CALM {
                 continue;

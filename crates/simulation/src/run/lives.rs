@@ -150,10 +150,11 @@ impl Course<'_> {
                 self.memories.forget();
             }
             if change == back {
-                self.people.record.gone = Some((self.people.record.copied, self.world.now()));
+                let gone = (self.people.record.copied, self.world.now());
+                self.people.record.gone.push(gone);
                 // The copy knows nothing of what left since: what was counted is forgotten.
                 self.judge_step();
-                self.guard.release(self.world.now());
+                self.guard.forget_all(self.world.now());
             }
         }
         Ok(())

@@ -108,13 +108,13 @@ impl Course<'_> {
         self.judge_step();
         let releases = self.dice.percent(50);
         let held = eyes.brakes(releases).await;
-        if held > 0 {
+        if !held.is_empty() {
             let does = if releases { "releases" } else { "looks at" };
-            self.world.say(&format!("somebody {does} {held} brakes"));
+            self.world.say(&format!("somebody {does} the brakes {held:?}"));
             self.world.counters.note("brake.held");
             if releases {
                 self.world.counters.note("brake.released");
-                self.guard.release(self.world.now());
+                self.guard.release(&held, self.world.now());
             }
         }
     }

@@ -253,20 +253,24 @@ impl Eyes for OwnEyes {
     }
 
     async fn changed(&self) -> Vec<DealSeen> {
-        let mut changed = Vec::new();
+        let mut changed = BTreeMap::new();
         let mut after: Option<DealId> = None;
         loop {
             let page = self.store.list(after.as_ref(), PAGE).await.unwrap_or_default();
             after = page.last().map(|deal| deal.id.clone());
             let full = page.len() == PAGE;
-            let mut known = self.known.lock().expect(LOCK);
-            let new = |deal: &DealSummary| known.insert(deal.id.clone(), deal.updated) != Some(deal.updated);
-            changed.extend(page.into_iter().filter(new).map(|deal| deal.id));
+            let known = self.known.lock().expect(LOCK);
+            let new = |deal: &DealSummary| known.get(&deal.id) != Some(&deal.updated);
+            changed.extend(page.into_iter().filter(new).map(|deal| (deal.id, deal.updated)));
             if !full {
                 break;
             }
         }
-        self.look_at(changed).await
+        let seen = self.look_at(changed.keys().cloned().collect()).await;
+        // What could not be read now is looked at the next time.
+        let looked_at = |id: &DealId| seen.iter().any(|deal| deal.id == id.as_str());
+        self.known.lock().expect(LOCK).extend(changed.into_iter().filter(|(id, _)| looked_at(id)));
+        seen
     }
 
     async fn hidden(&self) -> Vec<String> {
@@ -289,13 +293,13 @@ impl Eyes for OwnEyes {
         lost
     }
 
-    async fn brakes(&self, release: bool) -> usize {
+    async fn brakes(&self, release: bool) -> Vec<String> {
         let held = self.store.brakes().await.unwrap_or_default();
         let now: Timestamp = self.clock.now();
         for brake in held.iter().filter(|_| release) {
             let _ = self.store.release_brake(&brake.kind, "somebody", now).await;
         }
-        held.len()
+        held.into_iter().map(|brake| brake.kind).collect()
     }
 
     fn said(&self) -> Vec<u8> {
