@@ -136,10 +136,9 @@ impl Guard {
 fn opportunity_of<'a>(scene: &'a Scene, record: &'a Record, referral: &str) -> &'a str {
     let own = scene.referral(referral).map(|referral| text(&referral["externalReferenceId"]));
     let named = || {
-        list(&scene.org["Opportunity"])
-            .iter()
-            .find(|row| text(&row["Referral_Identifier__c"]).eq_ignore_ascii_case(referral))
-            .map(|row| text(&row["Id"]))
+        let carries = |row: &&Value| text(&row["Referral_Identifier__c"]).eq_ignore_ascii_case(referral);
+        let binned = || list(&scene.org["Opportunity"]).iter().find(carries);
+        scene.opportunities().find(carries).or_else(binned).map(|row| text(&row["Id"]))
     };
     let known = || record.pairs.get(&referral.to_lowercase()).map(String::as_str);
     own.filter(|own| !own.is_empty()).or_else(named).or_else(known).unwrap_or_default()

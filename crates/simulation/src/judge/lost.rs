@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use sandbox::{exchange::Kind, faults::Platform};
 
-use super::{Violation, landed::landed};
+use super::{Violation, landed::landed, privacy::contains};
 use crate::{
-    edits::{Edit, Record},
+    edits::{Edit, Field, Record},
     product::{DealSeen, Lost},
     scene::{Scene, text},
     world::Seen,
@@ -18,12 +18,33 @@ pub(super) fn note_arrivals(record: &mut Record, seen: &[Seen]) {
             && matches!(one.kind, Kind::Create | Kind::CreateCompanion | Kind::Patch | Kind::CrmWrite)
     };
     for one in seen.iter().filter(writes) {
+        part(record, one);
         for edit in record.edits.iter_mut().filter(|edit| !edit.arrived && edit.side != one.platform) {
             if landed(one, &edit.needle) {
                 edit.arrived = true;
                 edit.arrived_at = Some(one.at);
             }
         }
+    }
+}
+
+/// What both had typed alike is so no more where the product wrote something else over it, which was on its way.
+fn part(record: &mut Record, one: &Seen) {
+    let is_there = |edit: &Edit| {
+        let short = edit.record.get(..15).unwrap_or(&edit.record);
+        edit.side == one.platform && (one.line.contains(short) || contains(&one.body, short))
+    };
+    let came = |field: Field, than: &str| {
+        let mut others =
+            record.edits.iter().filter(|other| other.side != one.platform && other.field == field);
+        others.any(|other| other.needle != than && landed(one, &other.needle))
+    };
+    let over =
+        |edit: &&Edit| edit.alike && edit.at < one.at && is_there(edit) && came(edit.field, &edit.needle);
+    let over: Vec<String> = record.edits.iter().filter(over).map(|edit| edit.needle.clone()).collect();
+    for edit in record.edits.iter_mut().filter(|edit| edit.alike && over.contains(&edit.needle)) {
+        edit.alike = false;
+        edit.parted = Some(one.at);
     }
 }
 
@@ -108,7 +129,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::edits::Field;
 
     fn deal() -> DealSeen {
         DealSeen {
