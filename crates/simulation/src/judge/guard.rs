@@ -48,7 +48,9 @@ impl Guard {
 
     /// The store is another one, which has counted nothing.
     pub(crate) fn forget_all(&mut self, at: Timestamp) {
-        KINDS.into_iter().for_each(|kind| self.forget(kind, at));
+        for kind in KINDS {
+            self.forget(kind, at);
+        }
     }
 
     fn forget(&mut self, kind: &'static str, at: Timestamp) {
