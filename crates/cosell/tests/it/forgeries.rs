@@ -30,6 +30,8 @@ const TOO_LONG: usize = 64 * 1024 + 1;
 const FLOOD: usize = 200;
 /// Forgeries on their way at once: one host is given 128 connections, and what it opens besides is closed unheard.
 const FLOOD_AT_ONCE: usize = 100;
+/// How often a letter is sent again whose connection was closed unheard.
+const CLOSED_UNHEARD: usize = 100;
 /// How long an answer may take. The store waits some seconds for a lock before it gives up, writer after writer.
 const ANSWER_WITHIN: Duration = PATIENCE;
 
@@ -185,7 +187,16 @@ async fn deliver(http: &reqwest::Client, endpoint: &str, letter: &Letter) -> Ans
     for (name, value) in &letter.headers {
         request = request.header(name, value);
     }
-    let answer = request.send().await.unwrap();
+    // While connections of this host are still open that a flood is done with, one more may be closed unheard.
+    let mut sent = request.try_clone().unwrap().send().await;
+    for _ in 0..CLOSED_UNHEARD {
+        if sent.as_ref().err().is_none_or(|error| error.is_timeout()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        sent = request.try_clone().unwrap().send().await;
+    }
+    let answer = sent.unwrap();
     let retry_after = answer.headers().get("retry-after").map(|after| after.to_str().unwrap().to_owned());
     let status = answer.status().as_u16();
     let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default();

@@ -186,11 +186,14 @@ impl Engine {
                 return Ok(());
             }
         };
-        let is_ours = |created: &Created| {
-            let facts = created.after.as_ref().and_then(Observation::crm);
-            facts.is_some_and(|facts| facts.opted_in && facts.origin.as_ref() == Some(&created.record))
+        let Some(created) = found else { return Ok(()) };
+        let Some(facts) = created.after.as_ref().and_then(Observation::crm) else {
+            unreadable(item);
+            return Ok(());
         };
-        let Some(created) = found.filter(is_ours) else { return Ok(()) };
+        if !facts.opted_in || facts.origin.as_ref() != Some(&created.record) {
+            return Ok(());
+        }
         if self.parts.store.deal_of(Side::Crm, &created.record).await?.is_none_or(|deal| deal == item.deal.id)
         {
             self.link_problem(
@@ -211,9 +214,7 @@ impl Engine {
         tried_before: bool,
     ) -> StoreResult<()> {
         let Some(facts) = created.after.as_ref().and_then(Observation::crm) else {
-            // Whether it is opted in was not read: nothing of it is kept, and it is looked at again.
-            let what = "the opportunity that holds the referral's key could not be read";
-            failed(&mut item.round, SideError { class: RetryClass::LATER, ..SideError::bug(what) });
+            unreadable(item);
             return Ok(());
         };
         if !facts.opted_in {
@@ -247,6 +248,12 @@ fn misses_only(left_out: &[(GroupId, String)], answer: &Answer) -> bool {
         .as_ref()
         .err()
         .is_some_and(|error| !error.groups.is_empty() && error.groups.iter().all(is_left_out))
+}
+
+/// Whether it is opted in was not read: nothing of it is kept, and it is looked at again.
+fn unreadable(item: &mut Item) {
+    let what = "the opportunity that holds the referral's key could not be read";
+    failed(&mut item.round, SideError { class: RetryClass::LATER, ..SideError::bug(what) });
 }
 
 fn link_opportunity(item: &mut Item, created: Created) {
