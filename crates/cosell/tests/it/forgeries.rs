@@ -190,7 +190,7 @@ async fn deliver(http: &reqwest::Client, endpoint: &str, letter: &Letter) -> Ans
     // While connections of this host are still open that a flood is done with, one more may be closed unheard.
     let mut sent = request.try_clone().unwrap().send().await;
     for _ in 0..CLOSED_UNHEARD {
-        if sent.as_ref().err().is_none_or(|error| error.is_timeout()) {
+        if sent.as_ref().err().is_none_or(reqwest::Error::is_timeout) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
